@@ -1,0 +1,293 @@
+/* cli.h: what every demo and tool shares: options, numbers, messages, a progress bar, Ctrl-C.
+   MIT-0
+
+   Include it first (it asks the system for its clock). C99, also valid as C++11.
+
+       static const cli_option options[] = {
+           { 'o', "output", "FILE", "where the sound goes; - is standard output" },
+           { 'q', "quiet", NULL, "no progress" },
+           { 0, NULL, NULL, NULL } };
+       cli c = cli_begin(argc, argv, options);
+       int id;
+       while ((id = cli_next(&c)) != 0) switch (id) {
+           case 'o': output = c.text; break;
+           case 'q': quiet = 1; break;
+           case CLI_OPERAND: prompt = c.text; break;
+       }
+
+   Accepted: -o FILE, -oFILE, -qv (switches in a row), --output FILE, --output=FILE; in long
+   names - and _ are equal; after -- everything is an operand; a lone - is an operand or a value.
+   Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage (cli_usage); both print one
+   line on stderr. */
+#ifndef TANGO_CLI_H
+#define TANGO_CLI_H
+
+#if defined __STRICT_ANSI__ && !defined _POSIX_C_SOURCE && !defined _WIN32
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#ifdef _WIN32
+#include <io.h>
+#define CLI_STDERR_IS_TERMINAL() _isatty(2)
+#else
+#include <unistd.h>
+#define CLI_STDERR_IS_TERMINAL() isatty(2)
+#endif
+#ifdef __GNUC__
+#define CLI_STOPS __attribute__((noreturn, format(printf, 1, 2)))
+#else
+#define CLI_STOPS
+#endif
+
+enum { CLI_OPERAND = 1 };
+
+/* id is what cli_next returns; from 33 to 126 it is the short option too, so options without
+   one take ids from 256. value names the value in the help; NULL makes a switch. A zero id ends
+   the list. */
+typedef struct cli_option {
+    int id;
+    const char *name, *value, *help;
+} cli_option;
+
+typedef struct cli {
+    const char *text;            /* value or operand that cli_next found last */
+    const cli_option *option;    /* the option it belongs to */
+    const cli_option *options;
+    char **argv;
+    const char *cluster;         /* letters still to read in an argument such as -qv */
+    int argc, at, operands_only;
+} cli;
+
+/* ---- Messages ----------------------------------------------------------------------- */
+
+/* Text from outside, safe for a terminal and a single line: bytes beyond printable ASCII as \xHH. */
+static inline void cli_print(FILE *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p >= 32 && *p < 127) fputc(*p, out); else fprintf(out, "\\x%02x", (unsigned)*p);
+}
+
+static inline void cli_message(const char *kind, const char *format, va_list arguments)
+{
+    char line[2048];
+    vsnprintf(line, sizeof line, format, arguments);
+    fflush(stdout);
+    fputs(kind, stderr);
+    cli_print(stderr, line);
+    fputc('\n', stderr);
+}
+
+CLI_STOPS static inline void cli_usage(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cli_message("usage error: ", format, arguments);
+    va_end(arguments);
+    exit(2);
+}
+
+CLI_STOPS static inline void cli_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cli_message("error: ", format, arguments);
+    va_end(arguments);
+    exit(1);
+}
+
+/* ---- Options ------------------------------------------------------------------------ */
+
+static inline cli cli_begin(int argc, char **argv, const cli_option *options)
+{
+    cli c;
+    memset(&c, 0, sizeof c);
+    c.argc = argc; c.argv = argv; c.options = options; c.at = 1;
+#ifdef SIGPIPE
+    signal(SIGPIPE, SIG_IGN);    /* a closed pipe is a failed write, reported as such */
+#endif
+    return c;
+}
+
+static inline int cli_same_name(const char *name, const char *given, size_t length)
+{
+    size_t i;
+    for (i = 0; i < length && name[i]; i++) {
+        char a = name[i] == '_' ? '-' : name[i], b = given[i] == '_' ? '-' : given[i];
+        if (a != b) return 0;
+    }
+    return i == length && name[i] == '\0';
+}
+
+static inline int cli_next_long(cli *c, const char *given)
+{
+    size_t length = strcspn(given, "=");
+    const cli_option *o = c->options;
+    while (o->id && !(o->name && cli_same_name(o->name, given, length))) o++;
+    if (!o->id) cli_usage("unknown option --%.60s; -h lists the options", given);
+    c->option = o;
+    c->text = given[length] ? given + length + 1 : NULL;
+    if (!o->value && c->text) cli_usage("option --%s takes no value", o->name);
+    if (o->value && !c->text && c->at >= c->argc) cli_usage("option --%s needs a value", o->name);
+    if (o->value && !c->text) c->text = c->argv[c->at++];
+    return o->id;
+}
+
+static inline int cli_next_short(cli *c)
+{
+    int letter = (unsigned char)*c->cluster++;
+    const cli_option *o = c->options;
+    while (o->id && !(o->id == letter && letter > 32 && letter < 127)) o++;
+    if (!o->id) cli_usage("unknown option -%c; -h lists the options", letter);
+    c->option = o;
+    c->text = NULL;
+    if (!o->value) return o->id;
+    if (!*c->cluster && c->at >= c->argc) cli_usage("option -%c needs a value", letter);
+    c->text = *c->cluster ? c->cluster : c->argv[c->at++];
+    c->cluster = "";
+    return o->id;
+}
+
+/* The next option's id or CLI_OPERAND, with c->text its value; 0 at the end. */
+static inline int cli_next(cli *c)
+{
+    if (c->cluster && *c->cluster) return cli_next_short(c);
+    if (c->at >= c->argc) return 0;
+    const char *word = c->argv[c->at++];
+    if (!c->operands_only && word[0] == '-' && word[1]) {
+        if (word[1] != '-') { c->cluster = word + 1; return cli_next_short(c); }
+        if (word[2]) return cli_next_long(c, word + 2);
+        c->operands_only = 1;
+        return cli_next(c);
+    }
+    c->option = NULL;
+    c->text = word;
+    return CLI_OPERAND;
+}
+
+/* The option's value as a number in low .. high, in plain decimal: no spaces, inf or nan. */
+static inline double cli_number(const cli *c, double low, double high)
+{
+    char *end = NULL;
+    double value = strtod(c->text, &end);
+    int plain = *c->text && strspn(c->text, "0123456789+-.eE") == strlen(c->text) && !*end;
+    if (!plain || !(value >= low && value <= high))
+        cli_usage("--%s: expected a number from %g to %g, found \"%.60s\"",
+                  c->option->name, low, high, c->text);
+    return value;
+}
+
+static inline long long cli_integer(const cli *c, long long low, long long high)
+{
+    const char *digits = c->text + (*c->text == '-');
+    int plain = *digits && strspn(digits, "0123456789") == strlen(digits);
+    errno = 0;
+    long long value = strtoll(c->text, NULL, 10);
+    if (!plain || errno == ERANGE || value < low || value > high)
+        cli_usage("--%s: expected a whole number from %lld to %lld, found \"%.60s\"",
+                  c->option->name, low, high, c->text);
+    return value;
+}
+
+/* The value's place in a list of words that NULL ends. */
+static inline size_t cli_choice(const cli *c, const char *const *words)
+{
+    char list[256] = "";
+    for (size_t i = 0; words[i]; i++) {
+        if (strcmp(words[i], c->text) == 0) return i;
+        if (strlen(list) + strlen(words[i]) + 3 > sizeof list) continue;
+        strcat(strcat(list, i ? ", " : ""), words[i]);
+    }
+    cli_usage("--%s: expected one of %s, found \"%.60s\"", c->option->name, list, c->text);
+}
+
+/* The text of -h on standard output: two lines of introduction, then the options. */
+static inline void cli_help(const char *usage, const char *about, const cli_option *options)
+{
+    printf("usage: %s\n%s\n\n", usage, about);
+    for (const cli_option *o = options; o->id; o++) {
+        char left[64], letter[8] = "    ";
+        if (o->id > 32 && o->id < 127) snprintf(letter, sizeof letter, "-%c, ", o->id);
+        snprintf(left, sizeof left, "%s--%s %s", letter, o->name, o->value ? o->value : "");
+        printf("  %-26s  %s\n", left, o->help);
+    }
+}
+
+/* ---- Progress and Ctrl-C ------------------------------------------------------------ */
+
+static inline double cli_seconds(void)
+{
+    struct timespec now = { 0, 0 };
+#if defined CLOCK_MONOTONIC
+    clock_gettime(CLOCK_MONOTONIC, &now);
+#elif defined TIME_UTC
+    timespec_get(&now, TIME_UTC);
+#else
+    now.tv_sec = time(NULL);
+#endif
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+typedef struct cli_progress { double start, drawn; int on; } cli_progress;
+
+/* Draws only if stderr is a terminal and quiet is 0. The clock starts here. */
+static inline cli_progress cli_progress_begin(int quiet)
+{
+    cli_progress p = { 0.0, 0.0, 0 };
+    p.start = cli_seconds();
+    p.on = !quiet && CLI_STDERR_IS_TERMINAL();
+    return p;
+}
+
+/* [#####-----] 5/10  12.4 it/s  ETA 0:03      at most ten times a second, and at the end */
+static inline void cli_progress_step(cli_progress *p, size_t done, size_t total)
+{
+    double now = cli_seconds(), spent = now - p->start;
+    if (!p->on || total == 0 || (done < total && now - p->drawn < 0.1)) return;
+    p->drawn = now;
+    char bar[31] = "------------------------------";
+    size_t full = done < total ? (size_t)(30.0 * (double)done / (double)total) : 30;
+    memset(bar, '#', full);
+    fprintf(stderr, "\r[%s] %llu/%llu", bar, (unsigned long long)done,
+            (unsigned long long)total);
+    if (done > 0 && spent > 0.0) {
+        double left = spent / (double)done * (double)(total > done ? total - done : 0);
+        unsigned long seconds = left < 1e9 ? (unsigned long)(left + 0.5) : 999999999UL;
+        fprintf(stderr, "  %.3g it/s  ETA %lu:%02lu", (double)done / spent, seconds / 60,
+                seconds % 60);
+    }
+    fputs("\033[K", stderr);
+    if (done >= total) { fputc('\n', stderr); p->on = 0; }
+    fflush(stderr);
+}
+
+/* Leaves the line of an unfinished bar, so that a message starts on its own line. */
+static inline void cli_progress_end(cli_progress *p)
+{
+    if (p->on && p->drawn > 0.0) fputc('\n', stderr);
+    p->on = 0;
+}
+
+static volatile sig_atomic_t cli_interrupt_count;
+
+static void cli_on_interrupt(int number)
+{
+    signal(number, cli_on_interrupt);    /* System V semantics forget the handler on delivery */
+    cli_interrupt_count = 1;
+}
+
+/* From here on Ctrl-C only sets a flag; ask cli_interrupted() between pieces of work. */
+static inline void cli_catch_interrupts(void)
+{
+    signal(SIGINT, cli_on_interrupt);
+    signal(SIGTERM, cli_on_interrupt);
+}
+
+static inline int cli_interrupted(void) { return cli_interrupt_count != 0; }
+
+#endif
