@@ -1,4 +1,4 @@
-/* cli.h: what every demo and tool shares: options, numbers, messages, a progress bar, Ctrl-C.
+/* cli.h: what every demo and tool shares: options, messages, a progress bar, Ctrl-C.
    MIT-0
 
    Include it first (it asks the system for its clock). C99, also valid as C++11.
@@ -15,10 +15,10 @@
            case CLI_OPERAND: prompt = c.text; break;
        }
 
-   Accepted: -o FILE, -oFILE, -qv (switches in a row), --output FILE, --output=FILE; in long
-   names - and _ are equal; after -- everything is an operand; a lone - is an operand or a value.
-   Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage (cli_usage); both print one
-   line on stderr. */
+   Accepted: -o FILE, -oFILE, -qv (switches in a row), --output FILE, --output=FILE; in
+   long names - and _ are equal; after -- everything is an operand; a lone - is an operand
+   or a value. Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage (cli_usage);
+   both print one line on stderr. */
 #ifndef TANGO_CLI_H
 #define TANGO_CLI_H
 
@@ -47,9 +47,9 @@
 
 enum { CLI_OPERAND = 1 };
 
-/* id is what cli_next returns; from 33 to 126 it is the short option too, so options without
-   one take ids from 256. value names the value in the help; NULL makes a switch. A zero id ends
-   the list. */
+/* id is what cli_next returns; from 33 to 126 it is the short option too, so options
+   without one take ids from 256. value names the value in the help; NULL makes a switch.
+   A zero id ends the list. */
 typedef struct cli_option {
     int id;
     const char *name, *value, *help;
@@ -64,13 +64,14 @@ typedef struct cli {
     int argc, at, operands_only;
 } cli;
 
-/* ---- Messages ----------------------------------------------------------------------- */
+/* ---- Messages --------------------------------------------------------------------- */
 
-/* Text from outside, safe for a terminal and a single line: bytes beyond printable ASCII as \xHH. */
+/* Text from outside, safe for a terminal: bytes beyond printable ASCII become \xHH. */
 static inline void cli_print(FILE *out, const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if (*p >= 32 && *p < 127) fputc(*p, out); else fprintf(out, "\\x%02x", (unsigned)*p);
+        if (*p >= 32 && *p < 127) fputc(*p, out);
+        else fprintf(out, "\\x%02x", (unsigned)*p);
 }
 
 static inline void cli_message(const char *kind, const char *format, va_list arguments)
@@ -101,7 +102,7 @@ CLI_STOPS static inline void cli_fail(const char *format, ...)
     exit(1);
 }
 
-/* ---- Options ------------------------------------------------------------------------ */
+/* ---- Options ---------------------------------------------------------------------- */
 
 static inline cli cli_begin(int argc, char **argv, const cli_option *options)
 {
@@ -133,8 +134,9 @@ static inline int cli_next_long(cli *c, const char *given)
     c->option = o;
     c->text = given[length] ? given + length + 1 : NULL;
     if (!o->value && c->text) cli_usage("option --%s takes no value", o->name);
-    if (o->value && !c->text && c->at >= c->argc) cli_usage("option --%s needs a value", o->name);
-    if (o->value && !c->text) c->text = c->argv[c->at++];
+    if (!o->value || c->text) return o->id;
+    if (c->at >= c->argc) cli_usage("option --%s needs a value", o->name);
+    c->text = c->argv[c->at++];
     return o->id;
 }
 
@@ -170,12 +172,13 @@ static inline int cli_next(cli *c)
     return CLI_OPERAND;
 }
 
-/* The option's value as a number in low .. high, in plain decimal: no spaces, inf or nan. */
+/* The option's value as a number in low .. high, plain decimal: no spaces, inf or nan. */
 static inline double cli_number(const cli *c, double low, double high)
 {
     char *end = NULL;
     double value = strtod(c->text, &end);
-    int plain = *c->text && strspn(c->text, "0123456789+-.eE") == strlen(c->text) && !*end;
+    int plain = *c->text && !*end
+        && strspn(c->text, "0123456789+-.eE") == strlen(c->text);
     if (!plain || !(value >= low && value <= high))
         cli_usage("--%s: expected a number from %g to %g, found \"%.60s\"",
                   c->option->name, low, high, c->text);
@@ -203,22 +206,25 @@ static inline size_t cli_choice(const cli *c, const char *const *words)
         if (strlen(list) + strlen(words[i]) + 3 > sizeof list) continue;
         strcat(strcat(list, i ? ", " : ""), words[i]);
     }
-    cli_usage("--%s: expected one of %s, found \"%.60s\"", c->option->name, list, c->text);
+    cli_usage("--%s: expected one of %s, found \"%.60s\"", c->option->name, list,
+              c->text);
 }
 
 /* The text of -h on standard output: two lines of introduction, then the options. */
-static inline void cli_help(const char *usage, const char *about, const cli_option *options)
+static inline void cli_help(const char *usage, const char *about,
+                            const cli_option *options)
 {
     printf("usage: %s\n%s\n\n", usage, about);
     for (const cli_option *o = options; o->id; o++) {
         char left[64], letter[8] = "    ";
         if (o->id > 32 && o->id < 127) snprintf(letter, sizeof letter, "-%c, ", o->id);
-        snprintf(left, sizeof left, "%s--%s %s", letter, o->name, o->value ? o->value : "");
+        snprintf(left, sizeof left, "%s--%s %s", letter, o->name,
+                 o->value ? o->value : "");
         printf("  %-26s  %s\n", left, o->help);
     }
 }
 
-/* ---- Progress and Ctrl-C ------------------------------------------------------------ */
+/* ---- Progress and Ctrl-C ---------------------------------------------------------- */
 
 static inline double cli_seconds(void)
 {
@@ -244,7 +250,7 @@ static inline cli_progress cli_progress_begin(int quiet)
     return p;
 }
 
-/* [#####-----] 5/10  12.4 it/s  ETA 0:03      at most ten times a second, and at the end */
+/* [#####-----] 5/10  12.4 it/s  ETA 0:03     at most ten times a second, and at the end */
 static inline void cli_progress_step(cli_progress *p, size_t done, size_t total)
 {
     double now = cli_seconds(), spent = now - p->start;
@@ -277,7 +283,7 @@ static volatile sig_atomic_t cli_interrupt_count;
 
 static void cli_on_interrupt(int number)
 {
-    signal(number, cli_on_interrupt);    /* System V semantics forget the handler on delivery */
+    signal(number, cli_on_interrupt);    /* System V semantics forget it on delivery */
     cli_interrupt_count = 1;
 }
 
