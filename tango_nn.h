@@ -1,0 +1,1819 @@
+/*
+tango_nn.h  Arithmetic of neural networks on float arrays, for inference on a CPU.
+Version 0.1, MIT-0 licence (text at the end).
+
+QUICK EXAMPLE
+    A linear layer of 3 inputs and 2 outputs on one row, printed as 2.5 and -1.
+
+        #define TANGO_NN_IMPLEMENTATION
+        #include "tango_nn.h"
+        #include <stdio.h>
+        #include <stdlib.h>
+
+        int main(void)
+        {
+            const float w[6] = { 1, 2, 3, 0, 1, -1 }, bias[2] = { 0.5f, 0 };
+            const float x[3] = { 1, -1, 1 };
+            float out[2], panel[3 * 16];
+            tango_nn_matrix matrix = { panel, 2, 3, TANGO_NN_F32 };
+            tango_nn_epilogue epilogue = { 0 };
+            tango_nn_context c = { 0 };
+            c.kernels = tango_nn_detect();
+            c.threads = 1;
+            c.work_size = tango_nn_work_size(c.threads);
+            c.work = malloc(c.work_size);
+            if (c.work == NULL) return 1;
+
+            tango_nn_pack_panel(panel, TANGO_NN_F32, w, 2, 3, 1);
+            epilogue.bias = bias;
+            tango_nn_linear(&c, out, x, 1, &matrix, &epilogue);
+            printf("%g %g\n", (double)out[0], (double)out[1]);
+            free(c.work);
+            return 0;
+        }
+
+    It builds as it is: cc example.c -lm -o example && ./example
+
+WHAT IT DOES
+    Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
+    its input), group, layer and RMS normalisation, multi-head attention with a streaming
+    softmax, activations, softmax, table look-up. Weights are f32 or f16, activations f32.
+    Kernels are plain C, AVX2 with FMA, and AVX-512; the best one that the machine has is
+    chosen at run time, so that no compiler flag is needed.
+
+WHAT IT DOES NOT
+    Training, integer weights, GPUs, automatic differentiation, shape inference. It reads
+    no files and knows no model: callers pass arrays and sizes.
+
+GLOSSARY
+    panel       16 columns of a weight matrix, stored together so that one row of a panel
+                is one cache line: the order in which the kernels read weights
+    tile        the part of a product that one kernel call keeps in registers
+    epilogue    what is done to a sum before it is stored: bias, activation, residual
+    tap         one position of a convolution kernel
+    context     the kernels to use, the threads and the scratch memory of one caller
+    task        a part of a layer that one thread does alone; tasks are cut by the shape
+                of the layer only, never by the number of threads
+
+LETTERS OF SHAPES
+    B batch   T time or tokens   C channels   D model width   N heads   K kernel taps
+    H height (time)   W width (frequency)   V vocabulary
+
+LAYOUT
+    Row-major, last index fastest, channels last everywhere. A sequence is (T, C), an
+    image (H*W, C), a batch of images (B, H*W, C). A weight matrix (outputs, inputs) is
+    stored as panels; panel p holds outputs 16p .. 16p+15, columns beyond the last output
+    are zero:
+
+        panel 0                          panel 1
+        w[0..15][0]                      w[16..31][0]
+        w[0..15][1]                      w[16..31][1]
+        ...                              ...
+        w[0..15][inputs-1]               w[16..31][inputs-1]
+
+    The inputs of a convolution count tap by tap: input k = tap*channels + channel, and
+    tap = ky*kernel_width + kx.
+
+MEMORY
+    Nothing is allocated. Layers take scratch memory from context.work, of
+    tango_nn_work_size(threads) bytes (about 1 MiB a thread), 64-byte aligned where speed
+    matters, any alignment of float otherwise. It holds nothing between two calls. Panels
+    are best 64-byte aligned too. Activations, biases and outputs have the alignment of
+    float.
+
+ERRORS
+    Layers return nothing: sizes come from a caller who has checked them, and broken
+    preconditions are caught by TANGO_ASSERT. Sizes of 0 are allowed wherever a comment
+    does not exclude them, and then nothing is written. NaN and infinity are never
+    trapped: NaN in, NaN out; tango_nn_all_finite finds them.
+
+NUMBERS
+    Sums run in an order that depends on the shape only. With one kernel table, results
+    are bit-identical for any number of threads. Tables differ by rounding. On x86
+    denormal numbers count as zero inside the layers (FTZ and DAZ are set around each task
+    and restored), so that silence costs no time. Statistics of norms are sums of double.
+
+THREADS
+    No globals. A context belongs to one caller at a time; weights and kernels are shared
+    freely. Work is spread by context.parallel_for, a callback that must run
+    task(data, index, worker) once for each index below count, in any order, on workers
+    numbered below context.threads, with no two tasks on one worker at a time, and return
+    when all are done. The pool of room 7 (with TANGO_PTHREADS) is one.
+
+BUILD OPTIONS (macros, before the first include; default off)
+    TANGO_NN_IMPLEMENTATION     compile the functions here (in one file of the program)
+    TANGO_IMPLEMENTATION        the same for every tango header
+    TANGO_STATIC                all functions static
+    TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
+    TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ
+    TANGO_ASSERT(condition)     assert of <assert.h>; nothing with NDEBUG or freestanding
+    TANGO_EXPF(x), TANGO_ERFF(x), TANGO_TANHF(x)   expf, erff, tanhf of <math.h>
+    TANGO_SQRT(x)               sqrt of <math.h>, on double
+                                (when all four are defined, <math.h> is not included)
+    memcpy and memset are the only other functions of libc that are called.
+    GCC: the implementation raises its own optimisation level when the program is built
+    without -O. Clang ignores that: give it -O2.
+
+CONTENTS
+    Public
+        1 >>context     kernels, threads, scratch memory
+        2 >>weights     panels, half floats
+        3 >>product     linear layers and convolutions
+        4 >>norms       group, layer, RMS
+        5 >>attention   streaming softmax
+        6 >>elements    activations, sums, softmax, look-up
+        7 >>pool        threads for parallel_for
+    Private
+        8 >>platform    compilers, denormals
+        9 >>reference   kernels in plain C
+       10 >>avx2        kernels for AVX2, FMA and F16C
+       11 >>avx512      kernels for AVX-512
+       and the implementation of rooms 1 to 7
+*/
+#ifndef TANGO_NN_H
+#define TANGO_NN_H
+
+/* ---- prelude begin (identical text in every tango header) ---------------- */
+#ifndef TANGO_PRELUDE
+#define TANGO_PRELUDE 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define TANGO_RESTRICT
+#else
+#define TANGO_RESTRICT restrict
+#endif
+#ifdef TANGO_STATIC
+#define TANGO_API static
+#elif defined __cplusplus
+#define TANGO_API extern "C"
+#else
+#define TANGO_API extern
+#endif
+#ifndef TANGO_ASSERT
+#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#define TANGO_ASSERT(condition) ((void)0)
+#else
+#include <assert.h>
+#define TANGO_ASSERT(condition) assert(condition)
+#endif
+#endif
+
+/* What a function that can fail returns. The message beside it says where and why. */
+typedef enum tango_result {
+    TANGO_OK = 0,
+    TANGO_ERROR_ARGUMENT,    /* a parameter out of its documented range */
+    TANGO_ERROR_MEMORY,      /* the caller's block is too small */
+    TANGO_ERROR_DATA,        /* damaged or malformed bytes */
+    TANGO_ERROR_UNSUPPORTED, /* well-formed, but of a kind this library does not read */
+    TANGO_ERROR_FILE,        /* opening, reading or writing failed */
+    TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
+    TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
+} tango_result;
+
+/* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
+typedef struct tango_error { char text[160]; } tango_error;
+
+/* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
+static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
+{
+    if (b > SIZE_MAX - a) return 0;
+    *sum = a + b;
+    return 1;
+}
+
+static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
+{
+    if (a != 0 && b > SIZE_MAX / a) return 0;
+    *product = a * b;
+    return 1;
+}
+#endif
+/* ---- prelude end --------------------------------------------------------- */
+
+/* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
+
+/* Element types of weights. */
+typedef enum tango_nn_type { TANGO_NN_F32 = 0, TANGO_NN_F16 = 1 } tango_nn_type;
+
+/* Functions of one number, with the names of torch.nn.functional:
+   SILU       x / (1 + exp(-x))
+   GELU       x/2 (1 + erf(x / sqrt 2))                          (exact gelu)
+   GELU_TANH  x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))      (gelu_new of T5)
+   TANH       tanh(x) */
+typedef enum tango_nn_activation {
+    TANGO_NN_NONE,
+    TANGO_NN_SILU,
+    TANGO_NN_GELU,
+    TANGO_NN_GELU_TANH,
+    TANGO_NN_TANH
+} tango_nn_activation;
+
+/* One part of a layer: index < count, worker < threads. */
+typedef void tango_nn_task(void *data, size_t index, size_t worker);
+
+/* The function table of one instruction set; its fields are private. */
+typedef struct tango_nn_kernels tango_nn_kernels;
+
+/* What every layer needs. Only `work` is written to. */
+typedef struct tango_nn_context {
+    const tango_nn_kernels *kernels; /* of tango_nn_detect or tango_nn_kernels_named */
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
+                                     /* NULL: the caller's thread does all */
+    void *pool;                      /* passed to parallel_for */
+    size_t threads;                  /* workers that parallel_for uses; 1 without it */
+    void *work;                      /* tango_nn_work_size(threads) bytes */
+    size_t work_size;
+} tango_nn_context;
+
+/* Bytes of scratch memory for a number of threads; 0 if they do not fit in size_t. */
+TANGO_API size_t tango_nn_work_size(size_t threads);
+
+/* The fastest kernels that this CPU and operating system can run: "avx512", "avx2" or
+   "reference". Features decide, never the model of the CPU. */
+TANGO_API const tango_nn_kernels *tango_nn_detect(void);
+
+/* The kernels in plain C, which the others are tested against. */
+TANGO_API const tango_nn_kernels *tango_nn_reference(void);
+
+/* Kernels by name; NULL if this build or this CPU lacks them. */
+TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name);
+TANGO_API const char *tango_nn_kernels_name(const tango_nn_kernels *kernels);
+
+/* ==== 2 >>weights ==== Panels, half floats ================================= */
+
+/* A weight matrix in panel order (see LAYOUT). */
+typedef struct tango_nn_matrix {
+    const void *panels;     /* (ceil(outputs/16), inputs, 16) of `type` */
+    size_t outputs, inputs; /* inputs = taps * channels, tap-major */
+    tango_nn_type type;
+} tango_nn_matrix;
+
+/* Bytes of ceil(outputs/16) panels; 0 if they do not fit in size_t. */
+TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type);
+
+/* Packs one panel from the order of torch:
+       panel[(tap*channels + channel)*16 + o] = w[(o*channels + channel)*taps + tap]
+   panel (taps*channels, 16) of `type`   w (outputs, channels, taps), outputs <= 16.
+   Columns from `outputs` on become zero. For panel p of a larger matrix pass
+   w + 16*p*channels*taps and the number of rows left, at most 16. */
+TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
+                                   size_t outputs, size_t channels, size_t taps);
+
+/* IEEE binary16. Every half is exact in float; a signalling NaN becomes quiet. Float to
+   half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
+TANGO_API float tango_nn_half_to_float(uint16_t half);
+TANGO_API uint16_t tango_nn_float_to_half(float value);
+
+/* ==== 3 >>product ==== Linear layers and convolutions ====================== */
+
+/* What happens to each sum before it is stored. All zero: nothing.
+       v = sum + bias[column] + image_bias[row / image_rows][column]
+       v = activation(v)
+       v = v * multiply[row][column]
+       v = v + add[row][column]
+   multiply and add may be the output array itself: each element is read before it is
+   written. Other overlaps with the output are not allowed. */
+typedef struct tango_nn_epilogue {
+    const float *bias;       /* (outputs) or NULL */
+    const float *image_bias; /* (ceil(rows/image_rows), outputs) or NULL */
+    size_t image_rows;       /* rows that share a row of image_bias; > 0 if it is given */
+    tango_nn_activation activation;
+    const float *multiply;   /* (rows, outputs) or NULL */
+    const float *add;        /* (rows, outputs) or NULL */
+} tango_nn_epilogue;
+
+/* out = epilogue(x w^T).                                        (torch.nn.Linear)
+   out (rows, w->outputs)   x (rows, w->inputs)   e may be NULL.
+   out must not overlap x. With w->inputs 0 the sums are 0. */
+TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
+                               size_t rows, const tango_nn_matrix *w,
+                               const tango_nn_epilogue *e);
+
+/* The shape of a convolution. 1-D convolutions have width = kernel_width = out_width = 1
+   and time as height. Inputs outside the image are zero; the padding at the bottom and
+   on the right is what out_height and out_width need. */
+typedef struct tango_nn_conv {
+    size_t batch, height, width, channels, out_height, out_width;
+    size_t kernel_height, kernel_width;
+    size_t stride, dilation;    /* in both axes; 0 means 1 */
+    size_t pad_top, pad_left;
+    size_t source_height, source_width; /* not 0: x is smaller, (B, source_height *
+                                   source_width, channels), and is enlarged to height x
+                                   width: row y reads row y*source_height/height, rounded
+                                   down, columns alike (nearest of torch) */
+    float slope;                /* not 0: x passes a leaky ReLU of this slope first */
+} tango_nn_conv;
+
+/* out[b, oy, ox] = epilogue(sum over ky, kx of x[b, iy, ix] w[ky, kx]^T)
+       iy = oy*stride + ky*dilation - pad_top,   ix alike        (torch.nn.Conv2d)
+   x (B, height*width, channels)   out (B, out_height*out_width, w->outputs)
+   w->inputs = kernel_height*kernel_width*channels. The rows of the epilogue are the
+   B*out_height*out_width positions. out must not overlap x. e may be NULL. */
+TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const float *x,
+                               const tango_nn_conv *shape, const tango_nn_matrix *w,
+                               const tango_nn_epilogue *e);
+
+/* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
+
+/* out = activation((x - mean) / sqrt(variance + eps) * weight + bias), with mean and
+   (biased) variance over the rows and the channels/groups channels of each group of each
+   image.                                                     (torch.nn.GroupNorm)
+   x, out (B, rows, channels)   weight, bias (channels) or NULL for 1 and 0.
+   groups divides channels, at most 16384 groups. activation: NONE or SILU. out may be
+   x. */
+TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const float *x,
+                                   size_t batch, size_t rows, size_t channels,
+                                   size_t groups, float eps, const float *weight,
+                                   const float *bias, tango_nn_activation activation);
+
+/* out = (x - mean) / sqrt(variance + eps) * weight + bias, over each row of `channels`
+   values.                                                    (torch.nn.LayerNorm)
+   x, out (rows, channels)   weight, bias (channels) or NULL. out may be x. */
+TANGO_API void tango_nn_layer_norm(const tango_nn_context *c, float *out, const float *x,
+                                   size_t rows, size_t channels, float eps,
+                                   const float *weight, const float *bias);
+
+/* out = x / sqrt(mean(x^2) + eps) * weight, over each row.    (T5LayerNorm)
+   x, out (rows, channels)   weight (channels) or NULL. out may be x. */
+TANGO_API void tango_nn_rms_norm(const tango_nn_context *c, float *out, const float *x,
+                                 size_t rows, size_t channels, float eps,
+                                 const float *weight);
+
+/* ==== 5 >>attention ==== Streaming softmax ================================= */
+
+typedef struct tango_nn_attention {
+    size_t batch, queries, keys, heads, width;
+    float scale;             /* 1 for T5, width^-0.5 elsewhere */
+    size_t context_repeat;   /* batch row b reads k and v of row b / context_repeat;
+                                0 means 1 */
+    const size_t *key_count; /* (B_context) or NULL: only the first key_count[row] keys
+                                take part, at least 1 and at most `keys` */
+    const float *bias;       /* (heads, queries, keys), added to the scores, or NULL */
+} tango_nn_attention;
+
+/* out[i] = sum_j softmax_j(scale q_i . k_j + bias_ij) v_j for each head.
+   (torch.nn.functional.scaled_dot_product_attention; the score matrix is never stored:
+   maximum and sum are carried from one block of keys to the next)
+   out, q (B, queries, heads*width)   k, v (B_context, keys, heads*width)
+   keys >= 1, 1 <= width <= 65536. out must not overlap k and v; out may be q. A row whose
+   scores are all minus infinity gives NaN. */
+TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,
+                               const float *k, const float *v,
+                               const tango_nn_attention *shape);
+
+/* ==== 6 >>elements ==== Activations, sums, softmax, look-up ================ */
+
+/* out = activation(x), `count` values. out may be x. */
+TANGO_API void tango_nn_activate(const tango_nn_context *c, float *out, const float *x,
+                                 size_t count, tango_nn_activation activation);
+
+/* out = x >= 0 ? x : slope*x. out may be x.        (torch.nn.functional.leaky_relu) */
+TANGO_API void tango_nn_leaky_relu(const tango_nn_context *c, float *out, const float *x,
+                                   size_t count, float slope);
+
+/* out = (a + b) * scale. out may be a or b. */
+TANGO_API void tango_nn_add(const tango_nn_context *c, float *out, const float *a,
+                            const float *b, size_t count, float scale);
+
+/* out = exp(x - max) / sum(exp(x - max)) over each row. x, out (rows, columns); out may
+   be x.                                          (torch.softmax over the last axis) */
+TANGO_API void tango_nn_softmax(const tango_nn_context *c, float *out, const float *x,
+                                size_t rows, size_t columns);
+
+/* out[i] = table[ids[i]].                                      (torch.nn.Embedding)
+   out (count, width)   table (vocabulary, width) of `type`, row-major. The caller has
+   checked that 0 <= ids[i] < vocabulary. */
+TANGO_API void tango_nn_gather(float *out, const void *table, tango_nn_type type,
+                               const int32_t *ids, size_t count, size_t width);
+
+/* 1 if no value is NaN or infinite (also for count 0), else 0. */
+TANGO_API int tango_nn_all_finite(const float *x, size_t count);
+
+/* ==== 7 >>pool ==== Threads for parallel_for =============================== */
+
+#ifdef TANGO_PTHREADS
+/* A pool of threads that sleep between layers. The thread that calls parallel_for works
+   too, so `threads` counts it. One caller at a time. */
+typedef struct tango_nn_pool tango_nn_pool;
+
+/* Bytes of memory for a pool; 0 if they do not fit in size_t. */
+TANGO_API size_t tango_nn_pool_size(size_t threads);
+
+/* Starts threads - 1 threads in the memory of tango_nn_pool_size(threads) bytes, aligned
+   as malloc does. Goes on with fewer if the system gives fewer; NULL if it gives none
+   (and threads > 1), then nothing needs to be stopped. */
+TANGO_API tango_nn_pool *tango_nn_pool_start(void *memory, size_t threads);
+
+/* Ends the threads and waits for them. NULL is fine. The memory is the caller's again. */
+TANGO_API void tango_nn_pool_stop(tango_nn_pool *pool);
+
+/* Fits context.parallel_for, with the pool as context.pool. */
+TANGO_API void tango_nn_pool_for(void *pool, size_t count, tango_nn_task *task,
+                                 void *data);
+#endif
+
+#endif /* TANGO_NN_H */
+
+/* ========================================================================== */
+/* Implementation                                                             */
+/* ========================================================================== */
+#if (defined TANGO_NN_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) \
+    && !defined TANGO_NN_IMPLEMENTED
+#define TANGO_NN_IMPLEMENTED
+
+/* ==== 8 >>platform ==== Compilers, denormals =============================== */
+
+#if !defined TANGO_EXPF || !defined TANGO_ERFF || !defined TANGO_TANHF \
+    || !defined TANGO_SQRT
+#include <math.h>
+#endif
+#ifndef TANGO_EXPF
+#define TANGO_EXPF(x) expf(x)
+#endif
+#ifndef TANGO_ERFF
+#define TANGO_ERFF(x) erff(x)
+#endif
+#ifndef TANGO_TANHF
+#define TANGO_TANHF(x) tanhf(x)
+#endif
+#ifndef TANGO_SQRT
+#define TANGO_SQRT(x) sqrt(x)
+#endif
+#include <string.h>
+#ifdef TANGO_PTHREADS
+#include <pthread.h>
+#endif
+
+#if !defined TANGO_NN_NO_SIMD && defined __GNUC__ && defined __x86_64__
+#define TANGO_NN__X86 1
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
+/* Without -O a plain build would run several times slower. GCC can be told to optimise
+   these functions nevertheless. Contraction of a*b + c into one rounding is off: fma is
+   used only where the code says so. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC push_options
+#ifndef __OPTIMIZE__
+#pragma GCC optimize("O3")
+#endif
+#pragma GCC optimize("fp-contract=off")
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
+#ifndef __OPTIMIZE__
+#pragma message("tango_nn.h runs several times slower without -O2 under Clang")
+#endif
+#endif
+
+#if defined __GNUC__
+#define TANGO_NN__INLINE static inline __attribute__((always_inline))
+#define TANGO_NN__TARGET(features) __attribute__((target(features)))
+#else
+#define TANGO_NN__INLINE static inline
+#define TANGO_NN__TARGET(features)
+#endif
+
+/* Sizes of the blocked product. A block of rows, its K block and its sums lie in the
+   second-level cache, one pair of panels of a K block in the first. */
+#define TANGO_NN__PANEL 16u    /* columns of a panel */
+#define TANGO_NN__DEPTH 256u   /* inputs of a K block */
+#define TANGO_NN__STRIDE 272u  /* floats between gathered rows: a constant, so that the
+                                  rows of a tile are constant offsets; DEPTH + 16 keeps
+                                  them in different cache sets */
+#define TANGO_NN__ROWS 210u    /* rows of a block at most: whole tiles of 14 and of 6 */
+#define TANGO_NN__COLUMNS 512u /* columns of a block at most */
+#define TANGO_NN__SUMS 528u    /* floats between rows of sums, COLUMNS + 16 */
+#define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
+
+/* Scratch memory: one part that all tasks share, then one for each worker. */
+#define TANGO_NN__SHARED ((size_t)1 << 18)
+#define TANGO_NN__WORKER ((size_t)1 << 20)
+
+/* The function table. All counts may be 0; pointers need the alignment of float.
+
+   tile: sum (rows, 16*panels) = a w^T of one K block, added to sum if accumulate is set.
+         a (rows, depth) with rows TANGO_NN__STRIDE apart, rows <= tile_rows; panels of
+         `type` b_stride bytes apart, panels <= tile_panels. Each sum runs over k in
+         order, from 0.
+   finish: the epilogue for (rows, columns) sums, to out[row + r][column + c]; out has
+         e's row length `stride`.
+   maximum: the largest of x; count > 0.
+   exponentials: out = exp(x - shift); returns the sum of out.
+   moments: adds the sum and the sum of squares of one row to sums[0], sums[1].
+   column_moments: the same for each of `columns` columns, over rows `stride` apart.
+   normalize: out = activation((x - mean[i]) * scale[i] + shift[i]).
+   center: out = (x - high - low) * scale * weight[i] + bias[i]; weight, bias may be NULL.
+   transpose: panel (depth, 16) = the transpose of x (rows <= 16, depth), rows `stride`
+         apart; further columns are zero. */
+struct tango_nn_kernels {
+    const char *name;
+    size_t tile_rows, tile_panels;
+    void (*tile)(float *sum, size_t sum_stride, const float *a, const void *b,
+                 size_t b_stride, tango_nn_type type, size_t rows, size_t panels,
+                 size_t depth, int accumulate);
+    void (*finish)(const tango_nn_epilogue *e, float *out, size_t stride, size_t row,
+                   size_t column, size_t rows, size_t columns, const float *sum,
+                   size_t sum_stride);
+    void (*activate)(float *out, const float *x, size_t count,
+                     tango_nn_activation activation);
+    void (*leaky_relu)(float *out, const float *x, size_t count, float slope);
+    void (*add)(float *out, const float *a, const float *b, size_t count, float scale);
+    void (*scale)(float *out, const float *x, size_t count, float factor);
+    float (*maximum)(const float *x, size_t count);
+    float (*exponentials)(float *out, const float *x, size_t count, float shift);
+    void (*moments)(double *sums, const float *x, size_t count);
+    void (*column_moments)(double *sum, double *square, const float *x, size_t rows,
+                           size_t stride, size_t columns);
+    void (*normalize)(float *out, const float *x, size_t count, const float *mean,
+                      const float *scale, const float *shift,
+                      tango_nn_activation activation);
+    void (*center)(float *out, const float *x, size_t count, float high, float low,
+                   float scale, const float *weight, const float *bias);
+    void (*transpose)(float *panel, const float *x, size_t stride, size_t rows,
+                      size_t depth);
+};
+
+static size_t tango_nn__min(size_t a, size_t b) { return a < b ? a : b; }
+
+/* a / b rounded up, without overflow; b > 0. */
+static size_t tango_nn__ceil(size_t a, size_t b) { return a / b + (a % b != 0); }
+
+/* Denormals as zero, as a result (FTZ, bit 15) and as an operand (DAZ, bit 6). Returns
+   the control word to restore. */
+static unsigned tango_nn__flush_begin(void)
+{
+#ifdef TANGO_NN__X86
+    unsigned control = _mm_getcsr();
+    _mm_setcsr(control | 0x8040u);
+    return control;
+#else
+    return 0;
+#endif
+}
+
+static void tango_nn__flush_end(unsigned control)
+{
+#ifdef TANGO_NN__X86
+    _mm_setcsr(control);
+#else
+    (void)control;
+#endif
+}
+
+/* ==== 9 >>reference ==== Kernels in plain C ================================ */
+
+static float tango_nn__activate_one(float x, tango_nn_activation activation)
+{
+    const float root_half = 0.707106781f, root_2_pi = 0.797884561f;
+    switch (activation) {
+    case TANGO_NN_NONE: return x;
+    case TANGO_NN_SILU: return x / (1.0f + TANGO_EXPF(-x));
+    case TANGO_NN_GELU: return 0.5f * x * (1.0f + TANGO_ERFF(x * root_half));
+    case TANGO_NN_GELU_TANH:
+        /* x (1 + 0.044715 x^2) first: x^3 would overflow long before tanh is 1. */
+        return 0.5f * x
+               * (1.0f + TANGO_TANHF(root_2_pi * x * (1.0f + 0.044715f * x * x)));
+    case TANGO_NN_TANH: return TANGO_TANHF(x);
+    }
+    return x;
+}
+
+/* Up to 4 rows of one panel at a time, so that a weight is converted once for them. */
+static void tango_nn__tile_ref(float *sum, size_t sum_stride, const float *a,
+                               const void *b, size_t b_stride, tango_nn_type type,
+                               size_t rows, size_t panels, size_t depth, int accumulate)
+{
+    for (size_t p = 0; p < panels; p++) {
+        const void *panel = (const char *)b + p * b_stride;
+        float acc[4][TANGO_NN__PANEL] = { { 0 } };
+        for (size_t k = 0; k < depth; k++) {
+            float w[TANGO_NN__PANEL]; /* w[16p .. 16p+15][k] */
+            if (type == TANGO_NN_F32) {
+                memcpy(w, (const float *)panel + k * TANGO_NN__PANEL, sizeof w);
+            } else {
+                const uint16_t *half = (const uint16_t *)panel + k * TANGO_NN__PANEL;
+                for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
+                    w[i] = tango_nn_half_to_float(half[i]);
+                }
+            }
+            for (size_t r = 0; r < rows; r++) {
+                const float x = a[r * TANGO_NN__STRIDE + k];
+                for (size_t i = 0; i < TANGO_NN__PANEL; i++) acc[r][i] += x * w[i];
+            }
+        }
+        for (size_t r = 0; r < rows; r++) {
+            float *to = sum + r * sum_stride + p * TANGO_NN__PANEL;
+            for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
+                to[i] = accumulate ? to[i] + acc[r][i] : acc[r][i];
+            }
+        }
+    }
+}
+
+static void tango_nn__finish_ref(const tango_nn_epilogue *e, float *out, size_t stride,
+                                 size_t row, size_t column, size_t rows, size_t columns,
+                                 const float *sum, size_t sum_stride)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const size_t at = (row + r) * stride + column;
+        const size_t image = e->image_bias ? (row + r) / e->image_rows : 0;
+        for (size_t i = 0; i < columns; i++) {
+            float v = sum[r * sum_stride + i];
+            if (e->bias) v += e->bias[column + i];
+            if (e->image_bias) v += e->image_bias[image * stride + column + i];
+            v = tango_nn__activate_one(v, e->activation);
+            if (e->multiply) v *= e->multiply[at + i];
+            if (e->add) v += e->add[at + i];
+            out[at + i] = v;
+        }
+    }
+}
+
+static void tango_nn__activate_ref(float *out, const float *x, size_t count,
+                                   tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i++) out[i] = tango_nn__activate_one(x[i], activation);
+}
+
+static void tango_nn__leaky_relu_ref(float *out, const float *x, size_t count,
+                                     float slope)
+{
+    for (size_t i = 0; i < count; i++) out[i] = x[i] >= 0.0f ? x[i] : slope * x[i];
+}
+
+static void tango_nn__add_ref(float *out, const float *a, const float *b, size_t count,
+                              float scale)
+{
+    for (size_t i = 0; i < count; i++) out[i] = (a[i] + b[i]) * scale;
+}
+
+static void tango_nn__scale_ref(float *out, const float *x, size_t count, float factor)
+{
+    for (size_t i = 0; i < count; i++) out[i] = x[i] * factor;
+}
+
+static float tango_nn__maximum_ref(const float *x, size_t count)
+{
+    float largest = x[0];
+    for (size_t i = 1; i < count; i++) {
+        if (x[i] > largest) largest = x[i];
+    }
+    return largest;
+}
+
+static float tango_nn__exponentials_ref(float *out, const float *x, size_t count,
+                                        float shift)
+{
+    float sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = TANGO_EXPF(x[i] - shift);
+        sum += out[i];
+    }
+    return sum;
+}
+
+/* The square of a float is exact in double, so the variance of a large mean survives. */
+static void tango_nn__moments_ref(double *sums, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sums[0] += (double)x[i];
+        sums[1] += (double)x[i] * (double)x[i];
+    }
+}
+
+static void tango_nn__column_moments_ref(double *sum, double *square, const float *x,
+                                         size_t rows, size_t stride, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            const double v = (double)x[r * stride + i];
+            sum[i] += v;
+            square[i] += v * v;
+        }
+    }
+}
+
+static void tango_nn__normalize_ref(float *out, const float *x, size_t count,
+                                    const float *mean, const float *scale,
+                                    const float *shift, tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = tango_nn__activate_one((x[i] - mean[i]) * scale[i] + shift[i],
+                                        activation);
+    }
+}
+
+static void tango_nn__center_ref(float *out, const float *x, size_t count, float high,
+                                 float low, float scale, const float *weight,
+                                 const float *bias)
+{
+    for (size_t i = 0; i < count; i++) {
+        float v = ((x[i] - high) - low) * scale;
+        if (weight) v *= weight[i];
+        if (bias) v += bias[i];
+        out[i] = v;
+    }
+}
+
+static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
+                                    size_t rows, size_t depth)
+{
+    for (size_t k = 0; k < depth; k++) {
+        for (size_t r = 0; r < TANGO_NN__PANEL; r++) {
+            panel[k * TANGO_NN__PANEL + r] = r < rows ? x[r * stride + k] : 0.0f;
+        }
+    }
+}
+
+static const tango_nn_kernels tango_nn__kernels_ref = {
+    "reference", 4, 1,
+    tango_nn__tile_ref,      tango_nn__finish_ref,       tango_nn__activate_ref,
+    tango_nn__leaky_relu_ref, tango_nn__add_ref,         tango_nn__scale_ref,
+    tango_nn__maximum_ref,   tango_nn__exponentials_ref, tango_nn__moments_ref,
+    tango_nn__column_moments_ref, tango_nn__normalize_ref, tango_nn__center_ref,
+    tango_nn__transpose_ref
+};
+
+/* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
+
+TANGO_API size_t tango_nn_work_size(size_t threads)
+{
+    size_t bytes;
+    if (!tango_mul_ok(threads ? threads : 1, TANGO_NN__WORKER, &bytes)) return 0;
+    return tango_add_ok(bytes, TANGO_NN__SHARED, &bytes) ? bytes : 0;
+}
+
+TANGO_API const tango_nn_kernels *tango_nn_reference(void)
+{
+    return &tango_nn__kernels_ref;
+}
+
+TANGO_API const tango_nn_kernels *tango_nn_detect(void)
+{
+#ifdef TANGO_NN__AVX
+    const int level = tango_nn__cpu_level();
+    if (level >= 2) return &tango_nn__kernels_avx512;
+    if (level >= 1) return &tango_nn__kernels_avx2;
+#endif
+    return &tango_nn__kernels_ref;
+}
+
+static int tango_nn__same(const char *a, const char *b)
+{
+    while (*a && *a == *b) a++, b++;
+    return *a == *b;
+}
+
+TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name)
+{
+    if (name == NULL) return NULL;
+    if (tango_nn__same(name, "reference")) return &tango_nn__kernels_ref;
+#ifdef TANGO_NN__AVX
+    const int level = tango_nn__cpu_level();
+    if (level >= 1 && tango_nn__same(name, "avx2")) return &tango_nn__kernels_avx2;
+    if (level >= 2 && tango_nn__same(name, "avx512")) return &tango_nn__kernels_avx512;
+#endif
+    return NULL;
+}
+
+TANGO_API const char *tango_nn_kernels_name(const tango_nn_kernels *kernels)
+{
+    return kernels ? kernels->name : "none";
+}
+
+static void *tango_nn__shared(const tango_nn_context *c)
+{
+    return c->work;
+}
+
+static float *tango_nn__scratch(const tango_nn_context *c, size_t worker)
+{
+    TANGO_ASSERT(worker < (c->threads ? c->threads : 1));
+    return (float *)(void *)((char *)c->work + TANGO_NN__SHARED
+                             + worker * TANGO_NN__WORKER);
+}
+
+typedef struct tango_nn__job {
+    tango_nn_task *task;
+    void *data;
+} tango_nn__job;
+
+static void tango_nn__job_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__job *job = (const tango_nn__job *)data;
+    const unsigned control = tango_nn__flush_begin();
+    job->task(job->data, index, worker);
+    tango_nn__flush_end(control);
+}
+
+/* Runs all tasks of a layer. The one way to threads, and the one place where the
+   treatment of denormals changes. */
+static void tango_nn__run(const tango_nn_context *c, size_t count, tango_nn_task *task,
+                          void *data)
+{
+    tango_nn__job job;
+    TANGO_ASSERT(c->kernels && c->work);
+    TANGO_ASSERT(c->work_size >= tango_nn_work_size(c->threads));
+    job.task = task;
+    job.data = data;
+    if (c->parallel_for && c->threads > 1 && count > 1) {
+        c->parallel_for(c->pool, count, tango_nn__job_task, &job);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) tango_nn__job_task(&job, i, 0);
+}
+
+/* ==== 2 >>weights ==== Panels, half floats ================================= */
+
+TANGO_API float tango_nn_half_to_float(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    uint32_t exponent = (half >> 10) & 31u, fraction = half & 0x3ffu, bits;
+    float value;
+    if (exponent == 31u) { /* infinity, NaN (made quiet) */
+        bits = 0x7f800000u | fraction << 13 | (fraction ? 0x400000u : 0u);
+    } else if (exponent != 0) {
+        bits = (exponent + 112u) << 23 | fraction << 13;
+    } else if (fraction != 0) { /* denormal: shift the leading 1 to its place */
+        exponent = 113u;
+        while (!(fraction & 0x400u)) {
+            fraction <<= 1;
+            exponent--;
+        }
+        bits = exponent << 23 | (fraction & 0x3ffu) << 13;
+    } else {
+        bits = 0;
+    }
+    bits |= sign;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+TANGO_API uint16_t tango_nn_float_to_half(float value)
+{
+    uint32_t bits, sign, rest, shift, half;
+    memcpy(&bits, &value, sizeof bits);
+    sign = bits >> 16 & 0x8000u;
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u) { /* NaN: keep the upper payload, quiet */
+        return (uint16_t)(sign | 0x7e00u | (bits >> 13 & 0x3ffu));
+    }
+    if (bits >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and above */
+    if (bits < 0x33000000u) return (uint16_t)sign;              /* below 2^-25 */
+    if (bits < 0x38800000u) { /* denormal half: units of 2^-24 */
+        shift = 126u - (bits >> 23);
+        bits = (bits & 0x7fffffu) | 0x800000u;
+    } else {
+        shift = 13;
+        bits -= 112u << 23;
+    }
+    /* Nearest, ties to even; a carry into the exponent is right. */
+    half = bits >> shift;
+    rest = bits & (((uint32_t)1 << shift) - 1u);
+    if (rest > (uint32_t)1 << (shift - 1u)
+        || (rest == (uint32_t)1 << (shift - 1u) && (half & 1u))) {
+        half++;
+    }
+    return (uint16_t)(sign | half);
+}
+
+static size_t tango_nn__type_size(tango_nn_type type)
+{
+    return type == TANGO_NN_F16 ? 2 : 4;
+}
+
+TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type)
+{
+    size_t bytes;
+    const size_t panels = tango_nn__ceil(outputs, TANGO_NN__PANEL);
+    if (!tango_mul_ok(panels, inputs, &bytes)) return 0;
+    if (!tango_mul_ok(bytes, TANGO_NN__PANEL * tango_nn__type_size(type), &bytes)) {
+        return 0;
+    }
+    return bytes;
+}
+
+TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
+                                   size_t outputs, size_t channels, size_t taps)
+{
+    TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
+    for (size_t tap = 0; tap < taps; tap++) {
+        for (size_t channel = 0; channel < channels; channel++) {
+            const size_t to = (tap * channels + channel) * TANGO_NN__PANEL;
+            for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
+                const float v =
+                    o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
+                if (type == TANGO_NN_F16) {
+                    ((uint16_t *)panel)[to + o] = tango_nn_float_to_half(v);
+                } else {
+                    ((float *)panel)[to + o] = v;
+                }
+            }
+        }
+    }
+}
+
+/* ==== 3 >>product ==== Linear layers and convolutions ====================== */
+
+/* Where an output row reads: image b, and the input row and column of tap (0, 0), which
+   wrap below zero in the padding. */
+typedef struct tango_nn__place {
+    const float *image;
+    size_t y, x;
+} tango_nn__place;
+
+/* A linear layer is the 1x1 convolution of an image of width 1. */
+typedef struct tango_nn__product {
+    const tango_nn_context *c;
+    const tango_nn_kernels *kernels;
+    float *out;
+    const float *x;
+    const tango_nn_matrix *w;
+    const tango_nn_epilogue *e;
+    tango_nn_conv shape; /* with all defaults filled in */
+    size_t rows;
+    size_t row_block, row_blocks, column_block, column_blocks;
+} tango_nn__product;
+
+/* Cuts the output into blocks: as large as the scratch memory allows, smaller where that
+   would give too few tasks for many threads. A function of the shape alone. */
+static void tango_nn__cut(tango_nn__product *p)
+{
+    const size_t outputs = p->w->outputs;
+    size_t rows = TANGO_NN__ROWS, columns = TANGO_NN__COLUMNS;
+    if (tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
+        < TANGO_NN__TASKS) {
+        rows = 126; /* whole tiles, and weights are still used 126 times a load */
+    }
+    p->row_blocks = tango_nn__ceil(p->rows, rows);
+    /* Narrow blocks gather the same rows again: cheap only while there are few. */
+    while (p->row_blocks * tango_nn__ceil(outputs, columns) < TANGO_NN__TASKS
+           && columns > (p->rows > 32 ? 256u : 64u)) {
+        columns /= 2;
+    }
+    p->row_block = tango_nn__ceil(p->rows, p->row_blocks);
+    p->column_blocks = tango_nn__ceil(outputs, columns);
+    p->column_block = columns;
+}
+
+static void tango_nn__find_places(const tango_nn__product *p, tango_nn__place *places,
+                                  size_t first, size_t rows)
+{
+    const tango_nn_conv *s = &p->shape;
+    const size_t image_size = s->source_height * s->source_width * s->channels;
+    const size_t positions = s->out_height * s->out_width;
+    size_t image = first / positions;
+    size_t y = first % positions / s->out_width, x = first % s->out_width;
+    for (size_t r = 0; r < rows; r++) {
+        places[r].image = p->x + image * image_size;
+        places[r].y = y * s->stride - s->pad_top;
+        places[r].x = x * s->stride - s->pad_left;
+        if (++x < s->out_width) continue;
+        x = 0;
+        if (++y < s->out_height) continue;
+        y = 0;
+        image++;
+    }
+}
+
+/* The index that an enlarged axis reads. */
+static size_t tango_nn__nearest(size_t i, size_t source, size_t size)
+{
+    if (size == source) return i;
+    if (size == 2 * source) return i / 2;
+    return i * source / size;
+}
+
+/* The channels that tap (ky, kx) reads, NULL in the padding. Coordinates below zero have
+   wrapped to huge ones. */
+static const float *tango_nn__pixel(const tango_nn_conv *s, const tango_nn__place *place,
+                                    size_t ky, size_t kx)
+{
+    size_t y = place->y + ky * s->dilation, x = place->x + kx * s->dilation;
+    if (y >= s->height || x >= s->width) return NULL;
+    y = tango_nn__nearest(y, s->source_height, s->height);
+    x = tango_nn__nearest(x, s->source_width, s->width);
+    return place->image + (y * s->source_width + x) * s->channels;
+}
+
+/* a (rows, depth) = inputs first .. first + depth - 1 of the rows; padding, enlarging and
+   the leaky ReLU happen here. */
+static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
+                                  const tango_nn__place *places, size_t rows,
+                                  size_t first, size_t depth)
+{
+    const tango_nn_conv *s = &p->shape;
+    for (size_t done = 0; done < depth;) {
+        /* The run of inputs that belong to one tap. */
+        const size_t tap = (first + done) / s->channels;
+        const size_t channel = (first + done) % s->channels;
+        const size_t count = tango_nn__min(s->channels - channel, depth - done);
+        const size_t ky = tap / s->kernel_width, kx = tap % s->kernel_width;
+        for (size_t r = 0; r < rows; r++) {
+            float *to = a + r * TANGO_NN__STRIDE + done;
+            const float *from = tango_nn__pixel(s, places + r, ky, kx);
+            if (from == NULL) {
+                memset(to, 0, count * sizeof *to);
+            } else if (s->slope != 0.0f) {
+                p->kernels->leaky_relu(to, from + channel, count, s->slope);
+            } else {
+                memcpy(to, from + channel, count * sizeof *to);
+            }
+        }
+        done += count;
+    }
+}
+
+/* One K block of a block of the output: all panels, and for each all row tiles, so that
+   a panel stays in the first-level cache. After the last K block the epilogue follows
+   while the tile is still there. */
+static void tango_nn__multiply(const tango_nn__product *p, float *sums, const float *a,
+                               size_t row, size_t rows, size_t column, size_t columns,
+                               size_t k, size_t depth)
+{
+    const tango_nn_kernels *kernels = p->kernels;
+    const size_t inputs = p->w->inputs;
+    const size_t element = tango_nn__type_size(p->w->type);
+    const size_t panel_size = inputs * TANGO_NN__PANEL * element;
+    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
+    for (size_t at = 0; at < columns; at += width) {
+        const size_t count = tango_nn__min(width, columns - at);
+        const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
+        const char *b = (const char *)p->w->panels
+                        + (column + at) / TANGO_NN__PANEL * panel_size
+                        + k * TANGO_NN__PANEL * element;
+        for (size_t t = 0; t < tiles; t++) {
+            /* Tiles of nearly equal height: a last tile of one row would be slow. */
+            const size_t r = t * rows / tiles, height = (t + 1) * rows / tiles - r;
+            /* With a single K block no sum is kept: one place serves all tiles. */
+            float *sum = depth == inputs ? sums : sums + r * TANGO_NN__SUMS + at;
+            kernels->tile(sum, TANGO_NN__SUMS, a + r * TANGO_NN__STRIDE, b, panel_size,
+                          p->w->type, height, panels, depth, k > 0);
+            if (k + depth < inputs) continue;
+            kernels->finish(p->e, p->out, p->w->outputs, row + r, column + at, height,
+                            count, sum, TANGO_NN__SUMS);
+        }
+    }
+}
+
+static void tango_nn__product_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__product *p = (const tango_nn__product *)data;
+    const size_t row = index % p->row_blocks * p->row_block;
+    const size_t column = index / p->row_blocks * p->column_block;
+    const size_t inputs = p->w->inputs;
+    const size_t columns = tango_nn__min(p->column_block, p->w->outputs - column);
+    size_t rows, k = 0;
+    float *a = tango_nn__scratch(p->c, worker);
+    float *sums = a + TANGO_NN__ROWS * TANGO_NN__STRIDE;
+    tango_nn__place *places =
+        (tango_nn__place *)(void *)(sums + TANGO_NN__ROWS * TANGO_NN__SUMS);
+    if (row >= p->rows) return; /* rounding up the block can leave the last one empty */
+    rows = tango_nn__min(p->row_block, p->rows - row);
+    tango_nn__find_places(p, places, row, rows);
+    do { /* once even without inputs, for the epilogue */
+        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, inputs - k);
+        tango_nn__gather_rows(p, a, places, rows, k, depth);
+        tango_nn__multiply(p, sums, a, row, rows, column, columns, k, depth);
+        k += depth;
+    } while (k < inputs);
+}
+
+TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const float *x,
+                               const tango_nn_conv *shape, const tango_nn_matrix *w,
+                               const tango_nn_epilogue *e)
+{
+    tango_nn__product p;
+    static const tango_nn_epilogue none = { NULL, NULL, 0, TANGO_NN_NONE, NULL, NULL };
+    TANGO_ASSERT(w->inputs
+                 == shape->kernel_height * shape->kernel_width * shape->channels);
+    TANGO_ASSERT(!e || !e->image_bias || e->image_rows > 0);
+    p.c = c;
+    p.kernels = c->kernels;
+    p.out = out;
+    p.x = x;
+    p.w = w;
+    p.e = e ? e : &none;
+    p.shape = *shape;
+    if (p.shape.stride == 0) p.shape.stride = 1;
+    if (p.shape.dilation == 0) p.shape.dilation = 1;
+    if (p.shape.source_height == 0) p.shape.source_height = shape->height;
+    if (p.shape.source_width == 0) p.shape.source_width = shape->width;
+    p.rows = shape->batch * shape->out_height * shape->out_width;
+    if (p.rows == 0 || w->outputs == 0) return;
+    tango_nn__cut(&p);
+    tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
+}
+
+TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
+                               size_t rows, const tango_nn_matrix *w,
+                               const tango_nn_epilogue *e)
+{
+    tango_nn_conv shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = shape.width = shape.out_width = 1;
+    shape.height = shape.out_height = rows;
+    shape.channels = w->inputs;
+    shape.kernel_height = shape.kernel_width = 1;
+    tango_nn_conv2d(c, out, x, &shape, w, e);
+}
+
+/* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
+
+#define TANGO_NN__STRIP 4096u /* channels that a task treats at a time */
+#define TANGO_NN__CHUNKS 64u  /* parts of the rows of an image, at most */
+
+typedef struct tango_nn__group_norm {
+    const tango_nn_context *c;
+    float *out;
+    const float *x;
+    double *partials; /* (images, chunks, groups, 2): sum and sum of squares */
+    size_t rows, channels, groups, chunks;
+    float eps;
+    const float *weight, *bias;
+    tango_nn_activation activation;
+} tango_nn__group_norm;
+
+/* Rows [from, to) of a chunk: nearly equal parts. */
+static size_t tango_nn__chunk(const tango_nn__group_norm *g, size_t chunk)
+{
+    return g->rows / g->chunks * chunk + tango_nn__min(g->rows % g->chunks, chunk);
+}
+
+static void tango_nn__group_moments_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
+    const size_t chunk = index % g->chunks, image = index / g->chunks;
+    const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
+    const size_t per_group = g->channels / g->groups;
+    double *sum = (double *)(void *)tango_nn__scratch(g->c, worker);
+    double *square = sum + TANGO_NN__STRIP;
+    double *partial = g->partials + index * g->groups * 2;
+    memset(partial, 0, g->groups * 2 * sizeof *partial);
+    for (size_t first = 0; first < g->channels; first += TANGO_NN__STRIP) {
+        const size_t count = tango_nn__min(TANGO_NN__STRIP, g->channels - first);
+        memset(sum, 0, count * sizeof *sum);
+        memset(square, 0, count * sizeof *square);
+        g->c->kernels->column_moments(
+            sum, square, g->x + (image * g->rows + from) * g->channels + first, to - from,
+            g->channels, count);
+        for (size_t i = 0; i < count; i++) {
+            const size_t group = (first + i) / per_group;
+            partial[2 * group] += sum[i];
+            partial[2 * group + 1] += square[i];
+        }
+    }
+}
+
+/* mean and 1/sqrt(variance + eps) from the sums of `count` values. */
+static void tango_nn__statistics(const double *sums, size_t count, float eps,
+                                 double *mean, double *scale)
+{
+    double variance;
+    *mean = sums[0] / (double)count;
+    variance = sums[1] / (double)count - *mean * *mean;
+    if (variance < 0.0) variance = 0.0; /* rounding; NaN stays */
+    *scale = 1.0 / TANGO_SQRT(variance + (double)eps);
+}
+
+/* Replaces the sums of the first chunk by mean and scale of the whole image. */
+static void tango_nn__group_merge(const tango_nn__group_norm *g, size_t image)
+{
+    double *first = g->partials + image * g->chunks * g->groups * 2;
+    const size_t count = g->rows * (g->channels / g->groups);
+    for (size_t group = 0; group < g->groups; group++) {
+        double *sums = first + group * 2;
+        for (size_t chunk = 1; chunk < g->chunks; chunk++) {
+            sums[0] += sums[chunk * g->groups * 2];
+            sums[1] += sums[chunk * g->groups * 2 + 1];
+        }
+        tango_nn__statistics(sums, count, g->eps, &sums[0], &sums[1]);
+    }
+}
+
+/* The mean is split into a float and its remainder: x - high is exact where x is near
+   the mean, so a large mean costs no digits. */
+static void tango_nn__group_normalize_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
+    const size_t chunk = index % g->chunks, image = index / g->chunks;
+    const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
+    const size_t per_group = g->channels / g->groups;
+    const double *statistics = g->partials + image * g->chunks * g->groups * 2;
+    float *mean = tango_nn__scratch(g->c, worker);
+    float *scale = mean + TANGO_NN__STRIP, *shift = scale + TANGO_NN__STRIP;
+    for (size_t first = 0; first < g->channels; first += TANGO_NN__STRIP) {
+        const size_t count = tango_nn__min(TANGO_NN__STRIP, g->channels - first);
+        for (size_t i = 0; i < count; i++) {
+            const double *of_group = statistics + (first + i) / per_group * 2;
+            const double weight = g->weight ? (double)g->weight[first + i] : 1.0;
+            const double bias = g->bias ? (double)g->bias[first + i] : 0.0;
+            mean[i] = (float)of_group[0];
+            scale[i] = (float)(of_group[1] * weight);
+            shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1]
+                                          * weight);
+        }
+        for (size_t r = from; r < to; r++) {
+            const size_t at = (image * g->rows + r) * g->channels + first;
+            g->c->kernels->normalize(g->out + at, g->x + at, count, mean, scale, shift,
+                                     g->activation);
+        }
+    }
+}
+
+TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const float *x,
+                                   size_t batch, size_t rows, size_t channels,
+                                   size_t groups, float eps, const float *weight,
+                                   const float *bias, tango_nn_activation activation)
+{
+    tango_nn__group_norm g;
+    const size_t room = TANGO_NN__SHARED / (2 * sizeof(double)); /* pairs of sums */
+    size_t wave;
+    TANGO_ASSERT(groups > 0 && groups <= room && channels % groups == 0);
+    if (batch == 0 || rows == 0 || channels == 0) return;
+    g.c = c;
+    g.partials = (double *)tango_nn__shared(c);
+    g.rows = rows;
+    g.channels = channels;
+    g.groups = groups;
+    g.eps = eps;
+    g.weight = weight;
+    g.bias = bias;
+    g.activation = activation;
+    g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
+    g.chunks = tango_nn__min(g.chunks, room / groups);
+    wave = room / (groups * g.chunks); /* images whose sums fit at a time */
+    for (size_t image = 0; image < batch; image += wave) {
+        const size_t images = tango_nn__min(wave, batch - image);
+        g.x = x + image * rows * channels;
+        g.out = out + image * rows * channels;
+        tango_nn__run(c, images * g.chunks, tango_nn__group_moments_task, &g);
+        for (size_t i = 0; i < images; i++) tango_nn__group_merge(&g, i);
+        tango_nn__run(c, images * g.chunks, tango_nn__group_normalize_task, &g);
+    }
+}
+
+typedef struct tango_nn__row_norm {
+    const tango_nn_context *c;
+    float *out;
+    const float *x;
+    size_t rows, channels, block;
+    float eps;
+    const float *weight, *bias;
+    int rms; /* no mean is taken away */
+} tango_nn__row_norm;
+
+static void tango_nn__row_norm_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__row_norm *n = (const tango_nn__row_norm *)data;
+    const size_t last = tango_nn__min(n->rows, (index + 1) * n->block);
+    (void)worker;
+    for (size_t r = index * n->block; r < last; r++) {
+        const float *x = n->x + r * n->channels;
+        double sums[2] = { 0, 0 }, mean, scale;
+        float high;
+        n->c->kernels->moments(sums, x, n->channels);
+        if (n->rms) sums[0] = 0;
+        tango_nn__statistics(sums, n->channels, n->eps, &mean, &scale);
+        high = (float)mean;
+        n->c->kernels->center(n->out + r * n->channels, x, n->channels, high,
+                              (float)(mean - (double)high), (float)scale, n->weight,
+                              n->bias);
+    }
+}
+
+static void tango_nn__row_norm_run(tango_nn__row_norm *n)
+{
+    if (n->rows == 0 || n->channels == 0) return;
+    n->block = 1 + 16384u / n->channels; /* rows of a task */
+    tango_nn__run(n->c, tango_nn__ceil(n->rows, n->block), tango_nn__row_norm_task, n);
+}
+
+TANGO_API void tango_nn_layer_norm(const tango_nn_context *c, float *out, const float *x,
+                                   size_t rows, size_t channels, float eps,
+                                   const float *weight, const float *bias)
+{
+    tango_nn__row_norm n;
+    n.c = c;
+    n.out = out;
+    n.x = x;
+    n.rows = rows;
+    n.channels = channels;
+    n.eps = eps;
+    n.weight = weight;
+    n.bias = bias;
+    n.rms = 0;
+    tango_nn__row_norm_run(&n);
+}
+
+TANGO_API void tango_nn_rms_norm(const tango_nn_context *c, float *out, const float *x,
+                                 size_t rows, size_t channels, float eps,
+                                 const float *weight)
+{
+    tango_nn__row_norm n;
+    n.c = c;
+    n.out = out;
+    n.x = x;
+    n.rows = rows;
+    n.channels = channels;
+    n.eps = eps;
+    n.weight = weight;
+    n.bias = NULL;
+    n.rms = 1;
+    tango_nn__row_norm_run(&n);
+}
+
+/* ==== 5 >>attention ==== Streaming softmax ================================= */
+
+typedef struct tango_nn__attend {
+    const tango_nn_context *c;
+    float *out;
+    const float *q, *k, *v;
+    tango_nn_attention shape;
+    size_t parts;               /* K blocks of the head width */
+    size_t block, query_blocks; /* queries of a task, tasks of a head */
+} tango_nn__attend;
+
+/* The work of one task. queries and values are (parts, block, STRIDE): the head width is
+   cut into parts of TANGO_NN__DEPTH. */
+typedef struct tango_nn__attend_state {
+    float *panels;   /* (DEPTH * DEPTH): a block of keys or values in panel order */
+    float *scores;   /* (block, STRIDE) */
+    float *queries;  /* scaled */
+    float *values;   /* sums of exp(score - largest) * v so far */
+    float *largest;  /* (block) */
+    float *total;    /* (block) sums of exp(score - largest) so far */
+    size_t queries_count;
+} tango_nn__attend_state;
+
+/* sum (rows, 16*panels) = or += a b, for any number of rows and panels. */
+static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum, const float *a,
+                            const float *b, size_t rows, size_t panels, size_t depth,
+                            int accumulate)
+{
+    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const size_t panel_size = depth * TANGO_NN__PANEL;
+    for (size_t p = 0; p < panels; p += kernels->tile_panels) {
+        for (size_t t = 0; t < tiles; t++) {
+            const size_t r = t * rows / tiles, height = (t + 1) * rows / tiles - r;
+            kernels->tile(sum + r * TANGO_NN__STRIDE + p * TANGO_NN__PANEL,
+                          TANGO_NN__STRIDE, a + r * TANGO_NN__STRIDE, b + p * panel_size,
+                          panel_size * sizeof(float), TANGO_NN_F32, height,
+                          tango_nn__min(kernels->tile_panels, panels - p), depth,
+                          accumulate);
+        }
+    }
+}
+
+/* scores (queries, keys) = q k^T; k points at the first key of the block. */
+static void tango_nn__scores(const tango_nn__attend *d, tango_nn__attend_state *s,
+                             const float *k, size_t keys)
+{
+    const size_t stride = d->shape.heads * d->shape.width;
+    for (size_t part = 0; part < d->parts; part++) {
+        const size_t first = part * TANGO_NN__DEPTH;
+        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - first);
+        for (size_t at = 0; at < keys; at += TANGO_NN__PANEL) {
+            d->c->kernels->transpose(s->panels + at * depth, k + at * stride + first,
+                                     stride, tango_nn__min(TANGO_NN__PANEL, keys - at),
+                                     depth);
+        }
+        tango_nn__tiles(d->c->kernels, s->scores,
+                        s->queries + part * d->block * TANGO_NN__STRIDE, s->panels,
+                        s->queries_count, tango_nn__ceil(keys, TANGO_NN__PANEL), depth,
+                        part > 0);
+    }
+}
+
+/* scores = exp(scores - largest). Where the maximum grows, what was summed with the old
+   one shrinks by exp(old - new). bias: that of the first query and key, or NULL. */
+static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *s,
+                             const float *bias, size_t keys, int first)
+{
+    const tango_nn_kernels *kernels = d->c->kernels;
+    for (size_t r = 0; r < s->queries_count; r++) {
+        float *row = s->scores + r * TANGO_NN__STRIDE, largest;
+        if (bias) kernels->add(row, row, bias + r * d->shape.keys, keys, 1.0f);
+        largest = kernels->maximum(row, keys);
+        if (first) {
+            s->total[r] = 0;
+        } else if (largest > s->largest[r]) {
+            const float shrink = TANGO_EXPF(s->largest[r] - largest);
+            s->total[r] *= shrink;
+            for (size_t part = 0; part < d->parts; part++) {
+                float *values = s->values + (part * d->block + r) * TANGO_NN__STRIDE;
+                const size_t width = d->shape.width - part * TANGO_NN__DEPTH;
+                kernels->scale(values, values, tango_nn__min(TANGO_NN__DEPTH, width),
+                               shrink);
+            }
+        } else {
+            largest = s->largest[r];
+        }
+        s->largest[r] = largest;
+        s->total[r] += kernels->exponentials(row, row, keys, largest);
+    }
+}
+
+/* values += scores v; v points at the first key of the block. */
+static void tango_nn__weigh(const tango_nn__attend *d, tango_nn__attend_state *s,
+                            const float *v, size_t keys, int first)
+{
+    const size_t stride = d->shape.heads * d->shape.width;
+    for (size_t part = 0; part < d->parts; part++) {
+        const size_t from = part * TANGO_NN__DEPTH;
+        const size_t width = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - from);
+        for (size_t at = 0; at < width; at += TANGO_NN__PANEL) {
+            const size_t columns = tango_nn__min(TANGO_NN__PANEL, width - at);
+            float *panel = s->panels + at * keys;
+            for (size_t j = 0; j < keys; j++, panel += TANGO_NN__PANEL) {
+                memset(panel, 0, TANGO_NN__PANEL * sizeof *panel);
+                memcpy(panel, v + j * stride + from + at, columns * sizeof *panel);
+            }
+        }
+        tango_nn__tiles(d->c->kernels, s->values + part * d->block * TANGO_NN__STRIDE,
+                        s->scores, s->panels, s->queries_count,
+                        tango_nn__ceil(width, TANGO_NN__PANEL), keys, !first);
+    }
+}
+
+/* Copies the queries of a task in (scaled) or the finished values out (divided). */
+static void tango_nn__attend_copy(const tango_nn__attend *d, tango_nn__attend_state *s,
+                                  size_t at, int finished)
+{
+    const size_t stride = d->shape.heads * d->shape.width;
+    for (size_t part = 0; part < d->parts; part++) {
+        const size_t from = part * TANGO_NN__DEPTH;
+        const size_t width = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - from);
+        for (size_t r = 0; r < s->queries_count; r++) {
+            const size_t inner = (part * d->block + r) * TANGO_NN__STRIDE;
+            const size_t outer = at + r * stride + from;
+            if (finished) {
+                d->c->kernels->scale(d->out + outer, s->values + inner, width,
+                                     1.0f / s->total[r]);
+            } else {
+                d->c->kernels->scale(s->queries + inner, d->q + outer, width,
+                                     d->shape.scale);
+            }
+        }
+    }
+}
+
+static void tango_nn__attend_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__attend *d = (const tango_nn__attend *)data;
+    const tango_nn_attention *shape = &d->shape;
+    const size_t query = index % d->query_blocks * d->block;
+    const size_t head = index / d->query_blocks % shape->heads;
+    const size_t image = index / d->query_blocks / shape->heads;
+    const size_t context = image / shape->context_repeat;
+    const size_t stride = shape->heads * shape->width;
+    const size_t count = shape->key_count ? shape->key_count[context] : shape->keys;
+    const size_t at = (image * shape->queries + query) * stride + head * shape->width;
+    tango_nn__attend_state s;
+    TANGO_ASSERT(count > 0 && count <= shape->keys);
+    s.queries_count = tango_nn__min(d->block, shape->queries - query);
+    s.panels = tango_nn__scratch(d->c, worker);
+    s.scores = s.panels + TANGO_NN__DEPTH * TANGO_NN__DEPTH;
+    s.queries = s.scores + d->block * TANGO_NN__STRIDE;
+    s.values = s.queries + d->parts * d->block * TANGO_NN__STRIDE;
+    s.largest = s.values + d->parts * d->block * TANGO_NN__STRIDE;
+    s.total = s.largest + d->block;
+    tango_nn__attend_copy(d, &s, at, 0);
+    for (size_t j = 0; j < count; j += TANGO_NN__DEPTH) {
+        const size_t keys = tango_nn__min(TANGO_NN__DEPTH, count - j);
+        const size_t from = (context * shape->keys + j) * stride + head * shape->width;
+        const float *bias = NULL;
+        if (shape->bias) {
+            bias = shape->bias + (head * shape->queries + query) * shape->keys + j;
+        }
+        tango_nn__scores(d, &s, d->k + from, keys);
+        tango_nn__soften(d, &s, bias, keys, j == 0);
+        tango_nn__weigh(d, &s, d->v + from, keys, j == 0);
+    }
+    tango_nn__attend_copy(d, &s, at, 1);
+}
+
+TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,
+                               const float *k, const float *v,
+                               const tango_nn_attention *shape)
+{
+    tango_nn__attend d;
+    size_t row, room;
+    if (shape->batch == 0 || shape->queries == 0 || shape->heads == 0) return;
+    TANGO_ASSERT(shape->keys > 0 && shape->width > 0 && shape->width <= 65536);
+    d.c = c;
+    d.out = out;
+    d.q = q;
+    d.k = k;
+    d.v = v;
+    d.shape = *shape;
+    if (d.shape.context_repeat == 0) d.shape.context_repeat = 1;
+    d.parts = tango_nn__ceil(shape->width, TANGO_NN__DEPTH);
+    /* Bytes of a query: its scores, itself, its values, largest and total. */
+    row = ((2 * d.parts + 1) * TANGO_NN__STRIDE + 2) * sizeof(float);
+    room = TANGO_NN__WORKER - TANGO_NN__DEPTH * TANGO_NN__DEPTH * sizeof(float);
+    d.block = tango_nn__min(room / row, TANGO_NN__ROWS);
+    d.query_blocks = tango_nn__ceil(shape->queries, d.block);
+    d.block = tango_nn__ceil(shape->queries, d.query_blocks);
+    d.query_blocks = tango_nn__ceil(shape->queries, d.block);
+    tango_nn__run(c, shape->batch * shape->heads * d.query_blocks, tango_nn__attend_task,
+                  &d);
+}
+
+/* ==== 6 >>elements ==== Activations, sums, softmax, look-up ================ */
+
+#define TANGO_NN__ELEMENTS 16384u /* values of a task */
+
+typedef struct tango_nn__elements {
+    const tango_nn_kernels *kernels;
+    float *out;
+    const float *a, *b;
+    size_t count, columns;
+    float number; /* slope or scale */
+    tango_nn_activation activation;
+} tango_nn__elements;
+
+static void tango_nn__activate_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__elements *d = (const tango_nn__elements *)data;
+    const size_t at = index * TANGO_NN__ELEMENTS;
+    (void)worker;
+    d->kernels->activate(d->out + at, d->a + at,
+                         tango_nn__min(TANGO_NN__ELEMENTS, d->count - at), d->activation);
+}
+
+static void tango_nn__leaky_relu_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__elements *d = (const tango_nn__elements *)data;
+    const size_t at = index * TANGO_NN__ELEMENTS;
+    (void)worker;
+    d->kernels->leaky_relu(d->out + at, d->a + at,
+                           tango_nn__min(TANGO_NN__ELEMENTS, d->count - at), d->number);
+}
+
+static void tango_nn__add_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__elements *d = (const tango_nn__elements *)data;
+    const size_t at = index * TANGO_NN__ELEMENTS;
+    (void)worker;
+    d->kernels->add(d->out + at, d->a + at, d->b + at,
+                    tango_nn__min(TANGO_NN__ELEMENTS, d->count - at), d->number);
+}
+
+static void tango_nn__softmax_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__elements *d = (const tango_nn__elements *)data;
+    const float *x = d->a + index * d->columns;
+    float *out = d->out + index * d->columns;
+    const float largest = d->kernels->maximum(x, d->columns);
+    const float sum = d->kernels->exponentials(out, x, d->columns, largest);
+    (void)worker;
+    d->kernels->scale(out, out, d->columns, 1.0f / sum);
+}
+
+static void tango_nn__elements_run(const tango_nn_context *c, tango_nn__elements *d,
+                                   tango_nn_task *task)
+{
+    d->kernels = c->kernels;
+    tango_nn__run(c, tango_nn__ceil(d->count, TANGO_NN__ELEMENTS), task, d);
+}
+
+TANGO_API void tango_nn_activate(const tango_nn_context *c, float *out, const float *x,
+                                 size_t count, tango_nn_activation activation)
+{
+    tango_nn__elements d;
+    memset(&d, 0, sizeof d);
+    d.out = out;
+    d.a = x;
+    d.count = count;
+    d.activation = activation;
+    tango_nn__elements_run(c, &d, tango_nn__activate_task);
+}
+
+TANGO_API void tango_nn_leaky_relu(const tango_nn_context *c, float *out, const float *x,
+                                   size_t count, float slope)
+{
+    tango_nn__elements d;
+    memset(&d, 0, sizeof d);
+    d.out = out;
+    d.a = x;
+    d.count = count;
+    d.number = slope;
+    tango_nn__elements_run(c, &d, tango_nn__leaky_relu_task);
+}
+
+TANGO_API void tango_nn_add(const tango_nn_context *c, float *out, const float *a,
+                            const float *b, size_t count, float scale)
+{
+    tango_nn__elements d;
+    memset(&d, 0, sizeof d);
+    d.out = out;
+    d.a = a;
+    d.b = b;
+    d.count = count;
+    d.number = scale;
+    tango_nn__elements_run(c, &d, tango_nn__add_task);
+}
+
+TANGO_API void tango_nn_softmax(const tango_nn_context *c, float *out, const float *x,
+                                size_t rows, size_t columns)
+{
+    tango_nn__elements d;
+    if (rows == 0 || columns == 0) return;
+    memset(&d, 0, sizeof d);
+    d.kernels = c->kernels;
+    d.out = out;
+    d.a = x;
+    d.columns = columns;
+    tango_nn__run(c, rows, tango_nn__softmax_task, &d);
+}
+
+TANGO_API void tango_nn_gather(float *out, const void *table, tango_nn_type type,
+                               const int32_t *ids, size_t count, size_t width)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t from = (size_t)ids[i] * width;
+        TANGO_ASSERT(ids[i] >= 0);
+        for (size_t j = 0; j < width; j++) {
+            out[i * width + j] = type == TANGO_NN_F16
+                                     ? tango_nn_half_to_float(
+                                           ((const uint16_t *)table)[from + j])
+                                     : ((const float *)table)[from + j];
+        }
+    }
+}
+
+/* A value is finite if its exponent is not all ones; tested on the bits, so that no
+   compiler option can change the answer. */
+TANGO_API int tango_nn_all_finite(const float *x, size_t count)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        found |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return !found;
+}
+
+/* ==== 7 >>pool ==== Threads for parallel_for =============================== */
+
+#ifdef TANGO_PTHREADS
+struct tango_nn_pool {
+    pthread_mutex_t mutex;
+    pthread_cond_t work, done; /* a layer has come; the last worker has left it */
+    tango_nn_task *task;
+    void *data;
+    size_t count, next;        /* tasks of the layer, and the first not yet taken */
+    size_t busy;               /* workers inside the layer, without the caller */
+    size_t round;              /* number of the layer; workers wait for it to change */
+    size_t threads;            /* started */
+    int stop;
+};
+
+/* What a thread needs to know at its start; the array lies behind the pool. */
+typedef struct tango_nn__worker {
+    tango_nn_pool *pool;
+    size_t number;
+    pthread_t thread;
+} tango_nn__worker;
+
+static size_t tango_nn__pool_head(void)
+{
+    return (sizeof(tango_nn_pool) + 63u) / 64u * 64u;
+}
+
+static tango_nn__worker *tango_nn__pool_workers(tango_nn_pool *pool)
+{
+    return (tango_nn__worker *)(void *)((char *)pool + tango_nn__pool_head());
+}
+
+TANGO_API size_t tango_nn_pool_size(size_t threads)
+{
+    size_t bytes;
+    if (!tango_mul_ok(threads, sizeof(tango_nn__worker), &bytes)) return 0;
+    return tango_add_ok(bytes, tango_nn__pool_head(), &bytes) ? bytes : 0;
+}
+
+/* Takes tasks until none is left. Called and left with the mutex held. */
+static void tango_nn__pool_work(tango_nn_pool *pool, size_t worker)
+{
+    while (pool->next < pool->count) {
+        const size_t index = pool->next++;
+        pthread_mutex_unlock(&pool->mutex);
+        pool->task(pool->data, index, worker);
+        pthread_mutex_lock(&pool->mutex);
+    }
+}
+
+static void *tango_nn__pool_main(void *argument)
+{
+    const tango_nn__worker *self = (const tango_nn__worker *)argument;
+    tango_nn_pool *pool = self->pool;
+    size_t round = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (pool->round == round && !pool->stop) {
+            pthread_cond_wait(&pool->work, &pool->mutex);
+        }
+        if (pool->stop) break;
+        round = pool->round;
+        pool->busy++;
+        tango_nn__pool_work(pool, self->number);
+        if (--pool->busy == 0) pthread_cond_signal(&pool->done);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+TANGO_API void tango_nn_pool_for(void *pool_pointer, size_t count, tango_nn_task *task,
+                                 void *data)
+{
+    tango_nn_pool *pool = (tango_nn_pool *)pool_pointer;
+    pthread_mutex_lock(&pool->mutex);
+    pool->task = task;
+    pool->data = data;
+    pool->count = count;
+    pool->next = 0;
+    pool->round++;
+    if (count > 1) pthread_cond_broadcast(&pool->work);
+    tango_nn__pool_work(pool, 0);
+    /* A thread that wakes late finds no task and leaves at once. */
+    while (pool->busy > 0) pthread_cond_wait(&pool->done, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+TANGO_API tango_nn_pool *tango_nn_pool_start(void *memory, size_t threads)
+{
+    tango_nn_pool *pool = (tango_nn_pool *)memory;
+    tango_nn__worker *workers;
+    if (memory == NULL || threads == 0) return NULL;
+    memset(pool, 0, sizeof *pool);
+    if (pthread_mutex_init(&pool->mutex, NULL) != 0) return NULL;
+    if (pthread_cond_init(&pool->work, NULL) != 0) goto no_work;
+    if (pthread_cond_init(&pool->done, NULL) != 0) goto no_done;
+    workers = tango_nn__pool_workers(pool);
+    while (pool->threads + 1 < threads) {
+        tango_nn__worker *worker = workers + pool->threads;
+        worker->pool = pool;
+        worker->number = pool->threads + 1;
+        if (pthread_create(&worker->thread, NULL, tango_nn__pool_main, worker) != 0) {
+            break;
+        }
+        pool->threads++;
+    }
+    if (pool->threads > 0 || threads == 1) return pool;
+    pthread_cond_destroy(&pool->done);
+no_done:
+    pthread_cond_destroy(&pool->work);
+no_work:
+    pthread_mutex_destroy(&pool->mutex);
+    return NULL;
+}
+
+TANGO_API void tango_nn_pool_stop(tango_nn_pool *pool)
+{
+    if (pool == NULL) return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = 1;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < pool->threads; i++) {
+        pthread_join(tango_nn__pool_workers(pool)[i].thread, NULL);
+    }
+    pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->mutex);
+}
+#endif /* TANGO_PTHREADS */
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC pop_options
+#endif
+#endif /* TANGO_NN_IMPLEMENTED */
+
+/*
+LICENCE
+
+MIT No Attribution
+
+Copyright 2026 the tango authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of
+this software and associated documentation files (the "Software"), to deal in the
+Software without restriction, including without limitation the rights to use,
+copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the
+Software, and to permit persons to whom the Software is furnished to do so.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A
+PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
+HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION
+OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/
