@@ -738,6 +738,767 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
     tango_nn__transpose_ref
 };
 
+/* ==== 10 >>avx2 ==== Kernels for AVX2, FMA and F16C ======================== */
+
+#ifdef TANGO_NN__X86
+#define TANGO_NN__AVX2 TANGO_NN__TARGET("avx2,fma,f16c")
+#define TANGO_NN__AVX512 TANGO_NN__TARGET("avx512f,avx512dq,avx2,fma,f16c")
+#ifdef __clang__
+#define TANGO_NN__UNROLL _Pragma("unroll")
+#else
+#define TANGO_NN__UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* 2 if AVX-512, 1 if AVX2 with FMA and F16C can be used, else 0. The operating system
+   must save the registers too: XCR0 says so. */
+static int tango_nn__cpu_level(void)
+{
+    unsigned a, b, c, d, saved, features;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    features = c;
+    if (!(features >> 27 & 1)) return 0; /* OSXSAVE: XCR0 can be read */
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(d) : "c"(0));
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if ((saved & 0x06) != 0x06) return 0; /* SSE and AVX registers */
+    if (!(features >> 12 & 1) || !(features >> 29 & 1) || !(b >> 5 & 1)) return 0;
+    if ((saved & 0xe6) != 0xe6) return 1; /* mask registers, upper halves, 16..31 */
+    return (b >> 16 & 1) && (b >> 17 & 1) ? 2 : 1; /* AVX512F, AVX512DQ */
+}
+
+/* The first n of 8 lanes. Rows end in the middle of a vector; nothing beyond the end may
+   be touched. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256i tango_nn__mask8(size_t n)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)tango_nn__min(n, 8)), lane);
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__load8(const float *x, size_t n)
+{
+    return n >= 8 ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, tango_nn__mask8(n));
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size_t n)
+{
+    if (n >= 8) {
+        _mm256_storeu_ps(out, v);
+    } else {
+        _mm256_maskstore_ps(out, tango_nn__mask8(n), v);
+    }
+}
+
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. ln 2 is split in two, so
+   that n*high is exact. exp(r) = 1 + r + r^2 q(r), q a minimax polynomial (3e-9). 2^n is
+   applied in two halves, so that overflow gives infinity. NaN passes: min and max return
+   their second operand then. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+{
+    __m256 n, r, q;
+    __m256i whole, half;
+    x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x);
+    x = _mm256_min_ps(_mm256_set1_ps(89.0f), x);
+    /* Adding 1.5 * 2^23 rounds to an integer. */
+    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(12582912.0f));
+    n = _mm256_sub_ps(n, _mm256_set1_ps(12582912.0f));
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860677e-6f), r);
+    q = _mm256_set1_ps(1.395171741e-3f);
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
+    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
+    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
+    whole = _mm256_cvtps_epi32(n);
+    half = _mm256_srai_epi32(whole, 1);
+    whole = _mm256_sub_epi32(whole, half);
+    half = _mm256_slli_epi32(_mm256_add_epi32(half, _mm256_set1_epi32(127)), 23);
+    whole = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
+    q = _mm256_mul_ps(q, _mm256_castsi256_ps(half));
+    return _mm256_mul_ps(q, _mm256_castsi256_ps(whole));
+}
+
+/* tanh(x) = x + x^3 q(x^2) below 0.625, above 1 - 2/(exp(2|x|) + 1) with the sign of
+   x. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    const __m256 a = _mm256_andnot_ps(sign, x), s = _mm256_mul_ps(x, x);
+    __m256 q = _mm256_set1_ps(-5.717036314e-3f), large;
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(2.065057866e-2f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(-5.374349654e-2f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(1.333149076e-1f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(-3.333328366e-1f));
+    q = _mm256_fmadd_ps(_mm256_mul_ps(q, s), x, x);
+    large = _mm256_add_ps(tango_nn__exp8(_mm256_add_ps(a, a)), one);
+    large = _mm256_sub_ps(one, _mm256_div_ps(_mm256_set1_ps(2.0f), large));
+    large = _mm256_or_ps(large, _mm256_and_ps(sign, x));
+    return _mm256_blendv_ps(large, q,
+                            _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
+}
+
+/* erf(x) = x q(x^2) below 1 (1e-9), 1 - exp(l(|x|)) with the sign of x above, where
+   l = log(erfc) on [1, 4]; from 4 on erf is 1 in float. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__erf8(__m256 x)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    const __m256 a = _mm256_andnot_ps(sign, x), s = _mm256_mul_ps(x, x);
+    const __m256 t = _mm256_min_ps(_mm256_set1_ps(4.0f), a);
+    __m256 q = _mm256_set1_ps(7.889119297e-5f), l = _mm256_set1_ps(-2.168681385e-5f);
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(-8.020841051e-4f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(5.189535208e-3f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(-2.685444430e-2f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(1.128360033e-1f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(-3.761262596e-1f));
+    q = _mm256_fmadd_ps(q, s, _mm256_set1_ps(1.128379107f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(4.413358984e-4f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(-4.204559140e-3f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(2.520824783e-2f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(-1.084185615e-1f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(-6.332198977e-1f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(-1.129578471f));
+    l = _mm256_fmadd_ps(l, t, _mm256_set1_ps(1.880381751e-4f));
+    l = _mm256_or_ps(_mm256_sub_ps(one, tango_nn__exp8(l)), _mm256_and_ps(sign, x));
+    return _mm256_blendv_ps(l, _mm256_mul_ps(q, x), _mm256_cmp_ps(a, one, _CMP_LT_OQ));
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__activate8(__m256 x,
+                                                           tango_nn_activation activation)
+{
+    const __m256 one = _mm256_set1_ps(1.0f), half = _mm256_set1_ps(0.5f);
+    __m256 y;
+    switch (activation) {
+    case TANGO_NN_NONE: return x;
+    case TANGO_NN_SILU:
+        y = tango_nn__exp8(_mm256_xor_ps(x, _mm256_set1_ps(-0.0f)));
+        return _mm256_div_ps(x, _mm256_add_ps(one, y));
+    case TANGO_NN_GELU:
+        y = tango_nn__erf8(_mm256_mul_ps(x, _mm256_set1_ps(0.707106781f)));
+        return _mm256_mul_ps(_mm256_mul_ps(half, x), _mm256_add_ps(one, y));
+    case TANGO_NN_GELU_TANH:
+        y = _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.044715f), x), x);
+        y = _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.797884561f), x),
+                          _mm256_add_ps(one, y));
+        y = tango_nn__tanh8(y);
+        return _mm256_mul_ps(_mm256_mul_ps(half, x), _mm256_add_ps(one, y));
+    case TANGO_NN_TANH: return tango_nn__tanh8(x);
+    }
+    return x;
+}
+
+/* Weights 8i .. 8i+7 of input k of a panel. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weights8(const void *panel, size_t at,
+                                                          int is_half)
+{
+    return is_half ? _mm256_cvtph_ps(_mm_loadu_si128(
+                         (const __m128i *)(const void *)((const uint16_t *)panel + at)))
+                   : _mm256_loadu_ps((const float *)panel + at);
+}
+
+/* The tile for a constant number of rows: 2 accumulators a row stay in registers, 12 of
+   16 for the full height. Inlined for each height and type. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile8(float *sum, size_t sum_stride,
+                                                     const float *a, const void *b,
+                                                     size_t depth, int accumulate,
+                                                     const size_t rows, const int is_half)
+{
+    __m256 acc[6][2];
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (size_t k = 0; k < depth; k++) {
+        const __m256 b0 = tango_nn__weights8(b, k * TANGO_NN__PANEL, is_half);
+        const __m256 b1 = tango_nn__weights8(b, k * TANGO_NN__PANEL + 8, is_half);
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const __m256 x = _mm256_broadcast_ss(a + r * TANGO_NN__STRIDE + k);
+            acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
+            acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
+        }
+    }
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        float *to = sum + r * sum_stride;
+        if (accumulate) {
+            acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(to), acc[r][0]);
+            acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(to + 8), acc[r][1]);
+        }
+        _mm256_storeu_ps(to, acc[r][0]);
+        _mm256_storeu_ps(to + 8, acc[r][1]);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__tile_avx2(float *sum, size_t sum_stride,
+                                               const float *a, const void *b,
+                                               size_t b_stride, tango_nn_type type,
+                                               size_t rows, size_t panels, size_t depth,
+                                               int accumulate)
+{
+    (void)b_stride;
+    (void)panels; /* always 1 */
+    if (type == TANGO_NN_F32) {
+        switch (rows) {
+        case 1: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 1, 0); break;
+        case 2: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 2, 0); break;
+        case 3: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 3, 0); break;
+        case 4: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 4, 0); break;
+        case 5: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 5, 0); break;
+        case 6: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 6, 0); break;
+        default: break;
+        }
+    } else {
+        switch (rows) {
+        case 1: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 1, 1); break;
+        case 2: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 2, 1); break;
+        case 3: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 3, 1); break;
+        case 4: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 4, 1); break;
+        case 5: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 5, 1); break;
+        case 6: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 6, 1); break;
+        default: break;
+        }
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
+                                                 size_t stride, size_t row, size_t column,
+                                                 size_t rows, size_t columns,
+                                                 const float *sum, size_t sum_stride)
+{
+    for (size_t i = 0; i < columns; i += 8) {
+        const size_t n = columns - i;
+        size_t at = row * stride + column + i, image = 0, left = 0;
+        __m256 bias = _mm256_setzero_ps();
+        if (e->bias) bias = tango_nn__load8(e->bias + column + i, n);
+        if (e->image_bias) {
+            image = row / e->image_rows * stride + column + i;
+            left = e->image_rows - row % e->image_rows;
+        }
+        for (size_t r = 0; r < rows; r++, at += stride) {
+            __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum + r * sum_stride + i), bias);
+            if (e->image_bias) {
+                if (left-- == 0) {
+                    image += stride;
+                    left = e->image_rows - 1;
+                }
+                v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
+            }
+            v = tango_nn__activate8(v, e->activation);
+            if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
+            if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
+            tango_nn__store8(out + at, v, n);
+        }
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__activate_avx2(float *out, const float *x,
+                                                   size_t count,
+                                                   tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i += 8) {
+        const __m256 v = tango_nn__load8(x + i, count - i);
+        tango_nn__store8(out + i, tango_nn__activate8(v, activation), count - i);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__leaky_relu_avx2(float *out, const float *x,
+                                                     size_t count, float slope)
+{
+    const __m256 factor = _mm256_set1_ps(slope), zero = _mm256_setzero_ps();
+    for (size_t i = 0; i < count; i += 8) {
+        const __m256 v = tango_nn__load8(x + i, count - i);
+        const __m256 positive = _mm256_cmp_ps(v, zero, _CMP_GE_OQ);
+        const __m256 y = _mm256_blendv_ps(_mm256_mul_ps(v, factor), v, positive);
+        tango_nn__store8(out + i, y, count - i);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__add_avx2(float *out, const float *a, const float *b,
+                                              size_t count, float scale)
+{
+    const __m256 factor = _mm256_set1_ps(scale);
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        const __m256 v = _mm256_add_ps(tango_nn__load8(a + i, n),
+                                       tango_nn__load8(b + i, n));
+        tango_nn__store8(out + i, _mm256_mul_ps(v, factor), n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__scale_avx2(float *out, const float *x, size_t count,
+                                                float factor)
+{
+    const __m256 f = _mm256_set1_ps(factor);
+    for (size_t i = 0; i < count; i += 8) {
+        const __m256 v = tango_nn__load8(x + i, count - i);
+        tango_nn__store8(out + i, _mm256_mul_ps(v, f), count - i);
+    }
+}
+
+TANGO_NN__AVX2 static float tango_nn__maximum_avx2(const float *x, size_t count)
+{
+    __m256 m0 = _mm256_set1_ps(x[0]), m1 = m0, m2 = m0, m3 = m0;
+    float lanes[8];
+    size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        m0 = _mm256_max_ps(m0, _mm256_loadu_ps(x + i));
+        m1 = _mm256_max_ps(m1, _mm256_loadu_ps(x + i + 8));
+        m2 = _mm256_max_ps(m2, _mm256_loadu_ps(x + i + 16));
+        m3 = _mm256_max_ps(m3, _mm256_loadu_ps(x + i + 24));
+    }
+    _mm256_storeu_ps(lanes, _mm256_max_ps(_mm256_max_ps(m0, m1), _mm256_max_ps(m2, m3)));
+    for (; i < count; i++) {
+        if (x[i] > lanes[0]) lanes[0] = x[i];
+    }
+    for (i = 1; i < 8; i++) {
+        if (lanes[i] > lanes[0]) lanes[0] = lanes[i];
+    }
+    return lanes[0];
+}
+
+TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float *x,
+                                                        size_t count, float shift)
+{
+    const __m256 s = _mm256_set1_ps(shift);
+    __m256 sum = _mm256_setzero_ps();
+    float lanes[8];
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        tango_nn__store8(out + i, v, n);
+        if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
+        sum = _mm256_add_ps(sum, v);
+    }
+    _mm256_storeu_ps(lanes, sum);
+    return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
+           + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+/* sum += v and square += v^2 in double, for the lower and the upper four lanes. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__moments8(__m256d sum[2], __m256d square[2],
+                                                        __m256 v)
+{
+    const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(v));
+    const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+    sum[0] = _mm256_add_pd(sum[0], low);
+    sum[1] = _mm256_add_pd(sum[1], high);
+    square[0] = _mm256_fmadd_pd(low, low, square[0]);
+    square[1] = _mm256_fmadd_pd(high, high, square[1]);
+}
+
+TANGO_NN__AVX2 static void tango_nn__moments_avx2(double *sums, const float *x,
+                                                  size_t count)
+{
+    __m256d sum[2], square[2];
+    double lanes[4];
+    sum[0] = sum[1] = square[0] = square[1] = _mm256_setzero_pd();
+    for (size_t i = 0; i < count; i += 8) {
+        tango_nn__moments8(sum, square, tango_nn__load8(x + i, count - i));
+    }
+    _mm256_storeu_pd(lanes, _mm256_add_pd(sum[0], sum[1]));
+    sums[0] += (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+    _mm256_storeu_pd(lanes, _mm256_add_pd(square[0], square[1]));
+    sums[1] += (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+}
+
+/* Eight rows at a time: the sums are loaded and stored once for them, and memory is read
+   as eight forward streams. */
+TANGO_NN__AVX2 static void tango_nn__column_moments_avx2(double *sum, double *square,
+                                                         const float *x, size_t rows,
+                                                         size_t stride, size_t columns)
+{
+    const size_t whole = columns / 8 * 8;
+    for (size_t first = 0; first < rows; first += 8) {
+        const size_t height = tango_nn__min(8, rows - first);
+        const float *from = x + first * stride;
+        for (size_t i = 0; i < whole; i += 8) {
+            __m256d s[2], q[2];
+            s[0] = _mm256_loadu_pd(sum + i);
+            s[1] = _mm256_loadu_pd(sum + i + 4);
+            q[0] = _mm256_loadu_pd(square + i);
+            q[1] = _mm256_loadu_pd(square + i + 4);
+            for (size_t r = 0; r < height; r++) {
+                tango_nn__moments8(s, q, _mm256_loadu_ps(from + r * stride + i));
+            }
+            _mm256_storeu_pd(sum + i, s[0]);
+            _mm256_storeu_pd(sum + i + 4, s[1]);
+            _mm256_storeu_pd(square + i, q[0]);
+            _mm256_storeu_pd(square + i + 4, q[1]);
+        }
+        tango_nn__column_moments_ref(sum + whole, square + whole, from + whole, height,
+                                     stride, columns - whole);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
+                                                    size_t count, const float *mean,
+                                                    const float *scale,
+                                                    const float *shift,
+                                                    tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 v = _mm256_sub_ps(tango_nn__load8(x + i, n), tango_nn__load8(mean + i, n));
+        v = _mm256_fmadd_ps(v, tango_nn__load8(scale + i, n),
+                            tango_nn__load8(shift + i, n));
+        tango_nn__store8(out + i, tango_nn__activate8(v, activation), n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__center_avx2(float *out, const float *x, size_t count,
+                                                 float high, float low, float scale,
+                                                 const float *weight, const float *bias)
+{
+    const __m256 h = _mm256_set1_ps(high), l = _mm256_set1_ps(low);
+    const __m256 factor = _mm256_set1_ps(scale);
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 v = _mm256_sub_ps(_mm256_sub_ps(tango_nn__load8(x + i, n), h), l);
+        v = _mm256_mul_ps(v, factor);
+        if (weight) v = _mm256_mul_ps(v, tango_nn__load8(weight + i, n));
+        if (bias) v = _mm256_add_ps(v, tango_nn__load8(bias + i, n));
+        tango_nn__store8(out + i, v, n);
+    }
+}
+
+/* The transpose of 8 rows of 8, in three rounds of exchanges: pairs, fours, halves. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transpose8(float *panel, const float *x,
+                                                          size_t stride)
+{
+    __m256 a[8], b[8];
+    TANGO_NN__UNROLL
+    for (size_t i = 0; i < 8; i++) a[i] = _mm256_loadu_ps(x + i * stride);
+    TANGO_NN__UNROLL
+    for (size_t i = 0; i < 8; i += 2) {
+        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    }
+    TANGO_NN__UNROLL
+    for (size_t i = 0; i < 8; i += 4) {
+        a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
+        a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
+        a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+        a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    TANGO_NN__UNROLL
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(panel + i * TANGO_NN__PANEL,
+                         _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
+        _mm256_storeu_ps(panel + (i + 4) * TANGO_NN__PANEL,
+                         _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x,
+                                                    size_t stride, size_t rows,
+                                                    size_t depth)
+{
+    size_t k = 0;
+    if (rows < TANGO_NN__PANEL) {
+        tango_nn__transpose_ref(panel, x, stride, rows, depth);
+        return;
+    }
+    for (; k + 8 <= depth; k += 8) {
+        tango_nn__transpose8(panel + k * TANGO_NN__PANEL, x + k, stride);
+        tango_nn__transpose8(panel + k * TANGO_NN__PANEL + 8, x + 8 * stride + k, stride);
+    }
+    tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
+}
+
+static const tango_nn_kernels tango_nn__kernels_avx2 = {
+    "avx2", 6, 1,
+    tango_nn__tile_avx2,       tango_nn__finish_avx2,       tango_nn__activate_avx2,
+    tango_nn__leaky_relu_avx2, tango_nn__add_avx2,          tango_nn__scale_avx2,
+    tango_nn__maximum_avx2,    tango_nn__exponentials_avx2, tango_nn__moments_avx2,
+    tango_nn__column_moments_avx2, tango_nn__normalize_avx2, tango_nn__center_avx2,
+    tango_nn__transpose_avx2
+};
+
+/* ==== 11 >>avx512 ==== Kernels for AVX-512 ================================= */
+
+/* Only what computes much for each byte is written again with 16 lanes; functions that
+   wait for memory are those of AVX2. */
+
+/* All 16 lanes. Some plain intrinsics of GCC pass on an uninitialised vector and cause a
+   warning; those that zero the other lanes, of which there are none, do the same. */
+#define TANGO_NN__ALL ((__mmask16)0xffff)
+
+/* The first n of 16 lanes. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __mmask16 tango_nn__mask16(size_t n)
+{
+    return n >= 16 ? TANGO_NN__ALL : (__mmask16)((1u << n) - 1u);
+}
+
+/* See tango_nn__exp8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__exp16(__m512 x)
+{
+    __m512 n, r, q;
+    x = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-104.0f), x);
+    x = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(89.0f), x);
+    n = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), _mm512_set1_ps(12582912.0f));
+    n = _mm512_sub_ps(n, _mm512_set1_ps(12582912.0f));
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693145752f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860677e-6f), r);
+    q = _mm512_set1_ps(1.395171741e-3f);
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(8.369598538e-3f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(4.166618735e-2f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.666651219e-1f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.5f));
+    q = _mm512_fmadd_ps(q, _mm512_mul_ps(r, r), r);
+    q = _mm512_add_ps(q, _mm512_set1_ps(1.0f));
+    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+}
+
+/* `value` with the sign of x; value >= 0. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__sign16(__m512 value, __m512 x)
+{
+    return _mm512_or_ps(value, _mm512_and_ps(x, _mm512_set1_ps(-0.0f)));
+}
+
+/* See tango_nn__tanh8. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__tanh16(__m512 x)
+{
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 a = _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x), s = _mm512_mul_ps(x, x);
+    __m512 q = _mm512_set1_ps(-5.717036314e-3f), large;
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(2.065057866e-2f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(-5.374349654e-2f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(1.333149076e-1f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(-3.333328366e-1f));
+    q = _mm512_fmadd_ps(_mm512_mul_ps(q, s), x, x);
+    large = _mm512_add_ps(tango_nn__exp16(_mm512_add_ps(a, a)), one);
+    large = _mm512_sub_ps(one, _mm512_div_ps(_mm512_set1_ps(2.0f), large));
+    return _mm512_mask_blend_ps(
+        _mm512_cmplt_ps_mask(a, _mm512_set1_ps(0.625f)),
+        tango_nn__sign16(large, x), q);
+}
+
+/* See tango_nn__erf8. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__erf16(__m512 x)
+{
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 a = _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x), s = _mm512_mul_ps(x, x);
+    const __m512 t = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(4.0f), a);
+    __m512 q = _mm512_set1_ps(7.889119297e-5f), l = _mm512_set1_ps(-2.168681385e-5f);
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(-8.020841051e-4f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(5.189535208e-3f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(-2.685444430e-2f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(1.128360033e-1f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(-3.761262596e-1f));
+    q = _mm512_fmadd_ps(q, s, _mm512_set1_ps(1.128379107f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(4.413358984e-4f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(-4.204559140e-3f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(2.520824783e-2f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(-1.084185615e-1f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(-6.332198977e-1f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(-1.129578471f));
+    l = _mm512_fmadd_ps(l, t, _mm512_set1_ps(1.880381751e-4f));
+    l = tango_nn__sign16(_mm512_sub_ps(one, tango_nn__exp16(l)), x);
+    return _mm512_mask_blend_ps(_mm512_cmplt_ps_mask(a, one), l,
+                                _mm512_mul_ps(q, x));
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
+    __m512 x, tango_nn_activation activation)
+{
+    const __m512 one = _mm512_set1_ps(1.0f), half = _mm512_set1_ps(0.5f);
+    __m512 y;
+    switch (activation) {
+    case TANGO_NN_NONE: return x;
+    case TANGO_NN_SILU:
+        y = tango_nn__exp16(_mm512_xor_ps(x, _mm512_set1_ps(-0.0f)));
+        return _mm512_div_ps(x, _mm512_add_ps(one, y));
+    case TANGO_NN_GELU:
+        y = tango_nn__erf16(_mm512_mul_ps(x, _mm512_set1_ps(0.707106781f)));
+        return _mm512_mul_ps(_mm512_mul_ps(half, x), _mm512_add_ps(one, y));
+    case TANGO_NN_GELU_TANH:
+        y = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.044715f), x), x);
+        y = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.797884561f), x),
+                          _mm512_add_ps(one, y));
+        y = tango_nn__tanh16(y);
+        return _mm512_mul_ps(_mm512_mul_ps(half, x), _mm512_add_ps(one, y));
+    case TANGO_NN_TANH: return tango_nn__tanh16(x);
+    }
+    return x;
+}
+
+/* The 16 weights of input k of a panel. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__weights16(const void *panel, size_t k,
+                                                             int is_half)
+{
+    return is_half ? _mm512_maskz_cvtph_ps(TANGO_NN__ALL, _mm256_loadu_si256(
+                         (const __m256i *)(const void *)((const uint16_t *)panel
+                                                         + k * TANGO_NN__PANEL)))
+                   : _mm512_loadu_ps((const float *)panel + k * TANGO_NN__PANEL);
+}
+
+/* The tile for a constant number of rows and panels: 28 of 32 registers are accumulators
+   for 14 rows of 2 panels. Each broadcast of x serves two multiplications, so that the
+   two load ports keep up with the two multipliers. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile16(
+    float *sum, size_t sum_stride, const float *a, const void *b, size_t b_stride,
+    size_t depth, int accumulate, const size_t rows, const size_t panels,
+    const int is_half)
+{
+    const void *second = (const char *)b + (panels - 1) * b_stride;
+    __m512 acc[14][2];
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
+    for (size_t k = 0; k < depth; k++) {
+        const __m512 b0 = tango_nn__weights16(b, k, is_half);
+        const __m512 b1 = panels > 1 ? tango_nn__weights16(second, k, is_half) : b0;
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const __m512 x = _mm512_set1_ps(a[r * TANGO_NN__STRIDE + k]);
+            acc[r][0] = _mm512_fmadd_ps(x, b0, acc[r][0]);
+            if (panels > 1) acc[r][1] = _mm512_fmadd_ps(x, b1, acc[r][1]);
+        }
+    }
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        float *to = sum + r * sum_stride;
+        if (accumulate) acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(to), acc[r][0]);
+        _mm512_storeu_ps(to, acc[r][0]);
+        if (panels == 1) continue;
+        to += TANGO_NN__PANEL;
+        if (accumulate) acc[r][1] = _mm512_add_ps(_mm512_loadu_ps(to), acc[r][1]);
+        _mm512_storeu_ps(to, acc[r][1]);
+    }
+}
+
+/* Chooses the tile of constant height. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__heights16(
+    float *sum, size_t sum_stride, const float *a, const void *b, size_t b_stride,
+    size_t depth, int accumulate, size_t rows, const size_t panels, const int is_half)
+{
+#define TANGO_NN__HEIGHT(n)                                                             \
+    case n:                                                                             \
+        tango_nn__tile16(sum, sum_stride, a, b, b_stride, depth, accumulate, n, panels, \
+                         is_half);                                                      \
+        break;
+    switch (rows) {
+        TANGO_NN__HEIGHT(1)
+        TANGO_NN__HEIGHT(2)
+        TANGO_NN__HEIGHT(3)
+        TANGO_NN__HEIGHT(4)
+        TANGO_NN__HEIGHT(5)
+        TANGO_NN__HEIGHT(6)
+        TANGO_NN__HEIGHT(7)
+        TANGO_NN__HEIGHT(8)
+        TANGO_NN__HEIGHT(9)
+        TANGO_NN__HEIGHT(10)
+        TANGO_NN__HEIGHT(11)
+        TANGO_NN__HEIGHT(12)
+        TANGO_NN__HEIGHT(13)
+        TANGO_NN__HEIGHT(14)
+    default: break;
+    }
+#undef TANGO_NN__HEIGHT
+}
+
+TANGO_NN__AVX512 static void tango_nn__tile_avx512(float *sum, size_t sum_stride,
+                                                   const float *a, const void *b,
+                                                   size_t b_stride, tango_nn_type type,
+                                                   size_t rows, size_t panels,
+                                                   size_t depth, int accumulate)
+{
+    if (type == TANGO_NN_F32 && panels == 2) {
+        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 2,
+                            0);
+    } else if (type == TANGO_NN_F32) {
+        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 1,
+                            0);
+    } else if (panels == 2) {
+        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 2,
+                            1);
+    } else {
+        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 1,
+                            1);
+    }
+}
+
+TANGO_NN__AVX512 static void tango_nn__finish_avx512(
+    const tango_nn_epilogue *e, float *out, size_t stride, size_t row, size_t column,
+    size_t rows, size_t columns, const float *sum, size_t sum_stride)
+{
+    for (size_t i = 0; i < columns; i += 16) {
+        const __mmask16 m = tango_nn__mask16(columns - i);
+        size_t at = row * stride + column + i, image = 0, left = 0;
+        __m512 bias = _mm512_setzero_ps();
+        if (e->bias) bias = _mm512_maskz_loadu_ps(m, e->bias + column + i);
+        if (e->image_bias) {
+            image = row / e->image_rows * stride + column + i;
+            left = e->image_rows - row % e->image_rows;
+        }
+        for (size_t r = 0; r < rows; r++, at += stride) {
+            __m512 v = _mm512_add_ps(_mm512_loadu_ps(sum + r * sum_stride + i), bias);
+            if (e->image_bias) {
+                if (left-- == 0) {
+                    image += stride;
+                    left = e->image_rows - 1;
+                }
+                v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, e->image_bias + image));
+            }
+            v = tango_nn__activate16(v, e->activation);
+            if (e->multiply) {
+                v = _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, e->multiply + at));
+            }
+            if (e->add) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, e->add + at));
+            _mm512_mask_storeu_ps(out + at, m, v);
+        }
+    }
+}
+
+TANGO_NN__AVX512 static void tango_nn__activate_avx512(float *out, const float *x,
+                                                       size_t count,
+                                                       tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 m = tango_nn__mask16(count - i);
+        const __m512 v = _mm512_maskz_loadu_ps(m, x + i);
+        _mm512_mask_storeu_ps(out + i, m, tango_nn__activate16(v, activation));
+    }
+}
+
+TANGO_NN__AVX512 static float tango_nn__exponentials_avx512(float *out, const float *x,
+                                                            size_t count, float shift)
+{
+    const __m512 s = _mm512_set1_ps(shift);
+    __m512 sum = _mm512_setzero_ps();
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 m = tango_nn__mask16(count - i);
+        const __m512 v = _mm512_maskz_loadu_ps(m, x + i);
+        const __m512 y = tango_nn__exp16(_mm512_sub_ps(v, s));
+        _mm512_mask_storeu_ps(out + i, m, y);
+        sum = _mm512_mask_add_ps(sum, m, sum, y);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+TANGO_NN__AVX512 static void tango_nn__normalize_avx512(float *out, const float *x,
+                                                        size_t count, const float *mean,
+                                                        const float *scale,
+                                                        const float *shift,
+                                                        tango_nn_activation activation)
+{
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 m = tango_nn__mask16(count - i);
+        __m512 v = _mm512_maskz_loadu_ps(m, x + i);
+        v = _mm512_sub_ps(v, _mm512_maskz_loadu_ps(m, mean + i));
+        v = _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(m, scale + i),
+                            _mm512_maskz_loadu_ps(m, shift + i));
+        _mm512_mask_storeu_ps(out + i, m, tango_nn__activate16(v, activation));
+    }
+}
+
+static const tango_nn_kernels tango_nn__kernels_avx512 = {
+    "avx512", 14, 2,
+    tango_nn__tile_avx512,     tango_nn__finish_avx512,       tango_nn__activate_avx512,
+    tango_nn__leaky_relu_avx2, tango_nn__add_avx2,            tango_nn__scale_avx2,
+    tango_nn__maximum_avx2,    tango_nn__exponentials_avx512, tango_nn__moments_avx2,
+    tango_nn__column_moments_avx2, tango_nn__normalize_avx512, tango_nn__center_avx2,
+    tango_nn__transpose_avx2
+};
+#endif /* TANGO_NN__X86 */
+
 /* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
 
 TANGO_API size_t tango_nn_work_size(size_t threads)
@@ -754,7 +1515,7 @@ TANGO_API const tango_nn_kernels *tango_nn_reference(void)
 
 TANGO_API const tango_nn_kernels *tango_nn_detect(void)
 {
-#ifdef TANGO_NN__AVX
+#ifdef TANGO_NN__X86
     const int level = tango_nn__cpu_level();
     if (level >= 2) return &tango_nn__kernels_avx512;
     if (level >= 1) return &tango_nn__kernels_avx2;
@@ -772,7 +1533,7 @@ TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name)
 {
     if (name == NULL) return NULL;
     if (tango_nn__same(name, "reference")) return &tango_nn__kernels_ref;
-#ifdef TANGO_NN__AVX
+#ifdef TANGO_NN__X86
     const int level = tango_nn__cpu_level();
     if (level >= 1 && tango_nn__same(name, "avx2")) return &tango_nn__kernels_avx2;
     if (level >= 2 && tango_nn__same(name, "avx512")) return &tango_nn__kernels_avx512;
