@@ -17,8 +17,8 @@
 
    Accepted: -o FILE, -oFILE, -qv (switches in a row), --output FILE, --output=FILE; in
    long names - and _ are equal; after -- everything is an operand; a lone - is an operand
-   or a value. Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage (cli_usage);
-   both print one line on stderr. */
+   or a value. Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage
+   (cli_usage); both print one line on stderr. */
 #ifndef TANGO_CLI_H
 #define TANGO_CLI_H
 
@@ -250,7 +250,7 @@ static inline cli_progress cli_progress_begin(int quiet)
     return p;
 }
 
-/* [#####-----] 5/10  12.4 it/s  ETA 0:03     at most ten times a second, and at the end */
+/* [#####-----] 5/10  12.4 it/s  ETA 0:03    at most ten times a second and at the end */
 static inline void cli_progress_step(cli_progress *p, size_t done, size_t total)
 {
     double now = cli_seconds(), spent = now - p->start;
