@@ -1749,16 +1749,55 @@ static size_t tango_nn__nearest(size_t i, size_t source, size_t size)
     return i * source / size;
 }
 
-/* The channels that tap (ky, kx) reads, NULL in the padding. Coordinates below zero have
-   wrapped to huge ones. */
-static const float *tango_nn__pixel(const tango_nn_conv *s, const tango_nn__place *place,
-                                    size_t ky, size_t kx)
+/* to = x, through the leaky ReLU if there is one; zeros for x NULL. */
+static void tango_nn__gather_run(const tango_nn__product *p, float *to, const float *x,
+                                 size_t count)
 {
+    if (x == NULL) {
+        memset(to, 0, count * sizeof *to);
+    } else if (p->shape.slope != 0.0f) {
+        p->kernels->leaky_relu(to, x, count, p->shape.slope);
+    } else {
+        memcpy(to, x, count * sizeof *to);
+    }
+}
+
+/* `count` inputs of one row, from a channel of the tap at column x on, all of kernel row
+   ky. The taps that follow lie behind one another in memory where they are all inside
+   the image; otherwise they are read one by one. Coordinates left of and above the image
+   have wrapped to huge ones. */
+static void tango_nn__gather_row(const tango_nn__product *p, float *to,
+                                 const tango_nn__place *place, size_t ky, size_t kx,
+                                 size_t channel, size_t count)
+{
+    const tango_nn_conv *s = &p->shape;
+    const size_t taps = tango_nn__ceil(channel + count, s->channels);
+    const float *row = NULL;
     size_t y = place->y + ky * s->dilation, x = place->x + kx * s->dilation;
-    if (y >= s->height || x >= s->width) return NULL;
-    y = tango_nn__nearest(y, s->source_height, s->height);
-    x = tango_nn__nearest(x, s->source_width, s->width);
-    return place->image + (y * s->source_width + x) * s->channels;
+    if (y < s->height) {
+        y = tango_nn__nearest(y, s->source_height, s->height);
+        row = place->image + y * s->source_width * s->channels;
+    }
+    if (row == NULL) {
+        tango_nn__gather_run(p, to, NULL, count);
+        return;
+    }
+    if (x < s->width && (taps == 1 || (s->source_width == s->width && s->dilation == 1
+                                       && taps <= s->width - x))) {
+        x = tango_nn__nearest(x, s->source_width, s->width);
+        tango_nn__gather_run(p, to, row + x * s->channels + channel, count);
+        return;
+    }
+    while (count > 0) {
+        const size_t run = tango_nn__min(s->channels - channel, count);
+        const size_t from = tango_nn__nearest(x, s->source_width, s->width);
+        tango_nn__gather_run(
+            p, to, x < s->width ? row + from * s->channels + channel : NULL, run);
+        to += run;
+        count -= run;
+        channel = 0;
+        x += s->dilation;
+    }
 }
 
 /* a (rows, depth) = inputs first .. first + depth - 1 of the rows; padding, enlarging and
@@ -1768,22 +1807,15 @@ static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
                                   size_t first, size_t depth)
 {
     const tango_nn_conv *s = &p->shape;
+    const size_t kernel_row = s->kernel_width * s->channels;
     for (size_t done = 0; done < depth;) {
-        /* The run of inputs that belong to one tap. */
-        const size_t tap = (first + done) / s->channels;
-        const size_t channel = (first + done) % s->channels;
-        const size_t count = tango_nn__min(s->channels - channel, depth - done);
-        const size_t ky = tap / s->kernel_width, kx = tap % s->kernel_width;
+        /* The run of inputs that belong to one row of the kernel. */
+        const size_t ky = (first + done) / kernel_row, at = (first + done) % kernel_row;
+        const size_t kx = at / s->channels, channel = at % s->channels;
+        const size_t count = tango_nn__min(kernel_row - at, depth - done);
         for (size_t r = 0; r < rows; r++) {
-            float *to = a + r * TANGO_NN__STRIDE + done;
-            const float *from = tango_nn__pixel(s, places + r, ky, kx);
-            if (from == NULL) {
-                memset(to, 0, count * sizeof *to);
-            } else if (s->slope != 0.0f) {
-                p->kernels->leaky_relu(to, from + channel, count, s->slope);
-            } else {
-                memcpy(to, from + channel, count * sizeof *to);
-            }
+            tango_nn__gather_row(p, a + r * TANGO_NN__STRIDE + done, places + r, ky, kx,
+                                 channel, count);
         }
         done += count;
     }
@@ -1845,6 +1877,23 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
     } while (k < inputs);
 }
 
+/* Turns a 1-D convolution, whose time is the height, on its side: along the width the
+   inputs of neighbouring taps are gathered in one run. */
+static void tango_nn__lay_flat(tango_nn_conv *s)
+{
+    if (s->width != 1 || s->kernel_width != 1 || s->out_width != 1 || s->pad_left != 0) {
+        return;
+    }
+    if (s->source_width != 1) return;
+    s->width = s->height;
+    s->kernel_width = s->kernel_height;
+    s->out_width = s->out_height;
+    s->pad_left = s->pad_top;
+    s->source_width = s->source_height;
+    s->height = s->kernel_height = s->out_height = s->source_height = 1;
+    s->pad_top = 0;
+}
+
 TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const float *x,
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e)
@@ -1865,6 +1914,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     if (p.shape.dilation == 0) p.shape.dilation = 1;
     if (p.shape.source_height == 0) p.shape.source_height = shape->height;
     if (p.shape.source_width == 0) p.shape.source_width = shape->width;
+    tango_nn__lay_flat(&p.shape);
     p.rows = shape->batch * shape->out_height * shape->out_width;
     if (p.rows == 0 || w->outputs == 0) return;
     tango_nn__cut(&p);
