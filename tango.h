@@ -1,0 +1,3335 @@
+/* tango.h - a sentence becomes sound: the Tango latent diffusion system          v0.1
+   SPDX-License-Identifier: MIT-0 (full text at the end)
+
+   QUICK EXAMPLE (compiles as it stands; cc example.c -lm)
+
+    #define TANGO_IMPLEMENTATION
+    #include "tango.h"
+    #include <stdlib.h>
+
+    int main(void)
+    {
+        tango_error error; tango_io_file file; tango_io_output out; tango_model model;
+        tango_params params = { 0 }; // zero means: the model's own defaults
+        tango_plan plan;
+        params.prompt = "a dog barks";
+        if (tango_io_map(&file, "demo/tiny.tango", &error) != TANGO_OK) return 1;
+        if (tango_open(&model, file.data, file.size, &error) != TANGO_OK) return 1;
+        if (tango_prepare(&plan, &model, &params, &error) != TANGO_OK) return 1;
+        void *memory = malloc(plan.memory);
+        float *wave = (float *)malloc(plan.samples * sizeof(float));
+        if (memory == NULL || wave == NULL) return 1;
+        if (tango_generate(wave, &model, &params, memory, plan.memory, &error) != TANGO_OK)
+            return 1;
+        if (tango_io_create(&out, "out.wav", &error) != TANGO_OK) return 1;
+        if (tango_io_wav_write(&out, wave, plan.samples, 16000, TANGO_IO_WAV_PCM16, &error) != TANGO_OK) return 1;
+        return tango_io_commit(&out, &error) != TANGO_OK;
+    }
+
+   WHAT IT DOES
+     prompt -> SentencePiece tokens -> T5 v1.1 encoder -> UNet under a sampler (DDPM,
+     DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
+     decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
+     code path serves every model that tools/convert.c writes. Results follow the PyTorch
+     packages (torch, diffusers, transformers) to rounding, from the same seed.
+   WHAT IT DOES NOT
+     Train, download, resample its output, or read anything but its own blob (tango_io.h
+     has the parsers of foreign bytes). CLIP and CLAP text encoders are not here.
+
+   GLOSSARY
+     latent   what the diffusion works on: (H*W, C), H = mel frames / 4, W = mel bins / 4
+     log-mel  natural logarithm of a 64-bin mel spectrum, one row per 10 ms: (T, 64)
+     context  the text encoder's states: one row per token, read by the cross-attentions
+     step     one denoising step: the UNet runs once on [negative ; prompt]
+   TENSORS  Channels last: an image is (batch, H*W, C), rows = positions, time slowest.
+     Arrays handed to `on_stage`, `noise` and `latent` have the reference's order, (B, C, H, W).
+   MEMORY   The library never allocates. tango_prepare runs the whole computation once
+     without touching a number and so knows the exact peak; tango_generate divides the one
+     block it is given: work that lives on grows from the top, scratch from the bottom.
+   ERRORS   tango_result and one line in tango_error. Outputs are then unspecified, never
+     partly right. NaN anywhere and a silent wave are TANGO_ERROR_NUMBER naming the stage.
+   THREADS  The caller's: `parallel_for` in tango_params (tango_nn.h has a small pool
+     under TANGO_PTHREADS). Results are bit-identical for every thread count. A tango_model is
+     read-only after tango_open and may be shared.
+
+   BUILD OPTIONS (define before including)
+     TANGO_IMPLEMENTATION  emit the code of this and the three other headers
+     TANGO_STATIC          all functions static
+     TANGO_NO_STDIO        no file access (tango_io.h)
+     TANGO_PTHREADS        the thread pool of tango_nn.h
+     TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN, TANGO_COS
+                           (double), TANGO_SINF, TANGO_COSF, TANGO_EXPF (float): default
+                           to those of <math.h>
+
+   CONTENTS
+     1 >>arena      one block of memory, two ends
+     2 >>random     torch's CPU generator: randn and rand
+     3 >>tokenizer  SentencePiece unigram: text to ids
+     4 >>model      the blob's configuration, opened and checked
+     5 >>sampler    noise schedules and denoising steps
+     6 >>network    private: layers by name
+     7 >>text       private: T5 v1.1 encoder
+     8 >>unet       private: UNet2DConditionModel
+     9 >>vae        private: AutoencoderKL decoder
+    10 >>vocoder    private: HiFi-GAN
+    11 >>generate   parameters, plan, the pipeline (public) */
+
+#include "tango_audio.h"
+#include "tango_io.h"
+#include "tango_nn.h"
+
+#ifndef TANGO_H
+#define TANGO_H
+
+/* ---- prelude begin (identical text in every tango header) ---------------- */
+#ifndef TANGO_PRELUDE
+#define TANGO_PRELUDE 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define TANGO_RESTRICT
+#else
+#define TANGO_RESTRICT restrict
+#endif
+#ifdef TANGO_STATIC
+#define TANGO_API static
+#elif defined __cplusplus
+#define TANGO_API extern "C"
+#else
+#define TANGO_API extern
+#endif
+#ifndef TANGO_ASSERT
+#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#define TANGO_ASSERT(condition) ((void)0)
+#else
+#include <assert.h>
+#define TANGO_ASSERT(condition) assert(condition)
+#endif
+#endif
+
+/* What a function that can fail returns. The message beside it says where and why. */
+typedef enum tango_result {
+    TANGO_OK = 0,
+    TANGO_ERROR_ARGUMENT,    /* a parameter out of its documented range */
+    TANGO_ERROR_MEMORY,      /* the caller's block is too small */
+    TANGO_ERROR_DATA,        /* damaged or malformed bytes */
+    TANGO_ERROR_UNSUPPORTED, /* well-formed, but of a kind this library does not read */
+    TANGO_ERROR_FILE,        /* opening, reading or writing failed */
+    TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
+    TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
+} tango_result;
+
+/* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
+typedef struct tango_error { char text[160]; } tango_error;
+
+/* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
+static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
+{
+    if (b > SIZE_MAX - a) return 0;
+    *sum = a + b;
+    return 1;
+}
+
+static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
+{
+    if (a != 0 && b > SIZE_MAX / a) return 0;
+    *product = a * b;
+    return 1;
+}
+#endif
+/* ---- prelude end --------------------------------------------------------- */
+
+/* ==== 1 >>arena ==== One block of memory, two ends ========================== */
+
+/* Scratch grows up from the bottom (used), what lives on grows down from the top (kept).
+   With base NULL it only measures: allocations return NULL and peak is the size needed.
+ */
+typedef struct tango_arena {
+    unsigned char *base; /* 64-byte aligned, or NULL to measure */
+    size_t size, used, kept, peak;
+} tango_arena;
+
+/* Returns 64-byte aligned room for count * size bytes, or NULL when measuring or full
+   (then *ok becomes 0; it is left alone otherwise). */
+TANGO_API void *tango_arena_take(tango_arena *arena, size_t count, size_t size, int *ok);
+TANGO_API void *tango_arena_keep(tango_arena *arena, size_t count, size_t size, int *ok);
+/* Gives back everything taken since arena->used was `mark`. */
+TANGO_API void tango_arena_release(tango_arena *arena, size_t mark);
+
+/* ==== 2 >>random ==== torch's CPU generator ================================= */
+
+/* MT19937 (Matsumoto, Nishimura 1998) as torch.Generator holds it. */
+typedef struct tango_random {
+    uint32_t state[624];
+    size_t index;
+    double spare; /* second value of the last pair drawn for fewer than 16 numbers */
+    int has_spare;
+} tango_random;
+
+/* torch.manual_seed(seed): the seed is taken modulo 2^32. */
+TANGO_API void tango_random_seed(tango_random *random, uint64_t seed);
+/* torch.randn(count), float32 on the CPU: `count` is the whole tensor's, since torch uses
+   other formulas below 16 elements.  (ATen/native/cpu, normal_fill) */
+TANGO_API void tango_randn(tango_random *random, float *out, size_t count);
+/* torch.rand(count): uniform in [0, 1). */
+TANGO_API void tango_rand(tango_random *random, float *out, size_t count);
+
+/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+
+typedef struct tango_piece {
+    const char *text;
+    uint32_t length; /* bytes */
+    int32_t type; /* as in the file: 1 normal, 2 unknown, 3 control, 4 user, 5 unused */
+    float score;
+} tango_piece;
+
+typedef struct tango_tokenizer {
+    tango_io_spiece file;
+    tango_piece *pieces; /* (count) */
+    uint32_t *slots;     /* (slot_count), a power of two: piece index + 1, or 0 */
+    size_t count, slot_count, longest, longest_user;
+    float lowest, highest; /* scores of the normal pieces */
+    int32_t unknown, end;  /* ids of <unk> and </s> */
+} tango_tokenizer;
+
+enum {
+    TANGO_TOKENS_MAX = 512
+}; /* 511 pieces and </s>, as the reference's model_max_length */
+
+/* Reads a spiece.model (the bytes must outlive the tokenizer). Memory comes from the
+   scratch end of the arena. */
+TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const void *bytes,
+    size_t size, tango_arena *arena, tango_error *error);
+/* ids (capacity) = pieces of text, then </s>. Text is any bytes; what is not UTF-8 counts
+   as U+FFFD byte by byte. At most capacity - 1 pieces are kept; *cut says whether more
+   were there (may be NULL).  (sentencepiece, unigram model, nmt_nfkc rules) */
+TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error);
+
+/* ==== 4 >>model ==== The blob's configuration, opened and checked =========== */
+
+enum { TANGO_LEVELS_MAX = 8 };
+typedef enum tango_sampler {
+    TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC
+} tango_sampler;
+typedef enum tango_vocoder {
+    TANGO_VOCODER_DEFAULT, TANGO_HIFIGAN, TANGO_GRIFFIN_LIM
+} tango_vocoder;
+typedef enum tango_prediction {
+    TANGO_PREDICTS_NOISE, TANGO_PREDICTS_V, TANGO_PREDICTS_SAMPLE
+} tango_prediction;
+typedef enum tango_spacing {
+    TANGO_SPACING_DEFAULT, TANGO_LEADING, TANGO_LINSPACE, TANGO_TRAILING
+} tango_spacing;
+typedef enum tango_final { /* the noise level after the last step */
+    TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
+} tango_final;
+
+typedef struct tango_text_config { /* T5EncoderModel */
+    size_t vocab, width, head_width, hidden, layers, heads, buckets, max_distance;
+    float eps;
+} tango_text_config;
+
+typedef struct tango_unet_config { /* UNet2DConditionModel */
+    size_t in_channels, out_channels, layers, groups, cross_width, levels;
+    size_t channels[TANGO_LEVELS_MAX], heads[TANGO_LEVELS_MAX];
+    int down_attention[TANGO_LEVELS_MAX], up_attention[TANGO_LEVELS_MAX];
+    int cos_first, adapters;
+    float eps, frequency_shift;
+} tango_unet_config;
+
+typedef struct tango_vae_config { /* AudioLDM's AutoencoderKL */
+    size_t channels, levels, multiples[TANGO_LEVELS_MAX], res_blocks, groups;
+    size_t latent_channels, embedding, in_channels, out_channels;
+    double scale; /* latent = scale * posterior */
+} tango_vae_config;
+
+typedef struct tango_vocoder_config { /* HiFi-GAN */
+    size_t mels, channels, stages, rates[TANGO_LEVELS_MAX], kernels[TANGO_LEVELS_MAX];
+    size_t branches, branch_kernels[TANGO_LEVELS_MAX], dilations[TANGO_LEVELS_MAX][3];
+} tango_vocoder_config;
+
+/* scheduler_config.json. -1 (or DEFAULT) means the file does not say: each sampler then
+   has its own default, as the classes of diffusers do. */
+typedef struct tango_schedule_config {
+    size_t train_steps, offset;
+    double beta_start, beta_end;
+    int scaled_linear; /* 1: square roots of beta are evenly spaced; 0: beta itself */
+    tango_prediction prediction;
+    tango_spacing spacing;
+    tango_final final_sigma;
+    int clip, threshold, alpha_one, large_variance, lower_order_final;
+    double clip_range, threshold_ratio, threshold_max;
+} tango_schedule_config;
+
+typedef struct tango_model {
+    tango_io_blob blob;
+    tango_text_config text;
+    tango_unet_config unet;
+    tango_vae_config vae;
+    tango_vocoder_config vocoder;
+    tango_schedule_config schedule;
+    size_t rate, hop, fft, window,
+        mels; /* the log-mel's: Hz, samples, samples, samples, bins */
+    double mel_low, mel_high;            /* Hz */
+    const char *name, *licence, *attribution; /* "" where the blob has none */
+    size_t parameters;                   /* number of weights */
+    struct { /* the model's own defaults; 0 where it names none */
+        size_t steps;
+        double guidance, seconds;
+        tango_sampler sampler;
+        tango_vocoder vocoder;
+    } defaults;
+} tango_model;
+
+/* Reads the configuration of a blob in memory (64-byte aligned, it must outlive the
+   model) and checks that every tensor it implies is there with the right shape. Weights
+   stay where they are. */
+TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
+    tango_error *error);
+
+/* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc", "hifigan"
+   "griffin-lim". 0 for any other. */
+TANGO_API tango_sampler tango_sampler_named(const char *name);
+TANGO_API tango_vocoder tango_vocoder_named(const char *name);
+TANGO_API const char *tango_sampler_name(tango_sampler sampler);
+TANGO_API const char *tango_vocoder_name(tango_vocoder vocoder);
+
+/* ==== 5 >>sampler ==== Noise schedules and denoising steps ================== */
+
+/* One denoising run over `images` arrays of `count` floats each. x, the model's output
+   and the noise share one layout; which one does not matter. */
+typedef struct tango_sampling {
+    const tango_schedule_config *config;
+    tango_sampler kind;
+    tango_spacing spacing;
+    tango_final final_sigma;
+    size_t steps, index; /* index: the step that comes next */
+    size_t images, count;
+    double eta;           /* DDIM: 0 deterministic, 1 as noisy as DDPM */
+    double initial_scale; /* multiplies the first noise */
+    float *alphas;        /* (train_steps): cumulative products of 1 - beta */
+    float *timesteps;     /* (steps), descending; fractional for Euler with linspace */
+    float *sigmas;        /* (steps + 1): sqrt((1 - alpha) / alpha); Euler, DPM, UniPC */
+    float *x0;            /* (images*count): the clean sample as predicted now */
+    float *before[2];     /* x0 of one and two steps ago; DPM, UniPC */
+    float *last;          /* UniPC: the sample from which the last step started */
+    float *sorted;        /* (count): scratch of the threshold's quantile */
+    int order;            /* UniPC: order of the last prediction */
+} tango_sampling;
+
+/* Prepares `steps` steps; arrays come from the kept end of the arena. */
+TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
+    const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
+    tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
+    tango_error *error);
+/* What the model is to be given: out = x / sqrt(sigma^2 + 1) for Euler, x otherwise. */
+TANGO_API void tango_sampling_input(
+    const tango_sampling *run, float *out, const float *x);
+/* Whether the coming step adds fresh noise: then one randn of x's size is drawn for it.
+ */
+TANGO_API int tango_sampling_draws(const tango_sampling *run);
+/* x = the sample one step later. noise may be NULL where the step draws none.
+   (DDPM: Ho et al. 2020; DDIM: Song et al. 2021; DPM-Solver++ 2M: Lu et al. 2022; Euler:
+   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42) */
+TANGO_API void tango_sampling_step(tango_sampling *run, float *x, const float *output,
+    const float *noise);
+
+/* ==== 11 >>generate ==== Parameters, plan, the pipeline ====================== */
+
+/* A finished stage, in the reference's axis order; valid during the call only. Names:
+   tokens mask text tokens_uncond mask_uncond text_uncond noise timesteps sigmas unet_000
+   latent_000 ... latent latent_scaled mel wave. */
+typedef struct tango_stage {
+    const char *name;
+    const float *values;   /* row-major, or NULL */
+    const int32_t *ids;    /* tokens and masks instead of values */
+    size_t rank, shape[5];
+} tango_stage;
+
+/* All zero is a valid start: the model's defaults, one thread, no callbacks. */
+typedef struct tango_params {
+    const char *prompt; /* NUL-terminated, any bytes; required unless latent is given */
+    const char *negative;   /* NULL: the empty prompt */
+    double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
+    size_t steps;           /* 0: the model's, else 100 */
+    double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance */
+    tango_sampler sampler;  /* 0: the model's, else DDPM */
+    tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
+    double eta;             /* DDIM, 0 to 1 */
+    uint64_t seed;          /* modulo 2^32 */
+    size_t samples;         /* sounds from one prompt; 0 means 1 */
+    tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
+    const float *noise;     /* (noise_draws, samples, C, H, W), or NULL: from the seed */
+    size_t noise_draws;     /* 1: the first draw only; 1 + draws of the sampler: all */
+    const float *latent;    /* (samples, C, latent_rows, W): skips text and diffusion */
+    size_t latent_rows;
+    int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
+    float denormalize_mean, denormalize_std;
+    const tango_nn_kernels *kernels; /* NULL: the best this CPU has */
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
+    void *pool;
+    size_t threads;         /* workers of parallel_for; ignored without it */
+    int *prompt_cut; /* not NULL: set to whether a text was cut to TANGO_TOKENS_MAX */
+    int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
+    int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
+    void *user;
+} tango_params;
+
+enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024 };
+
+/* What a run will be: defaults filled in, sizes known. */
+typedef struct tango_plan {
+    tango_params params;    /* no field left at "default" */
+    size_t frames;          /* mel frames T */
+    size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
+    size_t samples; /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t memory;          /* bytes tango_generate needs */
+} tango_plan;
+
+/* Fills in defaults, checks every parameter, measures memory. */
+TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
+    const tango_params *params, tango_error *error);
+/* wave (params.samples, plan.samples) = the sound, in [-1, 1] for HiFi-GAN. memory is any
+   block of at least plan.memory bytes; it holds nothing of value afterwards. */
+TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
+    const tango_params *params, void *memory, size_t size, tango_error *error);
+
+#endif /* TANGO_H */
+
+#if defined TANGO_IMPLEMENTATION && !defined TANGO_IMPLEMENTED
+#define TANGO_IMPLEMENTED
+
+#include <string.h>
+#if !defined TANGO_SQRT || !defined TANGO_LOG || !defined TANGO_LOG1P || !defined \
+    TANGO_EXPM1 || !defined TANGO_FLOOR || !defined TANGO_SIN || !defined TANGO_COS || \
+    !defined TANGO_SINF || !defined TANGO_COSF || !defined TANGO_EXPF
+#include <math.h>
+#endif
+#ifndef TANGO_SQRT
+#define TANGO_SQRT(x) sqrt(x)
+#endif
+#ifndef TANGO_LOG
+#define TANGO_LOG(x) log(x)
+#endif
+#ifndef TANGO_LOG1P
+#define TANGO_LOG1P(x) log1p(x)
+#endif
+#ifndef TANGO_EXPM1
+#define TANGO_EXPM1(x) expm1(x)
+#endif
+#ifndef TANGO_FLOOR
+#define TANGO_FLOOR(x) floor(x)
+#endif
+#ifndef TANGO_SIN
+#define TANGO_SIN(x) sin(x)
+#endif
+#ifndef TANGO_COS
+#define TANGO_COS(x) cos(x)
+#endif
+#ifndef TANGO_SINF
+#define TANGO_SINF(x) sinf(x)
+#endif
+#ifndef TANGO_COSF
+#define TANGO_COSF(x) cosf(x)
+#endif
+#ifndef TANGO_EXPF
+#define TANGO_EXPF(x) expf(x)
+#endif
+#if defined __SANITIZE_ADDRESS__
+#define TANGO__POISON 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define TANGO__POISON 1
+#endif
+#endif
+#ifdef TANGO__POISON
+#include <sanitizer/asan_interface.h>
+#else
+#define TANGO__POISON 0
+#endif
+
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#pragma GCC push_options
+#pragma GCC optimize("O3")
+#define TANGO__POP_OPTIONS
+#endif
+
+/* ==== 1 >>arena ==== One block of memory, two ends ========================== */
+
+enum { TANGO__ALIGN = 64, TANGO__GAP = TANGO__POISON ? 64 : 0 };
+
+/* Rounds count * size up to the alignment and adds the guard gap. */
+static int tango__room(size_t count, size_t size, size_t *room)
+{
+    return tango_mul_ok(count, size, room)
+           && tango_add_ok(*room, TANGO__ALIGN - 1 + TANGO__GAP, room)
+           && ((*room &= ~(size_t)(TANGO__ALIGN - 1)), 1);
+}
+
+/* Books `room` bytes at one end; 0 if both ends would meet. */
+static int tango__book(tango_arena *arena, size_t room, size_t *end)
+{
+    size_t total;
+    if (!tango_add_ok(arena->used, arena->kept, &total)
+        || !tango_add_ok(total, room, &total))
+        return 0;
+    if (arena->base != NULL && total > arena->size) return 0;
+    *end += room;
+    if (total > arena->peak) arena->peak = total;
+    return 1;
+}
+
+/* Under AddressSanitizer the gap behind every allocation is forbidden ground. */
+static void *tango__open_room(unsigned char *at, size_t bytes, size_t room)
+{
+#if TANGO__POISON
+    ASAN_UNPOISON_MEMORY_REGION(at, bytes);
+    ASAN_POISON_MEMORY_REGION(at + bytes, room - bytes);
+#else
+    (void)bytes;
+    (void)room;
+#endif
+    return at;
+}
+
+TANGO_API void *tango_arena_take(tango_arena *arena, size_t count, size_t size, int *ok)
+{
+    size_t room, at = arena->used;
+    if (!tango__room(count, size, &room) || !tango__book(arena, room, &arena->used)) {
+        *ok = 0;
+        return NULL;
+    }
+    return arena->base == NULL ? NULL
+                               : tango__open_room(arena->base + at, count * size, room);
+}
+
+TANGO_API void *tango_arena_keep(tango_arena *arena, size_t count, size_t size, int *ok)
+{
+    size_t room;
+    if (!tango__room(count, size, &room) || !tango__book(arena, room, &arena->kept)) {
+        *ok = 0;
+        return NULL;
+    }
+    if (arena->base == NULL) return NULL;
+    return tango__open_room(
+        arena->base + (arena->size - arena->kept), count * size, room);
+}
+
+TANGO_API void tango_arena_release(tango_arena *arena, size_t mark)
+{
+#if TANGO__POISON
+    if (arena->base != NULL)
+        ASAN_UNPOISON_MEMORY_REGION(arena->base + mark, arena->used - mark);
+#endif
+    arena->used = mark;
+}
+
+/* Opens `arena` over a caller's block; the ends are moved to 64-byte boundaries. */
+static void tango__arena_over(tango_arena *arena, void *memory, size_t size)
+{
+    size_t skip = (size_t)(-(uintptr_t)memory) & (TANGO__ALIGN - 1);
+    memset(arena, 0, sizeof *arena);
+    arena->base = (unsigned char *)memory + (skip < size ? skip : 0);
+    arena->size = skip < size ? (size - skip) & ~(size_t)(TANGO__ALIGN - 1) : 0;
+}
+
+static void tango__arena_close(tango_arena *arena)
+{
+#if TANGO__POISON
+    if (arena->base != NULL) ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->size);
+#endif
+    arena->used = arena->kept = 0;
+}
+
+/* ==== 2 >>random ==== torch's CPU generator ================================= */
+
+TANGO_API void tango_random_seed(tango_random *random, uint64_t seed)
+{
+    uint32_t *s = random->state, i;
+    s[0] = (uint32_t)(seed & 0xffffffffu);
+    for (i = 1; i < 624; i++) s[i] = 1812433253u * (s[i - 1] ^ (s[i - 1] >> 30)) + i;
+    random->index = 624;
+    random->has_spare = 0;
+    random->spare = 0.0;
+}
+
+static uint32_t tango__random_next(tango_random *random)
+{
+    uint32_t *s = random->state, y;
+    size_t i;
+    if (random->index == 624) {
+        for (i = 0; i < 624; i++) {
+            y = (s[i] & 0x80000000u) | (s[(i + 1) % 624] & 0x7fffffffu);
+            s[i] = s[(i + 397) % 624] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
+        }
+        random->index = 0;
+    }
+    y = s[random->index++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+}
+
+TANGO_API void tango_rand(tango_random *random, float *out, size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++)
+        out[i] = (float)(tango__random_next(random) & 0xffffffu) * (1.0f / 16777216.0f);
+}
+
+/* Box and Muller on 16 uniforms: u[j] gives the radius, u[j + 8] the angle. */
+static void tango__normal_block(float *u)
+{
+    size_t j;
+    for (j = 0; j < 8; j++) {
+        double radius = TANGO_SQRT(-2.0 * TANGO_LOG(1.0 - (double)u[j]));
+        double angle = 6.283185307179586477 * (double)u[j + 8];
+        u[j] = (float)(radius * TANGO_COS(angle));
+        u[j + 8] = (float)(radius * TANGO_SIN(angle));
+    }
+}
+
+static double tango__uniform53(tango_random *random)
+{
+    uint64_t high = tango__random_next(random), low = tango__random_next(random);
+    return (double)(((high << 32) | low) & 0x1fffffffffffffu)
+           * (1.0 / 9007199254740992.0);
+}
+
+/* One normal in double precision; the second of each pair waits in `spare`. */
+static double tango__normal(tango_random *random)
+{
+    double u1, u2, radius;
+    if (random->has_spare) {
+        random->has_spare = 0;
+        return random->spare;
+    }
+    u1 = tango__uniform53(random);
+    u2 = tango__uniform53(random);
+    radius = TANGO_SQRT(-2.0 * TANGO_LOG1P(-u2));
+    random->spare = radius * TANGO_SIN(6.283185307179586477 * u1);
+    random->has_spare = 1;
+    return radius * TANGO_COS(6.283185307179586477 * u1);
+}
+
+TANGO_API void tango_randn(tango_random *random, float *out, size_t count)
+{
+    size_t i;
+    if (count < 16) {
+        for (i = 0; i < count; i++) out[i] = (float)tango__normal(random);
+        return;
+    }
+    tango_rand(random, out, count);
+    for (i = 0; i + 16 <= count; i += 16) tango__normal_block(out + i);
+    if (count % 16 != 0) { /* the last 16 are drawn afresh, over what stood there */
+        tango_rand(random, out + count - 16, 16);
+        tango__normal_block(out + count - 16);
+    }
+}
+
+/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+
+enum { TANGO__PIECE_NORMAL = 1, TANGO__PIECE_UNKNOWN = 2, TANGO__PIECE_CONTROL = 3,
+    TANGO__PIECE_USER = 4, TANGO__PIECE_UNUSED = 5 };
+
+/* FNV-1a, one byte at a time, so that growing keys cost one multiplication a byte. */
+static uint32_t tango__hash(uint32_t hash, char byte)
+{
+    return (hash ^ (uint32_t)(unsigned char)byte) * 16777619u;
+}
+
+/* Index of the piece with this text, or -1. Linear probing; the table is at most half
+   full. */
+static int32_t tango__piece_find(
+    const tango_tokenizer *t, const char *text, size_t length, uint32_t hash)
+{
+    size_t slot = hash & (t->slot_count - 1);
+    while (t->slots[slot] != 0) {
+        const tango_piece *piece = &t->pieces[t->slots[slot] - 1];
+        if (piece->length == length && memcmp(piece->text, text, length) == 0)
+            return (int32_t)(t->slots[slot] - 1);
+        slot = (slot + 1) & (t->slot_count - 1);
+    }
+    return -1;
+}
+
+/* Enters piece i; 0 if its text is there already. */
+static int tango__piece_enter(tango_tokenizer *t, size_t i)
+{
+    const tango_piece *piece = &t->pieces[i];
+    uint32_t hash = 2166136261u;
+    size_t k, slot;
+    for (k = 0; k < piece->length; k++) hash = tango__hash(hash, piece->text[k]);
+    if (tango__piece_find(t, piece->text, piece->length, hash) >= 0) return 0;
+    slot = hash & (t->slot_count - 1);
+    while (t->slots[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
+    t->slots[slot] = (uint32_t)i + 1;
+    return 1;
+}
+
+/* Takes note of what the kind of piece i means for the search. */
+static void tango__piece_note(tango_tokenizer *t, size_t i)
+{
+    const tango_piece *p = &t->pieces[i];
+    if (p->type == TANGO__PIECE_NORMAL) {
+        if (p->score < t->lowest) t->lowest = p->score;
+        if (p->score > t->highest) t->highest = p->score;
+    }
+    if (p->type == TANGO__PIECE_UNKNOWN) t->unknown = (int32_t)i;
+    if (p->type == TANGO__PIECE_CONTROL && p->length == 4
+        && memcmp(p->text, "</s>", 4) == 0)
+        t->end = (int32_t)i;
+    if (p->length > t->longest) t->longest = p->length;
+}
+
+TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
+    size_t size, tango_arena *arena, tango_error *error)
+{
+    tango_io_piece piece;
+    tango_result result;
+    size_t cursor = 0, i;
+    int ok = 1;
+    memset(t, 0, sizeof *t);
+    result = tango_io_spiece_open(&t->file, bytes, size, error);
+    if (result != TANGO_OK) return result;
+    t->count = t->file.piece_count;
+    t->slot_count = 2;
+    for (i = 0; i < t->count;
+        i++) /* known before anything is stored, for the bound on lengths */
+        if (tango_io_spiece_next(&t->file, &cursor, &piece)
+            && piece.type == TANGO__PIECE_USER && piece.length > t->longest_user)
+            t->longest_user = piece.length;
+    cursor = 0;
+    while (t->slot_count < 2 * t->count) t->slot_count *= 2;
+    t->pieces = (tango_piece *)tango_arena_take(arena, t->count, sizeof *t->pieces, &ok);
+    t->slots = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->slots, &ok);
+    if (!ok)
+        return tango_io_fail(
+            error, TANGO_ERROR_MEMORY, "tokenizer: no room for %z pieces", t->count);
+    if (arena->base == NULL) return TANGO_OK;
+    memset(t->slots, 0, t->slot_count * sizeof *t->slots);
+    t->lowest = 3.0e38f;
+    t->highest = -3.0e38f;
+    t->unknown = t->end = -1;
+    for (i = 0; i < t->count; i++) {
+        if (!tango_io_spiece_next(&t->file, &cursor, &piece))
+            return tango_io_fail(
+                error, TANGO_ERROR_DATA, "tokenizer: piece %z is missing", i);
+        t->pieces[i].text = piece.text;
+        t->pieces[i].length = (uint32_t)piece.length;
+        t->pieces[i].type = (int32_t)piece.type;
+        t->pieces[i].score = piece.score;
+        if (!tango__piece_enter(t, i))
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                "tokenizer: piece %z has the text of an earlier one", i);
+        tango__piece_note(t, i);
+    }
+    if (t->unknown < 0 || t->end < 0 || t->lowest > t->highest)
+        return tango_io_fail(
+            error, TANGO_ERROR_DATA, "tokenizer: needs <unk>, </s> and a normal piece");
+    return TANGO_OK;
+}
+
+/* Length of a well-formed UTF-8 character at text (shortest form, no surrogate), else 0.
+ */
+static size_t tango__utf8(const char *text, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = p[0] < 0x80   ? 1u
+               : p[0] < 0xc2 ? 0u
+               : p[0] < 0xe0 ? 2u
+               : p[0] < 0xf0 ? 3u
+               : p[0] < 0xf5 ? 4u
+                             : 0u;
+    size_t i;
+    if (n == 0 || n > length) return 0;
+    for (i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
+    return n;
+}
+
+static uint32_t tango__trie_unit(const unsigned char *trie, size_t index)
+{
+    const unsigned char *p = trie + 4 * index;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16
+           | (uint32_t)p[3] << 24;
+}
+
+static size_t tango__trie_offset(uint32_t unit)
+{
+    return (size_t)(unit >> 10) << ((unit & 0x200u) >> 6);
+}
+
+/* The longest rule of the charsmap (a Darts double array) at text: its length, and where
+   its replacement stands in *value. 0 if none. */
+static size_t tango__rule(
+    const tango_io_spiece *file, const char *text, size_t length, size_t *value)
+{
+    size_t unit_count = file->trie_size / 4, at, i, longest = 0;
+    uint32_t unit;
+    if (unit_count == 0) return 0;
+    at = tango__trie_offset(tango__trie_unit(file->trie, 0));
+    for (i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        at ^= byte;
+        if (byte == 0 || at >= unit_count) break;
+        unit = tango__trie_unit(file->trie, at);
+        if ((unit & 0x800000ffu) != byte) break;
+        at ^= tango__trie_offset(unit);
+        if (at >= unit_count) break;
+        if (unit & 0x100u) {
+            longest = i + 1;
+            *value = tango__trie_unit(file->trie, at) & 0x7fffffffu;
+        }
+    }
+    return longest;
+}
+
+/* Longest user-defined piece at text, 0 if none: those pass the normaliser untouched. */
+static size_t tango__user_piece(const tango_tokenizer *t, const char *text, size_t length)
+{
+    uint32_t hash = 2166136261u;
+    size_t i, found = 0;
+    for (i = 0; i < length && i < t->longest_user; i++) {
+        int32_t id;
+        hash = tango__hash(hash, text[i]);
+        id = tango__piece_find(t, text, i + 1, hash);
+        if (id >= 0 && t->pieces[id].type == TANGO__PIECE_USER) found = i + 1;
+    }
+    return found;
+}
+
+/* What the characters at text become: *out, *out_length; returns the bytes consumed. */
+static size_t tango__normal_form(const tango_tokenizer *t, const char *text,
+    size_t length, const char **out, size_t *out_length)
+{
+    size_t value = 0, used = t->longest_user ? tango__user_piece(t, text, length) : 0;
+    if (used == 0) {
+        used = tango__rule(&t->file, text, length, &value);
+        if (used != 0) {
+            *out = t->file.replacements + value;
+            *out_length = strlen(*out);
+            return used;
+        }
+        used = tango__utf8(text, length);
+    }
+    *out = used ? text : "\xef\xbf\xbd"; /* U+FFFD stands for one malformed byte */
+    *out_length = used ? used : 3;
+    return used ? used : 1;
+}
+
+/* Appends bytes to out (NULL: only counts), spaces as U+2581. */
+static size_t tango__append(
+    char *out, size_t at, const char *bytes, size_t length, int escape)
+{
+    size_t i;
+    for (i = 0; i < length; i++) {
+        int space = escape && bytes[i] == ' ';
+        if (out != NULL) {
+            if (space) memcpy(out + at, "\xe2\x96\x81", 3);
+            else out[at] = bytes[i];
+        }
+        at += space ? 3u : 1u;
+    }
+    return at;
+}
+
+/* Normalises text into out (NULL: only counts, before trailing spaces go); returns bytes.
+                                                    (sentencepiece, normalizer.cc) */
+static size_t tango__normalise(
+    const tango_tokenizer *t, char *out, const char *text, size_t length)
+{
+    const int squeeze = t->file.remove_extra_whitespaces,
+              escape = t->file.escape_whitespaces;
+    const char *form;
+    size_t form_length, used, at = 0, in = 0;
+    int after_space = squeeze;
+    while (squeeze && in < length) {
+        used = tango__normal_form(t, text + in, length - in, &form, &form_length);
+        if (form_length != 1 || form[0] != ' ') break;
+        in += used;
+    }
+    if (in >= length) return 0;
+    if (t->file.add_dummy_prefix) at = tango__append(out, at, " ", 1, escape);
+    while (in < length) {
+        in += tango__normal_form(t, text + in, length - in, &form, &form_length);
+        while (after_space && form_length > 0 && form[0] == ' ') form++, form_length--;
+        if (form_length > 0) {
+            at = tango__append(out, at, form, form_length, escape);
+            after_space = squeeze && form[form_length - 1] == ' ';
+        }
+    }
+    if (squeeze && out != NULL) {
+        const char *space = escape ? "\xe2\x96\x81" : " ";
+        size_t n = escape ? 3 : 1;
+        while (at >= n && memcmp(out + at - n, space, n) == 0) at -= n;
+    }
+    return at;
+}
+
+typedef struct tango__best { /* the best segmentation that ends at one byte */
+    float score;
+    uint32_t start;
+    int32_t id; /* -1: nothing ends here */
+} tango__best;
+
+static void tango__offer(tango__best *best, double score, size_t start, int32_t id)
+{
+    if (best->id >= 0 && !(score > (double)best->score)) return;
+    best->score = (float)score;
+    best->start = (uint32_t)start;
+    best->id = id;
+}
+
+/* Never less than the bytes of the normal form; needs no table, so that it can be
+   measured. */
+static size_t tango__normal_bound(
+    const tango_tokenizer *t, const char *text, size_t length)
+{
+    tango_tokenizer plain = *t;
+    plain.longest_user =
+        0; /* user-defined pieces pass as they are: at most `length` bytes */
+    return tango__normalise(&plain, NULL, text, length) + (t->longest_user ? length : 0);
+}
+
+/* Viterbi search, byte by byte. Sums are compared in double and kept in float, as the
+   package does.  (Kudo 2018; sentencepiece, unigram_model.cc) */
+static void tango__segment(
+    const tango_tokenizer *t, tango__best *best, const char *text, size_t length)
+{
+    size_t start = 0, n, i;
+    for (i = 0; i <= length; i++) best[i].id = -1;
+    best[0].score = 0.0f;
+    for (start = 0; start < length; start += n) {
+        uint32_t hash = 2166136261u;
+        float here = best[start].score;
+        int single = 0;
+        unsigned char lead = (unsigned char)text[start];
+        n = lead < 0xc0 ? 1u : lead < 0xe0 ? 2u : lead < 0xf0 ? 3u : 4u;
+        if (n > length - start) n = length - start;
+        for (i = 1; i <= t->longest && i <= length - start; i++) {
+            const tango_piece *piece;
+            int32_t id;
+            hash = tango__hash(hash, text[start + i - 1]);
+            id = tango__piece_find(t, text + start, i, hash);
+            if (id < 0) continue;
+            piece = &t->pieces[id];
+            if (piece->type == TANGO__PIECE_USER)
+                tango__offer(&best[start + i],
+                    (double)((float)i * t->highest) - 0.1 + (double)here, start, id);
+            else if (piece->type == TANGO__PIECE_NORMAL)
+                tango__offer(
+                    &best[start + i], (double)piece->score + (double)here, start, id);
+            else continue;
+            if (i == n) single = 1;
+        }
+        if (!single)
+            tango__offer(
+                &best[start + n], (double)(t->lowest - 10.0f + here), start, t->unknown);
+    }
+}
+
+/* Walks the best path from the end and writes its ids below `limit`, counted from the
+   front; runs of <unk> are one id. With ids NULL it only counts. */
+static size_t tango__path(const tango_tokenizer *t, const tango__best *best,
+    size_t length, int32_t *ids, size_t total, size_t limit)
+{
+    size_t at = length, count = 0;
+    int32_t later = -1;
+    for (; at > 0; at = best[at].start) {
+        int32_t id = best[at].id;
+        if (id != t->unknown || later != t->unknown) {
+            count++;
+            if (ids != NULL && total - count < limit) ids[total - count] = id;
+        }
+        later = id;
+    }
+    return count;
+}
+
+TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error)
+{
+    size_t mark = arena->used, bytes = tango__normal_bound(t, text, length), total = 0;
+    tango__best *best;
+    char *normal;
+    int ok = 1;
+    if (capacity == 0 || bytes >= 0xffffffffu)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "tokenizer: text of %z bytes, room for %z ids", length, capacity);
+    normal = (char *)tango_arena_take(arena, bytes + 1, 1, &ok);
+    best = (tango__best *)tango_arena_take(arena, bytes + 1, sizeof *best, &ok);
+    if (!ok)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "tokenizer: no room for a text of %z bytes", length);
+    if (arena->base != NULL) {
+        bytes = tango__normalise(t, normal, text, length);
+        tango__segment(t, best, normal, bytes);
+        total = tango__path(t, best, bytes, NULL, 0, 0);
+        tango__path(t, best, bytes, ids, total, capacity - 1);
+        *count = total < capacity ? total + 1 : capacity;
+        ids[*count - 1] = t->end;
+        if (cut != NULL) *cut = total > capacity - 1;
+    }
+    tango_arena_release(arena, mark);
+    return TANGO_OK;
+}
+
+/* ==== 4 >>model ==== The blob's configuration, opened and checked =========== */
+
+/* Reads metadata; the first failure is kept and everything after it is skipped. */
+typedef struct tango__reader {
+    const tango_io_blob *blob;
+    tango_result result;
+    tango_error *error;
+} tango__reader;
+
+static int tango__value(
+    tango__reader *r, const char *key, int type, int required, tango_io_value *value)
+{
+    if (r->result != TANGO_OK) return 0;
+    if (!tango_io_blob_value(r->blob, key, value)) {
+        if (required)
+            r->result = tango_io_fail(
+                r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
+        return 0;
+    }
+    if ((int)value->type != type || (type != TANGO_IO_STRING && value->count == 0)) {
+        r->result = tango_io_fail(
+            r->error, TANGO_ERROR_DATA, "model: value '%s' has the wrong type", key);
+        return 0;
+    }
+    return 1;
+}
+
+/* Fills out[0 .. count) with integers in [low, high]; count 0 takes what is there, up to
+   TANGO_LEVELS_MAX * 3. Returns how many. */
+static size_t tango__integers(
+    tango__reader *r, const char *key, size_t *out, size_t count, size_t low, size_t high)
+{
+    tango_io_value value;
+    size_t i, n;
+    if (!tango__value(r, key, TANGO_IO_U64, 1, &value)) return 0;
+    n = value.count;
+    if ((count != 0 && n != count) || n > TANGO_LEVELS_MAX * 3) {
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: '%s' has %z numbers, expected %z", key, n, count);
+        return 0;
+    }
+    for (i = 0; i < n; i++) {
+        uint64_t v = tango_io_value_u64(&value, i);
+        if (v < low || v > high) {
+            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+                "model: '%s' is %u, expected %z to %z", key, v, low, high);
+            return 0;
+        }
+        out[i] = (size_t)v;
+    }
+    return n;
+}
+
+static size_t tango__integer(tango__reader *r, const char *key, size_t low, size_t high)
+{
+    size_t value = low;
+    tango__integers(r, key, &value, 1, low, high);
+    return value;
+}
+
+/* A flag or count that may be absent. */
+static int tango__optional(tango__reader *r, const char *key, int absent, size_t high)
+{
+    tango_io_value value;
+    return tango__value(r, key, TANGO_IO_U64, 0, &value)
+               ? (int)tango__integer(r, key, 0, high)
+               : absent;
+}
+
+static double tango__number(tango__reader *r, const char *key, int required,
+    double absent, double low, double high)
+{
+    tango_io_value value;
+    double v;
+    if (!tango__value(r, key, TANGO_IO_F64, required, &value)) return absent;
+    v = tango_io_value_f64(&value, 0);
+    if (!(v >= low && v <= high)) {
+        r->result = tango_io_fail(
+            r->error, TANGO_ERROR_DATA, "model: number '%s' is out of range", key);
+        return absent;
+    }
+    return v;
+}
+
+static const char *tango__string(tango__reader *r, const char *key, const char *absent)
+{
+    tango_io_value value;
+    return tango__value(r, key, TANGO_IO_STRING, 0, &value) ? (const char *)value.data
+                                                            : absent;
+}
+
+/* Position of the string `key` in a NULL-ended list of names; absent gives `absent`, any
+   other string is refused. */
+static int tango__choice(
+    tango__reader *r, const char *key, const char *const *names, int absent)
+{
+    const char *text = tango__string(r, key, NULL);
+    int i;
+    if (text == NULL) return absent;
+    for (i = 0; names[i] != NULL; i++)
+        if (strcmp(text, names[i]) == 0) return i;
+    r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+        "model: '%s' is '%s', which is not supported", key, text);
+    return absent;
+}
+
+enum { TANGO__WIDTH_MAX = 1 << 20 };
+
+static void tango__read_text(tango__reader *r, tango_text_config *c)
+{
+    static const char *const types[] = { "t5", NULL };
+    tango__choice(r, "text.type", types, 0);
+    c->vocab = tango__integer(r, "text.vocab", 2, 1 << 24);
+    c->width = tango__integer(r, "text.d_model", 1, TANGO__WIDTH_MAX);
+    c->head_width = tango__integer(r, "text.d_kv", 1, 65536);
+    c->hidden = tango__integer(r, "text.d_ff", 1, TANGO__WIDTH_MAX);
+    c->layers = tango__integer(r, "text.layers", 1, 1024);
+    c->heads = tango__integer(r, "text.heads", 1, 4096);
+    c->buckets = tango__integer(r, "text.buckets", 4, 65536);
+    c->max_distance = tango__integer(r, "text.max_distance", c->buckets / 4 + 1, 1 << 24);
+    c->eps = (float)tango__number(r, "text.eps", 1, 0.0, 0.0, 1.0);
+}
+
+static void tango__read_flags(tango__reader *r, const char *key, int *out, size_t count)
+{
+    size_t values[TANGO_LEVELS_MAX * 3], i,
+        n = tango__integers(r, key, values, count, 0, 1);
+    for (i = 0; i < n; i++) out[i] = (int)values[i];
+}
+
+static void tango__read_unet(tango__reader *r, tango_unet_config *c)
+{
+    size_t list[TANGO_LEVELS_MAX * 3], i;
+    c->in_channels = tango__integer(r, "unet.in_channels", 1, 4096);
+    c->out_channels =
+        tango__integer(r, "unet.out_channels", c->in_channels, c->in_channels);
+    c->layers = tango__integer(r, "unet.layers_per_block", 1, 16);
+    c->groups = tango__integer(r, "unet.norm_groups", 1, 4096);
+    c->cross_width = tango__integer(r, "unet.cross_dim", 1, TANGO__WIDTH_MAX);
+    c->levels = tango__integers(r, "unet.channels", list, 0, 1, 65536);
+    if (c->levels > TANGO_LEVELS_MAX)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+            "model: the UNet has %z levels, at most %z work", c->levels,
+            (size_t)TANGO_LEVELS_MAX);
+    if (r->result != TANGO_OK) return;
+    for (i = 0; i < c->levels; i++) c->channels[i] = list[i];
+    tango__integers(r, "unet.heads", c->heads, c->levels, 1, 4096);
+    tango__read_flags(r, "unet.down_attention", c->down_attention, c->levels);
+    tango__read_flags(r, "unet.up_attention", c->up_attention, c->levels);
+    c->cos_first = (int)tango__integer(r, "unet.flip_sin_to_cos", 0, 1);
+    c->adapters = (int)tango__integer(r, "unet.adapters", 0, 1);
+    c->eps = (float)tango__number(r, "unet.norm_eps", 1, 0.0, 0.0, 1.0);
+    c->frequency_shift = (float)tango__number(r, "unet.freq_shift", 1, 0.0, -16.0, 16.0);
+    if (tango__number(r, "unet.mid_scale", 1, 1.0, -1e9, 1e9) != 1.0
+        || tango__integer(r, "unet.center_input", 0, 1) != 0)
+        if (r->result == TANGO_OK)
+            r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+                "model: the UNet scales its middle block or centres its input");
+    for (i = 0; i < c->levels && r->result == TANGO_OK; i++)
+        if (c->channels[i] / c->heads[i] == 0)
+            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+                "model: UNet level %z has %z channels for %z heads", i, c->channels[i],
+                c->heads[i]);
+}
+
+static void tango__read_vae(tango__reader *r, tango_vae_config *c)
+{
+    size_t list[TANGO_LEVELS_MAX * 3], i;
+    c->channels = tango__integer(r, "vae.channels", 1, 65536);
+    c->levels = tango__integers(r, "vae.ch_mult", list, 0, 1, 64);
+    if (c->levels > TANGO_LEVELS_MAX)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+            "model: the VAE has %z levels, at most %z work", c->levels,
+            (size_t)TANGO_LEVELS_MAX);
+    if (r->result != TANGO_OK) return;
+    for (i = 0; i < c->levels; i++) c->multiples[i] = list[i];
+    c->res_blocks = tango__integer(r, "vae.res_blocks", 1, 16);
+    c->groups = tango__integer(r, "vae.groups", 1, 4096);
+    c->latent_channels = tango__integer(r, "vae.z_channels", 1, 4096);
+    c->embedding = tango__integer(r, "vae.embed_dim", 1, 4096);
+    c->in_channels = tango__integer(r, "vae.in_channels", 1, 1);
+    c->out_channels = tango__integer(r, "vae.out_channels", 1, 1);
+    c->scale = tango__number(r, "vae.scale_factor", 1, 1.0, 1e-6, 1e6);
+}
+
+static void tango__read_vocoder(tango__reader *r, tango_vocoder_config *c)
+{
+    size_t list[TANGO_LEVELS_MAX * 3], i;
+    c->mels = tango__integer(r, "vocoder.mels", 1, 4096);
+    c->channels = tango__integer(r, "vocoder.channels", 1, 65536);
+    c->stages = tango__integers(r, "vocoder.rates", list, 0, 1, 64);
+    if (c->stages > TANGO_LEVELS_MAX || (c->channels >> c->stages) == 0)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+            "model: the vocoder has %z stages for %z channels", c->stages, c->channels);
+    if (r->result != TANGO_OK) return;
+    for (i = 0; i < c->stages; i++) c->rates[i] = list[i];
+    tango__integers(r, "vocoder.kernels", c->kernels, c->stages, 1, 256);
+    c->branches = tango__integers(r, "vocoder.res_kernels", list, 0, 1, 255);
+    if (c->branches > TANGO_LEVELS_MAX)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+            "model: the vocoder has %z residual branches", c->branches);
+    if (r->result != TANGO_OK) return;
+    for (i = 0; i < c->branches; i++) c->branch_kernels[i] = list[i];
+    if (tango__integers(r, "vocoder.res_dilations", list, 3 * c->branches, 1, 64) == 0)
+        return;
+    for (i = 0; i < 3 * c->branches; i++) c->dilations[i / 3][i % 3] = list[i];
+    for (i = 0; i < c->stages; i++)
+        if (c->kernels[i] < c->rates[i])
+            r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+                "model: vocoder stage %z has kernel %z below its rate %z", i,
+                c->kernels[i], c->rates[i]);
+}
+
+static void tango__read_schedule(tango__reader *r, tango_schedule_config *c)
+{
+    static const char *const betas[] = { "linear", "scaled_linear", NULL };
+    static const char *const predictions[] = { "epsilon", "v_prediction", "sample",
+        NULL };
+    static const char *const spacings[] = { "", "leading", "linspace", "trailing", NULL };
+    static const char *const finals[] = { "", "zero", "sigma_min", NULL };
+    static const char *const variances[] = { "fixed_small", "fixed_large", NULL };
+    c->train_steps = tango__integer(r, "schedule.train_steps", 2, 100000);
+    c->beta_start = tango__number(r, "schedule.beta_start", 1, 0.0, 1e-9, 0.5);
+    c->beta_end = tango__number(r, "schedule.beta_end", 1, 0.0, 1e-9, 0.999);
+    c->scaled_linear = tango__choice(r, "schedule.beta_schedule", betas, 0);
+    c->prediction =
+        (tango_prediction)tango__choice(r, "schedule.prediction", predictions, 0);
+    c->spacing = (tango_spacing)tango__choice(r, "schedule.spacing", spacings, 0);
+    c->final_sigma =
+        (tango_final)tango__choice(r, "schedule.final_sigmas_type", finals, 0);
+    c->large_variance = tango__choice(r, "schedule.variance_type", variances, 0);
+    c->offset = (size_t)tango__optional(r, "schedule.steps_offset", 0, 1000);
+    c->clip = tango__optional(r, "schedule.clip_sample", -1, 1);
+    c->threshold = tango__optional(r, "schedule.thresholding", 0, 1);
+    c->alpha_one = tango__optional(r, "schedule.set_alpha_to_one", -1, 1);
+    c->lower_order_final = tango__optional(r, "schedule.lower_order_final", 1, 1);
+    c->clip_range = tango__number(r, "schedule.clip_sample_range", 0, 1.0, 1e-6, 1e6);
+    c->threshold_ratio =
+        tango__number(r, "schedule.dynamic_thresholding_ratio", 0, 0.995, 0.0, 1.0);
+    c->threshold_max = tango__number(r, "schedule.sample_max_value", 0, 1.0, 1.0, 1e6);
+    if (tango__optional(r, "schedule.solver_order", 2, 16) != 2 && r->result == TANGO_OK)
+        r->result = tango_io_fail(
+            r->error, TANGO_ERROR_UNSUPPORTED, "model: 'schedule.solver_order' is not 2");
+}
+
+static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
+    "unipc", NULL };
+static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
+
+static int tango__named(const char *const *names, const char *name)
+{
+    int i;
+    for (i = 1; names[i] != NULL; i++)
+        if (strcmp(name, names[i]) == 0) return i;
+    return 0;
+}
+
+TANGO_API tango_sampler tango_sampler_named(const char *name)
+{
+    return (tango_sampler)tango__named(tango__sampler_names, name);
+}
+
+TANGO_API tango_vocoder tango_vocoder_named(const char *name)
+{
+    return (tango_vocoder)tango__named(tango__vocoder_names, name);
+}
+
+TANGO_API const char *tango_sampler_name(tango_sampler sampler)
+{
+    return tango__sampler_names[sampler];
+}
+
+TANGO_API const char *tango_vocoder_name(tango_vocoder vocoder)
+{
+    return tango__vocoder_names[vocoder];
+}
+
+static void tango__read_rest(tango__reader *r, tango_model *m)
+{
+    m->rate = tango__integer(r, "audio.rate", 1, 1000000);
+    m->fft = tango__integer(r, "audio.fft", 16, 65536);
+    m->hop = tango__integer(r, "audio.hop", 1, 65536);
+    m->window = tango__integer(r, "audio.window", 16, 65536);
+    m->mels = tango__integer(r, "audio.mels", 1, 4096);
+    m->mel_low = tango__number(r, "audio.fmin", 1, 0.0, 0.0, 1e6);
+    m->mel_high = tango__number(r, "audio.fmax", 1, 0.0, 0.0, 1e6);
+    m->name = tango__string(r, "tango.name", "");
+    m->licence = tango__string(r, "tango.licence", "");
+    m->attribution = tango__string(r, "tango.attribution", "");
+    m->parameters = tango__integer(r, "tango.parameters", 0, SIZE_MAX);
+    m->defaults.steps = (size_t)tango__optional(r, "default.steps", 0, 100000);
+    m->defaults.guidance = tango__number(r, "default.guidance", 0, 0.0, 0.0, 1000.0);
+    m->defaults.seconds =
+        tango__number(r, "default.seconds", 0, 0.0, 0.0, TANGO_SECONDS_MAX);
+    m->defaults.sampler =
+        (tango_sampler)tango__choice(r, "default.sampler", tango__sampler_names, 0);
+    m->defaults.vocoder =
+        (tango_vocoder)tango__choice(r, "default.vocoder", tango__vocoder_names, 0);
+    if (r->result == TANGO_OK
+        && (m->vocoder.mels != m->mels || m->unet.cross_width != m->text.width))
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: its parts do not fit: %z mels for a vocoder of %z, text of %z for a "
+            "UNet of %z",
+            m->mels, m->vocoder.mels, m->text.width, m->unet.cross_width);
+    if (r->result == TANGO_OK && m->mels % ((size_t)1 << (m->vae.levels - 1)) != 0)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: %z mels do not divide by the VAE's %z levels", m->mels,
+            m->vae.levels);
+    if (r->result == TANGO_OK && !m->unet.adapters
+        && m->unet.out_channels != m->vae.embedding)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: UNet latents of %z channels, VAE latents of %z", m->unet.out_channels,
+            m->vae.embedding);
+}
+
+TANGO_API tango_result tango_open(
+    tango_model *model, const void *data, size_t size, tango_error *error)
+{
+    tango_params probe;
+    tango_plan plan;
+    tango__reader r;
+    memset(model, 0, sizeof *model);
+    r.result = tango_io_blob_open(&model->blob, data, size, error);
+    r.blob = &model->blob;
+    r.error = error;
+    if (r.result != TANGO_OK) return r.result;
+    tango__read_text(&r, &model->text);
+    tango__read_unet(&r, &model->unet);
+    tango__read_vae(&r, &model->vae);
+    tango__read_vocoder(&r, &model->vocoder);
+    tango__read_schedule(&r, &model->schedule);
+    tango__read_rest(&r, model);
+    if (r.result != TANGO_OK) return r.result;
+    /* A measured run looks up every tensor and compares its shape. */
+    memset(&probe, 0, sizeof probe);
+    probe.prompt = "";
+    probe.seconds = 1.0;
+    probe.steps = 1;
+    probe.vocoder = TANGO_HIFIGAN;
+    probe.sampler = TANGO_DDIM;
+    return tango_prepare(&plan, model, &probe, error);
+}
+
+/* ==== 5 >>sampler ==== Noise schedules and denoising steps ================== */
+
+/* Nearest integer, halves to even, as numpy's round. */
+static double tango__round(double x)
+{
+    double low = TANGO_FLOOR(x), rest = x - low;
+    if (rest > 0.5 || (rest == 0.5 && TANGO_FLOOR(low * 0.5) * 2.0 != low))
+        return low + 1.0;
+    return low;
+}
+
+/* alphas[t] = product over i <= t of (1 - beta_i); betas in float as torch computes them.
+ */
+static void tango__alphas(const tango_schedule_config *c, float *alphas)
+{
+    const size_t n = c->train_steps;
+    float first = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_start) : c->beta_start);
+    float last = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_end) : c->beta_end);
+    float step = (last - first) / (float)(n - 1);
+    double product = 1.0;
+    size_t i;
+    for (i = 0; i < n; i++) { /* torch.linspace counts the upper half from its end */
+        float beta =
+            i < n / 2 ? first + step * (float)i : last - step * (float)(n - 1 - i);
+        if (c->scaled_linear) beta *= beta;
+        product *= (double)(1.0f - beta);
+        alphas[i] = (float)product;
+    }
+}
+
+/* The i-th of `steps` timesteps, i = 0 the noisiest.  (spec of each diffusers class) */
+static double tango__timestep(const tango_sampling *run, size_t i)
+{
+    const double n = (double)run->config->train_steps, steps = (double)run->steps,
+                 k = (double)i;
+    const int multistep = run->kind == TANGO_DPM || run->kind == TANGO_UNIPC;
+    const size_t points = multistep ? run->steps + 1 : run->steps;
+    if (run->spacing
+        == TANGO_TRAILING) { /* numpy.arange(n, 0, -n/steps), its rounding included */
+        double delta = (n - n / steps) - n;
+        return tango__round(n + k * delta) - 1.0;
+    }
+    if (run->spacing == TANGO_LINSPACE) {
+        double step = points > 1 ? (n - 1.0) / (double)(points - 1) : 0.0;
+        double t = i == 0 && points > 1 ? n - 1.0 : (double)(points - 1 - i) * step;
+        return run->kind == TANGO_EULER ? (double)(float)t : tango__round(t);
+    }
+    return (double)((points - 1 - i) * (run->config->train_steps / points)
+                    + run->config->offset);
+}
+
+/* sqrt((1 - alpha) / alpha) at a timestep, linear between the table's entries. */
+static double tango__sigma_at(const tango_sampling *run, double t)
+{
+    const size_t last = run->config->train_steps - 1;
+    size_t low = t >= (double)last ? last : (size_t)t;
+    double a = (double)run->alphas[low], s = TANGO_SQRT((1.0 - a) / a), b;
+    if (low == last || t == (double)low) return s;
+    b = (double)run->alphas[low + 1];
+    return s + (t - (double)low) * (TANGO_SQRT((1.0 - b) / b) - s);
+}
+
+static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error)
+{
+    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
+    double sigma = 0.0;
+    size_t i;
+    tango__alphas(run->config, run->alphas);
+    for (i = 0; i < run->steps; i++) {
+        double t = tango__timestep(run, i);
+        if (t < 0.0 || (by_index && t > (double)(run->config->train_steps - 1)))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "sampler: %z steps reach timestep %i, the schedule ends at %z",
+                run->steps, (int64_t)t, run->config->train_steps - 1);
+        if (i > 0 && t >= (double)run->timesteps[i - 1])
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "sampler: %z steps are too many, timesteps repeat", run->steps);
+        run->timesteps[i] = (float)t;
+        run->sigmas[i] = (float)tango__sigma_at(run, t);
+        if (i == 0) sigma = (double)run->sigmas[0];
+    }
+    run->sigmas[run->steps] = run->final_sigma == TANGO_FINAL_SIGMA_MIN
+                                  ? (float)tango__sigma_at(run, 0.0)
+                                  : 0.0f;
+    run->initial_scale = 1.0;
+    if (run->kind == TANGO_EULER)
+        run->initial_scale =
+            run->spacing == TANGO_LEADING ? TANGO_SQRT(sigma * sigma + 1.0) : sigma;
+    return TANGO_OK;
+}
+
+/* Fields that a class of diffusers fills by itself when the configuration is silent. */
+static void tango__sampling_defaults(tango_sampling *run)
+{
+    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
+    if (run->spacing == TANGO_SPACING_DEFAULT)
+        run->spacing = by_index ? TANGO_LEADING : TANGO_LINSPACE;
+    if (run->final_sigma == TANGO_FINAL_DEFAULT) run->final_sigma = TANGO_FINAL_ZERO;
+}
+
+TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
+    const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
+    tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
+    tango_error *error)
+{
+    const int multistep = kind == TANGO_DPM || kind == TANGO_UNIPC;
+    size_t total = 0;
+    int ok = tango_mul_ok(images, count, &total);
+    memset(run, 0, sizeof *run);
+    run->config = config;
+    run->kind = kind;
+    run->spacing = config->spacing;
+    run->final_sigma =
+        final_sigma != TANGO_FINAL_DEFAULT ? final_sigma : config->final_sigma;
+    run->steps = steps;
+    run->images = images;
+    run->count = count;
+    run->eta = eta;
+    tango__sampling_defaults(run);
+    if (kind < TANGO_DDPM || kind > TANGO_UNIPC || steps == 0
+        || steps > config->train_steps)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: %z steps, expected 1 to %z", steps, config->train_steps);
+    run->alphas =
+        (float *)tango_arena_keep(arena, config->train_steps, sizeof(float), &ok);
+    run->timesteps = (float *)tango_arena_keep(arena, steps, sizeof(float), &ok);
+    run->sigmas = (float *)tango_arena_keep(arena, steps + 1, sizeof(float), &ok);
+    run->x0 = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
+    if (multistep)
+        run->before[0] = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
+    if (multistep)
+        run->before[1] = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
+    if (kind == TANGO_UNIPC)
+        run->last = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
+    if (config->threshold)
+        run->sorted = (float *)tango_arena_keep(arena, count, sizeof(float), &ok);
+    if (!ok)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "sampler: no room for %z steps of %z numbers", steps, total);
+    return arena->base == NULL ? TANGO_OK : tango__fill_schedule(run, error);
+}
+
+TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const float *x)
+{
+    size_t i, total = run->images * run->count;
+    float scale = 1.0f;
+    if (run->kind == TANGO_EULER) {
+        double sigma = (double)run->sigmas[run->index];
+        scale = (float)(1.0 / TANGO_SQRT(sigma * sigma + 1.0));
+    }
+    for (i = 0; i < total; i++) out[i] = x[i] * scale;
+}
+
+TANGO_API int tango_sampling_draws(const tango_sampling *run)
+{
+    if (run->kind == TANGO_DDPM) return run->timesteps[run->index] > 0.0f;
+    return run->kind == TANGO_DDIM && run->eta > 0.0;
+}
+
+/* Ascending order, by Shell's method with Knuth's gaps. */
+static void tango__sort(float *v, size_t count)
+{
+    size_t gap = 1, i, j;
+    while (gap < count / 3) gap = 3 * gap + 1;
+    for (; gap > 0; gap /= 3)
+        for (i = gap; i < count; i++) {
+            float value = v[i];
+            for (j = i; j >= gap && v[j - gap] > value; j -= gap) v[j] = v[j - gap];
+            v[j] = value;
+        }
+}
+
+static float tango__clamp(float x, float limit)
+{
+    return x > limit ? limit : x < -limit ? -limit : x;
+}
+
+/* Dynamic thresholding of one image (Saharia et al. 2022): x = clamp(x, -q, q) / q, where
+   q is a quantile of |x|, at least 1 and at most threshold_max. */
+static void tango__threshold(const tango_sampling *run, float *x)
+{
+    double at = run->config->threshold_ratio * (double)(run->count - 1);
+    size_t low = (size_t)at, i;
+    float q;
+    for (i = 0; i < run->count; i++) run->sorted[i] = x[i] < 0.0f ? -x[i] : x[i];
+    tango__sort(run->sorted, run->count);
+    q = run->sorted[low];
+    if (low + 1 < run->count) q += (float)(at - (double)low) * (run->sorted[low + 1] - q);
+    if (q < 1.0f) q = 1.0f;
+    if (q > (float)run->config->threshold_max) q = (float)run->config->threshold_max;
+    for (i = 0; i < run->count; i++) x[i] = tango__clamp(x[i], q) / q;
+}
+
+/* Bounds the predicted clean sample as the configuration asks; thresholding goes first.
+   Only DDPM and DDIM clip, and do so unless told otherwise. */
+static void tango__bound(const tango_sampling *run)
+{
+    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
+    const int clip = run->config->clip != 0 && by_index;
+    size_t i, total = run->images * run->count;
+    if (run->config->threshold && run->kind != TANGO_EULER) {
+        for (i = 0; i < run->images; i++) tango__threshold(run, run->x0 + i * run->count);
+    } else if (clip) {
+        for (i = 0; i < total; i++)
+            run->x0[i] = tango__clamp(run->x0[i], (float)run->config->clip_range);
+    }
+}
+
+/* out = a x + b y */
+static void tango__combine(
+    float *out, double a, const float *x, double b, const float *y, size_t count)
+{
+    const float p = (float)a, q = (float)b;
+    size_t i;
+    for (i = 0; i < count; i++) out[i] = p * x[i] + q * y[i];
+}
+
+/* The clean sample from the model's output, where x = signal * x0 + noise * e. */
+static void tango__predict(const tango_sampling *run, const float *x, const float *output,
+    double signal, double noise)
+{
+    const size_t total = run->images * run->count;
+    switch (run->config->prediction) {
+    case TANGO_PREDICTS_NOISE:
+        tango__combine(run->x0, 1.0 / signal, x, -noise / signal, output, total);
+        break;
+    case TANGO_PREDICTS_V:
+        tango__combine(run->x0, signal, x, -noise, output, total);
+        break;
+    case TANGO_PREDICTS_SAMPLE: memcpy(run->x0, output, total * sizeof(float)); break;
+    }
+}
+
+/* DDPM (Ho et al. 2020, equation 7): x = mean of q(x_prev | x, x0) + sqrt(variance)
+   noise. */
+static void tango__step_ddpm(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count, i = run->index;
+    double now = (double)run->alphas[(size_t)run->timesteps[i]];
+    double before =
+        i + 1 < run->steps ? (double)run->alphas[(size_t)run->timesteps[i + 1]] : 1.0;
+    double alpha = now / before, beta = 1.0 - alpha,
+           variance = (1.0 - before) / (1.0 - now) * beta;
+    size_t k;
+    tango__predict(run, x, output, TANGO_SQRT(now), TANGO_SQRT(1.0 - now));
+    tango__bound(run);
+    tango__combine(x, TANGO_SQRT(alpha) * (1.0 - before) / (1.0 - now), x,
+        TANGO_SQRT(before) * beta / (1.0 - now), run->x0, total);
+    if (!tango_sampling_draws(run)) return;
+    if (variance < 1e-20) variance = 1e-20;
+    if (run->config->large_variance) variance = beta;
+    for (k = 0; k < total; k++) x[k] += (float)TANGO_SQRT(variance) * noise[k];
+}
+
+/* DDIM (Song et al. 2021, equation 12): x = a' x0 + sqrt(1 - a'^2 - sigma^2) e + sigma
+   noise, where the e of the unbounded x0 is used. */
+static void tango__step_ddim(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    const size_t t = (size_t)run->timesteps[run->index],
+                 stride = run->config->train_steps / run->steps;
+    double now = (double)run->alphas[t], signal = TANGO_SQRT(now),
+           level = TANGO_SQRT(1.0 - now);
+    double before = t >= stride ? (double)run->alphas[t - stride]
+                  : run->config->alpha_one != 0 ? 1.0 : (double)run->alphas[0];
+    double variance = (1.0 - before) / (1.0 - now) * (1.0 - now / before);
+    double sigma = run->eta * TANGO_SQRT(variance > 0.0 ? variance : 0.0);
+    double rest = 1.0 - before - sigma * sigma,
+           toward = TANGO_SQRT(rest > 0.0 ? rest : 0.0);
+    size_t k;
+    tango__predict(run, x, output, signal, level);
+    switch (run->config->prediction) { /* x = toward * e */
+    case TANGO_PREDICTS_NOISE: tango__combine(x, 0.0, x, toward, output, total); break;
+    case TANGO_PREDICTS_V:
+        tango__combine(x, toward * level, x, toward * signal, output, total);
+        break;
+    case TANGO_PREDICTS_SAMPLE:
+        tango__combine(x, toward / level, x, -toward * signal / level, output, total);
+        break;
+    }
+    tango__bound(run);
+    tango__combine(x, 1.0, x, TANGO_SQRT(before), run->x0, total);
+    if (tango_sampling_draws(run))
+        for (k = 0; k < total; k++) x[k] += (float)sigma * noise[k];
+}
+
+/* Euler (Karras et al. 2022, algorithm 2): along dx/dsigma = (x - x0) / sigma. */
+static void tango__step_euler(tango_sampling *run, float *x, const float *output)
+{
+    const size_t total = run->images * run->count;
+    double sigma = (double)run->sigmas[run->index],
+           next = (double)run->sigmas[run->index + 1];
+    double square = sigma * sigma + 1.0;
+    switch (run->config->prediction) {
+    case TANGO_PREDICTS_NOISE:
+        tango__combine(run->x0, 1.0, x, -sigma, output, total);
+        break;
+    case TANGO_PREDICTS_V:
+        tango__combine(
+            run->x0, 1.0 / square, x, -sigma / TANGO_SQRT(square), output, total);
+        break;
+    case TANGO_PREDICTS_SAMPLE: memcpy(run->x0, output, total * sizeof(float)); break;
+    }
+    tango__combine(x, next / sigma, x, 1.0 - next / sigma, run->x0, total);
+}
+
+/* Signal and noise parts at a step: signal^2 + noise^2 = 1, noise / signal = sigma. */
+static void tango__parts(
+    const tango_sampling *run, size_t i, double *signal, double *noise)
+{
+    double sigma = (double)run->sigmas[i];
+    *signal = 1.0 / TANGO_SQRT(sigma * sigma + 1.0);
+    *noise = sigma * *signal;
+}
+
+/* lambda(b) - lambda(a) with lambda = ln(signal / noise) = -ln sigma. */
+static double tango__lambda_gain(const tango_sampling *run, size_t a, size_t b)
+{
+    return TANGO_LOG((double)run->sigmas[a]) - TANGO_LOG((double)run->sigmas[b]);
+}
+
+/* exp(-h) - 1 over the step from a to b; -1 where b is free of noise (h infinite). */
+static double tango__decay(const tango_sampling *run, size_t a, size_t b)
+{
+    return run->sigmas[b] == 0.0f ? -1.0 : TANGO_EXPM1(-tango__lambda_gain(run, a, b));
+}
+
+/* The newest prediction moves to the front of the history. */
+static void tango__remember(tango_sampling *run)
+{
+    float *oldest = run->before[1];
+    run->before[1] = run->before[0];
+    run->before[0] = run->x0;
+    run->x0 = oldest;
+}
+
+/* DPM-Solver++ 2M (Lu et al. 2022b, algorithm 2), midpoint. First order at both ends. */
+static void tango__step_dpm(tango_sampling *run, float *x, const float *output)
+{
+    const size_t total = run->images * run->count, i = run->index;
+    const int last = i + 1 == run->steps;
+    const int first_order =
+        i == 0
+        || (last
+            && (run->sigmas[i + 1] == 0.0f
+                || (run->config->lower_order_final && run->steps < 15)));
+    double signal, noise, next_signal, next_noise, weight;
+    tango__parts(run, i, &signal, &noise);
+    tango__parts(run, i + 1, &next_signal, &next_noise);
+    tango__predict(run, x, output, signal, noise);
+    tango__bound(run);
+    weight = -next_signal * tango__decay(run, i, i + 1);
+    tango__combine(x, next_noise / noise, x, weight, run->x0, total);
+    if (!first_order) { /* D = x0 + (x0 - before) / (2 r) */
+        double r = tango__lambda_gain(run, i - 1, i) / tango__lambda_gain(run, i, i + 1);
+        tango__combine(x, 1.0, x, weight * 0.5 / r, run->x0, total);
+        tango__combine(x, 1.0, x, -weight * 0.5 / r, run->before[0], total);
+    }
+    tango__remember(run);
+}
+
+/* UniC: replaces x by a better sample at step i, now that x0 there is known. m0, m1 are
+   the predictions of one and two steps ago.  (Zhao et al. 2023, bh2, order 2) */
+static void tango__correct(tango_sampling *run, float *x)
+{
+    const size_t total = run->images * run->count, i = run->index;
+    double signal, noise, old_signal, old_noise, hh, phi, weight, last = 0.5, older = 0.0;
+    tango__parts(run, i, &signal, &noise);
+    tango__parts(run, i - 1, &old_signal, &old_noise);
+    hh = -tango__lambda_gain(run, i - 1, i);
+    phi = TANGO_EXPM1(hh);
+    if (run->order == 2) { /* solve [1 1; r 1] (older, last) = (b1, b2) */
+        double r = tango__lambda_gain(run, i - 1, i - 2) / -hh, g = phi / hh - 1.0;
+        double b1 = g / phi, b2 = 2.0 * (g / hh - 0.5) / phi;
+        older = (b1 - b2) / (1.0 - r);
+        last = b1 - older;
+        older /= r; /* it multiplies (m1 - m0) / r */
+    }
+    weight = -signal * phi;
+    /* x = noise/old_noise last_x + weight (m0 + older (m1 - m0) + last (x0 - m0)) */
+    tango__combine(x, noise / old_noise, run->last, weight * (1.0 - older - last),
+        run->before[0], total);
+    tango__combine(x, 1.0, x, weight * last, run->x0, total);
+    if (run->order == 2) tango__combine(x, 1.0, x, weight * older, run->before[1], total);
+}
+
+/* UniPC (Zhao et al. 2023): the corrector, then the UniP predictor; one model call a
+   step. */
+static void tango__step_unipc(tango_sampling *run, float *x, const float *output)
+{
+    const size_t total = run->images * run->count, i = run->index;
+    double signal, noise, next_signal, next_noise, weight, r;
+    tango__parts(run, i, &signal, &noise);
+    tango__parts(run, i + 1, &next_signal, &next_noise);
+    tango__predict(run, x, output, signal, noise);
+    tango__bound(run);
+    if (i > 0) tango__correct(run, x);
+    memcpy(run->last, x, total * sizeof(float));
+    run->order =
+        i == 0
+                || (i + 1 == run->steps
+                    && (run->config->lower_order_final || run->sigmas[i + 1] == 0.0f))
+            ? 1
+            : 2;
+    weight = -next_signal * tango__decay(run, i, i + 1);
+    tango__combine(x, next_noise / noise, x, weight, run->x0, total);
+    if (run->order == 2) { /* 0.5 (before - x0) / r */
+        r = tango__lambda_gain(run, i, i - 1) / tango__lambda_gain(run, i, i + 1);
+        tango__combine(x, 1.0, x, weight * 0.5 / r, run->before[0], total);
+        tango__combine(x, 1.0, x, -weight * 0.5 / r, run->x0, total);
+    }
+    tango__remember(run);
+}
+
+TANGO_API void tango_sampling_step(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    TANGO_ASSERT(run->index < run->steps);
+    TANGO_ASSERT(noise != NULL || !tango_sampling_draws(run));
+    switch (run->kind) {
+    case TANGO_DDPM: tango__step_ddpm(run, x, output, noise); break;
+    case TANGO_DDIM: tango__step_ddim(run, x, output, noise); break;
+    case TANGO_EULER: tango__step_euler(run, x, output); break;
+    case TANGO_DPM: tango__step_dpm(run, x, output); break;
+    default: tango__step_unipc(run, x, output); break;
+    }
+    run->index++;
+}
+
+/* ==== 6 >>network ==== Private: layers by name ============================== */
+
+/* A network in the middle of its forward pass. Modules enter and leave a dotted name,
+   layers look their tensors up under it. The first failure is kept; after it, and while
+   memory is only measured, layers check and book but compute nothing. */
+typedef struct tango__net {
+    const tango_model *model;
+    tango_nn_context nn;
+    tango_arena *arena;
+    tango_error *error;
+    tango_result result;
+    char name[192];
+    size_t name_length;
+    int first; /* the first pass of a loop: what it keeps, later passes find again */
+    size_t kept_start, kept_at;
+} tango__net;
+
+static int tango__idle(const tango__net *net)
+{
+    return net->result != TANGO_OK || net->arena->base == NULL;
+}
+
+/* Appends ".part" or ".part.index" to the name; returns the mark for tango__leave. */
+static size_t tango__enter(tango__net *net, const char *part, size_t index)
+{
+    size_t mark = net->name_length, n = strlen(part), digits = 1, v;
+    if (mark + n + 24 > sizeof net->name) {
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_DATA, "model: module name too long at '%s'", part);
+        return mark;
+    }
+    if (mark != 0) net->name[net->name_length++] = '.';
+    memcpy(net->name + net->name_length, part, n);
+    net->name_length += n;
+    if (index != SIZE_MAX) {
+        net->name[net->name_length++] = '.';
+        for (v = index; v >= 10; v /= 10) digits++;
+        for (v = index, n = digits; n > 0; v /= 10)
+            net->name[net->name_length + --n] = (char)('0' + v % 10);
+        net->name_length += digits;
+    }
+    net->name[net->name_length] = 0;
+    return mark;
+}
+
+static size_t tango__enter_one(tango__net *net, const char *part)
+{
+    return tango__enter(net, part, SIZE_MAX);
+}
+
+static void tango__leave(tango__net *net, size_t mark)
+{
+    net->name_length = mark;
+    net->name[mark] = 0;
+}
+
+/* Scratch of a*b*c floats. */
+static float *tango__floats(tango__net *net, size_t a, size_t b, size_t c)
+{
+    size_t count = 0;
+    int ok = tango_mul_ok(a, b, &count) && tango_mul_ok(count, c, &count);
+    float *out = NULL;
+    if (net->result != TANGO_OK) return NULL;
+    if (ok) out = (float *)tango_arena_take(net->arena, count, sizeof(float), &ok);
+    if (!ok)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room for %z x %z x %z numbers at '%s'", a, b, c, net->name);
+    return out;
+}
+
+/* Floats that live through a loop. The first pass books them, every later pass asks in
+   the same order and gets the same ones: *fresh says whether they are still to be filled.
+ */
+static float *tango__keep(tango__net *net, size_t rows, size_t columns, int *fresh)
+{
+    size_t count = 0, room = 0;
+    int ok = tango_mul_ok(rows, columns, &count);
+    float *out = NULL;
+    *fresh = net->first;
+    if (net->result != TANGO_OK) return NULL;
+    if (ok && net->first) {
+        out = (float *)tango_arena_keep(net->arena, count, sizeof(float), &ok);
+    } else if (ok && tango__room(count, sizeof(float), &room)) {
+        net->kept_at += room;
+        if (net->arena->base != NULL)
+            out = (float *)(void *)(net->arena->base + (net->arena->size - net->kept_at));
+    }
+    if (!ok)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room to keep %z x %z numbers at '%s'", rows, columns, net->name);
+    return out;
+}
+
+/* Marks where a loop's kept memory begins, and rewinds to it before each pass. */
+static void tango__loop_begin(tango__net *net)
+{
+    net->kept_start = net->kept_at = net->arena->kept;
+    net->first = 1;
+}
+
+static void tango__loop_again(tango__net *net)
+{
+    net->kept_at = net->kept_start;
+    net->first = 0;
+}
+
+static float *tango__at(float *base, size_t offset)
+{
+    return base == NULL ? NULL : base + offset;
+}
+
+/* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}. */
+static const void *tango__tensor(tango__net *net, const char *leaf,
+    tango_io_layout layout, size_t a, size_t b, size_t c, tango_nn_type *type)
+{
+    tango_io_tensor tensor;
+    size_t mark, want[3], rank = c ? 3u : b ? 2u : 1u, i, found;
+    if (net->result != TANGO_OK) return NULL;
+    want[0] = a, want[1] = b, want[2] = c;
+    mark = tango__enter_one(net, leaf);
+    found = (size_t)tango_io_blob_find(&net->model->blob, net->name, &tensor);
+    if (net->result == TANGO_OK && !found)
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_DATA, "model: no tensor '%s'", net->name);
+    if (net->result == TANGO_OK) {
+        int fits = tensor.rank == rank && tensor.layout == layout
+                   && (tensor.type == TANGO_IO_F32
+                       || (tensor.type == TANGO_IO_F16 && type != NULL));
+        for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
+        if (!fits)
+            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+                "model: tensor '%s' is not the %z x %z x %z that its configuration "
+                "implies",
+                net->name, a, b ? b : 1, c ? c : 1);
+    }
+    tango__leave(net, mark);
+    if (net->result != TANGO_OK) return NULL;
+    if (type != NULL) *type = tensor.type == TANGO_IO_F16 ? TANGO_NN_F16 : TANGO_NN_F32;
+    return tensor.data;
+}
+
+static const float *tango__vector(tango__net *net, const char *leaf, size_t count)
+{
+    return (const float *)tango__tensor(net, leaf, TANGO_IO_PLAIN, count, 0, 0, NULL);
+}
+
+static tango_nn_matrix tango__matrix(
+    tango__net *net, size_t outputs, size_t taps, size_t channels)
+{
+    tango_nn_matrix w;
+    memset(&w, 0, sizeof w);
+    w.panels =
+        tango__tensor(net, "weight", TANGO_IO_PANELS, outputs, taps, channels, &w.type);
+    w.outputs = outputs;
+    w.inputs = taps * channels;
+    return w;
+}
+
+/* What happens to a layer's result on the way out; all zero: nothing. */
+typedef tango_nn_epilogue tango__after;
+
+static tango__after tango__plain(void)
+{
+    tango__after e;
+    memset(&e, 0, sizeof e);
+    return e;
+}
+
+static tango__after tango__plus(const float *add)
+{
+    tango__after e = tango__plain();
+    e.add = add;
+    return e;
+}
+
+static tango__after tango__then(tango_nn_activation activation)
+{
+    tango__after e = tango__plain();
+    e.activation = activation;
+    return e;
+}
+
+/* out (rows, outputs) = x (rows, channels) w^T, no bias.  (torch.nn.Linear) */
+static void tango__product(tango__net *net, float *out, const float *x, size_t rows,
+    const char *name, size_t outputs, size_t channels, tango__after e)
+{
+    size_t mark = tango__enter_one(net, name);
+    tango_nn_matrix w = tango__matrix(net, outputs, 1, channels);
+    if (!tango__idle(net)) tango_nn_linear(&net->nn, out, x, rows, &w, &e);
+    tango__leave(net, mark);
+}
+
+/* The same with a bias; 1x1 convolutions are this too.  (torch.nn.Linear) */
+static void tango__linear(tango__net *net, float *out, const float *x, size_t rows,
+    const char *name, size_t outputs, size_t channels, tango__after e)
+{
+    size_t mark = tango__enter_one(net, name);
+    e.bias = tango__vector(net, "bias", outputs);
+    tango__leave(net, mark);
+    tango__product(net, out, x, rows, name, outputs, channels, e);
+}
+
+/* out (B, out_h*out_w, outputs) = convolution of x by the tensors `name`.
+                                                                        (torch.nn.Conv) */
+static void tango__conv(tango__net *net, float *out, const float *x,
+    const tango_nn_conv *shape, const char *name, size_t outputs, tango__after e)
+{
+    size_t mark = tango__enter_one(net, name);
+    tango_nn_matrix w = tango__matrix(
+        net, outputs, shape->kernel_height * shape->kernel_width, shape->channels);
+    e.bias = tango__vector(net, "bias", outputs);
+    if (!tango__idle(net)) tango_nn_conv2d(&net->nn, out, x, shape, &w, &e);
+    tango__leave(net, mark);
+}
+
+/* A batch of images: rows = height * width positions, channels last. */
+typedef struct tango__image { size_t batch, height, width; } tango__image;
+
+static size_t tango__rows(tango__image s)
+{
+    return s.batch * s.height * s.width;
+}
+
+/* 3x3, stride 1, zeros around: the size stays. */
+static tango_nn_conv tango__conv3x3(tango__image s, size_t channels)
+{
+    tango_nn_conv c;
+    memset(&c, 0, sizeof c);
+    c.batch = s.batch;
+    c.height = c.out_height = s.height;
+    c.width = c.out_width = s.width;
+    c.channels = channels;
+    c.kernel_height = c.kernel_width = 3;
+    c.pad_top = c.pad_left = 1;
+    return c;
+}
+
+static void tango__group_norm(tango__net *net, float *out, const float *x, tango__image s,
+    size_t channels, size_t groups, float eps, const char *name,
+    tango_nn_activation activation)
+{
+    size_t mark = tango__enter_one(net, name);
+    const float *weight = tango__vector(net, "weight", channels),
+                *bias = tango__vector(net, "bias", channels);
+    if (net->result == TANGO_OK && channels % groups != 0)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "model: '%s' has %z channels in %z groups", net->name, channels, groups);
+    if (!tango__idle(net))
+        tango_nn_group_norm(&net->nn, out, x, s.batch, s.height * s.width, channels,
+            groups, eps, weight, bias, activation);
+    tango__leave(net, mark);
+}
+
+static void tango__layer_norm(tango__net *net, float *out, const float *x, size_t rows,
+    size_t channels, const char *name)
+{
+    size_t mark = tango__enter_one(net, name);
+    const float *weight = tango__vector(net, "weight", channels),
+                *bias = tango__vector(net, "bias", channels);
+    if (!tango__idle(net))
+        tango_nn_layer_norm(&net->nn, out, x, rows, channels, 1e-5f, weight, bias);
+    tango__leave(net, mark);
+}
+
+static void tango__rms_norm(tango__net *net, float *out, const float *x, size_t rows,
+    size_t channels, const char *name)
+{
+    size_t mark = tango__enter_one(net, name);
+    const float *weight = tango__vector(net, "weight", channels);
+    if (!tango__idle(net))
+        tango_nn_rms_norm(&net->nn, out, x, rows, channels, net->model->text.eps, weight);
+    tango__leave(net, mark);
+}
+
+/* NaN or infinity in a finished stage ends the run with the stage's name. */
+static void tango__finite(
+    tango__net *net, const float *x, size_t count, const char *stage, size_t step)
+{
+    if (tango__idle(net) || tango_nn_all_finite(x, count)) return;
+    net->result = step == SIZE_MAX
+                      ? tango_io_fail(net->error, TANGO_ERROR_NUMBER,
+                            "%s: NaN or infinity among its %z numbers", stage, count)
+                      : tango_io_fail(net->error, TANGO_ERROR_NUMBER,
+                            "%s: NaN or infinity after step %z", stage, step);
+}
+
+/* ==== 7 >>text ==== Private: T5 v1.1 encoder ================================ */
+
+/* Bucket of a key's position minus the query's.
+                                                (T5Attention._relative_position_bucket) */
+static size_t tango__t5_bucket(const tango_text_config *c, size_t query, size_t key)
+{
+    const size_t half = c->buckets / 2, exact = half / 2;
+    size_t distance = key > query ? key - query : query - key, bucket = distance;
+    if (distance >= exact) { /* logarithmic from `exact` to max_distance */
+        float ratio = (float)TANGO_LOG((double)((float)distance / (float)exact));
+        float span = (float)TANGO_LOG((double)c->max_distance / (double)exact);
+        bucket = exact + (size_t)(ratio / span * (float)(half - exact));
+        if (bucket > half - 1) bucket = half - 1;
+    }
+    return bucket + (key > query ? half : 0);
+}
+
+/* bias (heads, tokens, tokens): what every block's scores get added. */
+static void tango__t5_bias(tango__net *net, float *bias, size_t tokens)
+{
+    const tango_text_config *c = &net->model->text;
+    const float *table = (const float *)tango__tensor(net,
+        "block.0.layer.0.SelfAttention.relative_attention_bias.weight", TANGO_IO_PLAIN,
+        c->buckets, c->heads, 0, NULL);
+    size_t h, i, j;
+    if (tango__idle(net)) return;
+    for (i = 0; i < tokens; i++)
+        for (j = 0; j < tokens; j++) {
+            const float *row =
+                table + tango__t5_bucket(c, i, j) * c->heads; /* table[bucket, :] */
+            for (h = 0; h < c->heads; h++) bias[(h * tokens + i) * tokens + j] = row[h];
+        }
+}
+
+/* x += o(attention of RMSNorm(x)), no scale; x += wo(gelu(wi_0 n) * wi_1 n), n =
+   RMSNorm(x) */
+static void tango__t5_block(tango__net *net, float *x, size_t batch, size_t tokens,
+    const size_t *counts, const float *bias)
+{
+    const tango_text_config *c = &net->model->text;
+    const size_t rows = batch * tokens, inner = c->heads * c->head_width,
+                 mark = net->arena->used;
+    float *n = tango__floats(net, rows, c->width, 1);
+    float *q = tango__floats(net, rows, inner, 1),
+          *k = tango__floats(net, rows, inner, 1);
+    float *v = tango__floats(net, rows, inner, 1),
+          *o = tango__floats(net, rows, inner, 1);
+    float *hidden = tango__floats(net, rows, c->hidden, 1);
+    size_t name = tango__enter(net, "layer", 0);
+    tango_nn_attention shape;
+    tango__after gated = tango__plain();
+    memset(&shape, 0, sizeof shape);
+    shape.batch = batch;
+    shape.queries = shape.keys = tokens;
+    shape.heads = c->heads;
+    shape.width = c->head_width;
+    shape.scale = 1.0f;
+    shape.key_count = counts;
+    shape.bias = bias;
+    tango__rms_norm(net, n, x, rows, c->width, "layer_norm");
+    tango__product(net, q, n, rows, "SelfAttention.q", inner, c->width, tango__plain());
+    tango__product(net, k, n, rows, "SelfAttention.k", inner, c->width, tango__plain());
+    tango__product(net, v, n, rows, "SelfAttention.v", inner, c->width, tango__plain());
+    if (!tango__idle(net)) tango_nn_attend(&net->nn, o, q, k, v, &shape);
+    tango__product(net, x, o, rows, "SelfAttention.o", c->width, inner, tango__plus(x));
+    tango__leave(net, name);
+    name = tango__enter(net, "layer", 1);
+    tango__rms_norm(net, n, x, rows, c->width, "layer_norm");
+    tango__product(net, hidden, n, rows, "DenseReluDense.wi_0", c->hidden, c->width,
+        tango__then(TANGO_NN_GELU_TANH));
+    gated.multiply = hidden;
+    tango__product(
+        net, hidden, n, rows, "DenseReluDense.wi_1", c->hidden, c->width, gated);
+    tango__product(
+        net, x, hidden, rows, "DenseReluDense.wo", c->width, c->hidden, tango__plus(x));
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (batch, tokens, D) = states of T5EncoderModel for ids (batch, tokens), of which row
+   b has counts[b] real ones.  (Raffel et al. 2020; v1.1) */
+static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
+    size_t batch, size_t tokens, const size_t *counts)
+{
+    const tango_text_config *c = &net->model->text;
+    const size_t mark = net->arena->used, rows = batch * tokens;
+    float *x = tango__floats(net, rows, c->width, 1),
+          *bias = tango__floats(net, c->heads, tokens, tokens);
+    size_t name = tango__enter_one(net, "text_encoder"), inner, block, i;
+    tango_nn_type type = TANGO_NN_F32;
+    const void *table =
+        tango__tensor(net, "shared.weight", TANGO_IO_PLAIN, c->vocab, c->width, 0, &type);
+    for (i = 0; !tango__idle(net) && i < rows; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= c->vocab)
+            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+                "text: token id %i, the encoder knows %z", (int64_t)ids[i], c->vocab);
+    if (!tango__idle(net)) tango_nn_gather(x, table, type, ids, rows, c->width);
+    inner = tango__enter_one(net, "encoder");
+    tango__t5_bias(net, bias, tokens);
+    for (i = 0; i < c->layers; i++) {
+        block = tango__enter(net, "block", i);
+        tango__t5_block(net, x, batch, tokens, counts, bias);
+        tango__leave(net, block);
+    }
+    tango__rms_norm(net, out, x, rows, c->width, "final_layer_norm");
+    tango__leave(net, inner);
+    tango__leave(net, name);
+    tango__finite(net, out, rows * c->width, "text", SIZE_MAX);
+    tango_arena_release(net->arena, mark);
+}
+
+/* ==== 8 >>unet ==== Private: UNet2DConditionModel =========================== */
+
+/* What every pass of the UNet shares: the text, and the steps' times. */
+typedef struct tango__denoiser {
+    const float *context;       /* (context_batch, tokens, D) */
+    size_t context_batch, tokens, repeat; /* batch row b reads context b / repeat */
+    const size_t *counts;       /* (context_batch) real tokens */
+    const float *timesteps;     /* (steps) */
+    size_t steps, step;
+    const float *emb; /* (steps, 4 channels[0]): silu of the time embedding; first pass */
+    size_t groups;
+    float eps;
+} tango__denoiser;
+
+/* out (dim) = [cos t f_i, sin t f_i], f_i = 10000^(-i / (dim/2 - shift)), in float as the
+   reference computes them; an odd dim ends with 0.            (get_timestep_embedding) */
+static void tango__sinusoids(const tango_unet_config *c, float *out, float t, size_t dim)
+{
+    const size_t half = dim / 2;
+    size_t i;
+    for (i = 0; i < half; i++) {
+        float exponent =
+            -9.210340371976184f * (float)i / ((float)half - c->frequency_shift);
+        float angle = t * TANGO_EXPF(exponent);
+        out[c->cos_first ? i : i + half] = TANGO_COSF(angle);
+        out[c->cos_first ? i + half : i] = TANGO_SINF(angle);
+    }
+    if (dim % 2 != 0) out[dim - 1] = 0.0f;
+}
+
+/* silu(linear_2(silu(linear_1(sinusoids)))) for all steps at once; kept through the loop.
+ */
+static void tango__time_embedding(tango__net *net, tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t dim = c->channels[0], wide = 4 * dim, mark = net->arena->used;
+    size_t name = tango__enter_one(net, "time_embedding"), i;
+    int fresh;
+    float *emb = tango__keep(net, d->steps, wide, &fresh);
+    d->emb = emb;
+    if (fresh) {
+        float *wave = tango__floats(net, d->steps, dim, 1),
+              *hidden = tango__floats(net, d->steps, wide, 1);
+        for (i = 0; !tango__idle(net) && i < d->steps; i++)
+            tango__sinusoids(c, wave + i * dim, d->timesteps[i], dim);
+        tango__linear(net, hidden, wave, d->steps, "linear_1", wide, dim,
+            tango__then(TANGO_NN_SILU));
+        tango__linear(net, emb, hidden, d->steps, "linear_2", wide, wide,
+            tango__then(TANGO_NN_SILU));
+        tango_arena_release(net->arena, mark);
+    }
+    tango__leave(net, name);
+}
+
+/* This step's row of time_emb_proj (outputs), computed for all steps in the first pass.
+ */
+static const float *tango__time_projection(
+    tango__net *net, const tango__denoiser *d, size_t outputs)
+{
+    int fresh;
+    float *table = tango__keep(net, d->steps, outputs, &fresh); /* (steps, outputs) */
+    if (fresh)
+        tango__linear(net, table, d->emb, d->steps, "time_emb_proj", outputs,
+            4 * net->model->unet.channels[0], tango__plain());
+    return tango__at(table, d->step * outputs);
+}
+
+/* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x. d
+   is NULL in the VAE, whose blocks know no time.
+                                             (diffusers ResnetBlock2D, ldm ResnetBlock) */
+static void tango__resnet(tango__net *net, float *out, const float *x, tango__image s,
+    size_t channels, size_t outputs, const tango__denoiser *d)
+{
+    const size_t rows = tango__rows(s), mark = net->arena->used;
+    const size_t groups = d != NULL ? d->groups : net->model->vae.groups;
+    const float eps = d != NULL ? d->eps : 1e-6f;
+    float *n = tango__floats(net, rows, channels, 1),
+          *h = tango__floats(net, rows, outputs, 1);
+    tango_nn_conv first = tango__conv3x3(s, channels),
+                  second = tango__conv3x3(s, outputs);
+    tango__after e = tango__plain();
+    if (d != NULL) {
+        e.image_bias = tango__time_projection(net, d, outputs);
+        e.image_rows = rows; /* one time for the whole batch */
+    }
+    tango__group_norm(net, n, x, s, channels, groups, eps, "norm1", TANGO_NN_SILU);
+    tango__conv(net, h, n, &first, "conv1", outputs, e);
+    tango__group_norm(net, h, h, s, outputs, groups, eps, "norm2", TANGO_NN_SILU);
+    if (channels != outputs) {
+        tango__linear(net, out, x, rows, d != NULL ? "conv_shortcut" : "nin_shortcut",
+            outputs, channels, tango__plain());
+        x = out;
+    }
+    tango__conv(net, out, h, &second, "conv2", outputs, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
+
+/* t += to_out(attention(n, context)); without a context n attends to itself. Keys and
+   values of the text are computed in the first pass and kept.  (diffusers Attention) */
+static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
+    size_t heads, size_t inner, const tango__denoiser *d, const char *name)
+{
+    const int cross = name[4] == '2'; /* attn1 looks at itself, attn2 at the text */
+    const size_t rows = tango__rows(s), mark = net->arena->used,
+                 part = tango__enter_one(net, name);
+    const size_t key_rows = cross ? d->context_batch * d->tokens : rows;
+    const size_t key_width = cross ? net->model->unet.cross_width : inner;
+    const float *source = cross ? d->context : n;
+    int fresh = 1;
+    float *q = tango__floats(net, rows, inner, 1),
+          *o = tango__floats(net, rows, inner, 1);
+    float *k = cross ? tango__keep(net, key_rows, inner, &fresh)
+                     : tango__floats(net, rows, inner, 1);
+    float *v = cross ? tango__keep(net, key_rows, inner, &fresh)
+                     : tango__floats(net, rows, inner, 1);
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = s.batch;
+    shape.queries = s.height * s.width;
+    shape.keys = cross ? d->tokens : shape.queries;
+    shape.heads = heads;
+    shape.width = inner / heads;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
+    shape.context_repeat = cross ? d->repeat : 1;
+    shape.key_count = cross ? d->counts : NULL;
+    tango__product(net, q, n, rows, "to_q", inner, inner, tango__plain());
+    if (fresh) {
+        tango__product(
+            net, k, source, key_rows, "to_k", inner, key_width, tango__plain());
+        tango__product(
+            net, v, source, key_rows, "to_v", inner, key_width, tango__plain());
+    }
+    if (!tango__idle(net)) tango_nn_attend(&net->nn, o, q, k, v, &shape);
+    tango__linear(net, t, o, rows, "to_out.0", inner, inner, tango__plus(t));
+    tango__leave(net, part);
+    tango_arena_release(net->arena, mark);
+}
+
+/* t += net.2(value(n) * gelu(gate(n)))  (diffusers FeedForward, GEGLU) */
+static void tango__feed_forward(
+    tango__net *net, float *t, const float *n, size_t rows, size_t inner)
+{
+    const size_t wide = 4 * inner, mark = net->arena->used,
+                 part = tango__enter_one(net, "ff");
+    float *hidden = tango__floats(net, rows, wide, 1);
+    tango__after gated = tango__plain();
+    gated.multiply = hidden;
+    tango__linear(
+        net, hidden, n, rows, "net.0.gate", wide, inner, tango__then(TANGO_NN_GELU));
+    tango__linear(net, hidden, n, rows, "net.0.value", wide, inner, gated);
+    tango__linear(net, t, hidden, rows, "net.2", inner, wide, tango__plus(t));
+    tango__leave(net, part);
+    tango_arena_release(net->arena, mark);
+}
+
+/* x += proj_out(block(proj_in(norm(x)))), in place; positions are tokens as they lie.
+                                                (diffusers Transformer2DModel, depth 1) */
+static void tango__transformer(tango__net *net, float *x, tango__image s, size_t channels,
+    size_t heads, const tango__denoiser *d)
+{
+    const size_t rows = tango__rows(s), inner = heads * (channels / heads),
+                 mark = net->arena->used;
+    float *n = tango__floats(net, rows, channels, 1),
+          *t = tango__floats(net, rows, inner, 1);
+    size_t block;
+    tango__group_norm(net, n, x, s, channels, d->groups, 1e-6f, "norm", TANGO_NN_NONE);
+    tango__linear(net, t, n, rows, "proj_in", inner, channels, tango__plain());
+    block = tango__enter(net, "transformer_blocks", 0);
+    tango__layer_norm(net, n, t, rows, inner, "norm1");
+    tango__attention(net, t, n, s, heads, inner, d, "attn1");
+    tango__layer_norm(net, n, t, rows, inner, "norm2");
+    tango__attention(net, t, n, s, heads, inner, d, "attn2");
+    tango__layer_norm(net, n, t, rows, inner, "norm3");
+    tango__feed_forward(net, t, n, rows, inner);
+    tango__leave(net, block);
+    tango__linear(net, x, t, rows, "proj_out", channels, inner, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
+
+/* A resnet and, where the level has them, a transformer: out (rows, outputs). */
+static void tango__unet_layer(tango__net *net, float *out, const float *x, tango__image s,
+    size_t channels, size_t outputs, size_t index, int attention, size_t heads,
+    const tango__denoiser *d)
+{
+    size_t name = tango__enter(net, "resnets", index);
+    tango__resnet(net, out, x, s, channels, outputs, d);
+    tango__leave(net, name);
+    if (!attention) return;
+    name = tango__enter(net, "attentions", index);
+    tango__transformer(net, out, s, outputs, heads, d);
+    tango__leave(net, name);
+}
+
+/* The way down leaves these for the way up. */
+typedef struct tango__skip { float *x; size_t channels; tango__image size; } tango__skip;
+
+enum { TANGO__SKIPS_MAX = TANGO_LEVELS_MAX * 17 + 1 };
+
+typedef struct tango__skips {
+    tango__skip list[TANGO__SKIPS_MAX];
+    size_t count;
+} tango__skips;
+
+static tango__skip *tango__push(
+    tango__net *net, tango__skips *skips, tango__image s, size_t channels)
+{
+    tango__skip *skip = &skips->list[skips->count++];
+    skip->x = tango__floats(net, tango__rows(s), channels, 1);
+    skip->channels = channels;
+    skip->size = s;
+    return skip;
+}
+
+/* conv_in and the down blocks: every layer's output is a skip. */
+static void tango__unet_down(tango__net *net, tango__skips *skips, const float *x,
+    tango__image s, const tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
+    tango__skip *from = tango__push(net, skips, s, c->channels[0]), *to;
+    size_t b, j, block;
+    tango__conv(net, from->x, x, &conv, "conv_in", c->channels[0], tango__plain());
+    for (b = 0; b < c->levels; b++) {
+        block = tango__enter(net, "down_blocks", b);
+        for (j = 0; j < c->layers; j++, from = to) {
+            to = tango__push(net, skips, s, c->channels[b]);
+            tango__unet_layer(net, to->x, from->x, s, from->channels, c->channels[b], j,
+                c->down_attention[b], c->heads[b], d);
+        }
+        if (b + 1 < c->levels) { /* 3x3, stride 2, zeros around: rounds up */
+            conv = tango__conv3x3(s, c->channels[b]);
+            conv.stride = 2;
+            s.height = conv.out_height = (s.height + 1) / 2;
+            s.width = conv.out_width = (s.width + 1) / 2;
+            to = tango__push(net, skips, s, c->channels[b]);
+            tango__conv(net, to->x, from->x, &conv, "downsamplers.0.conv", c->channels[b],
+                tango__plain());
+            from = to;
+        }
+        tango__leave(net, block);
+    }
+}
+
+/* out (rows, a + b) = each row of x (rows, a) followed by that of y (rows, b) */
+static void tango__concat(
+    float *out, const float *x, size_t a, const float *y, size_t b, size_t rows)
+{
+    size_t i;
+    for (i = 0; i < rows; i++) {
+        memcpy(out + i * (a + b), x + i * a, a * sizeof(float));
+        memcpy(out + i * (a + b) + a, y + i * b, b * sizeof(float));
+    }
+}
+
+/* The up blocks. x[0] holds the input and both arrays have room for any block's output;
+   returns the one with the result. Each upsampling goes to the size of the next skip. */
+static float *tango__unet_up(tango__net *net, tango__skips *skips, float *x[2],
+    tango__image s, size_t channels, const tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    size_t b, j, block, level, mark, at = 0;
+    for (b = 0; b < c->levels; b++) {
+        level = c->levels - 1 - b;
+        block = tango__enter(net, "up_blocks", b);
+        for (j = 0; j <= c->layers; j++, at ^= 1) {
+            const tango__skip *skip = &skips->list[--skips->count];
+            float *both;
+            mark = net->arena->used;
+            both = tango__floats(net, tango__rows(s), channels + skip->channels, 1);
+            if (!tango__idle(net))
+                tango__concat(
+                    both, x[at], channels, skip->x, skip->channels, tango__rows(s));
+            tango__unet_layer(net, x[at ^ 1], both, s, channels + skip->channels,
+                c->channels[level], j, c->up_attention[b], c->heads[level], d);
+            channels = c->channels[level];
+            tango_arena_release(net->arena, mark);
+        }
+        if (b + 1 < c->levels) {
+            tango_nn_conv conv =
+                tango__conv3x3(skips->list[skips->count - 1].size, channels);
+            conv.source_height = s.height;
+            conv.source_width = s.width;
+            s = skips->list[skips->count - 1].size;
+            tango__conv(net, x[at ^ 1], x[at], &conv, "upsamplers.0.conv", channels,
+                tango__plain());
+            at ^= 1;
+        }
+        tango__leave(net, block);
+    }
+    return x[at];
+}
+
+/* Floats of the largest array between the middle and the end of the UNet. */
+static size_t tango__unet_widest(const tango_unet_config *c, tango__image s)
+{
+    size_t widest = 0, level;
+    for (level = 0; level < c->levels; level++) {
+        size_t up =
+            level + 1 < c->levels ? c->channels[level + 1] : 0; /* arrives upsampled */
+        size_t channels = up > c->channels[level] ? up : c->channels[level];
+        if (tango__rows(s) * channels > widest) widest = tango__rows(s) * channels;
+        s.height = (s.height + 1) / 2;
+        s.width = (s.width + 1) / 2;
+    }
+    return widest;
+}
+
+/* out (B, H*W, C) = what the UNet makes of x (B, H*W, C) at step d->step.
+                                  (diffusers UNet2DConditionModel; Rombach et al. 2022) */
+static void tango__unet(
+    tango__net *net, float *out, const float *x, tango__image s, tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t mark = net->arena->used, last = c->levels - 1,
+                 widest = tango__unet_widest(c, s);
+    size_t name = tango__enter_one(net, "unet"), middle;
+    tango__skips skips;
+    tango_nn_conv conv = tango__conv3x3(s, c->channels[0]);
+    tango__skip deepest;
+    float *a[2], *result;
+    skips.count = 0;
+    d->groups = c->groups;
+    d->eps = c->eps;
+    tango__time_embedding(net, d);
+    tango__unet_down(net, &skips, x, s, d);
+    a[0] = tango__floats(net, widest, 1, 1);
+    a[1] = tango__floats(net, widest, 1, 1);
+    deepest = skips.list[skips.count - 1];
+    middle = tango__enter_one(net, "mid_block");
+    tango__unet_layer(net, a[1], deepest.x, deepest.size, c->channels[last],
+        c->channels[last], 0, 1, c->heads[last], d);
+    tango__unet_layer(
+        net, a[0], a[1], deepest.size, c->channels[last], c->channels[last], 1, 0, 0, d);
+    tango__leave(net, middle);
+    result = tango__unet_up(net, &skips, a, deepest.size, c->channels[last], d);
+    tango__group_norm(net, result, result, s, c->channels[0], c->groups, c->eps,
+        "conv_norm_out", TANGO_NN_SILU);
+    tango__conv(net, out, result, &conv, "conv_out", c->out_channels, tango__plain());
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* ==== 9 >>vae ==== Private: AutoencoderKL decoder ========================== */
+
+/* x += proj_out(attention of norm(x)), one head of the full width, in place. (ldm
+   AttnBlock) */
+static void tango__vae_attention(
+    tango__net *net, float *x, tango__image s, size_t channels)
+{
+    const size_t rows = tango__rows(s), mark = net->arena->used;
+    size_t name = tango__enter_one(net, "attn_1");
+    float *n = tango__floats(net, rows, channels, 1),
+          *q = tango__floats(net, rows, channels, 1);
+    float *k = tango__floats(net, rows, channels, 1),
+          *v = tango__floats(net, rows, channels, 1);
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = s.batch;
+    shape.queries = shape.keys = s.height * s.width;
+    shape.heads = 1;
+    shape.width = channels;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)channels));
+    tango__group_norm(
+        net, n, x, s, channels, net->model->vae.groups, 1e-6f, "norm", TANGO_NN_NONE);
+    tango__linear(net, q, n, rows, "q", channels, channels, tango__plain());
+    tango__linear(net, k, n, rows, "k", channels, channels, tango__plain());
+    tango__linear(net, v, n, rows, "v", channels, channels, tango__plain());
+    if (!tango__idle(net)) tango_nn_attend(&net->nn, n, q, k, v, &shape);
+    tango__linear(net, x, n, rows, "proj_out", channels, channels, tango__plus(x));
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* Resnet, attention, resnet at the VAE's deepest level: from x[0] to x[0]. */
+static void tango__vae_middle(
+    tango__net *net, float *x[2], tango__image s, size_t channels)
+{
+    size_t middle = tango__enter_one(net, "mid"), name = tango__enter_one(net, "block_1");
+    tango__resnet(net, x[1], x[0], s, channels, channels, NULL);
+    tango__leave(net, name);
+    tango__vae_attention(net, x[1], s, channels);
+    name = tango__enter_one(net, "block_2");
+    tango__resnet(net, x[0], x[1], s, channels, channels, NULL);
+    tango__leave(net, name);
+    tango__leave(net, middle);
+}
+
+/* The levels of the decoder, deepest first: res_blocks + 1 resnets, then twice the size.
+   Starts at x[0]; returns where the result is and updates the size. */
+static float *tango__vae_up(
+    tango__net *net, float *x[2], tango__image *s, size_t channels)
+{
+    const tango_vae_config *c = &net->model->vae;
+    size_t level, j, name, block, at = 0;
+    for (level = c->levels; level-- > 0;) {
+        name = tango__enter(net, "up", level);
+        for (j = 0; j <= c->res_blocks; j++, at ^= 1) {
+            block = tango__enter(net, "block", j);
+            tango__resnet(net, x[at ^ 1], x[at], *s, channels,
+                c->channels * c->multiples[level], NULL);
+            channels = c->channels * c->multiples[level];
+            tango__leave(net, block);
+        }
+        if (level > 0) {
+            tango__image large = *s;
+            tango_nn_conv conv;
+            large.height *= 2;
+            large.width *= 2;
+            conv = tango__conv3x3(large, channels);
+            conv.source_height = s->height;
+            conv.source_width = s->width;
+            tango__conv(
+                net, x[at ^ 1], x[at], &conv, "upsample.conv", channels, tango__plain());
+            at ^= 1;
+            *s = large;
+        }
+        tango__leave(net, name);
+    }
+    return x[at];
+}
+
+/* Floats of the largest array between two layers of the decoder. */
+static size_t tango__vae_widest(const tango_vae_config *c, tango__image s)
+{
+    size_t widest = 0, level;
+    for (level = c->levels; level-- > 0;) { /* what arrives from below has its channels */
+        size_t below = level + 1 < c->levels ? c->channels * c->multiples[level + 1] : 0;
+        size_t channels = below > c->channels * c->multiples[level]
+                              ? below
+                              : c->channels * c->multiples[level];
+        if (tango__rows(s) * channels > widest) widest = tango__rows(s) * channels;
+        s.height *= 2;
+        s.width *= 2;
+    }
+    return widest;
+}
+
+/* mel (T, F) = decoder of one latent (H*W, C), already divided by the scale factor.
+                                                          (ldm AutoencoderKL, Decoder) */
+static void tango__decode(
+    tango__net *net, float *mel, const float *latent, tango__image s)
+{
+    const tango_vae_config *c = &net->model->vae;
+    const size_t mark = net->arena->used,
+                 deepest = c->channels * c->multiples[c->levels - 1];
+    const size_t widest = tango__vae_widest(c, s),
+                 shallow = c->channels * c->multiples[0];
+    float *z = tango__floats(net, tango__rows(s), c->latent_channels, 1), *x[2], *result;
+    tango_nn_conv conv = tango__conv3x3(s, c->latent_channels);
+    size_t name;
+    x[0] = tango__floats(net, widest, 1, 1);
+    x[1] = tango__floats(net, widest, 1, 1);
+    tango__linear(net, z, latent, tango__rows(s), "post_quant_conv", c->latent_channels,
+        c->embedding, tango__plain());
+    name = tango__enter_one(net, "decoder");
+    tango__conv(net, x[0], z, &conv, "conv_in", deepest, tango__plain());
+    tango__vae_middle(net, x, s, deepest);
+    result = tango__vae_up(net, x, &s, deepest);
+    tango__group_norm(
+        net, result, result, s, shallow, c->groups, 1e-6f, "norm_out", TANGO_NN_SILU);
+    conv = tango__conv3x3(s, shallow);
+    tango__conv(net, mel, result, &conv, "conv_out", c->out_channels, tango__plain());
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* ==== 10 >>vocoder ==== Private: HiFi-GAN =================================== */
+
+/* 1-D, stride 1, the size stays; x passes a leaky ReLU on its way in. */
+static tango_nn_conv tango__conv1d(
+    size_t length, size_t channels, size_t kernel, size_t dilation, float slope)
+{
+    tango_nn_conv c;
+    memset(&c, 0, sizeof c);
+    c.batch = 1;
+    c.height = c.out_height = length;
+    c.width = c.out_width = 1;
+    c.channels = channels;
+    c.kernel_height = kernel;
+    c.kernel_width = 1;
+    c.dilation = dilation;
+    c.pad_top = dilation * (kernel - 1) / 2;
+    c.slope = slope;
+    return c;
+}
+
+/* Length after upsampling stage i: (L - 1) r - 2 p + k with p = (k - r) / 2.
+                                                             (torch.nn.ConvTranspose1d) */
+static size_t tango__upsampled(const tango_vocoder_config *c, size_t i, size_t length)
+{
+    return (length - 1) * c->rates[i] + c->kernels[i]
+           - 2 * ((c->kernels[i] - c->rates[i]) / 2);
+}
+
+static size_t tango__wave_length(const tango_vocoder_config *c, size_t frames)
+{
+    size_t i;
+    for (i = 0; i < c->stages; i++) frames = tango__upsampled(c, i, frames);
+    return frames;
+}
+
+/* Transposed convolution as a plain one: output row t holds `rate` consecutive samples,
+   so the rows laid end to end are the upsampled signal, of which the first p samples are
+   cropped by pointing behind them. Returns that place; room is taken from the arena. */
+static float *tango__upsample(
+    tango__net *net, const float *x, size_t i, size_t length, size_t channels)
+{
+    const tango_vocoder_config *c = &net->model->vocoder;
+    const size_t rate = c->rates[i], taps = (c->kernels[i] + rate - 1) / rate,
+                 half = channels / 2;
+    char part[] = "ups.0";
+    float *rows = tango__floats(net, length + taps - 1, rate, half);
+    tango_nn_conv conv = tango__conv1d(length, channels, taps, 1, 0.1f);
+    conv.out_height = length + taps - 1;
+    conv.pad_top = taps - 1;
+    part[4] = (char)('0' + i); /* i < TANGO_LEVELS_MAX < 10 */
+    tango__conv(net, rows, x, &conv, part, rate * half, tango__plain());
+    return tango__at(rows, (c->kernels[i] - rate) / 2 * half);
+}
+
+/* y = x; then for each dilation y += conv2(lrelu(conv1_dilated(lrelu(y)))).  y is not x.
+                                                             (hifi-gan ResBlock1) */
+static void tango__vocoder_branch(tango__net *net, float *y, const float *x, float *t,
+    size_t length, size_t channels, size_t index, size_t branch)
+{
+    const tango_vocoder_config *c = &net->model->vocoder;
+    const size_t kernel = c->branch_kernels[branch];
+    char part[] = "convs1.0";
+    size_t name = tango__enter(net, "resblocks", index), j;
+    for (j = 0; j < 3; j++, x = y) {
+        tango_nn_conv conv =
+            tango__conv1d(length, channels, kernel, c->dilations[branch][j], 0.1f);
+        part[5] = '1';
+        part[7] = (char)('0' + j);
+        tango__conv(net, t, x, &conv, part, channels, tango__plain());
+        conv = tango__conv1d(length, channels, kernel, 1, 0.1f);
+        part[5] = '2';
+        tango__conv(net, y, t, &conv, part, channels, tango__plus(x));
+    }
+    tango__leave(net, name);
+}
+
+/* out = mean over the branches of stage i applied to x */
+static void tango__vocoder_stage(
+    tango__net *net, float *out, const float *x, size_t i, size_t length, size_t channels)
+{
+    const size_t branches = net->model->vocoder.branches, count = length * channels;
+    float *t = tango__floats(net, length, channels, 1),
+          *y = tango__floats(net, length, channels, 1);
+    size_t b;
+    for (b = 0; b < branches; b++) {
+        const float scale = b + 1 == branches ? 1.0f / (float)branches : 1.0f;
+        tango__vocoder_branch(
+            net, b == 0 ? out : y, x, t, length, channels, i * branches + b, b);
+        if (b > 0 && !tango__idle(net)) tango_nn_add(&net->nn, out, out, y, count, scale);
+    }
+}
+
+/* wave (160 T + 32) = HiFi-GAN of mel (T, F).  (Kong et al. 2020, generator V1) */
+static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_t frames)
+{
+    const tango_vocoder_config *c = &net->model->vocoder;
+    const size_t mark = net->arena->used, name = tango__enter_one(net, "vocoder");
+    size_t channels = c->channels, length = frames, widest = frames * c->channels, i,
+           at = 0, stage;
+    tango_nn_conv conv = tango__conv1d(frames, c->mels, 7, 1, 0.0f);
+    float *x[2], *up;
+    for (i = 0; i < c->stages; i++) {
+        length = tango__upsampled(c, i, length);
+        if (length * (channels >> (i + 1)) > widest)
+            widest = length * (channels >> (i + 1));
+    }
+    x[0] = tango__floats(net, widest, 1, 1);
+    x[1] = tango__floats(net, widest, 1, 1);
+    tango__conv(net, x[0], mel, &conv, "conv_pre", channels, tango__plain());
+    for (i = 0, length = frames; i < c->stages; i++, at ^= 1) {
+        stage = net->arena->used;
+        up = tango__upsample(net, x[at], i, length, channels);
+        length = tango__upsampled(c, i, length);
+        channels /= 2;
+        tango__vocoder_stage(net, x[at ^ 1], up, i, length, channels);
+        tango_arena_release(net->arena, stage);
+    }
+    conv = tango__conv1d(length, channels, 7, 1, 0.01f);
+    tango__conv(net, wave, x[at], &conv, "conv_post", 1, tango__then(TANGO_NN_TANH));
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* ==== 11 >>generate ==== Parameters, plan, the pipeline ====================== */
+
+enum { TANGO__ROUNDS = 60 }; /* of Griffin-Lim */
+
+/* Every default of the model filled in, every value checked. */
+static tango_result tango__resolve(
+    tango_params *p, const tango_model *m, tango_error *error)
+{
+    if (p->seconds == 0.0)
+        p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
+    if (p->steps == 0) p->steps = m->defaults.steps != 0 ? m->defaults.steps : 100;
+    if (p->guidance == 0.0)
+        p->guidance = m->defaults.guidance != 0.0 ? m->defaults.guidance : 3.0;
+    if (p->sampler == TANGO_SAMPLER_DEFAULT)
+        p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
+                                                                  : TANGO_DDPM;
+    if (p->vocoder == TANGO_VOCODER_DEFAULT)
+        p->vocoder = m->defaults.vocoder != TANGO_VOCODER_DEFAULT ? m->defaults.vocoder
+                                                                  : TANGO_HIFIGAN;
+    if (p->samples == 0) p->samples = 1;
+    if (p->negative == NULL) p->negative = "";
+    if (p->parallel_for == NULL || p->threads == 0) p->threads = 1;
+    if (p->kernels == NULL) p->kernels = tango_nn_detect();
+    if (p->prompt == NULL && p->latent == NULL)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");
+    if (!(p->seconds > 0.0 && p->seconds <= (double)TANGO_SECONDS_MAX))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "seconds: expected more than 0 and at most %z", (size_t)TANGO_SECONDS_MAX);
+    if (p->steps > m->schedule.train_steps)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "steps: %z, expected 1 to %z",
+            p->steps, m->schedule.train_steps);
+    if (!(p->guidance >= -1000.0 && p->guidance <= 1000.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "guidance: expected -1000 to 1000");
+    if (!(p->eta >= 0.0 && p->eta <= 1.0))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1");
+    if (p->samples > TANGO_SAMPLES_MAX)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
+            p->samples, (size_t)TANGO_SAMPLES_MAX);
+    return TANGO_OK;
+}
+
+/* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
+ */
+static tango_result tango__sizes(
+    tango_plan *plan, const tango_model *m, tango_error *error)
+{
+    const size_t factor = (size_t)1 << (m->vae.levels - 1), block = m->hop * factor;
+    const tango_params *p = &plan->params;
+    size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
+    plan->latent_rows =
+        p->latent != NULL ? p->latent_rows : (samples + block - 1) / block;
+    if (plan->latent_rows == 0) plan->latent_rows = 1;
+    plan->latent_width = m->mels / factor;
+    plan->frames = plan->latent_rows * factor;
+    if (plan->frames > (size_t)TANGO_SECONDS_MAX * m->rate / m->hop + factor)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "latent: %z rows are more than %z seconds", plan->latent_rows,
+            (size_t)TANGO_SECONDS_MAX);
+    plan->samples = p->vocoder == TANGO_HIFIGAN
+                        ? tango__wave_length(&m->vocoder, plan->frames)
+                        : (plan->frames - 1) * m->hop;
+    if (p->vocoder == TANGO_GRIFFIN_LIM && plan->samples <= m->fft / 2)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "seconds: %z frames are too short for griffin-lim, which needs more than %z "
+            "samples",
+            plan->frames, m->fft / 2);
+    return TANGO_OK;
+}
+
+/* out (B, channels, rows) = x (B, rows, channels), and back. */
+static void tango__to_planes(
+    float *out, const float *x, size_t batch, size_t rows, size_t channels)
+{
+    size_t b, r, c;
+    for (b = 0; b < batch; b++, x += rows * channels, out += rows * channels)
+        for (r = 0; r < rows; r++)
+            for (c = 0; c < channels; c++) out[c * rows + r] = x[r * channels + c];
+}
+
+static void tango__from_planes(
+    float *out, const float *x, size_t batch, size_t rows, size_t channels)
+{
+    size_t b, r, c;
+    for (b = 0; b < batch; b++, x += rows * channels, out += rows * channels)
+        for (r = 0; r < rows; r++)
+            for (c = 0; c < channels; c++) out[r * channels + c] = x[c * rows + r];
+}
+
+static tango_stage tango__stage_of(
+    const char *name, size_t rank, size_t a, size_t b, size_t c, size_t d)
+{
+    tango_stage stage;
+    memset(&stage, 0, sizeof stage);
+    stage.name = name;
+    stage.rank = rank;
+    stage.shape[0] = a, stage.shape[1] = b, stage.shape[2] = c, stage.shape[3] = d;
+    return stage;
+}
+
+static void tango__tell(tango__net *net, const tango_plan *plan, const tango_stage *stage)
+{
+    if (plan->params.on_stage == NULL || tango__idle(net)) return;
+    if (plan->params.on_stage(plan->params.user, stage))
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_CANCELLED, "stopped after stage %s", stage->name);
+}
+
+/* Hands out float values that already lie in the reference's order. */
+static void tango__tell_values(
+    tango__net *net, const tango_plan *plan, const float *values, tango_stage stage)
+{
+    stage.values = values;
+    tango__tell(net, plan, &stage);
+}
+
+/* Hands out images x (batch, H*W, C) as (batch, C, H, W); `step` is appended as _000. */
+static void tango__tell_images(tango__net *net, const tango_plan *plan, const char *name,
+    size_t step, const float *x, size_t batch, size_t channels)
+{
+    const size_t mark = net->arena->used, rows = plan->latent_rows * plan->latent_width;
+    char full[32];
+    size_t n = strlen(name), digits = step > 999 ? 4 : 3, i;
+    float *planes;
+    tango_stage stage;
+    if (plan->params.on_stage == NULL) return;
+    planes = tango__floats(net, batch, rows, channels);
+    memcpy(full, name, n + 1);
+    if (step != SIZE_MAX) {
+        full[n] = '_';
+        for (i = digits; i > 0; i--, step /= 10) full[n + i] = (char)('0' + step % 10);
+        full[n + digits + 1] = 0;
+    }
+    if (!tango__idle(net)) tango__to_planes(planes, x, batch, rows, channels);
+    stage =
+        tango__stage_of(full, 4, batch, channels, plan->latent_rows, plan->latent_width);
+    tango__tell_values(net, plan, planes, stage);
+    tango_arena_release(net->arena, mark);
+}
+
+/* A prompt and its negative as ids, padded to one length. */
+typedef struct tango__tokens {
+    int32_t *ids;     /* (2, length): negative, prompt */
+    size_t length, counts[2];
+} tango__tokens;
+
+/* Tokenises one text into row `row` of a (2, TANGO_TOKENS_MAX) array. */
+static void tango__tokenise_row(tango__net *net, tango__tokens *tokens,
+    const tango_tokenizer *tokenizer, size_t row, const char *text, int *cut)
+{
+    const size_t length = strlen(text);
+    int was_cut = 0;
+    if (net->result != TANGO_OK) return;
+    tokens->counts[row] =
+        tango__normal_bound(tokenizer, text, length) + 1; /* a token is a byte or more */
+    if (tokens->counts[row] > TANGO_TOKENS_MAX) tokens->counts[row] = TANGO_TOKENS_MAX;
+    net->result = tango_tokenize(tokenizer,
+        tokens->ids == NULL ? NULL : tokens->ids + row * TANGO_TOKENS_MAX,
+        TANGO_TOKENS_MAX, &tokens->counts[row], &was_cut, text, length, net->arena,
+        net->error);
+    if (cut != NULL && was_cut) *cut = 1;
+}
+
+static void tango__read_prompt(
+    tango__net *net, const tango_plan *plan, tango__tokens *tokens)
+{
+    const tango_params *p = &plan->params;
+    size_t mark, row, i;
+    tango_tokenizer tokenizer;
+    tango_io_value spiece;
+    int ok = 1;
+    memset(tokens, 0, sizeof *tokens);
+    if (net->result != TANGO_OK) return;
+    tokens->ids = (int32_t *)tango_arena_take(
+        net->arena, 2 * TANGO_TOKENS_MAX, sizeof(int32_t), &ok);
+    mark = net->arena->used;
+    if (!ok)
+        net->result =
+            tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
+    else if (!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &spiece)
+             || spiece.type != TANGO_IO_BYTES)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "model: no value 'tokenizer.spiece' in its metadata");
+    else
+        net->result = tango_tokenizer_open(
+            &tokenizer, spiece.data, spiece.count, net->arena, net->error);
+    if (net->result != TANGO_OK) return;
+    if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
+    tango__tokenise_row(
+        net, tokens, &tokenizer, 0, p->guidance > 1.0 ? p->negative : "", p->prompt_cut);
+    tango__tokenise_row(net, tokens, &tokenizer, 1, p->prompt, p->prompt_cut);
+    tango_arena_release(net->arena, mark);
+    tokens->length = tokens->counts[1];
+    if (p->guidance > 1.0 && tokens->counts[0] > tokens->length)
+        tokens->length = tokens->counts[0];
+    if (tango__idle(net)) return;
+    for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
+        memmove(tokens->ids + row * tokens->length, tokens->ids + row * TANGO_TOKENS_MAX,
+            (tokens->counts[row] < tokens->length ? tokens->counts[row] : tokens->length)
+                * sizeof(int32_t));
+        for (i = tokens->counts[row]; i < tokens->length; i++)
+            tokens->ids[row * tokens->length + i] = 0;
+    }
+}
+
+/* Hands out ids, mask and states of one row. */
+static void tango__tell_text(tango__net *net, const tango_plan *plan,
+    const tango__tokens *tokens, size_t row, const float *states)
+{
+    static const char *const names[2][3] = {
+        { "tokens_uncond", "mask_uncond", "text_uncond" }, { "tokens", "mask", "text" }
+    };
+    const size_t width = net->model->text.width, mark = net->arena->used;
+    tango_stage stage = tango__stage_of(names[row][0], 2, 1, tokens->length, 0, 0);
+    int32_t *mask;
+    size_t i;
+    int ok = 1;
+    if (plan->params.on_stage == NULL || net->result != TANGO_OK) return;
+    mask = (int32_t *)tango_arena_take(net->arena, tokens->length, sizeof(int32_t), &ok);
+    if (!ok)
+        net->result =
+            tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for a mask");
+    if (!tango__idle(net)) {
+        for (i = 0; i < tokens->length; i++) mask[i] = i < tokens->counts[row];
+        stage.ids = tokens->ids + row * tokens->length;
+        tango__tell(net, plan, &stage);
+        stage.name = names[row][1];
+        stage.ids = mask;
+        tango__tell(net, plan, &stage);
+        tango__tell_values(net, plan, states,
+            tango__stage_of(names[row][2], 3, 1, tokens->length, width, 0));
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* The prompt's states (context_batch, tokens, D), negative first when guidance is on. */
+static void tango__encode_prompt(
+    tango__net *net, const tango_plan *plan, tango__denoiser *d, size_t counts[2])
+{
+    const int guided = plan->params.guidance > 1.0;
+    const size_t first = guided ? 0 : 1, width = net->model->text.width;
+    tango__tokens tokens;
+    float *states;
+    tango__read_prompt(net, plan, &tokens);
+    d->context_batch = 2 - first;
+    d->tokens = tokens.length;
+    d->repeat = plan->params.samples;
+    counts[0] = tokens.counts[first];
+    counts[1] = tokens.counts[1];
+    d->counts = counts;
+    states = tango__floats(net, d->context_batch, tokens.length, width);
+    d->context = states;
+    tango__encode_text(net, states,
+        tokens.ids == NULL ? NULL : tokens.ids + first * tokens.length, d->context_batch,
+        tokens.length, counts);
+    tango__tell_text(
+        net, plan, &tokens, 1, tango__at(states, (1 - first) * tokens.length * width));
+    if (guided) tango__tell_text(net, plan, &tokens, 0, states);
+}
+
+/* The random draws in order: what the caller gave while it lasts, then the generator. */
+typedef struct tango__draws {
+    tango_random random;
+    size_t done, images, rows, channels;
+    float *planes; /* (images, channels, rows) */
+} tango__draws;
+
+static void tango__draw(tango__draws *draws, float *out, const tango_params *p)
+{
+    const size_t total = draws->images * draws->rows * draws->channels;
+    if (draws->done < p->noise_draws && p->noise != NULL)
+        memcpy(draws->planes, p->noise + draws->done * total, total * sizeof(float));
+    else tango_randn(&draws->random, draws->planes, total);
+    tango__from_planes(out, draws->planes, draws->images, draws->rows, draws->channels);
+    draws->done++;
+}
+
+/* Arrays of the sampling loop: z the latents, all (images, rows, channels). */
+typedef struct tango__loop {
+    tango_sampling sampling;
+    tango__draws draws;
+    float *z, *noise, *input,
+        *output; /* input, output: (context_batch * images, rows, channels) */
+    size_t total;
+} tango__loop;
+
+/* One step: the UNet on [negative ; prompt], guidance, the sampler. */
+static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoiser *d,
+    tango__loop *loop, size_t step)
+{
+    const tango_params *p = &plan->params;
+    const tango_unet_config *c = &net->model->unet;
+    const float guidance = (float)p->guidance;
+    tango__image size;
+    size_t i;
+    size.batch = d->context_batch * p->samples;
+    size.height = plan->latent_rows;
+    size.width = plan->latent_width;
+    if (!tango__idle(net)) {
+        tango_sampling_input(&loop->sampling, loop->input, loop->z);
+        if (d->context_batch == 2)
+            memcpy(loop->input + loop->total, loop->input, loop->total * sizeof(float));
+    }
+    d->step = step;
+    tango__unet(net, loop->output, loop->input, size, d);
+    tango__tell_images(net, plan, "unet", step, loop->output, size.batch, c->in_channels);
+    if (tango__idle(net)) return;
+    if (d->context_batch == 2) /* u + g (c - u) */
+        for (i = 0; i < loop->total; i++)
+            loop->output[i] +=
+                guidance * (loop->output[loop->total + i] - loop->output[i]);
+    if (tango_sampling_draws(&loop->sampling)) tango__draw(&loop->draws, loop->noise, p);
+    tango_sampling_step(&loop->sampling, loop->z, loop->output, loop->noise);
+}
+
+/* Books the loop's arrays and draws the first latent. */
+static void tango__loop_start(
+    tango__net *net, const tango_plan *plan, tango__denoiser *d, tango__loop *loop)
+{
+    const tango_params *p = &plan->params;
+    const tango_unet_config *c = &net->model->unet;
+    const size_t rows = plan->latent_rows * plan->latent_width;
+    size_t i;
+    loop->draws.images = p->samples;
+    loop->draws.rows = rows;
+    loop->draws.channels = c->in_channels;
+    loop->total = p->samples * rows * c->in_channels;
+    if (net->result == TANGO_OK)
+        net->result = tango_sampling_begin(&loop->sampling, &net->model->schedule,
+            p->sampler, p->steps, p->eta, p->final_sigma, p->samples,
+            rows * c->in_channels, net->arena, net->error);
+    loop->z = tango__floats(net, p->samples, rows, c->in_channels);
+    loop->noise = tango__floats(net, p->samples, rows, c->in_channels);
+    loop->draws.planes = tango__floats(net, p->samples, rows, c->in_channels);
+    loop->input = tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
+    loop->output =
+        tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
+    d->timesteps = loop->sampling.timesteps;
+    d->steps = p->steps;
+    if (!tango__idle(net)) {
+        tango_random_seed(&loop->draws.random, p->seed);
+        tango__draw(&loop->draws, loop->z, p);
+    }
+    tango__tell_images(net, plan, "noise", SIZE_MAX, loop->z, p->samples, c->in_channels);
+    tango__tell_values(net, plan, loop->sampling.timesteps,
+        tango__stage_of("timesteps", 1, p->steps, 0, 0, 0));
+    if (p->sampler != TANGO_DDPM && p->sampler != TANGO_DDIM)
+        tango__tell_values(net, plan, loop->sampling.sigmas,
+            tango__stage_of("sigmas", 1, p->steps + 1, 0, 0, 0));
+    for (i = 0; !tango__idle(net) && i < loop->total; i++)
+        loop->z[i] *= (float)loop->sampling.initial_scale;
+}
+
+/* out (samples, rows, 8) from the UNet's channels; SD-2.1 variants come back through
+   group_out. */
+static void tango__leave_unet(tango__net *net, float *out, const float *z, size_t rows)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t mark = net->arena->used;
+    size_t name;
+    if (c->adapters) {
+        float *hidden = tango__floats(net, rows, 512, 1);
+        name = tango__enter_one(net, "group_out");
+        tango__linear(net, hidden, z, rows, "0", 512, c->out_channels, tango__plain());
+        tango__linear(
+            net, out, hidden, rows, "1", net->model->vae.embedding, 512, tango__plain());
+        tango__leave(net, name);
+    } else if (!tango__idle(net)) {
+        memcpy(out, z, rows * c->out_channels * sizeof(float));
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* latent (samples, rows, 8) = the whole diffusion from prompt and seed. */
+static void tango__diffuse(tango__net *net, const tango_plan *plan, float *latent)
+{
+    const tango_params *p = &plan->params;
+    const size_t mark = net->arena->used, kept = net->arena->kept;
+    tango__denoiser d;
+    tango__loop loop;
+    size_t counts[2], step;
+    memset(&d, 0, sizeof d);
+    memset(&loop, 0, sizeof loop);
+    tango__encode_prompt(net, plan, &d, counts);
+    tango__loop_start(net, plan, &d, &loop);
+    tango__loop_begin(net);
+    for (step = 0; step < p->steps && net->result == TANGO_OK;
+        step++, tango__loop_again(net)) {
+        if (!tango__idle(net) && p->on_step != NULL
+            && p->on_step(p->user, step, p->steps)) {
+            net->result = tango_io_fail(net->error, TANGO_ERROR_CANCELLED,
+                "stopped before step %z of %z", step + 1, p->steps);
+            break;
+        }
+        tango__denoise(net, plan, &d, &loop, step);
+        tango__finite(net, loop.z, loop.total, "latent", step);
+        tango__tell_images(
+            net, plan, "latent", step, loop.z, p->samples, net->model->unet.out_channels);
+        if (net->arena->base == NULL) break; /* one pass measures them all */
+    }
+    if (!tango__idle(net) && p->on_step != NULL
+        && p->on_step(p->user, p->steps, p->steps))
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
+    tango__leave_unet(
+        net, latent, loop.z, p->samples * plan->latent_rows * plan->latent_width);
+    tango_arena_release(net->arena, mark);
+    net->arena->kept = kept;
+}
+
+/* wave (160 (T - 1)) = Griffin-Lim of mel (T, F); phases come from the seed, as the
+   reference draws them: torch.rand of (bins, T). */
+static void tango__griffin_lim(
+    tango__net *net, const tango_plan *plan, float *wave, const float *mel)
+{
+    const tango_model *m = net->model;
+    const size_t mark = net->arena->used;
+    float *uniform = tango__floats(net, m->fft / 2 + 1, plan->frames, 1);
+    tango_audio_parameters front;
+    tango_random random;
+    size_t size;
+    void *work;
+    int ok = 1;
+    memset(&front, 0, sizeof front);
+    front.rate = m->rate;
+    front.fft = m->fft;
+    front.hop = m->hop;
+    front.window = m->window;
+    front.mels = m->mels;
+    front.fmin = m->mel_low;
+    front.fmax = m->mel_high;
+    if (net->result != TANGO_OK) return;
+    size = tango_audio_vocode_work_size(plan->frames, &front);
+    work = tango_arena_take(net->arena, size, 1, &ok);
+    if (!ok || size == 0)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room for griffin-lim of %z frames", plan->frames);
+    if (!tango__idle(net)) {
+        tango_random_seed(&random, plan->params.seed);
+        tango_rand(&random, uniform, (m->fft / 2 + 1) * plan->frames);
+        net->result = tango_audio_vocode(wave, mel, plan->frames, &front, TANGO__ROUNDS,
+            uniform, work, size, net->error);
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* A wave without sound means that something upstream is broken. */
+static void tango__audible(tango__net *net, const float *wave, size_t samples)
+{
+    size_t i;
+    if (tango__idle(net)) return;
+    for (i = 0; i < samples; i++)
+        if (wave[i] >= 1.0f / 32768.0f || wave[i] <= -1.0f / 32768.0f) return;
+    net->result = tango_io_fail(net->error, TANGO_ERROR_NUMBER,
+        "wave: silent, all %z samples are below 1/32768", samples);
+}
+
+/* mel (samples, T, F) of latents (samples, rows, C), all images one after the other. */
+static void tango__decode_all(
+    tango__net *net, const tango_plan *plan, float *mel, float *latent)
+{
+    const tango_model *m = net->model;
+    const tango_params *p = &plan->params;
+    const size_t count = plan->latent_rows * plan->latent_width * m->vae.embedding;
+    const size_t mels = plan->frames * m->mels;
+    tango__image size;
+    size_t i;
+    size.batch = 1;
+    size.height = plan->latent_rows;
+    size.width = plan->latent_width;
+    tango__tell_images(
+        net, plan, "latent", SIZE_MAX, latent, p->samples, m->vae.embedding);
+    for (i = 0; !tango__idle(net) && i < p->samples * count; i++)
+        latent[i] = (float)((double)latent[i] / m->vae.scale);
+    tango__tell_images(
+        net, plan, "latent_scaled", SIZE_MAX, latent, p->samples, m->vae.embedding);
+    for (i = 0; i < p->samples; i++)
+        tango__decode(net, tango__at(mel, i * mels), tango__at(latent, i * count), size);
+    tango__finite(net, mel, p->samples * mels, "mel", SIZE_MAX);
+    tango__tell_values(
+        net, plan, mel, tango__stage_of("mel", 4, p->samples, 1, plan->frames, m->mels));
+    for (i = 0; !tango__idle(net) && p->denormalize && i < p->samples * mels; i++)
+        mel[i] = mel[i] * p->denormalize_std + p->denormalize_mean;
+}
+
+/* The whole of it; with an arena that only measures, wave is not touched. */
+static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave)
+{
+    const tango_model *m = net->model;
+    const tango_params *p = &plan->params;
+    const size_t rows = plan->latent_rows * plan->latent_width;
+    float *latent = tango__floats(net, p->samples, rows, m->vae.embedding);
+    float *mel = tango__floats(net, p->samples, plan->frames, m->mels);
+    size_t i;
+    if (p->latent == NULL) tango__diffuse(net, plan, latent);
+    else if (!tango__idle(net))
+        tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
+    tango__finite(net, latent, p->samples * rows * m->vae.embedding, "latent", SIZE_MAX);
+    tango__decode_all(net, plan, mel, latent);
+    for (i = 0; i < p->samples; i++) {
+        float *to = tango__at(wave, i * plan->samples);
+        const float *from = tango__at(mel, i * plan->frames * m->mels);
+        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, to, from, plan->frames);
+        else tango__griffin_lim(net, plan, to, from);
+        tango__finite(net, to, plan->samples, "wave", SIZE_MAX);
+        tango__audible(net, to, plan->samples);
+    }
+    tango__tell_values(
+        net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
+}
+
+/* Runs the pipeline in an arena, measured or real. */
+static tango_result tango__run(const tango_plan *plan, const tango_model *model,
+    tango_arena *arena, float *wave, tango_error *error)
+{
+    tango__net net;
+    const tango_params *p = &plan->params;
+    int ok = 1;
+    memset(&net, 0, sizeof net);
+    net.model = model;
+    net.arena = arena;
+    net.error = error;
+    net.nn.kernels = p->kernels;
+    net.nn.parallel_for = p->parallel_for;
+    net.nn.pool = p->pool;
+    net.nn.threads = p->threads;
+    net.nn.work_size = tango_nn_work_size(p->threads);
+    net.nn.work = tango_arena_keep(arena, net.nn.work_size, 1, &ok);
+    if (!ok)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: no room for the work of %z threads", p->threads);
+    tango__pipeline(&net, plan, wave);
+    return net.result;
+}
+
+TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
+    const tango_params *params, tango_error *error)
+{
+    tango_arena arena;
+    tango_result result;
+    memset(plan, 0, sizeof *plan);
+    memset(&arena, 0, sizeof arena);
+    plan->params = *params;
+    result = tango__resolve(&plan->params, model, error);
+    if (result == TANGO_OK) result = tango__sizes(plan, model, error);
+    if (result == TANGO_OK) result = tango__run(plan, model, &arena, NULL, error);
+    plan->memory = arena.peak + TANGO__ALIGN;
+    return result;
+}
+
+TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
+    const tango_params *params, void *memory, size_t size, tango_error *error)
+{
+    tango_plan plan;
+    tango_arena arena;
+    tango_result result = tango_prepare(&plan, model, params, error);
+    if (result != TANGO_OK) return result;
+    if (size < plan.memory || memory == NULL)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: %z bytes given, %z needed", size, plan.memory);
+    tango__arena_over(&arena, memory, size);
+    result = tango__run(&plan, model, &arena, wave, error);
+    tango__arena_close(&arena);
+    return result;
+}
+
+#ifdef TANGO__POP_OPTIONS
+#pragma GCC pop_options
+#undef TANGO__POP_OPTIONS
+#endif
+#endif /* TANGO_IMPLEMENTATION */
+
+/*
+MIT No Attribution
+
+Copyright 2026 the tango authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of
+this software and associated documentation files (the "Software"), to deal in the
+Software without restriction, including without limitation the rights to use,
+copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the
+Software, and to permit persons to whom the Software is furnished to do so.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A
+PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
+HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION
+OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/
