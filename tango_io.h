@@ -459,6 +459,134 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_NO_STDIO */
 
+/* ==== 6 >>torch ==== PyTorch archives =============================================== */
+
+/* Files of torch.save: a zip archive ROOT/data.pkl (which names, shapes and storages),
+   ROOT/data/KEY (the numbers of one storage each), ROOT/version, with torch 2 also
+   ROOT/byteorder and some bookkeeping. The pickle is read by a table of 31 opcodes and a
+   short list of names; nothing in it is executed. Any other opcode or name fails the
+   file.
+
+   The top object is a dictionary of tensors (a state dictionary, plain or ordered, with
+   or without _metadata), or one bare tensor. Entries that are no tensors are passed over;
+   a dictionary inside a dictionary is reached by tango_io_torch_enter. Objects of
+   training frameworks (pytorch_lightning, omegaconf, torch.optim, argparse, numpy
+   scalars) are read over as inert. */
+
+#define TANGO_IO_TORCH_OBJECTS_MAX 1000000  /* objects and references in a pickle */
+
+typedef struct tango_io_torch {
+    size_t count;                       /* tensors in the current dictionary */
+    const unsigned char *data;          /* the rest is private */
+    const void *objects, *entries, *records, *items;
+    const char *names;
+    size_t entry_count, first, pickle;
+    uint32_t dictionary;
+} tango_io_torch;
+
+typedef struct tango_io_torch_tensor {
+    const char *name;                   /* NUL-terminated; "" for a bare tensor */
+    tango_io_view view;                 /* shape, strides and bytes, ready to be read */
+    size_t storage; /* file offset of the record: shared storages agree */
+    size_t storage_size;                /* bytes of the record */
+    size_t storage_offset;              /* of the first element in it, in elements */
+} tango_io_torch_tensor;
+
+/* *size = bytes of work that tango_io_torch_open needs for this file: about 0.3 MB for a
+   large model, never over 4 times the pickle plus 40 MiB. */
+TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
+                                                size_t data_size, tango_error *error);
+/* Reads the archive in data[0..data_size), a mapping for example, checks every byte that
+   is no number (CRC-32 of all records, headers twice told, ranges of all tensors) and
+   fills *torch, which points into `data` and into `work`. */
+TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
+                                           size_t data_size, void *work, size_t work_size,
+                                           tango_error *error);
+/* Tensor number `index` < torch->count, in order of name. */
+TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_tensor *out);
+/* 1 and *out if the current dictionary has a tensor `name`, else 0. */
+TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
+                                  tango_io_torch_tensor *out);
+/* Makes the dictionary `key` of the current dictionary the current one ("state_dict" of a
+   training checkpoint). Returns 0 and changes nothing if there is none. */
+TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
+
+/* ==== 7 >>json ==== JSON ============================================================ */
+
+/* RFC 8259 exactly: no comments, no trailing commas, no byte order mark, UTF-8 only.
+   Errors are also: equal keys in one object (after unescaping), escapes of half a
+   surrogate pair, numbers beyond double, nesting over 64, more than 4 GiB.
+
+   The parsed text is an array of nodes in document order: a container is followed by its
+   contents, an object's members by key and value in turn. `next` is the index after all
+   of a node's contents. Node 0 is the whole document, so 0 also means "none":
+
+       {"a": [1, 2]}      0 OBJECT next 5   1 STRING "a"   2 ARRAY next 5   3 NUMBER   4
+       NUMBER
+
+       size_t member = tango_io_json_find(&json, 0, "a"), item;
+       for (item = tango_io_json_first(&json, member); item;
+            item = tango_io_json_next(&json, member, item)) { ... } */
+
+#define TANGO_IO_JSON_DEPTH_MAX 64
+
+typedef enum tango_io_json_type {
+    TANGO_IO_JSON_NULL,
+    TANGO_IO_JSON_BOOL,
+    TANGO_IO_JSON_NUMBER,
+    TANGO_IO_JSON_STRING,
+    TANGO_IO_JSON_ARRAY,
+    TANGO_IO_JSON_OBJECT
+} tango_io_json_type;
+
+typedef struct tango_io_json_node {
+    uint32_t type;                      /* tango_io_json_type */
+    uint32_t at; /* offset of the text; of a string after its quote */
+    uint32_t size;                      /* bytes, without quotes; items of a container */
+    uint32_t next;
+} tango_io_json_node;
+
+typedef struct tango_io_json {
+    const char *text;
+    const tango_io_json_node *nodes;
+    size_t count;
+} tango_io_json;
+
+/* *size = bytes of work that tango_io_json_parse needs: 16 a node, 4 a member. */
+TANGO_API tango_result tango_io_json_work_size(size_t *size, const void *text,
+                                               size_t text_size, tango_error *error);
+/* `text` need not end with NUL. *json points into `text` and `work`. */
+TANGO_API tango_result tango_io_json_parse(tango_io_json *json, const void *text,
+                                           size_t text_size, void *work, size_t work_size,
+                                           tango_error *error);
+
+/* Value of member `key` of an object; 0 if there is none or `object` is none. */
+TANGO_API size_t tango_io_json_find(const tango_io_json *json, size_t object,
+                                    const char *key);
+/* First item of an array, or first key of an object (its value is the node after it). */
+TANGO_API size_t tango_io_json_first(const tango_io_json *json, size_t container);
+/* Item or key after `item`; 0 after the last. */
+TANGO_API size_t tango_io_json_next(const tango_io_json *json, size_t container,
+                                    size_t item);
+
+TANGO_API tango_io_json_type tango_io_json_type_of(const tango_io_json *json,
+                                                   size_t node);
+/* These return 0 and leave *out alone if the node is of another type or out of range.
+   Numbers are the double nearest to the decimal text; integers are plain decimals,
+   without fraction or exponent. */
+TANGO_API int tango_io_json_number(const tango_io_json *json, size_t node, double *out);
+TANGO_API int tango_io_json_u64(const tango_io_json *json, size_t node, uint64_t *out);
+TANGO_API int tango_io_json_i64(const tango_io_json *json, size_t node, int64_t *out);
+TANGO_API int tango_io_json_bool(const tango_io_json *json, size_t node, int *out);
+/* Unescaped text with a NUL at the end into out[0..capacity). 0 if the node is no string,
+   if it holds a NUL itself or does not fit. Node size + 1 bytes always suffice. */
+TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char *out,
+                                   size_t capacity);
+/* 1 if the node is a string equal to `text`. */
+TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
+                                  const char *text);
+
 #endif /* TANGO_IO_H */
 
 /* ==================================================================================== */
@@ -2127,6 +2255,2072 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 }
 
 #endif /* TANGO_NO_STDIO */
+
+/* ==== 12 >>zip ==== Stored zip archives ============================================= */
+
+/* Read from the end: end record (22 bytes, no comment), before it, if the archive is
+   large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
+   the central directory. Local headers and data must fill the bytes from 0 to the
+   directory without gap and without overlap. Fields: APPNOTE.TXT 6.3, sections 4.3 and
+   4.5.3. */
+
+typedef struct tango_io__record {
+    size_t name, name_size;     /* in the central directory */
+    size_t header, data, size;  /* file offsets and bytes */
+    uint32_t crc;
+    unsigned char described;    /* flag bit 3: a descriptor may follow the data */
+    unsigned char type;         /* set by the pickle: 1 + element type */
+} tango_io__record;
+
+typedef struct tango_io__zip {
+    const unsigned char *data;
+    size_t size, directory, directory_size, count;
+} tango_io__zip;
+
+static tango_result tango_io__zip_bad(tango_error *error, const char *what, size_t offset)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA, "zip: %s (offset %z)", what, offset);
+}
+
+/* zip64 end record and locator that end at `end`. They replace the 16- and 32-bit fields
+   of the end record, which must be saturated or agree. */
+static tango_result tango_io__zip_end64(const unsigned char *data, size_t end,
+                                        uint64_t *count, uint64_t *size, uint64_t *offset,
+                                        size_t *start, tango_error *error)
+{
+    const unsigned char *l = data + end - 20, *r;
+    uint64_t at = tango_io__u64(l + 8);
+    if (end < 76 || at != end - 76 || tango_io__u32(data + end - 76) != 0x06064b50)
+        return tango_io__zip_bad(error, "zip64 end record is not where expected",
+                                 end - 20);
+    r = data + end - 76;
+    if (tango_io__u32(l + 4) != 0 || tango_io__u32(l + 16) > 1 ||
+        tango_io__u64(r + 4) != 44 || tango_io__u32(r + 16) != 0 ||
+        tango_io__u32(r + 20) != 0 || tango_io__u64(r + 24) != tango_io__u64(r + 32))
+        return tango_io__zip_bad(error, "zip64 end record is damaged or multi-part",
+                                 end - 76);
+    if ((*count != 0xffff && *count != tango_io__u64(r + 32)) ||
+        (*size != 0xffffffff && *size != tango_io__u64(r + 40)) ||
+        (*offset != 0xffffffff && *offset != tango_io__u64(r + 48)))
+        return tango_io__zip_bad(error, "zip64 and plain end record disagree", end - 76);
+    *count = tango_io__u64(r + 32);
+    *size = tango_io__u64(r + 40);
+    *offset = tango_io__u64(r + 48);
+    *start = end - 76;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__zip_open(tango_io__zip *zip, const unsigned char *data,
+                                       size_t size, tango_error *error)
+{
+    const unsigned char *e;
+    uint64_t count, bytes, offset;
+    size_t start;
+    tango_result r;
+    if (!data || size < 4 || tango_io__u32(data) != 0x04034b50)
+        return tango_io__zip_bad(error, "not a zip archive, or it has no entries", 0);
+    start = size < 22 ? 0 : size - 22;
+    e = data + start;
+    if (size < 22 || tango_io__u32(e) != 0x06054b50 || tango_io__u16(e + 20) != 0)
+        return tango_io__zip_bad(error,
+                                 "no end record at the end: truncated, or a comment",
+                                 start);
+    if (tango_io__u16(e + 4) != 0 || tango_io__u16(e + 6) != 0 ||
+        tango_io__u16(e + 8) != tango_io__u16(e + 10))
+        return tango_io__zip_bad(error, "multi-part archive", start);
+    count = tango_io__u16(e + 10);
+    bytes = tango_io__u32(e + 12);
+    offset = tango_io__u32(e + 16);
+    if (start >= 20 && tango_io__u32(e - 20) == 0x07064b50) {
+        r = tango_io__zip_end64(data, start, &count, &bytes, &offset, &start, error);
+        if (r != TANGO_OK) return r;
+    }
+    if (offset > start || bytes != start - offset)
+        return tango_io__zip_bad(
+            error, "directory does not end where the end record starts", start);
+    if (count == 0 || count > bytes / 46)
+        return tango_io__zip_bad(error, "impossible number of entries", start);
+    zip->data = data;
+    zip->size = size;
+    zip->directory = (size_t)offset;
+    zip->directory_size = (size_t)bytes;
+    zip->count = (size_t)count;
+    return TANGO_OK;
+}
+
+/* Extra fields: a row of id, size, bytes. Finds the zip64 field (id 1); with `values` > 0
+   the first that many 64-bit numbers of it are read, in place of saturated fields. */
+static tango_result tango_io__zip_extra(const unsigned char *data, size_t at, size_t size,
+                                        uint64_t **fields, size_t values,
+                                        tango_error *error)
+{
+    const unsigned char *found = NULL;
+    size_t end = at + size, n, i, found_size = 0;
+    while (at < end) {
+        if (end - at < 4 || (n = tango_io__u16(data + at + 2)) > end - at - 4)
+            return tango_io__zip_bad(error, "damaged extra field", at);
+        if (tango_io__u16(data + at) == 1) {
+            if (found) return tango_io__zip_bad(error, "two zip64 fields", at);
+            found = data + at + 4;
+            found_size = n;
+        }
+        at += 4 + n;
+    }
+    if (values > 0 && found_size / 8 < values)
+        return tango_io__zip_bad(error, "missing or short zip64 field", end);
+    for (i = 0; i < values; i++) *fields[i] = tango_io__u64(found + 8 * i);
+    return TANGO_OK;
+}
+
+/* Relative path without empty, "." or ".." parts and without backslashes. */
+static int tango_io__zip_name_ok(const unsigned char *p, size_t size)
+{
+    size_t i, part = 0;
+    if (!tango_io__name_ok(p, size)) return 0;
+    for (i = 0; i <= size; i++) {
+        if (i < size && p[i] == '\\') return 0;
+        if (i < size && p[i] != '/') continue;
+        if (i == part || (i == part + 1 && p[part] == '.') ||
+            (i == part + 2 && p[part] == '.' && p[part + 1] == '.'))
+            return 0;
+        part = i + 1;
+    }
+    return 1;
+}
+
+/* Local header of a record against its central header: all that both state must agree.
+   With flag bit 3 the local CRC and sizes may be zero; the descriptor after the data has
+   them. */
+static tango_result tango_io__zip_local(const tango_io__zip *zip,
+                                        tango_io__record *record,
+                                        const unsigned char *central, tango_error *error)
+{
+    const unsigned char *l = zip->data + record->header;
+    size_t room = zip->directory - record->header, names, extra;
+    uint64_t size, packed, *fields[2];
+    tango_result r;
+    if (room < 30 || tango_io__u32(l) != 0x04034b50)
+        return tango_io__zip_bad(error, "no local header", record->header);
+    names = tango_io__u16(l + 26);
+    extra = tango_io__u16(l + 28);
+    if (names + extra > room - 30)
+        return tango_io__zip_bad(error, "local header passes the directory",
+                                 record->header);
+    packed = tango_io__u32(l + 18);
+    size = tango_io__u32(l + 22);
+    fields[0] = &size;
+    fields[1] = &packed;
+    /* Writers of streams put other numbers into the zip64 field where both are zero. */
+    r = tango_io__zip_extra(zip->data, record->header + 30 + names, extra, fields,
+                            size == 0xffffffff || packed == 0xffffffff ? 2 : 0, error);
+    if (r != TANGO_OK) return r;
+    if (tango_io__compare(l + 6, 8, central + 8, 8) != 0) /* flags, method, time, date */
+        return tango_io__zip_bad(error, "local and central header disagree",
+                                 record->header + 6);
+    if (tango_io__compare(l + 30, names, zip->data + record->name, record->name_size) !=
+        0)
+        return tango_io__zip_bad(error, "local and central name disagree",
+                                 record->header + 30);
+    if (!(record->described && size == 0 && packed == 0 && tango_io__u32(l + 14) == 0) &&
+        (size != record->size || packed != size || tango_io__u32(l + 14) != record->crc))
+        return tango_io__zip_bad(error, "local and central size or CRC disagree",
+                                 record->header + 14);
+    record->data = record->header + 30 + names + extra;
+    if (record->size > zip->directory - record->data)
+        return tango_io__zip_bad(error, "data passes the directory", record->header);
+    return TANGO_OK;
+}
+
+/* Takes one central header from the directory and checks it with its local header. */
+static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__cursor *c,
+                                       tango_io__record *record, tango_error *error)
+{
+    size_t at = tango_io__offset(c), names, extra, comment, values = 0;
+    const unsigned char *p = tango_io__take(c, 46), *name;
+    uint64_t size, packed, header, *fields[3];
+    uint32_t flags, mode;
+    tango_result r;
+    if (!p || tango_io__u32(p) != 0x02014b50)
+        return tango_io__zip_bad(error, "no central header", at);
+    names = tango_io__u16(p + 28);
+    extra = tango_io__u16(p + 30);
+    comment = tango_io__u16(p + 32);
+    name = tango_io__take(c, names + extra + comment);
+    if (!name) return tango_io__zip_bad(error, "central header passes the directory", at);
+    flags = tango_io__u16(p + 8);
+    if (tango_io__u16(p + 10) != 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_UNSUPPORTED,
+            "zip: entry %q is compressed, only stored ones are read (offset %z)", name,
+            names, at);
+    if (flags & ~0x0808u)                       /* bit 3: descriptor, bit 11: UTF-8 */
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "zip: entry %q is encrypted or patched (offset %z)", name,
+                             names, at + 8);
+    if (!tango_io__zip_name_ok(name, names))
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "zip: unsafe entry name %q (offset %z)", name, names,
+                             at + 46);
+    mode = tango_io__u32(p + 38) >> 16 & 0xf000;    /* Unix file type: none or regular */
+    if (comment != 0 || tango_io__u16(p + 34) != 0 || (mode != 0 && mode != 0x8000) ||
+        (tango_io__u32(p + 38) & 0x10))
+        return tango_io_fail(
+            error, TANGO_ERROR_DATA,
+            "zip: entry %q is a link or folder, or has a comment (offset %z)", name,
+            names, at);
+    packed = tango_io__u32(p + 20);
+    size = tango_io__u32(p + 24);
+    header = tango_io__u32(p + 42);
+    if (size == 0xffffffff) fields[values++] = &size;
+    if (packed == 0xffffffff) fields[values++] = &packed;
+    if (header == 0xffffffff) fields[values++] = &header;
+    r = tango_io__zip_extra(zip->data, at + 46 + names, extra, fields, values, error);
+    if (r != TANGO_OK) return r;
+    if (packed != size || header > zip->directory || size > zip->directory)
+        return tango_io__zip_bad(error, "impossible size or place of an entry", at + 20);
+    record->name = at + 46;
+    record->name_size = names;
+    record->header = (size_t)header;
+    record->size = (size_t)size;
+    record->crc = tango_io__u32(p + 16);
+    record->described = (flags & 8) != 0;
+    record->type = 0;
+    return tango_io__zip_local(zip, record, p, error);
+}
+
+/* The `gap` bytes between a record's data and what follows: nothing, or (flag bit 3) a
+   descriptor: perhaps a signature, CRC, both sizes in 4 or in 8 bytes. */
+static tango_result tango_io__zip_descriptor(const tango_io__zip *zip,
+                                             const tango_io__record *record, size_t gap,
+                                             tango_error *error)
+{
+    size_t at = record->data + record->size;
+    const unsigned char *p = zip->data + at;
+    if (gap == 0 && (!record->described || record->size == 0)) return TANGO_OK;
+    if (record->described && (gap == 16 || gap == 24)) {
+        if (tango_io__u32(p) != 0x08074b50)
+            return tango_io__zip_bad(error, "no data descriptor", at);
+        p += 4;
+        gap -= 4;
+    }
+    if (record->described && tango_io__u32(p) == record->crc) {
+        if (gap == 12 && tango_io__u32(p + 4) == record->size &&
+            tango_io__u32(p + 8) == record->size)
+            return TANGO_OK;
+        if (gap == 20 && tango_io__u64(p + 4) == record->size &&
+            tango_io__u64(p + 12) == record->size)
+            return TANGO_OK;
+    }
+    return tango_io__zip_bad(error, "gap, or a data descriptor that disagrees", at);
+}
+
+static int tango_io__record_place(const void *context, const void *a, const void *b)
+{
+    size_t x = ((const tango_io__record *)a)->header,
+           y = ((const tango_io__record *)b)->header;
+    (void)context;
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+static int tango_io__record_name(const void *context, const void *a, const void *b)
+{
+    const unsigned char *data = (const unsigned char *)context;
+    const tango_io__record *x = (const tango_io__record *)a,
+                           *y = (const tango_io__record *)b;
+    return tango_io__compare(data + x->name, x->name_size, data + y->name, y->name_size);
+}
+
+/* Reads the whole directory into records[0..zip->count), checks that they fill the file,
+   their CRC-32, and that names are unique; leaves them sorted by name. */
+static tango_result tango_io__zip_records(const tango_io__zip *zip,
+                                          tango_io__record *records, tango_error *error)
+{
+    tango_io__cursor c = tango_io__cursor_over(zip->data,
+                                               zip->directory + zip->directory_size);
+    tango_io_crc32 table;
+    size_t i, n = zip->count, at = 0, next;
+    tango_result r = TANGO_OK;
+    tango_io__take(&c, zip->directory);
+    for (i = 0; i < n && r == TANGO_OK; i++)
+        r = tango_io__zip_next(zip, &c, &records[i], error);
+    if (r != TANGO_OK) return r;
+    if (tango_io__left(&c) > 0)
+        return tango_io__zip_bad(error, "bytes left in the directory",
+                                 tango_io__offset(&c));
+    tango_io__sort(records, n, sizeof *records, tango_io__record_place, NULL);
+    tango_io_crc32_begin(&table);
+    for (i = 0; i < n; i++) {
+        if (records[i].header != at)
+            return tango_io__zip_bad(error, "gap or overlap before a local header",
+                                     records[i].header);
+        next = i + 1 < n ? records[i + 1].header : zip->directory;
+        if (next < records[i].data + records[i].size)
+            return tango_io__zip_bad(error, "entries overlap", next);
+        r = tango_io__zip_descriptor(zip, &records[i],
+                                     next - records[i].data - records[i].size, error);
+        if (r != TANGO_OK) return r;
+        if (tango_io_crc32_add(&table, 0, zip->data + records[i].data, records[i].size) !=
+            records[i].crc)
+            return tango_io_fail(
+                error, TANGO_ERROR_DATA,
+                "zip: data of entry %q does not match its CRC-32 (offset %z)",
+                zip->data + records[i].name, records[i].name_size, records[i].data);
+        at = next;
+    }
+    tango_io__sort(records, n, sizeof *records, tango_io__record_name, zip->data);
+    for (i = 1; i < n; i++) {
+        if (tango_io__record_name(zip->data, &records[i - 1], &records[i]) == 0)
+            return tango_io_fail(
+                error, TANGO_ERROR_DATA, "zip: two entries %q (offset %z)",
+                zip->data + records[i].name, records[i].name_size, records[i].name);
+    }
+    return TANGO_OK;
+}
+
+/* ==== 13 >>pickle ==== The part of pickle that torch.save uses ====================== */
+
+/* A pickle is a program for a stack machine. Here it builds small typed records
+   ("objects"), no more: names are compared with a list, calls are recognised by that
+   name, arguments by their types.
+
+   No cycle can arise, without a search: an object is sealed when it becomes part of
+   another, and a sealed object takes no more members. Then every link of a cycle would
+   have to be older than the next one, all around. */
+
+typedef enum tango_io__kind {
+    TANGO_IO__NONE,
+    TANGO_IO__BOOL,
+    TANGO_IO__INT,          /* a, b = low and high half of the two's complement */
+    TANGO_IO__STRING,       /* a = offset in the pickle, b = bytes */
+    TANGO_IO__TUPLE,        /* a = first of b items */
+    TANGO_IO__LIST,
+    TANGO_IO__DICT,         /* a = members */
+    TANGO_IO__ORDERED,      /* collections.OrderedDict */
+    TANGO_IO__NAME,         /* a = one of tango_io__names */
+    TANGO_IO__STORAGE,      /* a = record; type = element type */
+    TANGO_IO__TENSOR,       /* a = storage, b = tuple of arguments */
+    TANGO_IO__OPAQUE,       /* float, large integer */
+    TANGO_IO__INERT         /* objects of training frameworks */
+} tango_io__kind;
+
+typedef struct tango_io__object {
+    unsigned char kind, sealed, type, named;
+    uint32_t at;            /* offset in the pickle */
+    uint32_t a, b;
+} tango_io__object;
+
+typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
+typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
+
+typedef struct tango_io__pickle_need {
+    size_t objects, pushes, keys, memos, strings;
+} tango_io__pickle_need;
+
+typedef struct tango_io__pickle {
+    tango_io__cursor c;
+    size_t base;                        /* file offset of the pickle */
+    tango_io__pickle_need max;
+    tango_io__object *objects;
+    uint32_t *stack;                    /* grows up; tuple items grow down from its end */
+    tango_io__entry *entries;
+    tango_io__memo *memos;
+    tango_io__record *records;          /* sorted by name */
+    size_t record_count, object_count, depth, items, entry_count, memo_count;
+    size_t root;                        /* bytes of the archive's root name, with slash */
+    tango_error *error;
+} tango_io__pickle;
+
+#define TANGO_IO__MARK UINT32_MAX
+#define TANGO_IO__UNUSED UINT32_MAX
+enum { TANGO_IO__MEMO_MAX = 1 << 24 };
+
+/* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
+   text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
+   a new object, 'k' the same, and it may become a key, 'p' only a reference is pushed,
+   'm' memo. */
+static const char tango_io__opcodes[][4] = { "\x80"
+                                             "1-",
+                                             ".0-",
+                                             "(0p",
+                                             "}0o",
+                                             "]0o",
+                                             ")0o",
+                                             "t0o",
+                                             "\x85"
+                                             "0o",
+                                             "\x86"
+                                             "0o",
+                                             "\x87"
+                                             "0o",
+                                             "a0-",
+                                             "e0-",
+                                             "s0-",
+                                             "u0-",
+                                             "N0k",
+                                             "\x88"
+                                             "0k",
+                                             "\x89"
+                                             "0k",
+                                             "J4k",
+                                             "K1k",
+                                             "M2k",
+                                             "\x8a"
+                                             "lk",
+                                             "G8k",
+                                             "Xsk",
+                                             "cgk",
+                                             "R0o",
+                                             "\x81"
+                                             "0o",
+                                             "b0-",
+                                             "Q0o",
+                                             "h1k",
+                                             "j4k",
+                                             "q1m",
+                                             "r4m" };
+
+static tango_result tango_io__pickle_bad(const tango_io__pickle *p, size_t at,
+                                         const char *what)
+{
+    return tango_io_fail(p->error, TANGO_ERROR_DATA, "data.pkl: %s (offset %z)", what,
+                         p->base + at);
+}
+
+/* Offset in the pickle of what comes next. */
+static size_t tango_io__pickle_at(const tango_io__pickle *p)
+{
+    return tango_io__offset(&p->c) - p->base;
+}
+
+/* End of the line at the cursor, which moves behind its newline. */
+static const unsigned char *tango_io__pickle_line(tango_io__cursor *c)
+{
+    size_t n, left = tango_io__left(c);
+    for (n = 0; n < left && n <= TANGO_IO_NAME_MAX; n++) {
+        if (c->at[n] == '\n') return tango_io__take(c, n + 1) + n;
+    }
+    return NULL;
+}
+
+typedef struct tango_io__op {
+    unsigned code;
+    char effect;
+    const unsigned char *argument;
+    size_t size, at;                    /* of the argument; offset in the pickle */
+} tango_io__op;
+
+/* Takes one opcode and its argument. */
+static tango_result tango_io__pickle_opcode(tango_io__pickle *p, tango_io__op *op)
+{
+    size_t i, count = sizeof tango_io__opcodes / sizeof tango_io__opcodes[0];
+    const unsigned char *code, *length;
+    char form;
+    op->at = tango_io__pickle_at(p);
+    code = tango_io__take(&p->c, 1);
+    if (!code) return tango_io__pickle_bad(p, op->at, "ends without STOP");
+    for (i = 0; i < count && (unsigned char)tango_io__opcodes[i][0] != *code; i++) {}
+    if (i == count)
+        return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
+                             "data.pkl: opcode %u is not allowed (offset %z)",
+                             (uint64_t)*code, p->base + op->at);
+    form = tango_io__opcodes[i][1];
+    op->code = *code;
+    op->effect = tango_io__opcodes[i][2];
+    op->argument = p->c.at;
+    if (form == 'g') {
+        if (!tango_io__pickle_line(&p->c) || !tango_io__pickle_line(&p->c))
+            return tango_io__pickle_bad(p, op->at, "name without its two lines");
+        op->size = (size_t)(p->c.at - op->argument);
+        return TANGO_OK;
+    }
+    op->size = form == 's' ? 4 : form == 'l' ? 1 : (size_t)(form - '0');
+    length = tango_io__take(&p->c, op->size);
+    if (length && (form == 's' || form == 'l')) {
+        op->size = form == 's' ? tango_io__u32(length) : *length;
+        op->argument = p->c.at;
+        length = tango_io__take(&p->c, op->size);
+    }
+    if (!length) return tango_io__pickle_bad(p, op->at, "argument passes the end");
+    return TANGO_OK;
+}
+
+/* First pass: walks the opcodes up to STOP and counts what the second will need at
+   most. */
+static tango_result tango_io__pickle_scan(tango_io__pickle *p,
+                                          tango_io__pickle_need *need)
+{
+    tango_io__op op;
+    size_t keys = 0;
+    tango_result r;
+    tango_io__zero(need, sizeof *need);
+    if (tango_io__left(&p->c) < 2 || p->c.at[0] != 0x80 || p->c.at[1] != 2)
+        return tango_io__pickle_bad(p, 0, "does not start with protocol 2");
+    tango_io__take(&p->c, 2);
+    do {
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.code == 0x80)
+            return tango_io__pickle_bad(p, op.at, "second protocol opcode");
+        if (op.effect == 'm') need->memos++;
+        if (op.effect == 'o' || op.effect == 'k') need->objects++;
+        if (op.effect == 'k' || op.effect == 'r') keys++;
+        if (op.effect != 'm' && op.effect != '-') need->pushes++;
+        if (op.code == 'X') need->strings += op.size + 1;
+        if (need->pushes > TANGO_IO_TORCH_OBJECTS_MAX ||
+            need->memos > TANGO_IO_TORCH_OBJECTS_MAX)
+            return tango_io__pickle_bad(p, op.at, "more than 1000000 objects");
+    } while (op.code != '.');
+    if (tango_io__left(&p->c) > 0)
+        return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
+    need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
+    need->memos += need->memos / 2 + 1; /* slots of the hash table, at most 2/3 full */
+    return TANGO_OK;
+}
+
+/* New object on the stack; NULL (message written) if the counted room is full, which
+   cannot happen unless the file changes between the passes. */
+static tango_io__object *tango_io__pickle_push(tango_io__pickle *p, tango_io__kind kind,
+                                               size_t at)
+{
+    tango_io__object *o;
+    if (p->object_count == p->max.objects || p->depth == p->items) {
+        tango_io__pickle_bad(p, at, "changed while it was read");
+        return NULL;
+    }
+    p->stack[p->depth++] = (uint32_t)p->object_count;
+    o = &p->objects[p->object_count++];
+    tango_io__zero(o, sizeof *o);
+    o->kind = (unsigned char)kind;
+    o->at = (uint32_t)at;
+    return o;
+}
+
+/* The object `below` places under the top; NULL if a mark or nothing is there. */
+static tango_io__object *tango_io__pickle_top(const tango_io__pickle *p, size_t below)
+{
+    if (below >= p->depth || p->stack[p->depth - 1 - below] == TANGO_IO__MARK)
+        return NULL;
+    return &p->objects[p->stack[p->depth - 1 - below]];
+}
+
+/* Number of objects above the topmost mark; 0 and *found = 0 if there is no mark. */
+static size_t tango_io__pickle_marked(const tango_io__pickle *p, int *found)
+{
+    size_t n = 0;
+    while (n < p->depth && p->stack[p->depth - 1 - n] != TANGO_IO__MARK) n++;
+    *found = n < p->depth;
+    return n;
+}
+
+static const tango_io__object *tango_io__item(const tango_io__pickle *p,
+                                              const tango_io__object *tuple, size_t i)
+{
+    return &p->objects[p->stack[tuple->a + i]];
+}
+
+static uint64_t tango_io__int(const tango_io__object *o)
+{
+    return (uint64_t)o->b << 32 | o->a;
+}
+
+/* 1 if the object is an integer from 0 to 2^63 - 1. */
+static int tango_io__is_size(const tango_io__object *o)
+{
+    return o->kind == TANGO_IO__INT && o->b < 0x80000000u;
+}
+
+/* Tuple of the n topmost objects (with their mark, if `marked`). The items move to the
+   low end of the upper region, last one first: the regions may touch but never cross. */
+static tango_result tango_io__pickle_tuple(tango_io__pickle *p, size_t n, int marked,
+                                           size_t at)
+{
+    tango_io__object *o;
+    size_t i, first;
+    for (i = 0; i < n; i++) {
+        o = tango_io__pickle_top(p, i);
+        if (!o) return tango_io__pickle_bad(p, at, "tuple of more than the stack holds");
+        o->sealed = 1;
+    }
+    first = p->items - n;
+    for (i = n; i-- > 0;) p->stack[first + i] = p->stack[p->depth - n + i];
+    p->depth -= n + (marked ? 1 : 0);
+    p->items = first;
+    o = tango_io__pickle_push(p, TANGO_IO__TUPLE, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = (uint32_t)first;
+    o->b = (uint32_t)n;
+    return TANGO_OK;
+}
+
+/* n objects above a list, n = 2k objects (key, value, ...) above a dictionary: they
+   become its members. Below them, if `marked`, lies a mark. */
+static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int marked,
+                                          int pairs, size_t at)
+{
+    size_t under = n + (marked ? 1 : 0), i;
+    uint32_t index;
+    tango_io__object *target = tango_io__pickle_top(p, under), *o;
+    int dictionary;
+    if (!target) return tango_io__pickle_bad(p, at, "nothing to put members into");
+    index = p->stack[p->depth - 1 - under];
+    dictionary = target->kind == TANGO_IO__DICT || target->kind == TANGO_IO__ORDERED;
+    if (target->kind != TANGO_IO__INERT &&
+        !(pairs ? dictionary : target->kind == TANGO_IO__LIST))
+        return tango_io__pickle_bad(p, at, pairs ? "items set on what is no dictionary"
+                                                 : "items appended to what is no list");
+    if (pairs && n % 2 != 0) return tango_io__pickle_bad(p, at, "key without a value");
+    if (target->sealed)
+        return tango_io__pickle_bad(p, at, "members added to a used object");
+    for (i = 0; i < n; i++) {
+        o = tango_io__pickle_top(p, i);
+        if (!o || o == target)
+            return tango_io__pickle_bad(p, at, "object put into itself");
+        o->sealed = 1;
+    }
+    for (i = p->depth - n; pairs && dictionary && i < p->depth; i += 2) {
+        if (p->entry_count == p->max.keys)
+            return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
+        p->entries[p->entry_count].dictionary = index;
+        p->entries[p->entry_count].key = p->stack[i];
+        p->entries[p->entry_count++].value = p->stack[i + 1];
+        target->a++;
+    }
+    p->depth -= under;
+    return TANGO_OK;
+}
+
+static tango_io__memo *tango_io__pickle_slot(tango_io__pickle *p, uint32_t key)
+{
+    size_t i = (uint32_t)(key * 2654435761u) % p->max.memos;
+    while (p->memos[i].key != TANGO_IO__UNUSED && p->memos[i].key != key)
+        i = i + 1 < p->max.memos ? i + 1 : 0;   /* a free slot exists: see the scan */
+    return &p->memos[i];
+}
+
+static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size_t at)
+{
+    tango_io__memo *slot = tango_io__pickle_slot(p, key);
+    if (!tango_io__pickle_top(p, 0))
+        return tango_io__pickle_bad(p, at, "nothing to remember");
+    if (key >= TANGO_IO__MEMO_MAX)
+        return tango_io__pickle_bad(p, at, "memo index over 2^24");
+    if (slot->key == key) return tango_io__pickle_bad(p, at, "memo index set twice");
+    if (++p->memo_count == p->max.memos) /* one slot stays free, or searches never end */
+        return tango_io__pickle_bad(p, at, "changed while it was read");
+    slot->key = key;
+    slot->object = p->stack[p->depth - 1];
+    return TANGO_OK;
+}
+
+static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size_t at)
+{
+    const tango_io__memo *slot = tango_io__pickle_slot(p, key);
+    if (key == TANGO_IO__UNUSED || slot->key != key)
+        return tango_io__pickle_bad(p, at, "memo index never set");
+    if (p->depth == p->items)
+        return tango_io__pickle_bad(p, at, "changed while it was read");
+    p->stack[p->depth++] = slot->object;
+    return TANGO_OK;
+}
+
+/* Names that a pickle may mention: those with a meaning, ... */
+enum { TANGO_IO__ORDERED_DICT, TANGO_IO__REBUILD_TENSOR, TANGO_IO__REBUILD_PARAMETER,
+       TANGO_IO__STORAGES };
+
+static const char *const tango_io__names[] = {
+    "collections.OrderedDict",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter",
+    "torch.FloatStorage",
+    "torch.HalfStorage",
+    "torch.BFloat16Storage",
+    "torch.CharStorage",
+    "torch.ShortStorage",
+    "torch.IntStorage",
+    "torch.LongStorage",
+    "torch.ByteStorage",
+    "torch.UInt16Storage",
+    "torch.UInt32Storage",
+    "torch.UInt64Storage",
+    "torch.DoubleStorage",
+    "torch.BoolStorage" /* from FloatStorage on in the order of tango_io_type */
+};
+
+/* ... and those that stay inert; with a dot at the end, all that begin so. */
+static const char *const tango_io__inert[] = { "pytorch_lightning.",
+                                               "lightning.",
+                                               "omegaconf.",
+                                               "torch.optim.",
+                                               "argparse.Namespace",
+                                               "numpy.dtype",
+                                               "numpy.core.multiarray.scalar",
+                                               "_codecs.encode" };
+
+/* Opcode GLOBAL: text is module, newline, name, newline. The dotted name is compared. */
+static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned char *text,
+                                          size_t size, size_t at)
+{
+    tango_io__object *o;
+    size_t i, k, n, count = sizeof tango_io__names / sizeof tango_io__names[0];
+    size_t inert = sizeof tango_io__inert / sizeof tango_io__inert[0];
+    int line = 0;
+    size--;                                     /* without the last newline */
+    for (i = 0; i < count + inert; i++) {
+        const char *name = i < count ? tango_io__names[i] : tango_io__inert[i - count];
+        n = tango_io__length(name);
+        if (i >= count && name[n - 1] == '.' ? size <= n : size != n) continue;
+        for (k = 0; k < n && name[k] == (text[k] == '\n' ? '.' : (char)text[k]); k++) {}
+        if (k == n) break;
+    }
+    for (k = 0; k < size; k++) {                /* identifiers; no dot after the newline */
+        unsigned char c = text[k];
+        line = line || c == '\n';
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '\n' || (c == '.' && !line)))
+            i = count + inert;
+    }
+    if (i == count + inert)
+        return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
+                             "data.pkl: name %q is not allowed (offset %z)", text, size,
+                             p->base + at);
+    o = tango_io__pickle_push(p, i < count ? TANGO_IO__NAME : TANGO_IO__INERT, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = (uint32_t)i;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__pickle_number(tango_io__pickle *p, uint64_t value,
+                                            size_t at)
+{
+    tango_io__object *o = tango_io__pickle_push(p, TANGO_IO__INT, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = (uint32_t)(value & 0xffffffff);
+    o->b = (uint32_t)(value >> 32);
+    return TANGO_OK;
+}
+
+/* LONG1: n bytes, two's complement. Beyond 8 bytes the value is of no use here. */
+static tango_result tango_io__pickle_long(tango_io__pickle *p, const unsigned char *bytes,
+                                          size_t n, size_t at)
+{
+    uint64_t value = n > 0 && bytes[n - 1] >= 0x80 ? UINT64_MAX : 0;
+    if (n > 8)
+        return tango_io__pickle_push(p, TANGO_IO__OPAQUE, at) ? TANGO_OK
+                                                              : TANGO_ERROR_DATA;
+    while (n-- > 0) value = value << 8 | bytes[n];
+    return tango_io__pickle_number(p, value, at);
+}
+
+static tango_result tango_io__pickle_string(tango_io__pickle *p,
+                                            const unsigned char *text, size_t size,
+                                            size_t at)
+{
+    tango_io__object *o;
+    size_t bad = tango_io__utf8_bad(text, size);
+    size_t start = (size_t)(text - p->c.begin) - p->base;
+    if (bad != size) return tango_io__pickle_bad(p, start + bad, "text is not UTF-8");
+    o = tango_io__pickle_push(p, TANGO_IO__STRING, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = (uint32_t)start;
+    o->b = (uint32_t)size;
+    return TANGO_OK;
+}
+
+static const unsigned char *tango_io__text(const tango_io__pickle *p,
+                                           const tango_io__object *o)
+{
+    return p->c.begin + p->base + o->a;
+}
+
+/* Index of the record ROOT/FOLDER NAME in the sorted records, or record_count. */
+static size_t tango_io__record_find(const tango_io__pickle *p, const char *folder,
+                                    const unsigned char *name, size_t size)
+{
+    size_t low = 0, high = p->record_count, n = tango_io__length(folder);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2,
+               length = p->records[middle].name_size - p->root;
+        const unsigned char *text = p->c.begin + p->records[middle].name + p->root;
+        int order = tango_io__compare(text, length < n ? length : n, folder, n);
+        if (order == 0) order = tango_io__compare(text + n, length - n, name, size);
+        if (order == 0) return middle;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return p->record_count;
+}
+
+/* BINPERSID on ("storage", torch.XStorage, key, location, elements): the record data/KEY
+   of exactly that many elements. */
+static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
+{
+    tango_io__object *id = tango_io__pickle_top(p, 0), *o;
+    const tango_io__object *item[5];
+    size_t i, record, element;
+    if (!id || id->kind != TANGO_IO__TUPLE || id->b != 5)
+        return tango_io__pickle_bad(p, at, "storage is not a tuple of 5");
+    for (i = 0; i < 5; i++) item[i] = tango_io__item(p, id, i);
+    if (item[0]->kind != TANGO_IO__STRING ||
+        !tango_io__equal(tango_io__text(p, item[0]), item[0]->b, "storage") ||
+        item[1]->kind != TANGO_IO__NAME || item[1]->a < TANGO_IO__STORAGES ||
+        item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
+        !tango_io__is_size(item[4]))
+        return tango_io__pickle_bad(p, at, "storage has arguments of other types");
+    record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
+    if (record == p->record_count)
+        return tango_io_fail(
+            p->error, TANGO_ERROR_DATA, "data.pkl: no record data/%q (offset %z)",
+            tango_io__text(p, item[2]), (size_t)item[2]->b, p->base + at);
+    element = tango_io_type_size((tango_io_type)(item[1]->a - TANGO_IO__STORAGES));
+    if (p->records[record].size % element != 0 ||
+        p->records[record].size / element != tango_io__int(item[4]))
+        return tango_io_fail(
+            p->error, TANGO_ERROR_DATA,
+            "data.pkl: %u elements of %z bytes, record has %z (offset %z)",
+            tango_io__int(item[4]), element, p->records[record].size, p->base + at);
+    i = 1 + item[1]->a - TANGO_IO__STORAGES;
+    if (p->records[record].type != 0 && p->records[record].type != i)
+        return tango_io__pickle_bad(p, at, "one storage with two element types");
+    p->records[record].type = (unsigned char)i;
+    p->depth--;
+    o = tango_io__pickle_push(p, TANGO_IO__STORAGE, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = (uint32_t)record;
+    o->type = (unsigned char)(i - 1);
+    return TANGO_OK;
+}
+
+/* 1 if every element that shape and strides reach lies in a storage of `room`
+   elements. */
+static int tango_io__fits(const uint64_t *shape, const uint64_t *strides, size_t rank,
+                          uint64_t offset, uint64_t room)
+{
+    uint64_t count, rest;
+    size_t i;
+    if (!tango_io__count(&count, shape, rank) || count > SIZE_MAX || offset > room)
+        return 0;
+    if (count == 0) return 1;
+    if (offset == room) return 0;
+    rest = room - 1 - offset; /* how far the last element may lie from the first */
+    for (i = 0; i < rank; i++) {
+        if (shape[i] == 1 || strides[i] == 0) continue;
+        if (strides[i] > rest / (shape[i] - 1)) return 0;
+        rest -= strides[i] * (shape[i] - 1);
+    }
+    return 1;
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata]) */
+static tango_result tango_io__pickle_tensor(tango_io__pickle *p,
+                                            const tango_io__object *args, size_t at,
+                                            tango_io__object *out)
+{
+    const tango_io__object *item[7];
+    uint64_t shape[TANGO_IO_RANK_MAX], strides[TANGO_IO_RANK_MAX];
+    size_t i, element, room;
+    for (i = 0; i < 7 && i < args->b; i++) item[i] = tango_io__item(p, args, i);
+    if (args->b < 6 || args->b > 7 || item[0]->kind != TANGO_IO__STORAGE ||
+        !tango_io__is_size(item[1]) || item[2]->kind != TANGO_IO__TUPLE ||
+        item[3]->kind != TANGO_IO__TUPLE || item[4]->kind != TANGO_IO__BOOL ||
+        (item[5]->kind != TANGO_IO__ORDERED && item[5]->kind != TANGO_IO__NONE))
+        return tango_io__pickle_bad(p, at, "tensor has arguments of other types");
+    if (args->b == 7 && (item[6]->kind != TANGO_IO__DICT || item[6]->a != 0) &&
+        item[6]->kind != TANGO_IO__NONE)
+        return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
+                             "data.pkl: tensor with metadata (offset %z)", p->base + at);
+    if (item[2]->b > TANGO_IO_RANK_MAX || item[3]->b != item[2]->b)
+        return tango_io__pickle_bad(p, at,
+                                    "tensor of rank over 8, or strides of another rank");
+    for (i = 0; i < item[2]->b; i++) {
+        const tango_io__object *n = tango_io__item(p, item[2], i);
+        const tango_io__object *s = tango_io__item(p, item[3], i);
+        if (!tango_io__is_size(n) || !tango_io__is_size(s))
+            return tango_io__pickle_bad(p, at, "size or stride is no number from 0 on");
+        shape[i] = tango_io__int(n);
+        strides[i] = tango_io__int(s);
+    }
+    element = tango_io_type_size((tango_io_type)item[0]->type);
+    room = p->records[item[0]->a].size / element;
+    if (!tango_io__fits(shape, strides, item[2]->b, tango_io__int(item[1]), room))
+        return tango_io__pickle_bad(p, at, "tensor reaches outside its storage");
+    out->kind = TANGO_IO__TENSOR;
+    out->type = item[0]->type;
+    out->a = p->stack[args->a];
+    return TANGO_OK;
+}
+
+/* REDUCE and NEWOBJ: callable, tuple -> result. */
+static tango_result tango_io__pickle_call(tango_io__pickle *p, unsigned code, size_t at)
+{
+    tango_io__object *args = tango_io__pickle_top(p, 0), *f = tango_io__pickle_top(p, 1),
+                     *o;
+    tango_io__object made;
+    uint32_t index;
+    tango_result r = TANGO_OK;
+    if (!args || !f || args->kind != TANGO_IO__TUPLE)
+        return tango_io__pickle_bad(p, at, "call without a name and a tuple");
+    if (f->kind != TANGO_IO__INERT && (f->kind != TANGO_IO__NAME || code != 'R' ||
+                                       f->a >= TANGO_IO__STORAGES))
+        return tango_io__pickle_bad(p, at, "call of what cannot be called");
+    index = p->stack[p->depth - 1];
+    tango_io__zero(&made, sizeof made);
+    made.kind = TANGO_IO__INERT;
+    if (f->kind == TANGO_IO__NAME && f->a == TANGO_IO__ORDERED_DICT) {
+        made.kind = TANGO_IO__ORDERED;
+        if (args->b != 0) r = tango_io__pickle_bad(p, at, "OrderedDict with arguments");
+    } else if (f->kind == TANGO_IO__NAME && f->a == TANGO_IO__REBUILD_TENSOR) {
+        r = tango_io__pickle_tensor(p, args, at, &made);
+        made.b = index;
+    } else if (f->kind == TANGO_IO__NAME) { /* _rebuild_parameter(tensor, grad, hooks) */
+        if (args->b != 3 || tango_io__item(p, args, 0)->kind != TANGO_IO__TENSOR ||
+            tango_io__item(p, args, 1)->kind != TANGO_IO__BOOL ||
+            (tango_io__item(p, args, 2)->kind != TANGO_IO__ORDERED &&
+             tango_io__item(p, args, 2)->kind != TANGO_IO__NONE))
+            return tango_io__pickle_bad(p, at, "parameter has arguments of other types");
+        made = *tango_io__item(p, args, 0);
+    }
+    if (r != TANGO_OK) return r;
+    args->sealed = 1;
+    p->depth -= 2;
+    o = tango_io__pickle_push(p, TANGO_IO__NONE, at);
+    if (!o) return TANGO_ERROR_DATA;
+    made.at = o->at;
+    made.sealed = 0;
+    *o = made;
+    return TANGO_OK;
+}
+
+/* BUILD: an ordered dictionary gets attributes (_metadata), which nobody needs. */
+static tango_result tango_io__pickle_build(tango_io__pickle *p, size_t at)
+{
+    tango_io__object *state = tango_io__pickle_top(p, 0), *o = tango_io__pickle_top(p, 1);
+    if (!state || !o || state == o)
+        return tango_io__pickle_bad(p, at, "attributes without an object");
+    if (o->kind != TANGO_IO__INERT &&
+        (o->kind != TANGO_IO__ORDERED || state->kind != TANGO_IO__DICT))
+        return tango_io__pickle_bad(p, at, "attributes set on what takes none");
+    if (o->sealed)
+        return tango_io__pickle_bad(p, at, "attributes added to a used object");
+    state->sealed = 1;
+    p->depth--;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__pickle_step(tango_io__pickle *p, const tango_io__op *op)
+{
+    const unsigned char *argument = op->argument;
+    size_t at = op->at, n = 0;
+    unsigned code = op->code;
+    tango_io__kind kind = TANGO_IO__NONE;
+    tango_io__object *o;
+    int found = 0;
+    if (code == 't' || code == 'e' || code == 'u') n = tango_io__pickle_marked(p, &found);
+    switch (code) {
+    case '(':
+        if (p->depth == p->items)
+            return tango_io__pickle_bad(p, at, "changed while it was read");
+        p->stack[p->depth++] = TANGO_IO__MARK;
+        return TANGO_OK;
+    case 't': case 'e': case 'u':
+        if (!found) return tango_io__pickle_bad(p, at, "no mark");
+        if (code == 't') return tango_io__pickle_tuple(p, n, 1, at);
+        return tango_io__pickle_fill(p, n, 1, code == 'u', at);
+    case ')': return tango_io__pickle_tuple(p, 0, 0, at);
+    case 0x85: return tango_io__pickle_tuple(p, 1, 0, at);
+    case 0x86: return tango_io__pickle_tuple(p, 2, 0, at);
+    case 0x87: return tango_io__pickle_tuple(p, 3, 0, at);
+    case 'a': return tango_io__pickle_fill(p, 1, 0, 0, at);
+    case 's': return tango_io__pickle_fill(p, 2, 0, 1, at);
+    case 'K': return tango_io__pickle_number(p, argument[0], at);
+    case 'M': return tango_io__pickle_number(p, tango_io__u16(argument), at);
+    case 'J': return tango_io__pickle_long(p, argument, 4, at);
+    case 0x8a: return tango_io__pickle_long(p, argument, op->size, at);
+    case 'X': return tango_io__pickle_string(p, argument, op->size, at);
+    case 'c': return tango_io__pickle_name(p, argument, op->size, at);
+    case 'R': case 0x81: return tango_io__pickle_call(p, code, at);
+    case 'b': return tango_io__pickle_build(p, at);
+    case 'Q': return tango_io__pickle_storage(p, at);
+    case 'h': return tango_io__pickle_get(p, argument[0], at);
+    case 'j': return tango_io__pickle_get(p, tango_io__u32(argument), at);
+    case 'q': return tango_io__pickle_put(p, argument[0], at);
+    case 'r': return tango_io__pickle_put(p, tango_io__u32(argument), at);
+    case '}': kind = TANGO_IO__DICT; break;
+    case ']': kind = TANGO_IO__LIST; break;
+    case 'G': kind = TANGO_IO__OPAQUE; break;
+    case 0x88: case 0x89: kind = TANGO_IO__BOOL; break;
+    default: break;                             /* 'N' */
+    }
+    o = tango_io__pickle_push(p, kind, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = code == 0x88;
+    return TANGO_OK;
+}
+
+/* Order of entries: dictionary, then key: by kind, then text, number or (for names and
+   the like) identity. Two entries that compare equal are a duplicate. */
+static int tango_io__entry_key(const void *context, const void *a, const void *b)
+{
+    const tango_io__pickle *p = (const tango_io__pickle *)context;
+    const tango_io__entry *x = (const tango_io__entry *)a,
+                          *y = (const tango_io__entry *)b;
+    const tango_io__object *k = &p->objects[x->key], *l = &p->objects[y->key];
+    uint64_t m, n;
+    if (x->dictionary != y->dictionary) return x->dictionary < y->dictionary ? -1 : 1;
+    if (x->key == y->key) return 0;
+    if (k->kind != l->kind) return k->kind < l->kind ? -1 : 1;
+    if (k->kind == TANGO_IO__STRING)
+        return tango_io__compare(tango_io__text(p, k), k->b, tango_io__text(p, l), l->b);
+    m = k->kind == TANGO_IO__INT || k->kind == TANGO_IO__BOOL ? tango_io__int(k) : x->key;
+    n = l->kind == TANGO_IO__INT || l->kind == TANGO_IO__BOOL ? tango_io__int(l) : y->key;
+    if (k->kind == TANGO_IO__NONE) m = n;
+    return m == n ? 0 : m < n ? -1 : 1;
+}
+
+/* 0 for a tensor with a name, 1 for a dictionary with a name, 2 for the rest. */
+static int tango_io__entry_class(const tango_io__object *objects,
+                                 const tango_io__entry *entry)
+{
+    unsigned char kind = objects[entry->value].kind;
+    if (objects[entry->key].kind != TANGO_IO__STRING) return 2;
+    if (kind == TANGO_IO__TENSOR) return 0;
+    return kind == TANGO_IO__DICT || kind == TANGO_IO__ORDERED ? 1 : 2;
+}
+
+/* Final order: dictionary, class, key. */
+static int tango_io__entry_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__pickle *p = (const tango_io__pickle *)context;
+    const tango_io__entry *x = (const tango_io__entry *)a,
+                          *y = (const tango_io__entry *)b;
+    int k = tango_io__entry_class(p->objects, x),
+        l = tango_io__entry_class(p->objects, y);
+    if (x->dictionary == y->dictionary && k != l) return k < l ? -1 : 1;
+    return tango_io__entry_key(context, a, b);
+}
+
+/* Second pass: runs the program; *top is the object it leaves. */
+static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
+{
+    tango_io__op op;
+    size_t i;
+    tango_result r;
+    for (i = 0; i < p->max.memos; i++) p->memos[i].key = TANGO_IO__UNUSED;
+    tango_io__take(&p->c, 2);
+    for (;;) {
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.code == '.') break;
+        r = tango_io__pickle_step(p, &op);
+        if (r != TANGO_OK) return r;
+    }
+    if (p->depth != 1 || !tango_io__pickle_top(p, 0))
+        return tango_io__pickle_bad(p, op.at, "STOP with other than one object");
+    *top = p->stack[0];
+    tango_io__sort(p->entries, p->entry_count, sizeof *p->entries, tango_io__entry_key,
+                   p);
+    for (i = 1; i < p->entry_count; i++) {
+        if (tango_io__entry_key(p, &p->entries[i - 1], &p->entries[i]) == 0)
+            return tango_io__pickle_bad(p, p->objects[p->entries[i].key].at,
+                                        "duplicate key in a dictionary");
+    }
+    tango_io__sort(p->entries, p->entry_count, sizeof *p->entries, tango_io__entry_order,
+                   p);
+    return TANGO_OK;
+}
+
+/* ==== 6 >>torch ==== PyTorch archives =============================================== */
+
+/* Content of a small record, e.g. "3\n": decimal digits and perhaps a newline. */
+static int tango_io__torch_version_ok(const unsigned char *p, size_t size)
+{
+    if (size > 0 && p[size - 1] == '\n') size--;
+    if (size == 1) return p[0] >= '1' && p[0] <= '9';
+    return size == 2 && p[0] == '1' && p[1] == '0';
+}
+
+/* One root for all, no code; version and byte order as expected. Records are sorted. */
+static tango_result tango_io__torch_layout(tango_io__pickle *p, const unsigned char *data,
+                                           tango_error *error)
+{
+    const unsigned char *first = data + p->records[0].name;
+    size_t i, n = p->records[0].name_size;
+    while (p->root < n && first[p->root] != '/') p->root++;
+    if (p->root++ == n)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "zip: entry %q has no root (offset %z)", first, n,
+                             p->records[0].name);
+    for (i = 0; i < p->record_count; i++) {
+        const unsigned char *name = data + p->records[i].name;
+        n = p->records[i].name_size;
+        if (n <= p->root || tango_io__compare(name, p->root, first, p->root) != 0)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "zip: entry %q is not under the root %q (offset %z)",
+                                 name, n, first, p->root, p->records[i].name);
+        name += p->root;
+        n -= p->root;
+        if ((n >= 5 && tango_io__equal(name, 5, "code/")) ||
+            tango_io__equal(name, n, "constants.pkl"))
+            return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                                 "zip: entry %q: programs are not read (offset %z)", name,
+                                 n, p->records[i].name);
+    }
+    i = tango_io__record_find(p, "", (const unsigned char *)"version", 7);
+    if (i == p->record_count)
+        return tango_io_fail(error, TANGO_ERROR_DATA, "zip: no entry version (offset 0)");
+    if (!tango_io__torch_version_ok(data + p->records[i].data, p->records[i].size))
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "version: %q, expected 1 to 10 (offset %z)",
+                             data + p->records[i].data, p->records[i].size,
+                             p->records[i].data);
+    i = tango_io__record_find(p, "", (const unsigned char *)"byteorder", 9);
+    if (i < p->record_count &&
+        !tango_io__equal(data + p->records[i].data, p->records[i].size, "little"))
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "byteorder: %q, expected little (offset %z)",
+                             data + p->records[i].data, p->records[i].size,
+                             p->records[i].data);
+    return TANGO_OK;
+}
+
+/* Points the pickle's cursor at the bytes of a record. */
+static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *zip,
+                                      const tango_io__record *record, tango_error *error)
+{
+    p->c = tango_io__cursor_over(zip->data, record->data + record->size);
+    tango_io__take(&p->c, record->data);
+    p->base = record->data;
+    p->error = error;
+}
+
+/* Archive directory and a first walk over the pickle: how much of everything there is. */
+static tango_result tango_io__torch_measure(tango_io__zip *zip,
+                                            tango_io__pickle_need *need, const void *data,
+                                            size_t size, tango_error *error)
+{
+    tango_io__cursor c;
+    tango_io__record record;
+    tango_io__pickle p;
+    size_t i;
+    tango_result r = tango_io__zip_open(zip, (const unsigned char *)data, size, error);
+    if (r != TANGO_OK) return r;
+    c = tango_io__cursor_over(zip->data, zip->directory + zip->directory_size);
+    tango_io__take(&c, zip->directory);
+    for (i = 0; i < zip->count; i++) {
+        size_t at, root = 0;
+        r = tango_io__zip_next(zip, &c, &record, error);
+        if (r != TANGO_OK) return r;
+        for (at = 0; at < record.name_size && root == 0; at++) {
+            if (zip->data[record.name + at] == '/') root = at + 1;
+        }
+        if (!tango_io__equal(zip->data + record.name + root, record.name_size - root,
+                             "data.pkl"))
+            continue;
+        if (record.size > INT32_MAX)
+            return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                                 "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
+                                 record.size, record.data);
+        tango_io__torch_pickle_at(&p, zip, &record, error);
+        return tango_io__pickle_scan(&p, need);
+    }
+    return tango_io_fail(error, TANGO_ERROR_DATA, "zip: no entry data.pkl (offset 0)");
+}
+
+/* The parts of the work block, each aligned to 8; *total = bytes of all. With `block`
+   NULL it only adds up. Counts are bounded: no sum here can pass 2^63, but it may pass
+   size_t. */
+static int tango_io__torch_divide(unsigned char *block, size_t records,
+                                  const tango_io__pickle_need *need, void **part,
+                                  size_t *total)
+{
+    size_t size[6], count[6], i, bytes, sum = 0;
+    size[0] = sizeof(tango_io__record);
+    count[0] = records;
+    size[1] = sizeof(tango_io__object);
+    count[1] = need->objects;
+    size[2] = sizeof(uint32_t);
+    count[2] = need->pushes;
+    size[3] = sizeof(tango_io__entry);
+    count[3] = need->keys;
+    size[4] = sizeof(tango_io__memo);
+    count[4] = need->memos;
+    size[5] = 1;
+    count[5] = need->strings;
+    for (i = 0; i < 6; i++) {
+        part[i] = block ? block + sum : NULL;
+        if (!tango_mul_ok(size[i], count[i], &bytes) || !tango_add_ok(bytes, 7, &bytes) ||
+            !tango_add_ok(sum, bytes / 8 * 8, &sum))
+            return 0;
+    }
+    *total = sum;
+    return 1;
+}
+
+TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
+                                                size_t data_size, tango_error *error)
+{
+    tango_io__zip zip;
+    tango_io__pickle_need need;
+    void *part[6];
+    size_t total;
+    tango_result r = tango_io__torch_measure(&zip, &need, data, data_size, error);
+    if (r != TANGO_OK) return r;
+    if (!tango_io__torch_divide(NULL, zip.count, &need, part, &total) ||
+        !tango_add_ok(total, 7, size))          /* 7: the block itself may be unaligned */
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "data.pkl: too large for this system");
+    return TANGO_OK;
+}
+
+/* Copies the names of tensors and dictionaries, NUL-terminated; string objects then refer
+   to the copy. A name used in several dictionaries is copied once. */
+static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
+{
+    size_t i, at = 0;
+    for (i = 0; i < p->entry_count; i++) {
+        tango_io__object *key = &p->objects[p->entries[i].key];
+        int class_of = tango_io__entry_class(p->objects, &p->entries[i]);
+        if (class_of == 2) continue;
+        if (class_of == 0 &&
+            !tango_io__name_ok(key->named ? (const unsigned char *)names + key->a
+                                          : tango_io__text(p, key),
+                               key->b))
+            return tango_io__pickle_bad(p, key->at,
+                                        "name of a tensor is empty or not clean");
+        if (key->named) continue;
+        if (at + key->b + 1 > p->max.strings)
+            return tango_io__pickle_bad(p, key->at, "changed while it was read");
+        tango_io__copy(names + at, tango_io__text(p, key), key->b);
+        names[at + key->b] = 0;
+        key->a = (uint32_t)at;
+        key->named = 1;
+        at += key->b + 1;
+    }
+    return TANGO_OK;
+}
+
+/* Makes the dictionary with this object number the current one. */
+static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
+{
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    const tango_io__object *objects = (const tango_io__object *)torch->objects;
+    size_t first = 0, n;
+    while (first < torch->entry_count && entries[first].dictionary != dictionary) first++;
+    for (n = 0; first + n < torch->entry_count; n++) {
+        if (entries[first + n].dictionary != dictionary ||
+            tango_io__entry_class(objects, &entries[first + n]) != 0)
+            break;
+    }
+    torch->dictionary = dictionary;
+    torch->first = first;
+    torch->count = n;
+}
+
+TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
+                                           size_t data_size, void *work, size_t work_size,
+                                           tango_error *error)
+{
+    tango_io__zip zip;
+    tango_io__pickle p;
+    void *part[6];
+    size_t total, skip = (size_t)((0 - (uintptr_t)work) % 8), i;
+    uint32_t top = 0;
+    tango_io_torch t;
+    tango_result r;
+    tango_io__zero(&p, sizeof p);
+    r = tango_io__torch_measure(&zip, &p.max, data, data_size, error);
+    if (r != TANGO_OK) return r;
+    if (!work || work_size < skip ||
+        !tango_io__torch_divide((unsigned char *)work + skip, zip.count, &p.max, part,
+                                &total) ||
+        total > work_size - skip)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "torch: %z bytes of work are not enough", work_size);
+    p.records = (tango_io__record *)part[0];
+    p.objects = (tango_io__object *)part[1];
+    p.stack = (uint32_t *)part[2];
+    p.entries = (tango_io__entry *)part[3];
+    p.memos = (tango_io__memo *)part[4];
+    p.items = p.max.pushes;
+    p.record_count = zip.count;
+    p.c.begin = zip.data;
+    r = tango_io__zip_records(&zip, p.records, error);
+    if (r == TANGO_OK) r = tango_io__torch_layout(&p, zip.data, error);
+    if (r != TANGO_OK) return r;
+    i = tango_io__record_find(&p, "", (const unsigned char *)"data.pkl", 8);
+    if (i == p.record_count)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "zip: no entry data.pkl (offset 0)");
+    tango_io__torch_pickle_at(&p, &zip, &p.records[i], error);
+    r = tango_io__pickle_run(&p, &top);
+    if (r == TANGO_OK) r = tango_io__torch_names(&p, (char *)part[5]);
+    if (r != TANGO_OK) return r;
+    if (p.objects[top].kind != TANGO_IO__DICT &&
+        p.objects[top].kind != TANGO_IO__ORDERED &&
+        p.objects[top].kind != TANGO_IO__TENSOR)
+        return tango_io__pickle_bad(&p, p.objects[top].at,
+                                    "top object is no dictionary or tensor");
+    t.data = zip.data;
+    t.objects = p.objects;
+    t.entries = p.entries;
+    t.records = p.records;
+    t.items = p.stack;
+    t.names = (const char *)part[5];
+    t.entry_count = p.entry_count;
+    t.pickle = p.base;
+    tango_io__torch_select(&t, top);
+    if (p.objects[top].kind == TANGO_IO__TENSOR) t.count = 1;
+    *torch = t;
+    return TANGO_OK;
+}
+
+TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_tensor *out)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects, *o, *args;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    const uint32_t *items = (const uint32_t *)torch->items;
+    const tango_io__record *record;
+    const tango_io__object *shape, *strides;
+    size_t i;
+    TANGO_ASSERT(index < torch->count);
+    o = &objects[torch->dictionary];
+    out->name = "";
+    if (o->kind != TANGO_IO__TENSOR) {
+        const tango_io__entry *entry = &entries[torch->first + index];
+        out->name = torch->names + objects[entry->key].a;
+        o = &objects[entry->value];
+    }
+    args = &objects[o->b];                      /* checked in tango_io__pickle_tensor */
+    shape = &objects[items[args->a + 2]];
+    strides = &objects[items[args->a + 3]];
+    record = (const tango_io__record *)torch->records + objects[o->a].a;
+    out->storage = record->data;
+    out->storage_size = record->size;
+    out->storage_offset = (size_t)tango_io__int(&objects[items[args->a + 1]]);
+    out->view.type = (tango_io_type)o->type;
+    out->view.data = torch->data + record->data +
+                     out->storage_offset * tango_io_type_size(out->view.type);
+    out->view.rank = shape->b;
+    out->view.count = 1;
+    for (i = 0; i < TANGO_IO_RANK_MAX; i++) {
+        out->view.shape[i] = out->view.strides[i] = 0;
+        if (i >= shape->b) continue;
+        out->view.shape[i] = (size_t)tango_io__int(&objects[items[shape->a + i]]);
+        out->view.strides[i] = (size_t)tango_io__int(&objects[items[strides->a + i]]);
+        out->view.count *= out->view.shape[i];
+    }
+}
+
+/* Index of the entry with this name in the sorted run [first, first + count), or
+   count. */
+static size_t tango_io__torch_search(const tango_io_torch *torch, size_t first,
+                                     size_t count, const char *name)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries + first;
+    size_t low = 0, high = count, size = tango_io__length(name);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const tango_io__object *key = &objects[entries[middle].key];
+        int order = tango_io__compare(torch->names + key->a, key->b, name, size);
+        if (order == 0) return middle;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return count;
+}
+
+TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
+                                  tango_io_torch_tensor *out)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects;
+    size_t i;
+    if (objects[torch->dictionary].kind == TANGO_IO__TENSOR) return 0;
+    i = tango_io__torch_search(torch, torch->first, torch->count, name);
+    if (i == torch->count) return 0;
+    tango_io_torch_tensor_at(torch, i, out);
+    return 1;
+}
+
+TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    size_t first = torch->first + torch->count, n, i;
+    if (objects[torch->dictionary].kind == TANGO_IO__TENSOR) return 0;
+    for (n = 0; first + n < torch->entry_count; n++) {
+        if (entries[first + n].dictionary != torch->dictionary ||
+            tango_io__entry_class(objects, &entries[first + n]) != 1)
+            break;
+    }
+    i = tango_io__torch_search(torch, first, n, key);
+    if (i == n) return 0;
+    tango_io__torch_select(torch, entries[first + i].value);
+    return 1;
+}
+
+/* ==== 7 >>json ==== JSON ============================================================ */
+
+/* Decimal to binary without <stdlib.h>, whose strtod depends on the locale. The number is
+   a row of decimal digits, value = 0.d0 d1 d2 ... * 10^point * 2^scale; shifting the
+   digits by powers of two brings it into [1/2, 1), 53 more bits give the mantissa. Exact:
+   what falls off the end of the row is remembered in `rest`, and no double needs more
+   than 767 digits. */
+
+enum { TANGO_IO__DIGITS = 800 };
+
+typedef struct tango_io__decimal {
+    unsigned char d[TANGO_IO__DIGITS + 20];
+    int count, point, rest, negative;
+} tango_io__decimal;
+
+/* Reads a number that the grammar has accepted. Exponents are held to +-100000, far
+   beyond anything that is not 0 or infinity. */
+static void tango_io__decimal_read(tango_io__decimal *x, const char *text, size_t size)
+{
+    size_t i = 0;
+    int64_t point = 0, exponent = 0;
+    int seen = 0, sign = 1;
+    x->count = x->rest = 0;
+    x->negative = text[0] == '-';
+    for (i = (size_t)x->negative; i < size && text[i] != 'e' && text[i] != 'E'; i++) {
+        if (text[i] == '.') { seen = 1; continue; }
+        if (!seen && (x->count > 0 || text[i] != '0')) point++;
+        if (seen && x->count == 0 && text[i] == '0') point--;
+        if (x->count == 0 && text[i] == '0') continue;      /* leading zeros */
+        if (x->count < TANGO_IO__DIGITS)
+            x->d[x->count++] = (unsigned char)(text[i] - '0');
+        else if (text[i] != '0')
+            x->rest = 1;
+    }
+    for (i++; i < size; i++) {
+        if (text[i] == '-') sign = -1;
+        if (text[i] >= '0' && text[i] <= '9' && exponent < 100000)
+            exponent = exponent * 10 + (text[i] - '0');
+    }
+    point += sign * exponent;
+    x->point = point > 100000 ? 100000 : point < -100000 ? -100000 : (int)point;
+}
+
+static void tango_io__decimal_trim(tango_io__decimal *x)
+{
+    while (x->count > 0 && x->d[x->count - 1] == 0) x->count--;
+    if (x->count == 0) x->point = 0;
+}
+
+/* Divides by 2^bits, bits <= 59. Digits come in from the left, quotient digits leave. */
+static void tango_io__decimal_right(tango_io__decimal *x, int bits)
+{
+    uint64_t n = 0, mask = ((uint64_t)1 << bits) - 1;
+    int from = 0, to = 0;
+    while (n >> bits == 0) {
+        n = n * 10 + (from < x->count ? x->d[from] : 0u);
+        from++;
+    }
+    x->point -= from - 1;
+    while (from < x->count || n > 0) {
+        unsigned char digit = (unsigned char)(n >> bits);
+        if (to < TANGO_IO__DIGITS) x->d[to++] = digit; else if (digit) x->rest = 1;
+        n = (n & mask) * 10;
+        if (from < x->count) n += x->d[from];
+        from++;
+    }
+    x->count = to;
+    tango_io__decimal_trim(x);
+}
+
+/* Multiplies by 2^bits, bits <= 59: from the last digit, carrying. The result is built at
+   the end of the row, 20 places longer, and moved to its start. */
+static void tango_io__decimal_left(tango_io__decimal *x, int bits)
+{
+    const int end = TANGO_IO__DIGITS + 20;
+    uint64_t n = 0;
+    int i, to = end, more;
+    for (i = x->count; i-- > 0;) {              /* to > i always: 20 places of distance */
+        n += (uint64_t)x->d[i] << bits;
+        x->d[--to] = (unsigned char)(n % 10);
+        n /= 10;
+    }
+    for (; n > 0; n /= 10) x->d[--to] = (unsigned char)(n % 10);
+    more = end - to - x->count;
+    x->point += more;
+    x->count = 0;
+    for (i = to; i < end; i++) {
+        if (x->count < TANGO_IO__DIGITS) x->d[x->count++] = x->d[i];
+        else if (x->d[i]) x->rest = 1;
+    }
+    tango_io__decimal_trim(x);
+}
+
+/* The mantissa: integer part of the number, rounded half to even. */
+static uint64_t tango_io__decimal_round(const tango_io__decimal *x)
+{
+    uint64_t m = 0;
+    int i, up = 0;
+    for (i = 0; i < x->point; i++) m = m * 10 + (i < x->count ? x->d[i] : 0u);
+    if (x->point >= 0 && x->point < x->count) {
+        int next = x->d[x->point];
+        up = next > 5 || (next == 5 && (x->point + 1 < x->count || x->rest || (m & 1)));
+    }
+    return m + (up ? 1 : 0);
+}
+
+/* Nearest double, ties to even; infinity if too large. */
+static double tango_io__decimal_double(tango_io__decimal *x)
+{
+    /* 10^n >= 2^step[n]: after such a shift the number is still not smaller than
+       needed. */
+    static const unsigned char step[] = { 0, 3, 6, 9, 13, 16, 19, 23, 26, 29 };
+    uint64_t sign = x->negative ? (uint64_t)1 << 63 : 0, m;
+    int scale = 0, k;
+    tango_io__decimal_trim(x);
+    if (x->count == 0 || x->point < -330) return tango_io__double(sign);
+    if (x->point > 310) return tango_io__double(sign | (uint64_t)0x7ff << 52);
+    while (x->point > 0) {
+        k = step[x->point < 9 ? x->point : 9];
+        tango_io__decimal_right(x, k);
+        scale += k;
+    }
+    while (x->point < 0 || x->d[0] < 5) {
+        k = x->point == 0 ? 1 : step[x->point > -9 ? -x->point : 9];
+        tango_io__decimal_left(x, k);
+        scale -= k;
+    }
+    /* Value = x * 2^scale, 1/2 <= x < 1. Below 2^-1022 the mantissa gets shorter. */
+    for (k = -1021 - scale; k > 0; k -= 59) tango_io__decimal_right(x, k < 59 ? k : 59);
+    if (scale < -1021) scale = -1021;
+    tango_io__decimal_left(x, 53);
+    m = tango_io__decimal_round(x);
+    if (m >> 53) {                              /* rounded up to 2^53 */
+        m >>= 1;
+        scale++;
+    }
+    if (scale > 1024) return tango_io__double(sign | (uint64_t)0x7ff << 52);
+    if (m >> 52 == 0) return tango_io__double(sign | m);        /* denormal, exponent 0 */
+    return tango_io__double(sign | (uint64_t)(scale + 1022) << 52 |
+                            (m & (((uint64_t)1 << 52) - 1)));
+}
+
+/* 1 if the number does not round to infinity. The limit is 2^1024 - 2^970, whose first 19
+   digits decide all but a few numbers; only those are converted. */
+static int tango_io__decimal_finite(tango_io__decimal *x)
+{
+    uint64_t head = 0;
+    int i;
+    if (x->count == 0 || x->point < 309) return 1;
+    if (x->point > 309) return 0;
+    for (i = 0; i < 19; i++) head = head * 10 + (i < x->count ? x->d[i] : 0u);
+    if (head != UINT64_C(1797693134862315807))
+        return head < UINT64_C(1797693134862315807);
+    return tango_io__finite(tango_io__decimal_double(x));
+}
+
+/* Parser. With nodes == NULL it checks the grammar and counts. */
+typedef struct tango_io__json {
+    tango_io__cursor c;
+    tango_io_json_node *nodes;
+    size_t count, max, keys;
+    tango_error *error;
+} tango_io__json;
+
+static tango_result tango_io__json_bad(const tango_io__json *j, const char *what)
+{
+    return tango_io_fail(j->error, TANGO_ERROR_DATA, "json: %s (offset %z)", what,
+                         tango_io__offset(&j->c));
+}
+
+/* Next byte without moving; 0 at the end (a NUL in the text is never legal either). */
+static unsigned char tango_io__json_peek(const tango_io__json *j)
+{
+    return tango_io__left(&j->c) ? *j->c.at : 0;
+}
+
+static void tango_io__json_space(tango_io__json *j)
+{
+    unsigned char c;
+    while ((c = tango_io__json_peek(j)) == ' ' || c == '\t' || c == '\n' || c == '\r')
+        tango_io__take(&j->c, 1);
+}
+
+/* Adds a node that starts at the cursor. The index is right even when only counting. */
+static tango_result tango_io__json_node(tango_io__json *j, tango_io_json_type type)
+{
+    tango_io_json_node *node;
+    if (j->nodes) {
+        if (j->count == j->max)
+            return tango_io_fail(j->error, TANGO_ERROR_MEMORY,
+                                 "json: room for %z nodes is not enough (offset %z)",
+                                 j->max, tango_io__offset(&j->c));
+        node = &j->nodes[j->count];
+        node->type = (uint32_t)type;
+        node->at = (uint32_t)tango_io__offset(&j->c);
+        node->size = 0;
+        node->next = (uint32_t)j->count + 1;
+    }
+    j->count++;
+    return TANGO_OK;
+}
+
+/* Value of 4 hexadecimal digits at the cursor; -1 if they are none. */
+static int32_t tango_io__json_hex(tango_io__cursor *c)
+{
+    const unsigned char *p = tango_io__take(c, 4);
+    int32_t value = 0;
+    int i;
+    for (i = 0; p && i < 4; i++) {
+        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0'
+                  : p[i] >= 'a' && p[i] <= 'f' ? p[i] - 'a' + 10
+                  : p[i] >= 'A' && p[i] <= 'F' ? p[i] - 'A' + 10 : -1;
+        if (digit < 0) return -1;
+        value = value * 16 + digit;
+    }
+    return p ? value : -1;
+}
+
+/* One character of a string: as it stands, or an escape, written as UTF-8 into out[0..4).
+   Returns its size, 0 if it is malformed. */
+static size_t tango_io__json_char(tango_io__cursor *c, unsigned char *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    size_t i, n = tango_io__utf8(c->at, tango_io__left(c));
+    const unsigned char *p;
+    uint32_t code;
+    int32_t high, low;
+    if (n == 0 || *c->at < 0x20) return 0;
+    p = tango_io__take(c, n);
+    if (*p != '\\') {
+        for (i = 0; i < n; i++) out[i] = p[i];
+        return n;
+    }
+    p = tango_io__take(c, 1);
+    if (!p) return 0;
+    if (*p != 'u') {
+        for (i = 0; from[i] && from[i] != (char)*p; i++) {}
+        out[0] = (unsigned char)to[i];
+        return from[i] ? 1 : 0;
+    }
+    high = tango_io__json_hex(c);
+    if (high < 0 || (high >= 0xdc00 && high <= 0xdfff)) return 0;
+    code = (uint32_t)high;
+    if (high >= 0xd800 && high <= 0xdbff) {             /* the other half must follow */
+        p = tango_io__take(c, 2);
+        low = p && p[0] == '\\' && p[1] == 'u' ? tango_io__json_hex(c) : -1;
+        if (low < 0xdc00 || low > 0xdfff) return 0;
+        code = 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
+    }
+    if (code < 0x80) {
+        out[0] = (unsigned char)code;
+        return 1;
+    }
+    n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (i = n; i-- > 1; code >>= 6) out[i] = (unsigned char)(0x80 | (code & 0x3f));
+    out[0] = (unsigned char)((n == 2 ? 0xc0u : n == 3 ? 0xe0u : 0xf0u) | code);
+    return n;
+}
+
+static tango_result tango_io__json_string(tango_io__json *j)
+{
+    unsigned char out[4];
+    size_t index = j->count, start;
+    tango_result r;
+    if (tango_io__json_peek(j) != '"') return tango_io__json_bad(j, "expected a string");
+    tango_io__take(&j->c, 1);
+    r = tango_io__json_node(j, TANGO_IO_JSON_STRING);
+    if (r != TANGO_OK) return r;
+    start = tango_io__offset(&j->c);
+    while (tango_io__json_peek(j) != '"') {
+        if (tango_io__left(&j->c) == 0)
+            return tango_io__json_bad(j, "string without an end");
+        if (tango_io__json_char(&j->c, out) == 0)
+            return tango_io__json_bad(j, "bad character or escape in a string");
+    }
+    if (j->nodes) j->nodes[index].size = (uint32_t)(tango_io__offset(&j->c) - start);
+    tango_io__take(&j->c, 1);
+    return TANGO_OK;
+}
+
+static size_t tango_io__json_digits(tango_io__json *j)
+{
+    size_t n = 0;
+    while (tango_io__json_peek(j) >= '0' && tango_io__json_peek(j) <= '9') {
+        tango_io__take(&j->c, 1);
+        n++;
+    }
+    return n;
+}
+
+/* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
+static tango_result tango_io__json_number(tango_io__json *j)
+{
+    tango_io__decimal x;
+    size_t index = j->count, start = tango_io__offset(&j->c), size;
+    int zero, ok;
+    tango_result r = tango_io__json_node(j, TANGO_IO_JSON_NUMBER);
+    if (r != TANGO_OK) return r;
+    if (tango_io__json_peek(j) == '-') tango_io__take(&j->c, 1);
+    zero = tango_io__json_peek(j) == '0';
+    if (zero) tango_io__take(&j->c, 1);
+    ok = zero || tango_io__json_digits(j) > 0;
+    if (ok && tango_io__json_peek(j) == '.') {
+        tango_io__take(&j->c, 1);
+        ok = tango_io__json_digits(j) > 0;
+    }
+    if (ok && (tango_io__json_peek(j) == 'e' || tango_io__json_peek(j) == 'E')) {
+        tango_io__take(&j->c, 1);
+        if (tango_io__json_peek(j) == '+' || tango_io__json_peek(j) == '-')
+            tango_io__take(&j->c, 1);
+        ok = tango_io__json_digits(j) > 0;
+    }
+    if (!ok) return tango_io__json_bad(j, "expected a value, or a malformed number");
+    size = tango_io__offset(&j->c) - start;
+    tango_io__decimal_read(&x, (const char *)j->c.begin + start, size);
+    if (!tango_io__decimal_finite(&x))
+        return tango_io__json_bad(j, "number is not finite");
+    if (j->nodes) j->nodes[index].size = (uint32_t)size;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__json_word(tango_io__json *j, const char *word,
+                                        tango_io_json_type type)
+{
+    size_t n = tango_io__length(word), index = j->count;
+    tango_result r = tango_io__json_node(j, type);
+    if (r != TANGO_OK) return r;
+    if (tango_io__left(&j->c) < n || !tango_io__equal(j->c.at, n, word))
+        return tango_io__json_bad(j, "expected a value");
+    tango_io__take(&j->c, n);
+    if (j->nodes) j->nodes[index].size = (uint32_t)n;
+    return TANGO_OK;
+}
+
+/* A string, number or word, or the opening of a container (which stays to be filled). */
+static tango_result tango_io__json_value(tango_io__json *j)
+{
+    unsigned char c = tango_io__json_peek(j);
+    if (c == '"') return tango_io__json_string(j);
+    if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
+    if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
+    if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
+    if (c != '{' && c != '[') return tango_io__json_number(j);
+    return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
+}
+
+/* The containers that are open, innermost last. */
+typedef struct tango_io__json_open {
+    size_t node;
+    uint32_t items;
+    unsigned char end;                          /* '}' or ']' */
+} tango_io__json_open;
+
+/* Key and colon, if the container is an object. */
+static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_open *open)
+{
+    tango_result r;
+    if (open->end != '}') return TANGO_OK;
+    tango_io__json_space(j);
+    r = tango_io__json_string(j);
+    if (r != TANGO_OK) return r;
+    tango_io__json_space(j);
+    if (tango_io__json_peek(j) != ':') return tango_io__json_bad(j, "expected a colon");
+    tango_io__take(&j->c, 1);
+    j->keys++;
+    return TANGO_OK;
+}
+
+/* After a value: closes containers and takes one comma. *depth = 0 when all is closed. */
+static tango_result tango_io__json_after(tango_io__json *j, tango_io__json_open *open,
+                                         size_t *depth)
+{
+    while (*depth > 0) {
+        tango_io__json_open *inner = &open[*depth - 1];
+        unsigned char c;
+        tango_io__json_space(j);
+        c = tango_io__json_peek(j);
+        if (c == ',' && inner->items > 0) {
+            tango_io__take(&j->c, 1);
+            inner->items++;
+            return tango_io__json_key(j, inner);
+        }
+        if (c != inner->end)
+            return tango_io__json_bad(j, "expected a comma or the end of a container");
+        tango_io__take(&j->c, 1);
+        if (j->nodes) {
+            j->nodes[inner->node].size = inner->items;
+            j->nodes[inner->node].next = (uint32_t)j->count;
+        }
+        (*depth)--;
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango_io__json_document(tango_io__json *j)
+{
+    tango_io__json_open open[TANGO_IO_JSON_DEPTH_MAX];
+    size_t depth = 0, node;
+    tango_result r;
+    do {
+        unsigned char c;
+        tango_io__json_space(j);
+        c = tango_io__json_peek(j);
+        node = j->count;
+        r = tango_io__json_value(j);
+        if (r != TANGO_OK) return r;
+        if (c == '{' || c == '[') {
+            if (depth == TANGO_IO_JSON_DEPTH_MAX)
+                return tango_io__json_bad(j, "nested over 64 deep");
+            tango_io__take(&j->c, 1);
+            open[depth].node = node;
+            open[depth].items = 0;
+            open[depth++].end = c == '{' ? '}' : ']';
+            tango_io__json_space(j);
+            if (tango_io__json_peek(j) != open[depth - 1].end) {
+                open[depth - 1].items = 1;
+                r = tango_io__json_key(j, &open[depth - 1]);
+                if (r != TANGO_OK) return r;
+                continue;
+            }
+        }
+        r = tango_io__json_after(j, open, &depth);
+        if (r != TANGO_OK) return r;
+    } while (depth > 0);
+    tango_io__json_space(j);
+    if (tango_io__left(&j->c) > 0) return tango_io__json_bad(j, "bytes after the value");
+    return TANGO_OK;
+}
+
+/* Cursor over the inside of a string node. */
+static tango_io__cursor tango_io__json_inside(const tango_io_json *json, size_t node)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    return tango_io__cursor_over(json->text + n->at, n->size);
+}
+
+/* Order of two strings by their unescaped bytes. */
+static int tango_io__json_order(const void *context, const void *a, const void *b)
+{
+    const tango_io_json *json = (const tango_io_json *)context;
+    tango_io__cursor x = tango_io__json_inside(json, *(const uint32_t *)a);
+    tango_io__cursor y = tango_io__json_inside(json, *(const uint32_t *)b);
+    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
+        unsigned char p[4], q[4];
+        size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
+        int order = tango_io__compare(p, m, q, n);
+        if (order != 0) return order;
+    }
+    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
+    return tango_io__left(&x) == 0 ? -1 : 1;
+}
+
+/* Sorts the keys of each object in `scratch` and looks for equal neighbours. */
+static tango_result tango_io__json_unique(const tango_io_json *json, uint32_t *scratch,
+                                          tango_error *error)
+{
+    size_t object, key, n, i;
+    for (object = 0; object < json->count; object++) {
+        if (json->nodes[object].type != TANGO_IO_JSON_OBJECT) continue;
+        n = 0;
+        for (key = tango_io_json_first(json, object); key;
+             key = tango_io_json_next(json, object, key))
+            scratch[n++] = (uint32_t)key;
+        tango_io__sort(scratch, n, sizeof *scratch, tango_io__json_order, json);
+        for (i = 1; i < n; i++) {
+            const tango_io_json_node *node = &json->nodes[scratch[i]];
+            if (tango_io__json_order(json, &scratch[i - 1], &scratch[i]) == 0)
+                return tango_io_fail(
+                    error, TANGO_ERROR_DATA, "json: two members %q (offset %z)",
+                    json->text + node->at, (size_t)node->size, (size_t)node->at);
+        }
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango_io__json_start(tango_io__json *j, const void *text, size_t size,
+                                         tango_error *error)
+{
+    static const char empty[1] = { 0 };
+    j->c = tango_io__cursor_over(size ? text : empty, size);
+    j->nodes = NULL;
+    j->count = j->max = j->keys = 0;
+    j->error = error;
+    if (size >= UINT32_MAX)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "json: %z bytes, at most 4 GiB allowed (offset 0)", size);
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_json_work_size(size_t *size, const void *text,
+                                               size_t text_size, tango_error *error)
+{
+    tango_io__json j;
+    size_t bytes;
+    tango_result r = tango_io__json_start(&j, text, text_size, error);
+    if (r == TANGO_OK) r = tango_io__json_document(&j);
+    if (r != TANGO_OK) return r;
+    if (!tango_mul_ok(j.count, sizeof(tango_io_json_node), &bytes) ||
+        !tango_add_ok(bytes, j.keys * sizeof(uint32_t) + 3, size))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "json: too large for this system");
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_json_parse(tango_io_json *json, const void *text,
+                                           size_t text_size, void *work, size_t work_size,
+                                           tango_error *error)
+{
+    tango_io__json j;
+    tango_io_json out;
+    size_t skip = (size_t)((0 - (uintptr_t)work) % 4);
+    tango_result r = tango_io__json_start(&j, text, text_size, error);
+    if (r != TANGO_OK) return r;
+    if (!work || work_size < skip)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "json: no room for nodes (offset 0)");
+    j.nodes = (tango_io_json_node *)(void *)((unsigned char *)work + skip);
+    j.max = (work_size - skip) / sizeof(tango_io_json_node);
+    r = tango_io__json_document(&j);
+    if (r != TANGO_OK) return r;
+    if (j.keys >
+        (work_size - skip - j.count * sizeof(tango_io_json_node)) / sizeof(uint32_t))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "json: %z bytes of work are not enough", work_size);
+    out.text = (const char *)text;
+    out.nodes = j.nodes;
+    out.count = j.count;
+    r = tango_io__json_unique(&out, (uint32_t *)(void *)(j.nodes + j.count), error);
+    if (r == TANGO_OK) *json = out;
+    return r;
+}
+
+TANGO_API tango_io_json_type tango_io_json_type_of(const tango_io_json *json, size_t node)
+{
+    TANGO_ASSERT(node < json->count);
+    return (tango_io_json_type)json->nodes[node].type;
+}
+
+TANGO_API size_t tango_io_json_first(const tango_io_json *json, size_t container)
+{
+    const tango_io_json_node *n = &json->nodes[container];
+    int holds = n->type == TANGO_IO_JSON_ARRAY || n->type == TANGO_IO_JSON_OBJECT;
+    return holds && n->size > 0 ? container + 1 : 0;
+}
+
+TANGO_API size_t tango_io_json_next(const tango_io_json *json, size_t container,
+                                    size_t item)
+{
+    size_t next = json->nodes[item].next;
+    if (json->nodes[container].type == TANGO_IO_JSON_OBJECT)
+        next = json->nodes[next].next;
+    return next < json->nodes[container].next ? next : 0;
+}
+
+TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
+                                  const char *text)
+{
+    tango_io__cursor c;
+    size_t n, i, at = 0, size = tango_io__length(text);
+    unsigned char out[4];
+    if (json->nodes[node].type != TANGO_IO_JSON_STRING) return 0;
+    c = tango_io__json_inside(json, node);
+    while (tango_io__left(&c) > 0) {
+        n = tango_io__json_char(&c, out);
+        if (n == 0 || n > size - at) return 0;
+        for (i = 0; i < n; i++) {
+            if (out[i] != (unsigned char)text[at++]) return 0;
+        }
+    }
+    return at == size;
+}
+
+TANGO_API size_t tango_io_json_find(const tango_io_json *json, size_t object,
+                                    const char *key)
+{
+    size_t item;
+    if (json->nodes[object].type != TANGO_IO_JSON_OBJECT) return 0;
+    for (item = tango_io_json_first(json, object); item;
+         item = tango_io_json_next(json, object, item)) {
+        if (tango_io_json_equal(json, item, key)) return item + 1;
+    }
+    return 0;
+}
+
+TANGO_API int tango_io_json_number(const tango_io_json *json, size_t node, double *out)
+{
+    tango_io__decimal x;
+    const tango_io_json_node *n = &json->nodes[node];
+    if (n->type != TANGO_IO_JSON_NUMBER) return 0;
+    tango_io__decimal_read(&x, json->text + n->at, n->size);
+    *out = tango_io__decimal_double(&x);
+    return 1;
+}
+
+/* Magnitude of a plain decimal. */
+static int tango_io__json_integer(const tango_io_json *json, size_t node, uint64_t *out,
+                                  int *negative)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    const char *p = json->text + n->at;
+    uint64_t value = 0;
+    size_t i;
+    if (n->type != TANGO_IO_JSON_NUMBER) return 0;
+    *negative = p[0] == '-';
+    for (i = (size_t)*negative; i < n->size; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)p[i] - '0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10) return 0;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return 1;
+}
+
+TANGO_API int tango_io_json_u64(const tango_io_json *json, size_t node, uint64_t *out)
+{
+    uint64_t value;
+    int negative;
+    if (!tango_io__json_integer(json, node, &value, &negative)) return 0;
+    if (negative && value > 0) return 0;
+    *out = value;
+    return 1;
+}
+
+TANGO_API int tango_io_json_i64(const tango_io_json *json, size_t node, int64_t *out)
+{
+    uint64_t value;
+    int negative;
+    if (!tango_io__json_integer(json, node, &value, &negative)) return 0;
+    if (value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) return 0;
+    if (negative && value > 0)
+        *out = -(int64_t)(value - 1) - 1;               /* also for -2^63 */
+    else
+        *out = (int64_t)value;
+    return 1;
+}
+
+TANGO_API int tango_io_json_bool(const tango_io_json *json, size_t node, int *out)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    if (n->type != TANGO_IO_JSON_BOOL) return 0;
+    *out = json->text[n->at] == 't';
+    return 1;
+}
+
+TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char *out,
+                                   size_t capacity)
+{
+    tango_io__cursor c;
+    unsigned char bytes[4];
+    size_t n, at = 0, i;
+    int write;
+    if (json->nodes[node].type != TANGO_IO_JSON_STRING) return 0;
+    for (write = 0; write < 2; write++) {               /* measure first, then write */
+        c = tango_io__json_inside(json, node);
+        for (at = 0; tango_io__left(&c) > 0; at += n) {
+            n = tango_io__json_char(&c, bytes);
+            if (n == 0 || bytes[0] == 0) return 0;
+            for (i = 0; write && i < n; i++) out[at + i] = (char)bytes[i];
+        }
+        if (at >= capacity) return 0;
+    }
+    out[at] = 0;
+    return 1;
+}
 
 #ifdef TANGO_IO__PUSHED
 #pragma GCC pop_options
