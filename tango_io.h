@@ -587,6 +587,72 @@ TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char 
 TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
                                   const char *text);
 
+/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+
+/* A SentencePiece model is a protobuf message (sentencepiece_model.proto):
+       1 pieces, repeated { 1 text, 2 score (float), 3 type (1 if absent) }
+       2 trainer { 3 model_type, 24 treat_whitespace_as_suffix, 35 byte_fallback,
+                   40 unk_id, 41 bos_id, 42 eos_id, 43 pad_id }
+       3 normalizer { 1 name, 2 charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces,
+                      5 escape_whitespaces }
+   Only unigram models (model_type 1, also if absent) are read, without byte fallback and
+   with white space as prefix.
+
+   charsmap is: size of the trie in bytes (32-bit little-endian), the trie, then
+   replacement texts, each with a NUL at its end. The trie is a double array of 32-bit
+   little-endian units:
+       label = u & 0x800000ff     leaf = u >> 8 & 1     value = u & 0x7fffffff
+       offset = (u >> 10) << ((u & 0x200) >> 6)
+   Walk: p = offset(unit[0]); for each byte c: p ^= c; u = unit[p]; stop if label(u) != c;
+   p ^= offset(u); if leaf(u), unit[p] has the value: the replacement starts at
+   strings + value. Opening checks that every such walk stays inside, for all bytes, and
+   that every value is the start of a UTF-8 character inside `strings`, whose last byte is
+   NUL; so the walk needs no checks of its own. */
+
+typedef enum tango_io_piece_type {
+    TANGO_IO_PIECE_NORMAL = 1,
+    TANGO_IO_PIECE_UNKNOWN = 2,
+    TANGO_IO_PIECE_CONTROL = 3,
+    TANGO_IO_PIECE_USER = 4,
+    TANGO_IO_PIECE_UNUSED = 5,
+    TANGO_IO_PIECE_BYTE = 6
+} tango_io_piece_type;
+
+typedef struct tango_io_piece {
+    const char *text;                   /* `length` bytes of UTF-8, no NUL at the end */
+    size_t length;
+    float score;
+    tango_io_piece_type type;
+} tango_io_piece;
+
+typedef struct tango_io_spiece {
+    const unsigned char *data;
+    size_t size, piece_count;
+    size_t unknown;                     /* index of the one piece of type UNKNOWN */
+    int32_t unk_id, bos_id, eos_id, pad_id; /* of the trainer; 0, 1, 2, -1 if absent */
+    int add_dummy_prefix, remove_extra_whitespaces, escape_whitespaces;
+    const unsigned char *trie; /* 32-bit little-endian units; NULL: no charsmap */
+    size_t trie_units;
+    const char *strings;                /* replacement texts */
+    size_t strings_size;
+    const unsigned char *name;          /* normaliser, e.g. "nmt_nfkc" */
+    size_t name_size;
+} tango_io_spiece;
+
+/* Checks the model in data[0..size) and fills *spiece; nothing is copied. Checked is all
+   but the uniqueness of pieces, which needs room: tango_io_spiece_unique, or the caller's
+   hash. */
+TANGO_API tango_result tango_io_spiece_open(tango_io_spiece *spiece, const void *data,
+                                            size_t size, tango_error *error);
+/* Visits the pieces in order of id: start with *cursor = 0. 1 and *piece, or 0 at the
+   end. */
+TANGO_API int tango_io_spiece_next(const tango_io_spiece *spiece, size_t *cursor,
+                                   tango_io_piece *piece);
+/* Error if two pieces have the same text. `work` holds 2 * piece_count numbers. */
+TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
+                                              uint32_t *work, size_t work_count,
+                                              tango_error *error);
+
 #endif /* TANGO_IO_H */
 
 /* ==================================================================================== */
@@ -2961,9 +3027,9 @@ static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned ch
                                           size_t size, size_t at)
 {
     tango_io__object *o;
-    size_t i, k, n, count = sizeof tango_io__names / sizeof tango_io__names[0];
+    size_t i, k, n, dot, count = sizeof tango_io__names / sizeof tango_io__names[0];
     size_t inert = sizeof tango_io__inert / sizeof tango_io__inert[0];
-    int line = 0;
+    for (dot = 0; text[dot] != '\n'; dot++) {}  /* there are two newlines */
     size--;                                     /* without the last newline */
     for (i = 0; i < count + inert; i++) {
         const char *name = i < count ? tango_io__names[i] : tango_io__inert[i - count];
@@ -2972,17 +3038,16 @@ static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned ch
         for (k = 0; k < n && name[k] == (text[k] == '\n' ? '.' : (char)text[k]); k++) {}
         if (k == n) break;
     }
-    for (k = 0; k < size; k++) {                /* identifiers; no dot after the newline */
+    for (k = 0; k < size; k++) { /* identifiers; no dot after the newline */
         unsigned char c = text[k];
-        line = line || c == '\n';
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_' || c == '\n' || (c == '.' && !line)))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') || c == '_' || c == '\n' || (c == '.' && k < dot)))
             i = count + inert;
     }
     if (i == count + inert)
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
-                             "data.pkl: name %q is not allowed (offset %z)", text, size,
-                             p->base + at);
+                             "data.pkl: name %q.%q is not allowed (offset %z)", text, dot,
+                             text + dot + 1, size - dot - 1, p->base + at);
     o = tango_io__pickle_push(p, i < count ? TANGO_IO__NAME : TANGO_IO__INERT, at);
     if (!o) return TANGO_ERROR_DATA;
     o->a = (uint32_t)i;
@@ -4320,6 +4385,363 @@ TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char 
     }
     out[at] = 0;
     return 1;
+}
+
+/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+
+/* One field of a protobuf message. Wire types: 0 varint, 1 eight bytes, 2 bytes with a
+   length in front, 5 four bytes. */
+typedef struct tango_io__field {
+    uint32_t number, wire;
+    uint64_t value;                     /* varint; bits of wire types 1 and 5 */
+    const unsigned char *bytes;
+    size_t size, at;                    /* of the bytes; offset of the field */
+} tango_io__field;
+
+static tango_result tango_io__spiece_bad(tango_error *error, const char *what,
+                                         size_t offset)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA, "spiece: %s (offset %z)", what, offset);
+}
+
+/* At most 10 bytes and 64 bits, low 7 bits first. 0 if malformed. */
+static int tango_io__varint(tango_io__cursor *c, uint64_t *out)
+{
+    uint64_t value = 0;
+    unsigned shift;
+    for (shift = 0; shift < 70; shift += 7) {
+        const unsigned char *p = tango_io__take(c, 1);
+        if (!p || (shift == 63 && *p > 1)) return 0;
+        value |= (uint64_t)(*p & 0x7f) << shift;
+        if (*p < 0x80) {
+            *out = value;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static tango_result tango_io__field_next(tango_io__cursor *c, tango_io__field *field,
+                                         tango_error *error)
+{
+    uint64_t tag;
+    field->at = tango_io__offset(c);
+    if (!tango_io__varint(c, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+        return tango_io__spiece_bad(error, "impossible field tag", field->at);
+    field->number = (uint32_t)(tag >> 3);
+    field->wire = (uint32_t)(tag & 7);
+    field->bytes = NULL;
+    field->size = field->wire == 1 ? 8 : field->wire == 5 ? 4 : 0;
+    if (field->wire == 0) {
+        if (!tango_io__varint(c, &field->value))
+            return tango_io__spiece_bad(error, "varint over 64 bits or cut off",
+                                        field->at);
+        return TANGO_OK;
+    }
+    if (field->wire == 2) {
+        if (!tango_io__varint(c, &field->value) || field->value > tango_io__left(c))
+            return tango_io__spiece_bad(error, "field passes the end of its message",
+                                        field->at);
+        field->size = (size_t)field->value;
+    } else if (field->size == 0) {
+        return tango_io__spiece_bad(error, "group or unknown wire type", field->at);
+    }
+    field->bytes = tango_io__take(c, field->size);
+    if (!field->bytes)
+        return tango_io__spiece_bad(error, "field passes the end of its message",
+                                    field->at);
+    if (field->wire == 1) field->value = tango_io__u64(field->bytes);
+    if (field->wire == 5) field->value = tango_io__u32(field->bytes);
+    return TANGO_OK;
+}
+
+/* A known field: it must have its wire type and come once. `seen` has one bit a field. */
+static tango_result tango_io__field_known(const tango_io__field *field, uint32_t wire,
+                                          uint64_t *seen, tango_error *error)
+{
+    uint64_t bit = (uint64_t)1 << (field->number & 63);
+    if (field->wire != wire)
+        return tango_io__spiece_bad(error, "field of another type", field->at);
+    if (*seen & bit) return tango_io__spiece_bad(error, "duplicate field", field->at);
+    *seen |= bit;
+    return TANGO_OK;
+}
+
+static tango_io__cursor tango_io__field_inside(const tango_io__cursor *outer,
+                                               const tango_io__field *field)
+{
+    tango_io__cursor c = *outer;
+    c.at = field->bytes;
+    c.end = field->bytes + field->size;
+    return c;
+}
+
+static tango_result tango_io__spiece_piece(tango_io__cursor c, tango_io_piece *piece,
+                                           tango_error *error)
+{
+    tango_io__field field;
+    uint64_t seen = 0;
+    size_t i, start = tango_io__offset(&c);
+    tango_result r = TANGO_OK;
+    piece->text = NULL;
+    piece->length = 0;
+    piece->score = 0.0f;
+    piece->type = TANGO_IO_PIECE_NORMAL;
+    while (tango_io__left(&c) > 0) {
+        r = tango_io__field_next(&c, &field, error);
+        if (r == TANGO_OK && field.number >= 1 && field.number <= 3)
+            r = tango_io__field_known(&field, field.number == 1   ? 2u
+                                              : field.number == 2 ? 5u
+                                                                  : 0u, &seen, error);
+        if (r != TANGO_OK) return r;
+        if (field.number == 1) {
+            piece->text = (const char *)field.bytes;
+            piece->length = field.size;
+        } else if (field.number == 2) {
+            piece->score = tango_io__float((uint32_t)field.value);
+            if ((field.value >> 23 & 0xff) == 0xff)
+                return tango_io__spiece_bad(error, "score is not finite", field.at);
+        } else if (field.number == 3) {
+            if (field.value < TANGO_IO_PIECE_NORMAL || field.value > TANGO_IO_PIECE_BYTE)
+                return tango_io__spiece_bad(error, "piece of unknown type", field.at);
+            piece->type = (tango_io_piece_type)field.value;
+        }
+    }
+    if (piece->length == 0) return tango_io__spiece_bad(error, "empty piece", start);
+    for (i = 0; i < piece->length && piece->text[i]; i++) {}
+    if (i < piece->length ||
+        tango_io__utf8_bad((const unsigned char *)piece->text, i) != i)
+        return tango_io__spiece_bad(error, "piece with NUL or not UTF-8", start);
+    return TANGO_OK;
+}
+
+/* Trainer settings that matter. Ids are int32, written as 64-bit varints when
+   negative. */
+static tango_result tango_io__spiece_trainer(tango_io__cursor c, tango_io_spiece *s,
+                                             tango_error *error)
+{
+    tango_io__field field;
+    uint64_t seen = 0;
+    tango_result r;
+    while (tango_io__left(&c) > 0) {
+        uint32_t n;
+        r = tango_io__field_next(&c, &field, error);
+        if (r != TANGO_OK) return r;
+        n = field.number;
+        if (n != 3 && n != 24 && n != 35 && !(n >= 40 && n <= 43)) continue;
+        r = tango_io__field_known(&field, 0, &seen, error);
+        if (r != TANGO_OK) return r;
+        if (n == 3 && field.value != 1)
+            return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                                 "spiece: model type %u, expected 1, unigram (offset %z)",
+                                 field.value, field.at);
+        if ((n == 24 || n == 35) && field.value != 0)
+            return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "spiece: %s (offset %z)",
+                                 n == 24 ? "white space as suffix" : "byte fallback",
+                                 field.at);
+        if (n >= 40) {
+            int32_t id = field.value == UINT64_MAX ? -1
+                                                   : (int32_t)(field.value & 0x7fffffff);
+            if (id != -1 && (uint64_t)id != field.value)
+                return tango_io__spiece_bad(error, "impossible id", field.at);
+            if (n == 40) s->unk_id = id;
+            if (n == 41) s->bos_id = id;
+            if (n == 42) s->eos_id = id;
+            if (n == 43) s->pad_id = id;
+        }
+    }
+    return TANGO_OK;
+}
+
+/* Checks every unit of the double array, reachable or not: units with the top bit hold
+   values and no label matches them; any other may be walked to. A step from unit i reads
+   one of the 256 units that share the high bits of i ^ offset, so the last of those must
+   exist. */
+static tango_result tango_io__spiece_trie(const tango_io_spiece *s, tango_error *error)
+{
+    size_t i, at = (size_t)(s->trie - s->data);
+    for (i = 0; i < s->trie_units; i++) {
+        uint32_t u = tango_io__u32(s->trie + 4 * i), value;
+        uint64_t to = i ^ (uint64_t)(u >> 10) << ((u & 0x200) >> 6);
+        if (u >> 31) {
+            if (i > 0) continue;
+            return tango_io__spiece_bad(error, "charsmap: the root is a value", at);
+        }
+        if ((to | 0xff) >= s->trie_units)
+            return tango_io__spiece_bad(error, "charsmap: link outside the trie",
+                                        at + 4 * i);
+        if ((u >> 8 & 1) == 0 || i == 0) continue;
+        value = tango_io__u32(s->trie + 4 * (size_t)to) & 0x7fffffff;
+        if (value >= s->strings_size || (s->strings[value] & 0xc0) == 0x80)
+            return tango_io__spiece_bad(error, "charsmap: text outside the texts",
+                                        at + 4 * (size_t)to);
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango_io__spiece_charsmap(const tango_io__field *field,
+                                              tango_io_spiece *s, tango_error *error)
+{
+    size_t at = (size_t)(field->bytes - s->data), bytes, bad;
+    if (field->size == 0) return TANGO_OK;
+    if (field->size < 4 || (bytes = tango_io__u32(field->bytes)) == 0 || bytes % 4 != 0 ||
+        bytes > field->size - 4)
+        return tango_io__spiece_bad(error, "charsmap: impossible size of the trie", at);
+    s->trie = field->bytes + 4;
+    s->trie_units = bytes / 4;
+    s->strings = (const char *)s->trie + bytes;
+    s->strings_size = field->size - 4 - bytes;
+    if (s->strings_size == 0 || s->strings[s->strings_size - 1] != 0)
+        return tango_io__spiece_bad(error, "charsmap: texts do not end with NUL",
+                                    at + field->size);
+    bad = tango_io__utf8_bad((const unsigned char *)s->strings, s->strings_size);
+    if (bad != s->strings_size)
+        return tango_io__spiece_bad(error, "charsmap: text is not UTF-8",
+                                    at + 4 + bytes + bad);
+    return tango_io__spiece_trie(s, error);
+}
+
+static tango_result tango_io__spiece_normalizer(tango_io__cursor c, tango_io_spiece *s,
+                                                tango_error *error)
+{
+    tango_io__field field;
+    uint64_t seen = 0;
+    tango_result r;
+    while (tango_io__left(&c) > 0) {
+        r = tango_io__field_next(&c, &field, error);
+        if (r != TANGO_OK) return r;
+        if (field.number > 5) continue;
+        r = tango_io__field_known(&field, field.number <= 2 ? 2 : 0, &seen, error);
+        if (r != TANGO_OK) return r;
+        if (field.number > 2 && field.value > 1)
+            return tango_io__spiece_bad(error, "flag that is neither 0 nor 1", field.at);
+        if (field.number == 1) {
+            s->name = field.bytes;
+            s->name_size = field.size;
+            if (tango_io__utf8_bad(s->name, s->name_size) != s->name_size)
+                return tango_io__spiece_bad(error, "name is not UTF-8", field.at);
+        }
+        if (field.number == 2) r = tango_io__spiece_charsmap(&field, s, error);
+        if (field.number == 3) s->add_dummy_prefix = field.value == 1;
+        if (field.number == 4) s->remove_extra_whitespaces = field.value == 1;
+        if (field.number == 5) s->escape_whitespaces = field.value == 1;
+        if (r != TANGO_OK) return r;
+    }
+    return TANGO_OK;
+}
+
+/* One field of the model. */
+static tango_result tango_io__spiece_field(const tango_io__cursor *c, tango_io_spiece *s,
+                                           const tango_io__field *field, uint64_t *seen,
+                                           tango_error *error)
+{
+    tango_io_piece piece;
+    tango_result r;
+    if (field->number > 3) return TANGO_OK;
+    if (field->number == 1) *seen &= ~(uint64_t)2;      /* pieces are repeated */
+    r = tango_io__field_known(field, 2, seen, error);
+    if (r != TANGO_OK) return r;
+    if (field->number == 2)
+        return tango_io__spiece_trainer(tango_io__field_inside(c, field), s, error);
+    if (field->number == 3)
+        return tango_io__spiece_normalizer(tango_io__field_inside(c, field), s, error);
+    r = tango_io__spiece_piece(tango_io__field_inside(c, field), &piece, error);
+    if (r != TANGO_OK) return r;
+    if (piece.type == TANGO_IO_PIECE_UNKNOWN) {
+        if (s->unknown != SIZE_MAX)
+            return tango_io__spiece_bad(error, "second unknown piece", field->at);
+        s->unknown = s->piece_count;
+    }
+    s->piece_count++;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_spiece_open(tango_io_spiece *spiece, const void *data,
+                                            size_t size, tango_error *error)
+{
+    tango_io_spiece s;
+    tango_io__cursor c;
+    tango_io__field field;
+    uint64_t seen = 0;
+    tango_result r;
+    tango_io__zero(&s, sizeof s);
+    if (!data || size == 0) return tango_io__spiece_bad(error, "empty model", 0);
+    if (size > INT32_MAX)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "spiece: %z bytes, at most 2 GiB allowed (offset 0)", size);
+    s.data = (const unsigned char *)data;
+    s.size = size;
+    s.unknown = SIZE_MAX;
+    s.bos_id = 1;
+    s.eos_id = 2;
+    s.pad_id = -1;
+    s.add_dummy_prefix = s.remove_extra_whitespaces = s.escape_whitespaces = 1;
+    c = tango_io__cursor_over(data, size);
+    while (tango_io__left(&c) > 0) {
+        r = tango_io__field_next(&c, &field, error);
+        if (r == TANGO_OK) r = tango_io__spiece_field(&c, &s, &field, &seen, error);
+        if (r != TANGO_OK) return r;
+    }
+    if (s.unknown == SIZE_MAX)
+        return tango_io__spiece_bad(error, "no unknown piece", size);
+    *spiece = s;
+    return TANGO_OK;
+}
+
+TANGO_API int tango_io_spiece_next(const tango_io_spiece *spiece, size_t *cursor,
+                                   tango_io_piece *piece)
+{
+    tango_io__cursor c = tango_io__cursor_over(spiece->data, spiece->size);
+    tango_io__field field;
+    if (!tango_io__take(&c, *cursor)) return 0;
+    while (tango_io__left(&c) > 0) {
+        if (tango_io__field_next(&c, &field, NULL) != TANGO_OK) return 0;
+        if (field.number != 1 || field.wire != 2) continue;
+        if (tango_io__spiece_piece(tango_io__field_inside(&c, &field), piece, NULL) !=
+            TANGO_OK)
+            return 0;
+        *cursor = tango_io__offset(&c);
+        return 1;
+    }
+    return 0;
+}
+
+typedef struct tango_io__span { uint32_t at, size; } tango_io__span;
+
+static int tango_io__span_order(const void *context, const void *a, const void *b)
+{
+    const unsigned char *data = (const unsigned char *)context;
+    const tango_io__span *x = (const tango_io__span *)a, *y = (const tango_io__span *)b;
+    return tango_io__compare(data + x->at, x->size, data + y->at, y->size);
+}
+
+TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
+                                              uint32_t *work, size_t work_count,
+                                              tango_error *error)
+{
+    tango_io_piece piece;
+    tango_io__span x, y;
+    size_t cursor = 0, n = 0, i;
+    while (tango_io_spiece_next(spiece, &cursor, &piece)) {
+        if (n == work_count / 2)
+            return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                                 "spiece: room for %z pieces, there are %z", n,
+                                 spiece->piece_count);
+        work[2 * n] = (uint32_t)(piece.text - (const char *)spiece->data);
+        work[2 * n++ + 1] = (uint32_t)piece.length;
+    }
+    tango_io__sort(work, n, 2 * sizeof *work, tango_io__span_order, spiece->data);
+    for (i = 1; i < n; i++) {
+        x.at = work[2 * i - 2];
+        x.size = work[2 * i - 1];
+        y.at = work[2 * i];
+        y.size = work[2 * i + 1];
+        if (tango_io__span_order(spiece->data, &x, &y) == 0)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "spiece: two pieces %q (offset %z)", spiece->data + y.at,
+                                 (size_t)y.size, (size_t)y.at);
+    }
+    return TANGO_OK;
 }
 
 #ifdef TANGO_IO__PUSHED
