@@ -3,7 +3,7 @@ tango_nn.h  Arithmetic of neural networks on float arrays, for inference on a CP
 Version 0.1, MIT-0 licence (text at the end).
 
 QUICK EXAMPLE
-    A linear layer of 3 inputs and 2 outputs on one row, printed as 2.5 and -1.
+    A linear layer of 3 inputs and 2 outputs on one row, printed as 2.5 -2.
 
         #define TANGO_NN_IMPLEMENTATION
         #include "tango_nn.h"
@@ -105,7 +105,8 @@ BUILD OPTIONS (macros, before the first include; default off)
     TANGO_IMPLEMENTATION        the same for every tango header
     TANGO_STATIC                all functions static
     TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
-    TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ
+    TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ (always so in
+                                freestanding builds)
     TANGO_ASSERT(condition)     assert of <assert.h>; nothing with NDEBUG or freestanding
     TANGO_EXPF(x), TANGO_ERFF(x), TANGO_TANHF(x)   expf, erff, tanhf of <math.h>
     TANGO_SQRT(x)               sqrt of <math.h>, on double
@@ -442,12 +443,24 @@ TANGO_API void tango_nn_pool_for(void *pool, size_t count, tango_nn_task *task,
 #ifndef TANGO_SQRT
 #define TANGO_SQRT(x) sqrt(x)
 #endif
+#if defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t count);
+void *memset(void *to, int value, size_t count);
+#ifdef __cplusplus
+}
+#endif
+#else
 #include <string.h>
+#endif
 #ifdef TANGO_PTHREADS
 #include <pthread.h>
 #endif
 
-#if !defined TANGO_NN_NO_SIMD && defined __GNUC__ && defined __x86_64__
+#if !defined TANGO_NN_NO_SIMD && defined __GNUC__ && defined __x86_64__ \
+    && __STDC_HOSTED__ == 1
 #define TANGO_NN__X86 1
 #include <cpuid.h>
 #include <immintrin.h>
@@ -801,7 +814,7 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
     n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(12582912.0f));
     n = _mm256_sub_ps(n, _mm256_set1_ps(12582912.0f));
     r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860677e-6f), r);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
     q = _mm256_set1_ps(1.395171741e-3f);
     q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
     q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
@@ -1236,7 +1249,7 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__exp16(__m512 x)
     n = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), _mm512_set1_ps(12582912.0f));
     n = _mm512_sub_ps(n, _mm512_set1_ps(12582912.0f));
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693145752f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860677e-6f), r);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860682e-6f), r);
     q = _mm512_set1_ps(1.395171741e-3f);
     q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(8.369598538e-3f));
     q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(4.166618735e-2f));
@@ -2230,6 +2243,20 @@ static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *
     }
 }
 
+/* panel (rows, 16) = x (rows, columns <= 16), rows `stride` apart, then zeros. */
+static void tango_nn__pack_columns(float *panel, const float *x, size_t stride,
+                                   size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, panel += TANGO_NN__PANEL, x += stride) {
+        if (columns == TANGO_NN__PANEL) { /* a constant size becomes a few moves */
+            memcpy(panel, x, TANGO_NN__PANEL * sizeof *panel);
+        } else {
+            memset(panel, 0, TANGO_NN__PANEL * sizeof *panel);
+            memcpy(panel, x, columns * sizeof *panel);
+        }
+    }
+}
+
 /* values += scores v; v points at the first key of the block. */
 static void tango_nn__weigh(const tango_nn__attend *d, tango_nn__attend_state *s,
                             const float *v, size_t keys, int first)
@@ -2239,12 +2266,8 @@ static void tango_nn__weigh(const tango_nn__attend *d, tango_nn__attend_state *s
         const size_t from = part * TANGO_NN__DEPTH;
         const size_t width = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - from);
         for (size_t at = 0; at < width; at += TANGO_NN__PANEL) {
-            const size_t columns = tango_nn__min(TANGO_NN__PANEL, width - at);
-            float *panel = s->panels + at * keys;
-            for (size_t j = 0; j < keys; j++, panel += TANGO_NN__PANEL) {
-                memset(panel, 0, TANGO_NN__PANEL * sizeof *panel);
-                memcpy(panel, v + j * stride + from + at, columns * sizeof *panel);
-            }
+            tango_nn__pack_columns(s->panels + at * keys, v + from + at, stride, keys,
+                                   tango_nn__min(TANGO_NN__PANEL, width - at));
         }
         tango_nn__tiles(d->c->kernels, s->values + part * d->block * TANGO_NN__STRIDE,
                         s->scores, s->panels, s->queries_count,
@@ -2605,6 +2628,8 @@ TANGO_API void tango_nn_pool_stop(tango_nn_pool *pool)
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 #endif /* TANGO_NN_IMPLEMENTED */
 
