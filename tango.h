@@ -452,7 +452,9 @@ TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
 #define TANGO__POISON 0
 #endif
 
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+/* A plain `cc` build runs at full speed. (__OPTIMIZE__ cannot be asked: GCC leaves it
+   defined behind another header's pop_options.) */
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
 #pragma GCC push_options
 #pragma GCC optimize("O3")
 #define TANGO__POP_OPTIONS
@@ -634,9 +636,6 @@ TANGO_API void tango_randn(tango_random *random, float *out, size_t count)
 
 /* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
 
-enum { TANGO__PIECE_NORMAL = 1, TANGO__PIECE_UNKNOWN = 2, TANGO__PIECE_CONTROL = 3,
-    TANGO__PIECE_USER = 4, TANGO__PIECE_UNUSED = 5 };
-
 /* FNV-1a, one byte at a time, so that growing keys cost one multiplication a byte. */
 static uint32_t tango__hash(uint32_t hash, char byte)
 {
@@ -676,12 +675,12 @@ static int tango__piece_enter(tango_tokenizer *t, size_t i)
 static void tango__piece_note(tango_tokenizer *t, size_t i)
 {
     const tango_piece *p = &t->pieces[i];
-    if (p->type == TANGO__PIECE_NORMAL) {
+    if (p->type == TANGO_IO_PIECE_NORMAL) {
         if (p->score < t->lowest) t->lowest = p->score;
         if (p->score > t->highest) t->highest = p->score;
     }
-    if (p->type == TANGO__PIECE_UNKNOWN) t->unknown = (int32_t)i;
-    if (p->type == TANGO__PIECE_CONTROL && p->length == 4
+    if (p->type == TANGO_IO_PIECE_UNKNOWN) t->unknown = (int32_t)i;
+    if (p->type == TANGO_IO_PIECE_CONTROL && p->length == 4
         && memcmp(p->text, "</s>", 4) == 0)
         t->end = (int32_t)i;
     if (p->length > t->longest) t->longest = p->length;
@@ -702,7 +701,7 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
     for (i = 0; i < t->count;
         i++) /* known before anything is stored, for the bound on lengths */
         if (tango_io_spiece_next(&t->file, &cursor, &piece)
-            && piece.type == TANGO__PIECE_USER && piece.length > t->longest_user)
+            && piece.type == TANGO_IO_PIECE_USER && piece.length > t->longest_user)
             t->longest_user = piece.length;
     cursor = 0;
     while (t->slot_count < 2 * t->count) t->slot_count *= 2;
@@ -722,7 +721,7 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
                 error, TANGO_ERROR_DATA, "tokenizer: piece %z is missing", i);
         t->pieces[i].text = piece.text;
         t->pieces[i].length = (uint32_t)piece.length;
-        t->pieces[i].type = (int32_t)piece.type;
+        t->pieces[i].type = piece.type;
         t->pieces[i].score = piece.score;
         if (!tango__piece_enter(t, i))
             return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -772,7 +771,7 @@ static size_t tango__trie_offset(uint32_t unit)
 static size_t tango__rule(
     const tango_io_spiece *file, const char *text, size_t length, size_t *value)
 {
-    size_t unit_count = file->trie_size / 4, at, i, longest = 0;
+    size_t unit_count = file->trie_units, at, i, longest = 0;
     uint32_t unit;
     if (unit_count == 0) return 0;
     at = tango__trie_offset(tango__trie_unit(file->trie, 0));
@@ -801,7 +800,7 @@ static size_t tango__user_piece(const tango_tokenizer *t, const char *text, size
         int32_t id;
         hash = tango__hash(hash, text[i]);
         id = tango__piece_find(t, text, i + 1, hash);
-        if (id >= 0 && t->pieces[id].type == TANGO__PIECE_USER) found = i + 1;
+        if (id >= 0 && t->pieces[id].type == TANGO_IO_PIECE_USER) found = i + 1;
     }
     return found;
 }
@@ -814,7 +813,7 @@ static size_t tango__normal_form(const tango_tokenizer *t, const char *text,
     if (used == 0) {
         used = tango__rule(&t->file, text, length, &value);
         if (used != 0) {
-            *out = t->file.replacements + value;
+            *out = t->file.strings + value;
             *out_length = strlen(*out);
             return used;
         }
@@ -921,10 +920,10 @@ static void tango__segment(
             id = tango__piece_find(t, text + start, i, hash);
             if (id < 0) continue;
             piece = &t->pieces[id];
-            if (piece->type == TANGO__PIECE_USER)
+            if (piece->type == TANGO_IO_PIECE_USER)
                 tango__offer(&best[start + i],
                     (double)((float)i * t->highest) - 0.1 + (double)here, start, id);
-            else if (piece->type == TANGO__PIECE_NORMAL)
+            else if (piece->type == TANGO_IO_PIECE_NORMAL)
                 tango__offer(
                     &best[start + i], (double)piece->score + (double)here, start, id);
             else continue;
