@@ -653,6 +653,102 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
                                               uint32_t *work, size_t work_count,
                                               tango_error *error);
 
+/* ==== 9 >>npy ==== NumPy arrays ===================================================== */
+
+/* NPY files, versions 1.0, 2.0 and 3.0: little-endian f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8
+   b1, both orders, rank up to 8, header up to 10000 bytes. The header is read by a strict
+   grammar, never evaluated. The array must end where the file ends. */
+
+#define TANGO_IO_NPY_HEADER_MAX 256
+
+typedef struct tango_io_npy {
+    tango_io_type type;
+    int fortran;                        /* 1: first index fastest */
+    size_t rank;
+    size_t shape[TANGO_IO_RANK_MAX];
+    size_t count;                       /* elements */
+    const unsigned char *data;          /* at any alignment */
+    size_t size;                        /* bytes */
+} tango_io_npy;
+
+/* Checks the file in bytes[0..size) and fills *npy, which points into it. */
+TANGO_API tango_result tango_io_npy_parse(tango_io_npy *npy, const void *bytes,
+                                          size_t size, tango_error *error);
+/* The array as a view, for tango_io_view_read: any range, row-major, as float. */
+TANGO_API void tango_io_npy_view(tango_io_view *view, const tango_io_npy *npy);
+/* Header of a version 1.0 file in C order into out[0..TANGO_IO_NPY_HEADER_MAX). Returns
+   its size, a multiple of 64 as numpy writes it; 0 for a rank over 8 or a type that NPY
+   lacks. */
+TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
+                                     const size_t *shape, size_t rank);
+#ifndef TANGO_NO_STDIO
+/* Header and elements (row-major, as they lie in memory) of a whole file. */
+TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
+                                          const void *data, const size_t *shape,
+                                          size_t rank, tango_error *error);
+#endif
+
+/* ==== 10 >>wav ==== WAV ============================================================= */
+
+/* Writing only. Files whose sizes pass 32 bits become RF64 (EBU Tech 3306); the number of
+   frames is told at the start, so the header is final and a pipe will do.
+
+   Samples are floats, full scale 1. To PCM of n bits: x * 2^(n-1), toward zero (round 0,
+   as the reference program casts) or to the nearest, ties to even (round 1), then clamped
+   to [-2^(n-1), 2^(n-1) - 1]. NaN and infinity are TANGO_ERROR_NUMBER. */
+
+typedef enum tango_io_wav_format {
+    TANGO_IO_WAV_PCM16 = 0,
+    TANGO_IO_WAV_PCM24,
+    TANGO_IO_WAV_PCM32,
+    TANGO_IO_WAV_FLOAT32,
+    TANGO_IO_WAV_FLOAT64
+} tango_io_wav_format;
+
+typedef struct tango_io_wav_spec {
+    size_t channels;                    /* 1 to 256 */
+    uint32_t rate;                      /* 1 to 1000000 Hz */
+    tango_io_wav_format format;
+    int round;                          /* 0 toward zero, 1 to the nearest */
+    uint64_t frames;
+} tango_io_wav_spec;
+
+#define TANGO_IO_WAV_HEADER_MAX 128
+
+/* Header into out[0..TANGO_IO_WAV_HEADER_MAX). Returns its size, 0 if the spec is
+   impossible. */
+TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec *spec);
+/* Bytes of one sample. */
+TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format);
+/* Converts `count` samples to the bytes of a file. Returns the number converted: less
+   than `count` if the next one is not finite. */
+TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
+                                     size_t count, const tango_io_wav_spec *spec);
+
+#ifndef TANGO_NO_STDIO
+
+typedef struct tango_io_wav {
+    tango_io_output *output;
+    tango_io_wav_spec spec;
+    uint64_t frames;                    /* written so far */
+} tango_io_wav;
+
+/* begin, frames as often as needed, end, tango_io_commit. Samples are interleaved: frame
+   after frame, `channels` floats each. */
+TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *output,
+                                          const tango_io_wav_spec *spec,
+                                          tango_error *error);
+TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *samples,
+                                           uint64_t frames, tango_error *error);
+/* All frames must have come. */
+TANGO_API tango_result tango_io_wav_end(tango_io_wav *wav, tango_error *error);
+/* The three at once: spec->frames frames. */
+TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *samples,
+                                          const tango_io_wav_spec *spec,
+                                          tango_error *error);
+
+#endif
+
 #endif /* TANGO_IO_H */
 
 /* ==================================================================================== */
@@ -678,7 +774,7 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
 
 /* A plain `cc` build runs the loops below at full speed; Clang takes -O2 from its
    user. */
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
 #define TANGO_IO__PUSHED 1
 #pragma GCC push_options
 #pragma GCC optimize("O3")
@@ -1556,7 +1652,9 @@ static tango_result tango_io__output_failed(tango_io_output *output, tango_error
 {
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__FAILED;
-    return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s at offset %u", output->path,
+    return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s at offset %u",
+                         output->path[0] == '-' && !output->path[1] ? "standard output"
+                                                                    : output->path,
                          what, output->at);
 }
 
@@ -1570,7 +1668,7 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
         return tango_io__output_failed(output, error,
                                        output->state == TANGO_IO__FILE
                                            ? "writing failed (disk full?)"
-                                           : "writing failed (reader gone?)");
+                                           : "writing failed (reader gone, disk full?)");
     output->at += size;
     return TANGO_OK;
 }
@@ -4743,6 +4841,462 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
     }
     return TANGO_OK;
 }
+
+/* ==== 9 >>npy ==== NumPy arrays ===================================================== */
+
+/* NumPy's letter and digit of each element type. bf16 has none. */
+static const char tango_io__npy_types[][3] = { "f4", "f2", "",   "i1", "i2", "i4", "i8",
+                                               "u1", "u2", "u4", "u8", "f8", "b1" };
+
+static tango_result tango_io__npy_bad(const tango_io__cursor *c, tango_error *error,
+                                      const char *what)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA, "npy: %s (offset %z)", what,
+                         tango_io__offset(c));
+}
+
+/* Skips blanks, then takes `word` if it is next. */
+static int tango_io__npy_word(tango_io__cursor *c, const char *word)
+{
+    size_t n = tango_io__length(word);
+    while (tango_io__left(c) > 0 && (*c->at == ' ' || *c->at == '\n'))
+        tango_io__take(c, 1);
+    if (tango_io__left(c) < n || !tango_io__equal(c->at, n, word)) return 0;
+    tango_io__take(c, n);
+    return 1;
+}
+
+/* A string in single or double quotes, without escapes. 0 if there is none. */
+static int tango_io__npy_string(tango_io__cursor *c, const unsigned char **text,
+                                size_t *size)
+{
+    unsigned char quote;
+    size_t n = 0, left;
+    if (!tango_io__npy_word(c, "'") && !tango_io__npy_word(c, "\"")) return 0;
+    quote = c->at[-1];
+    left = tango_io__left(c);
+    while (n < left && c->at[n] != quote && c->at[n] != '\\' && c->at[n] >= 0x20) n++;
+    if (n == left || c->at[n] != quote) return 0;
+    *text = tango_io__take(c, n + 1);
+    *size = n;
+    return 1;
+}
+
+static tango_result tango_io__npy_descr(tango_io__cursor *c, tango_io_npy *npy,
+                                        tango_error *error)
+{
+    const unsigned char *text = NULL;
+    size_t size = 0, i,
+           count = sizeof tango_io__npy_types / sizeof tango_io__npy_types[0];
+    if (!tango_io__npy_string(c, &text, &size))
+        return tango_io__npy_bad(c, error, "descr is not a plain string");
+    for (i = 0; i < count && size == 3; i++) {
+        const char *name = tango_io__npy_types[i];
+        if (!name[0] || !tango_io__equal(text + 1, 2, name)) continue;
+        if (text[0] != '<' && (text[0] != '|' || name[1] != '1')) continue;
+        npy->type = (tango_io_type)i;
+        return TANGO_OK;
+    }
+    return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                         "npy: element type %q is not read (offset %z)", text, size,
+                         (size_t)(text - c->begin));
+}
+
+/* (), (n,), (n, m) or (n, m,) with plain decimals. */
+static tango_result tango_io__npy_shape(tango_io__cursor *c, tango_io_npy *npy,
+                                        tango_error *error)
+{
+    uint64_t shape[TANGO_IO_RANK_MAX], count;
+    int comma = 1;
+    size_t i;
+    npy->rank = 0;
+    if (!tango_io__npy_word(c, "("))
+        return tango_io__npy_bad(c, error, "shape is no tuple");
+    while (!tango_io__npy_word(c, ")")) {
+        uint64_t n = 0;
+        const unsigned char *start = c->at;
+        if (!comma) return tango_io__npy_bad(c, error, "shape without a comma");
+        if (npy->rank == TANGO_IO_RANK_MAX)
+            return tango_io__npy_bad(c, error, "rank over 8");
+        while (tango_io__left(c) > 0 && *c->at >= '0' && *c->at <= '9') {
+            uint64_t digit = (uint64_t)*tango_io__take(c, 1) - '0';
+            if (n > ((uint64_t)INT64_MAX - digit) / 10)
+                return tango_io__npy_bad(c, error, "dimension over 2^63 - 1");
+            n = n * 10 + digit;
+        }
+        if (c->at == start || (*start == '0' && c->at - start > 1))
+            return tango_io__npy_bad(c, error, "dimension is no plain decimal");
+        shape[npy->rank++] = n;
+        comma = tango_io__npy_word(c, ",");
+    }
+    if (npy->rank == 1 && !comma) return tango_io__npy_bad(c, error, "shape is no tuple");
+    if (!tango_io__count(&count, shape, npy->rank) || count > SIZE_MAX)
+        return tango_io__npy_bad(c, error, "more elements than this machine can address");
+    npy->count = (size_t)count;
+    for (i = 0; i < TANGO_IO_RANK_MAX; i++)
+        npy->shape[i] = i < npy->rank ? (size_t)shape[i] : 0;
+    return TANGO_OK;
+}
+
+/* {'descr': ..., 'fortran_order': ..., 'shape': ...} in any order, then only blanks. */
+static tango_result tango_io__npy_dictionary(tango_io__cursor *c, tango_io_npy *npy,
+                                             tango_error *error)
+{
+    unsigned seen = 0, bit;
+    int comma = 1;
+    tango_result r;
+    if (!tango_io__npy_word(c, "{"))
+        return tango_io__npy_bad(c, error, "header is no dictionary");
+    while (!tango_io__npy_word(c, "}")) {
+        const unsigned char *key = NULL;
+        size_t size = 0;
+        if (!comma || !tango_io__npy_string(c, &key, &size) ||
+            !tango_io__npy_word(c, ":"))
+            return tango_io__npy_bad(c, error, "expected a key, a colon or a comma");
+        bit = tango_io__equal(key, size, "descr") ? 1u
+            : tango_io__equal(key, size, "fortran_order") ? 2u
+            : tango_io__equal(key, size, "shape") ? 4u : 0u;
+        if (bit == 0 || (seen & bit))
+            return tango_io__npy_bad(c, error, "unknown or duplicate key");
+        seen |= bit;
+        r = TANGO_OK;
+        if (bit == 1) {
+            r = tango_io__npy_descr(c, npy, error);
+        } else if (bit == 4) {
+            r = tango_io__npy_shape(c, npy, error);
+        } else if (tango_io__npy_word(c, "True")) {
+            npy->fortran = 1;
+        } else if (!tango_io__npy_word(c, "False")) {
+            return tango_io__npy_bad(c, error, "fortran_order is neither True nor False");
+        }
+        if (r != TANGO_OK) return r;
+        comma = tango_io__npy_word(c, ",");
+    }
+    tango_io__npy_word(c, "");                  /* the padding */
+    if (seen != 7 || tango_io__left(c) > 0)
+        return tango_io__npy_bad(c, error, "missing key, or bytes after the dictionary");
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_npy_parse(tango_io_npy *npy, const void *bytes,
+                                          size_t size, tango_error *error)
+{
+    static const unsigned char magic[6] = { 0x93, 'N', 'U', 'M', 'P', 'Y' };
+    const unsigned char *p = (const unsigned char *)bytes;
+    tango_io__cursor c;
+    tango_io_npy out;
+    size_t prefix, length, element;
+    tango_result r;
+    if (!p || size < 10 || tango_io__compare(p, 6, magic, 6) != 0)
+        return tango_io_fail(error, TANGO_ERROR_DATA, "npy: not an NPY file (offset 0)");
+    if (p[6] < 1 || p[6] > 3 || p[7] != 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "npy: version %u.%u, expected 1.0, 2.0 or 3.0 (offset 6)",
+                             (uint64_t)p[6], (uint64_t)p[7]);
+    prefix = p[6] == 1 ? 10 : 12;
+    if (size < prefix)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "npy: the header is cut off (offset 8)");
+    length = p[6] == 1 ? tango_io__u16(p + 8) : tango_io__u32(p + 8);
+    if (length > 10000 || length > size - prefix)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "npy: header of %z bytes, limit 10000, file %z (offset 8)",
+                             length, size);
+    tango_io__zero(&out, sizeof out);
+    c = tango_io__cursor_over(p, prefix + length);
+    tango_io__take(&c, prefix);
+    r = tango_io__npy_dictionary(&c, &out, error);
+    if (r != TANGO_OK) return r;
+    element = tango_io_type_size(out.type);
+    out.data = c.end;
+    out.size = size - prefix - length;
+    if (out.size % element != 0 || out.size / element != out.count)
+        return tango_io_fail(
+            error, TANGO_ERROR_DATA,
+            "npy: %z elements of %z bytes expected, %z bytes found (offset %z)",
+            out.count, element, out.size, prefix + length);
+    *npy = out;
+    return TANGO_OK;
+}
+
+TANGO_API void tango_io_npy_view(tango_io_view *view, const tango_io_npy *npy)
+{
+    size_t i, axis, stride = 1;
+    view->data = npy->data;
+    view->type = npy->type;
+    view->rank = npy->rank;
+    view->count = npy->count;
+    for (i = 0; i < TANGO_IO_RANK_MAX; i++) {
+        view->shape[i] = npy->shape[i];
+        view->strides[i] = 0;
+    }
+    for (i = 0; i < npy->rank; i++) { /* with a 0 in the shape nothing is read */
+        axis = npy->fortran ? i : npy->rank - 1 - i;
+        view->strides[axis] = stride;
+        stride *= npy->shape[axis];
+    }
+}
+
+static size_t tango_io__put_string(unsigned char *out, size_t at, const char *text)
+{
+    size_t n = tango_io__length(text);
+    tango_io__copy(out + at, text, n);
+    return at + n;
+}
+
+TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
+                                     const size_t *shape, size_t rank)
+{
+    size_t at, i;
+    tango_error number;
+    if (rank > TANGO_IO_RANK_MAX || type > TANGO_IO_BOOL || type == TANGO_IO_BF16)
+        return 0;
+    at = tango_io__put_string(out, 0, "\x93NUMPY\x01");
+    for (i = 0; i < 3; i++) out[at++] = 0;              /* minor version, length */
+    at = tango_io__put_string(out, at, "{'descr': '");
+    out[at++] = tango_io_type_size(type) == 1 ? '|' : '<';
+    at = tango_io__put_string(out, at, tango_io__npy_types[type]);
+    at = tango_io__put_string(out, at, "', 'fortran_order': False, 'shape': (");
+    for (i = 0; i < rank; i++) {                        /* at most 8 * 22 bytes */
+        tango_io_fail(&number, TANGO_OK, i + 1 < rank ? "%z, " : rank == 1 ? "%z," : "%z",
+                      shape[i]);
+        at = tango_io__put_string(out, at, number.text);
+    }
+    at = tango_io__put_string(out, at, "), }");
+    while (at % 64 != 63) out[at++] = ' ';
+    out[at++] = '\n';
+    tango_io__put16(out + 8, (uint32_t)(at - 10));
+    return at;
+}
+
+#ifndef TANGO_NO_STDIO
+
+/* `count` numbers of 1, 2, 4 or 8 bytes from the machine's byte order to
+   little-endian. */
+static void tango_io__little(unsigned char *out, const unsigned char *in, size_t size,
+                             size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++, in += size, out += size) {
+        uint16_t h;
+        uint32_t w;
+        uint64_t d;
+        if (size == 2) {
+            tango_io__copy(&h, in, 2);
+            tango_io__put16(out, h);
+        } else if (size == 4) {
+            tango_io__copy(&w, in, 4);
+            tango_io__put32(out, w);
+        } else if (size == 8) {
+            tango_io__copy(&d, in, 8);
+            tango_io__put64(out, d);
+        } else {
+            *out = *in;
+        }
+    }
+}
+
+TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
+                                          const void *data, const size_t *shape,
+                                          size_t rank, tango_error *error)
+{
+    unsigned char buffer[4096];
+    const unsigned char *p = (const unsigned char *)data;
+    size_t n = tango_io_npy_header(buffer, type, shape, rank), i, count = 1, size;
+    tango_result r;
+    if (n == 0)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "npy: rank or type that NPY lacks");
+    size = tango_io_type_size(type);
+    for (i = 0; i < rank; i++) {
+        if (!tango_mul_ok(count, shape[i], &count))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "npy: impossible shape");
+    }
+    r = tango_io_write(output, buffer, n, error);
+    while (count > 0 && r == TANGO_OK) {
+        n = count < sizeof buffer / size ? count : sizeof buffer / size;
+        tango_io__little(buffer, p, size, n);
+        r = tango_io_write(output, buffer, n * size, error);
+        p += n * size;
+        count -= n;
+    }
+    return r;
+}
+
+#endif
+
+/* ==== 10 >>wav ==== WAV ============================================================= */
+
+TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format)
+{
+    static const unsigned char size[] = { 2, 3, 4, 4, 8 };
+    return (size_t)format < sizeof size ? size[format] : 0;
+}
+
+/* Chunk head: four letters and a size. Returns the offset behind it. */
+static size_t tango_io__wav_chunk(unsigned char *out, size_t at, const char *name,
+                                  uint64_t size)
+{
+    at = tango_io__put_string(out, at, name);
+    tango_io__put32(out + at, size > 0xffffffff ? 0xffffffffu : (uint32_t)size);
+    return at + 4;
+}
+
+TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec *spec)
+{
+    size_t sample = tango_io_wav_sample_size(spec->format),
+           frame = sample * spec->channels;
+    int floats = spec->format >= TANGO_IO_WAV_FLOAT32, large;
+    uint64_t data, riff;
+    size_t at, fmt = floats ? 18 : 16;
+    if (sample == 0 || spec->channels < 1 || spec->channels > 256 || spec->rate < 1 ||
+        spec->rate > 1000000 || spec->frames > ((uint64_t)INT64_MAX - 256) / frame)
+        return 0;
+    data = spec->frames * frame;
+    riff = 4 + 8 + fmt + (floats ? 12 : 0) + 8 + data + (data & 1);
+    large = riff > 0xffffffff;
+    at = tango_io__wav_chunk(out, 0, large ? "RF64" : "RIFF", large ? UINT64_MAX : riff);
+    at = tango_io__put_string(out, at, "WAVE");
+    if (large) {                                /* the sizes that 32 bits do not hold */
+        at = tango_io__wav_chunk(out, at, "ds64", 28);
+        tango_io__put64(out + at, riff + 36);
+        tango_io__put64(out + at + 8, data);
+        tango_io__put64(out + at + 16, spec->frames);
+        tango_io__put32(out + at + 24, 0);      /* no table of further chunks */
+        at += 28;
+    }
+    at = tango_io__wav_chunk(out, at, "fmt ", fmt);
+    tango_io__put16(out + at, floats ? 3 : 1);  /* IEEE float, PCM */
+    tango_io__put16(out + at + 2, (uint32_t)spec->channels);
+    tango_io__put32(out + at + 4, spec->rate);
+    tango_io__put32(out + at + 8, (uint32_t)(spec->rate * frame));
+    tango_io__put16(out + at + 12, (uint32_t)frame);
+    tango_io__put16(out + at + 14, (uint32_t)(8 * sample));
+    if (floats) tango_io__put16(out + at + 16, 0);      /* no extension */
+    at += fmt;
+    if (floats) {
+        at = tango_io__wav_chunk(out, at, "fact", 4);
+        tango_io__put32(out + at,
+                        spec->frames > 0xffffffff ? 0xffffffffu : (uint32_t)spec->frames);
+        at += 4;
+    }
+    return tango_io__wav_chunk(out, at, "data", large ? UINT64_MAX : data);
+}
+
+/* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]. The product is exact in
+   double; it is clamped before the cast, which would be undefined out of range. */
+static int32_t tango_io__wav_integer(double x, int bits, int round)
+{
+    double limit = (double)((int64_t)1 << bits), part;
+    int32_t n;
+    x *= limit;
+    if (x >= limit - 1.0) return (int32_t)(limit - 1.0);
+    if (x <= -limit) return (int32_t)-limit;
+    n = (int32_t)x;                             /* toward zero */
+    part = x - (double)n;
+    if (round && (part > 0.5 || (part >= 0.5 && (n & 1)))) n++;
+    if (round && (part < -0.5 || (part <= -0.5 && (n & 1)))) n--;
+    return n;
+}
+
+TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
+                                     size_t count, const tango_io_wav_spec *spec)
+{
+    size_t i, size = tango_io_wav_sample_size(spec->format);
+    for (i = 0; i < count; i++, out += size) {
+        double x = (double)samples[i];
+        uint32_t bits;
+        if (!tango_io__finite(x)) return i;
+        switch (spec->format) {
+        case TANGO_IO_WAV_PCM16:
+            tango_io__put16(out,
+                            (uint32_t)tango_io__wav_integer(x, 15, spec->round) & 0xffff);
+            break;
+        case TANGO_IO_WAV_PCM24:
+            bits = (uint32_t)tango_io__wav_integer(x, 23, spec->round);
+            tango_io__put16(out, bits & 0xffff);
+            out[2] = (unsigned char)(bits >> 16 & 0xff);
+            break;
+        case TANGO_IO_WAV_PCM32:
+            tango_io__put32(out, (uint32_t)tango_io__wav_integer(x, 31, spec->round));
+            break;
+        case TANGO_IO_WAV_FLOAT32:
+            tango_io__copy(&bits, &samples[i], 4);
+            tango_io__put32(out, bits);
+            break;
+        case TANGO_IO_WAV_FLOAT64: tango_io__put64(out, tango_io__double_bits(x)); break;
+        }
+    }
+    return count;
+}
+
+#ifndef TANGO_NO_STDIO
+
+TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *output,
+                                          const tango_io_wav_spec *spec,
+                                          tango_error *error)
+{
+    unsigned char header[TANGO_IO_WAV_HEADER_MAX];
+    size_t n = tango_io_wav_header(header, spec);
+    if (n == 0)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "wav: %z channels, %u Hz, %u frames cannot be written",
+                             spec->channels, (uint64_t)spec->rate, spec->frames);
+    wav->output = output;
+    wav->spec = *spec;
+    wav->frames = 0;
+    return tango_io_write(output, header, n, error);
+}
+
+TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *samples,
+                                           uint64_t frames, tango_error *error)
+{
+    unsigned char buffer[8 * 1024];
+    size_t channels = wav->spec.channels, n, done;
+    size_t size = tango_io_wav_sample_size(wav->spec.format) *
+                  channels; /* at most 2048 */
+    tango_result r;
+    if (frames > wav->spec.frames - wav->frames)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "wav: more than the %u frames announced", wav->spec.frames);
+    for (; frames > 0; frames -= n, samples += n * channels) {
+        n = sizeof buffer / size;
+        if (n > frames) n = (size_t)frames;
+        done = tango_io_wav_encode(buffer, samples, n * channels, &wav->spec);
+        if (done < n * channels)
+            return tango_io_fail(error, TANGO_ERROR_NUMBER,
+                                 "wav: sample is not finite (frame %u)",
+                                 wav->frames + done / channels);
+        r = tango_io_write(wav->output, buffer, n * size, error);
+        if (r != TANGO_OK) return r;
+        wav->frames += n;
+    }
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_wav_end(tango_io_wav *wav, tango_error *error)
+{
+    static const unsigned char zero[1] = { 0 };
+    size_t size = tango_io_wav_sample_size(wav->spec.format) * wav->spec.channels;
+    if (wav->frames != wav->spec.frames)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "wav: %u frames came, %u were announced", wav->frames,
+                             wav->spec.frames);
+    return tango_io_write(wav->output, zero, (size_t)(wav->frames * size & 1), error);
+}
+
+TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *samples,
+                                          const tango_io_wav_spec *spec,
+                                          tango_error *error)
+{
+    tango_io_wav wav;
+    tango_result r = tango_io_wav_begin(&wav, output, spec, error);
+    if (r == TANGO_OK) r = tango_io_wav_frames(&wav, samples, spec->frames, error);
+    if (r == TANGO_OK) r = tango_io_wav_end(&wav, error);
+    return r;
+}
+
+#endif
 
 #ifdef TANGO_IO__PUSHED
 #pragma GCC pop_options
