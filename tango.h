@@ -879,10 +879,11 @@ typedef struct tango__best { /* the best segmentation that ends at one byte */
     int32_t id; /* -1: nothing ends here */
 } tango__best;
 
-static void tango__offer(tango__best *best, double score, size_t start, int32_t id)
+/* Equal scores keep the earlier start: only a larger sum in float replaces one. */
+static void tango__offer(tango__best *best, float score, size_t start, int32_t id)
 {
-    if (best->id >= 0 && !(score > (double)best->score)) return;
-    best->score = (float)score;
+    if (best->id >= 0 && !(score > best->score)) return;
+    best->score = score;
     best->start = (uint32_t)start;
     best->id = id;
 }
@@ -898,8 +899,7 @@ static size_t tango__normal_bound(
     return tango__normalise(&plain, NULL, text, length) + (t->longest_user ? length : 0);
 }
 
-/* Viterbi search, byte by byte. Sums are compared in double and kept in float, as the
-   package does.  (Kudo 2018; sentencepiece, unigram_model.cc) */
+/* Viterbi search, byte by byte.            (Kudo 2018; sentencepiece, unigram_model.cc) */
 static void tango__segment(
     const tango_tokenizer *t, tango__best *best, const char *text, size_t length)
 {
@@ -921,17 +921,14 @@ static void tango__segment(
             if (id < 0) continue;
             piece = &t->pieces[id];
             if (piece->type == TANGO_IO_PIECE_USER)
-                tango__offer(&best[start + i],
-                    (double)((float)i * t->highest) - 0.1 + (double)here, start, id);
+                tango__offer(&best[start + i], (float)i * t->highest - 0.1f + here, start, id);
             else if (piece->type == TANGO_IO_PIECE_NORMAL)
-                tango__offer(
-                    &best[start + i], (double)piece->score + (double)here, start, id);
+                tango__offer(&best[start + i], piece->score + here, start, id);
             else continue;
             if (i == n) single = 1;
         }
         if (!single)
-            tango__offer(
-                &best[start + n], (double)(t->lowest - 10.0f + here), start, t->unknown);
+            tango__offer(&best[start + n], t->lowest - 10.0f + here, start, t->unknown);
     }
 }
 
