@@ -1,0 +1,2649 @@
+/* tango_audio.h - spectra, mel scales, levels, rates, and a vocoder without weights
+   version 1.0, MIT-0 (full text at the end)
+
+   QUICK EXAMPLE
+
+       #define TANGO_AUDIO_IMPLEMENTATION
+       #include "tango_audio.h"
+       #include <math.h>
+       #include <stdio.h>
+       #include <stdlib.h>
+
+       int main(void)                       // the log-mel of one second of A4
+       {
+           static float x[16000], mel[101 * 64];
+           size_t size = tango_audio_front_size(NULL);
+           void *memory = malloc(size), *work = malloc(tango_audio_frame_work_size(NULL));
+           tango_audio_front front;
+           tango_error error;
+           if (tango_audio_front_init(&front, NULL, memory, size, &error) != TANGO_OK) {
+               fprintf(stderr, "%s\n", error.text);
+               return 1;
+           }
+           for (size_t n = 0; n < 16000; n++) x[n] = 0.5f * sinf(0.1727876f * (float)n);
+           tango_audio_log_mel(mel, x, 16000, 0, 101, &front, work);
+           printf("%.2f at 450 Hz, %.2f at 3 kHz\n", (double)mel[50 * 64 + 10],
+                  (double)mel[50 * 64 + 40]);
+           free(work);
+           free(memory);
+           return 0;
+       }
+
+   WHAT IT DOES
+
+   Fourier transforms of power-of-two sizes, short-time spectra and their inverse, mel
+   filterbanks in the two recipes that Tango's data sets use, the level rules of the two
+   published encoders, resampling between any two rates, A-weighted loudness and mixing,
+   and a vocoder without weights: non-negative inversion of a mel spectrogram followed by
+   fast Griffin-Lim.
+
+   WHAT IT DOES NOT
+
+   It reads and writes no files (tango_io.h), draws no random numbers (the caller brings
+   the starting phases), and transforms power-of-two sizes only.
+
+   GLOSSARY
+
+   rate      samples per second
+   frame     `fft` consecutive samples times a window; neighbours start `hop` apart
+   bin       one frequency of a transform: bin k is k * rate / fft; there are fft/2 + 1
+   spectrum  the complex bins of a frame, as two arrays: real parts, imaginary parts
+   mel       a scale of equal perceived steps; a mel band is a triangle over bins
+   log-mel   ln(max(band, 1e-5)), the picture that Tango paints
+   reflect   to mirror at an end without repeating the end: x[2] x[1] | x[0] x[1] ...
+
+   LAYOUT
+
+   Row-major, last index fastest, time first: a spectrogram is (T, bins), a mel is
+   (T, mels). Only the starting phases of Griffin-Lim are (bins, T), the order in which
+   the generator of the reference draws them. T counts frames.
+
+   MEMORY
+
+   Nothing is allocated. A plan (tango_audio_fft, _front, _resampler) is built once in a
+   block of ..._size bytes that must outlive it; a function that needs room takes `work`
+   of ..._work_size bytes. A size is 0 where parameters are out of range or it does not
+   fit size_t. Blocks need the alignment of float, double for the loudness.
+
+   ERRORS
+
+   Functions that can fail return a tango_result, describe the failure in *error (which
+   may be NULL), and leave their outputs untouched. The others have preconditions, checked
+   by TANGO_ASSERT. NaN and infinity: a transform passes them on to the bins of every
+   frame that holds them, and log-mel, resampling and mixing keep them, whereas
+   tango_audio_normalise and tango_audio_vocode refuse them. Denormals are computed with,
+   not flushed. Counts may be 0 unless stated.
+
+   THREADS
+
+   Plans are only read after they are built: any number of threads may share them, each
+   with its own work. tango_audio_stft and its kin take a range of frames, so that a long
+   sound can be split. Results depend neither on the split nor on the vector level.
+
+   BUILD OPTIONS
+
+   TANGO_AUDIO_IMPLEMENTATION  the functions (TANGO_IMPLEMENTATION: of all headers)
+   TANGO_STATIC                make every function static
+   TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
+   TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
+   TANGO_AUDIO_QUIET           no message when clang compiles without optimisation
+   TANGO_SIN(x) and others     what this header uses of <math.h>; room 10 lists them
+
+   CONTENTS
+
+    1 >>parameters  Sizes of the front end, and their defaults
+    2 >>fft         Real and complex Fourier transforms
+    3 >>window      Window functions
+    4 >>stft        Short-time spectra and their inverse
+    5 >>mel         Mel filterbanks, mel and log-mel spectrograms
+    6 >>level       Channels, peaks, and the level rules of the encoders
+    7 >>resample    From one rate to another
+    8 >>loudness    Decibels, A-weighting, the loudness-matched mix
+    9 >>vocoder     From a mel to sound without a network: inversion and Griffin-Lim
+   10 >>base        (private) mathematics, messages, division of memory
+   11 >>kernels     (private) inner loops and their choice by processor
+*/
+#ifndef TANGO_AUDIO_H
+#define TANGO_AUDIO_H
+
+/* ---- prelude begin (identical text in every tango header) ---------------- */
+#ifndef TANGO_PRELUDE
+#define TANGO_PRELUDE 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define TANGO_RESTRICT
+#else
+#define TANGO_RESTRICT restrict
+#endif
+#ifdef TANGO_STATIC
+#define TANGO_API static
+#elif defined __cplusplus
+#define TANGO_API extern "C"
+#else
+#define TANGO_API extern
+#endif
+#ifndef TANGO_ASSERT
+#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#define TANGO_ASSERT(condition) ((void)0)
+#else
+#include <assert.h>
+#define TANGO_ASSERT(condition) assert(condition)
+#endif
+#endif
+
+/* What a function that can fail returns. The message beside it says where and why. */
+typedef enum tango_result {
+    TANGO_OK = 0,
+    TANGO_ERROR_ARGUMENT,    /* a parameter out of its documented range */
+    TANGO_ERROR_MEMORY,      /* the caller's block is too small */
+    TANGO_ERROR_DATA,        /* damaged or malformed bytes */
+    TANGO_ERROR_UNSUPPORTED, /* well-formed, but of a kind this library does not read */
+    TANGO_ERROR_FILE,        /* opening, reading or writing failed */
+    TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
+    TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
+} tango_result;
+
+/* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
+typedef struct tango_error { char text[160]; } tango_error;
+
+/* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
+static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
+{
+    if (b > SIZE_MAX - a) return 0;
+    *sum = a + b;
+    return 1;
+}
+
+static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
+{
+    if (a != 0 && b > SIZE_MAX / a) return 0;
+    *product = a * b;
+    return 1;
+}
+#endif
+/* ---- prelude end --------------------------------------------------------- */
+
+/* ==== 1 >>parameters ==== Sizes of the front end, and their defaults ============== */
+
+/* Which mel spectrogram is meant. */
+typedef enum tango_audio_recipe {
+    TANGO_AUDIO_TACOTRON = 0, /* Slaney scale, area norm, magnitudes: for Tango's VAE */
+    TANGO_AUDIO_TORCHAUDIO    /* HTK scale, no norm, powers: its MelSpectrogram */
+} tango_audio_recipe;
+
+/* All zero, or a NULL pointer, is Tango: 16000 Hz, transform and window 1024, hop 160, 64
+   bands from 0 to 8000 Hz, recipe tacotron. A field that is 0 takes the value of its
+   comment. */
+typedef struct tango_audio_parameters {
+    size_t rate;               /* 16000 */
+    size_t fft;                /* 1024; a power of two from 8 to 1048576 */
+    size_t hop;                /* 160 */
+    size_t window;             /* fft; shorter windows are centred in the frame */
+    size_t mels;               /* 64; at most 4096 */
+    double fmin;               /* 0 Hz */
+    double fmax;               /* rate / 2 Hz */
+    tango_audio_recipe recipe; /* tacotron */
+} tango_audio_parameters;
+
+/* The parameters with every zero replaced by its default. */
+TANGO_API tango_audio_parameters tango_audio_defaults(
+    const tango_audio_parameters *parameters);
+
+/* ==== 2 >>fft ==== Real and complex Fourier transforms ============================ */
+
+struct tango_audio_kernels;
+
+/* Twiddle factors of one size, and the inner loops chosen for this processor. */
+typedef struct tango_audio_fft {
+    size_t size;
+    const float *table;
+    const struct tango_audio_kernels *kernels;
+} tango_audio_fft;
+
+/* Bytes of a plan for transforms of n points, and of the work of one call. n is a power
+   of two from 2 to 2^26, otherwise 0. */
+TANGO_API size_t tango_audio_fft_size(size_t n);
+TANGO_API size_t tango_audio_fft_work_size(size_t n);
+TANGO_API tango_result tango_audio_fft_init(tango_audio_fft *fft, size_t n, void *memory,
+                                            size_t memory_size, tango_error *error);
+
+/* X[k] = sum_j x[j] e^(-2 pi i j k / n) for k = 0 .. n/2.                (numpy.fft.rfft)
+   re, im (n/2 + 1)   x (n). Nothing overlaps. im[0] and im[n/2] are 0. */
+TANGO_API void tango_audio_fft_real(float *re, float *im, const float *x,
+                                    const tango_audio_fft *fft, void *work);
+
+/* The inverse, divided by n; im[0] and im[n/2] are not read.
+                                                                      (numpy.fft.irfft) */
+TANGO_API void tango_audio_fft_real_inverse(float *x, const float *re, const float *im,
+                                            const tango_audio_fft *fft, void *work);
+
+/* X[k] = sum_j x[j] e^(-2 pi i j k / n) in place, k = 0 .. n-1; the inverse divides by n.
+   re, im (n). */
+TANGO_API void tango_audio_fft_complex(float *re, float *im, const tango_audio_fft *fft,
+                                       void *work);
+TANGO_API void tango_audio_fft_complex_inverse(float *re, float *im,
+                                               const tango_audio_fft *fft, void *work);
+
+/* ==== 3 >>window ==== Window functions ============================================ */
+
+typedef enum tango_audio_window_kind {
+    TANGO_AUDIO_HANN = 0, /* 0.5 - 0.5 cos a */
+    TANGO_AUDIO_HAMMING,  /* 0.54 - 0.46 cos a */
+    TANGO_AUDIO_BLACKMAN, /* 0.42 - 0.5 cos a + 0.08 cos 2a */
+    TANGO_AUDIO_RECTANGLE /* 1 */
+} tango_audio_window_kind;
+
+/* out (count); a is 2 pi n / count when periodic (for spectra), 2 pi n / (count - 1) when
+   symmetric (for filters). Computed in double.
+                                         (torch.hann_window, scipy.signal.windows) */
+TANGO_API void tango_audio_window(float *out, size_t count, tango_audio_window_kind kind,
+                                  int periodic);
+
+/* ==== 4 >>stft ==== Short-time spectra and their inverse ========================== */
+
+/* One band of the filterbank: weights[at .. at+count) multiply bins first .. first+count.
+   count is a multiple of 8; the weights past the triangle are 0. */
+typedef struct tango_audio_band {
+    uint32_t first, count, at;
+} tango_audio_band;
+
+/* Everything that depends on the parameters alone: plan, window, filterbank. */
+typedef struct tango_audio_front {
+    tango_audio_parameters parameters; /* no field is 0 by omission */
+    size_t bins;                       /* fft/2 + 1 */
+    tango_audio_fft fft;
+    const float *window;               /* (fft) periodic Hann, zero outside the window */
+    const tango_audio_band *bands;     /* (mels) */
+    const float *weights;              /* of all bands, in order */
+} tango_audio_front;
+
+/* parameters may be NULL. TANGO_ERROR_ARGUMENT names the field out of range. */
+TANGO_API size_t tango_audio_front_size(const tango_audio_parameters *parameters);
+TANGO_API tango_result tango_audio_front_init(tango_audio_front *front,
+                                              const tango_audio_parameters *parameters,
+                                              void *memory, size_t memory_size,
+                                              tango_error *error);
+
+/* Frames of a sound: samples / hop + 1. */
+TANGO_API size_t tango_audio_frame_count(size_t samples, const tango_audio_front *front);
+
+/* Work of tango_audio_stft, _magnitude, _mel, _log_mel. parameters may be NULL. */
+TANGO_API size_t tango_audio_frame_work_size(const tango_audio_parameters *parameters);
+
+/* Spectra of frames first .. first+count-1 of the whole sound x.
+   re, im (count, bins)   x (samples). Frame m is centred on sample m * hop. Both ends
+   continue by reflection, again and again where the sound is shorter than half a frame
+   (torch refuses that); no sample at all counts as silence.
+                                         (torch.stft, center=True, pad_mode="reflect") */
+TANGO_API void tango_audio_stft(float *re, float *im, const float *x, size_t samples,
+                                size_t first, size_t count,
+                                const tango_audio_front *front, void *work);
+
+/* sqrt(re^2 + im^2) of the same frames. out (count, bins). */
+TANGO_API void tango_audio_magnitude(float *out, const float *x, size_t samples,
+                                     size_t first, size_t count,
+                                     const tango_audio_front *front, void *work);
+
+/* Sound from spectra: overlap-add of windowed inverse transforms, divided by the overlap-
+   add of squared windows.
+   out (hop * (frames - 1))   re, im (frames, bins). TANGO_ERROR_ARGUMENT where hop and
+   window leave a sample uncovered: the divisor is below 1e-11.
+                                               (torch.istft, center=True, length=None) */
+TANGO_API size_t tango_audio_istft_work_size(size_t frames,
+                                             const tango_audio_parameters *parameters);
+TANGO_API tango_result tango_audio_istft(float *out, const float *re, const float *im,
+                                         size_t frames, const tango_audio_front *front,
+                                         void *work, size_t work_size,
+                                         tango_error *error);
+
+/* ==== 5 >>mel ==== Mel filterbanks, mel and log-mel spectrograms ================== */
+
+/* The dense filterbank. out (mels, bins). Band i is the triangle over the points f_i,
+   f_(i+1), f_(i+2) of mels + 2 at equal mel distances from fmin to fmax, computed in
+   double; tacotron scales it by 2 / (f_(i+2) - f_i).
+          (librosa.filters.mel; torchaudio.functional.melscale_fbanks, htk, norm None) */
+TANGO_API tango_result tango_audio_mel_basis(float *out,
+                                             const tango_audio_parameters *parameters,
+                                             tango_error *error);
+
+/* Mel spectrogram of frames first .. first+count-1: the bands of magnitudes (tacotron) or
+   of powers (torchaudio). out (count, mels)   x (samples). */
+TANGO_API void tango_audio_mel(float *out, const float *x, size_t samples, size_t first,
+                               size_t count, const tango_audio_front *front, void *work);
+
+/* ln(max(mel, 1e-5)).
+                               (TacotronSTFT.mel_spectrogram, spectral_normalize_torch) */
+TANGO_API void tango_audio_log_mel(float *out, const float *x, size_t samples,
+                                   size_t first, size_t count,
+                                   const tango_audio_front *front, void *work);
+
+/* ==== 6 >>level ==== Channels, peaks, and the level rules of the encoders ========= */
+
+typedef enum tango_audio_channels {
+    TANGO_AUDIO_FIRST = 0, /* channel 0 alone, as the encoders take it */
+    TANGO_AUDIO_MONO       /* the average of all */
+} tango_audio_channels;
+
+/* One channel of interleaved ones. out (frames)   x (frames, channels). out may be x. */
+TANGO_API void tango_audio_downmix(float *out, const float *x, size_t frames,
+                                   size_t channels, tango_audio_channels how);
+
+/* The average, in double, and max |x|, NaN where x holds one. Both are 0 of nothing. */
+TANGO_API double tango_audio_mean(const float *x, size_t count);
+TANGO_API float tango_audio_peak(const float *x, size_t count);
+
+/* x *= peak / max|x|; a silent x stays as it is. */
+TANGO_API void tango_audio_set_peak(float *x, size_t count, float peak);
+
+/* Whose wav_to_fbank. Both: x -= mean; x /= max|x| + 1e-8; x *= 0.5; fit to target;
+   x /= max|x|; x *= 0.5; clip to -1 .. 1.
+   Tango cuts longer clips before the second peak is taken, and silence stays 0.
+   AudioLDM keeps longer clips whole (the mel is cropped later), computes in double where
+   it padded, and refuses silence and clips of 100 samples or fewer. */
+typedef enum tango_audio_levels {
+    TANGO_AUDIO_TANGO = 0,
+    TANGO_AUDIO_AUDIOLDM
+} tango_audio_levels;
+
+/* Samples tango_audio_normalise writes: target, or count where AudioLDM keeps more. */
+TANGO_API size_t tango_audio_normalised_count(size_t count, size_t target,
+                                              tango_audio_levels levels);
+
+/* A clip, one channel at the front end's rate, as an encoder wants it; a padded tail is
+   exactly 0. For T frames target is T * hop.
+   out (tango_audio_normalised_count)   x (count). out may be x.
+   TANGO_ERROR_NUMBER: NaN or infinity in x.
+                         (read_wav_file of declare-lab/tango and of haoheliu/AudioLDM) */
+TANGO_API tango_result tango_audio_normalise(float *out, const float *x, size_t count,
+                                             size_t target, tango_audio_levels levels,
+                                             tango_error *error);
+
+/* ==== 7 >>resample ==== From one rate to another ================================== */
+
+/* The taps of every phase between two rates. */
+typedef struct tango_audio_resampler {
+    size_t source, target;  /* divided by their greatest common divisor */
+    size_t taps;            /* a multiple of 8; 0 when the rates are equal */
+    const int32_t *first;   /* (target) first input sample of each phase in its block */
+    const float *kernel;    /* (target, taps) */
+    const struct tango_audio_kernels *kernels;
+} tango_audio_resampler;
+
+/* Rates from 1 to 1000000. The table of 44100 to 16000 takes 26 kB; two rates without a
+   common divisor take about 52 bytes times the larger one, 64 MB at worst. */
+TANGO_API size_t tango_audio_resampler_size(size_t source, size_t target);
+TANGO_API tango_result tango_audio_resampler_init(tango_audio_resampler *r, size_t source,
+                                                  size_t target, void *memory,
+                                                  size_t memory_size, tango_error *error);
+
+/* Samples after conversion: ceil(count * target / source); 0 when that overflows. */
+TANGO_API size_t tango_audio_resampled_count(size_t count,
+                                             const tango_audio_resampler *r);
+
+/* Windowed-sinc interpolation: with o, n the reduced rates and b = 0.99 min(o, n),
+   y[i] = sum_j x[j] h(b (j/o - i/n)) b/o,
+   h(t) = sin(pi t)/(pi t) cos(pi t/12)^2 for |t| < 6, else 0; x is 0 outside.
+   Equal rates copy. The taps are computed in float, as the reference does.
+   out (tango_audio_resampled_count)   x (count). They must not overlap.
+             (torchaudio.functional.resample, sinc_interp_hann, width 6, rolloff 0.99) */
+TANGO_API void tango_audio_resample(float *out, const float *x, size_t count,
+                                    const tango_audio_resampler *r);
+TANGO_API void tango_audio_resample_double(double *out, const double *x, size_t count,
+                                           const tango_audio_resampler *r);
+
+/* The same for a stream. Output samples out_first .. out_first + out_count - 1 need the
+   input samples that _span gives; x holds x_first .. x_first + x_count - 1, all others
+   count as 0. */
+TANGO_API void tango_audio_resample_span(size_t *x_first, size_t *x_count,
+                                         size_t out_first, size_t out_count,
+                                         const tango_audio_resampler *r);
+TANGO_API void tango_audio_resample_part(float *out, size_t out_first, size_t out_count,
+                                         const float *x, size_t x_first, size_t x_count,
+                                         const tango_audio_resampler *r);
+TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
+                                                size_t out_count, const double *x,
+                                                size_t x_first, size_t x_count,
+                                                const tango_audio_resampler *r);
+
+/* ==== 8 >>loudness ==== Decibels, A-weighting, the loudness-matched mix =========== */
+
+/* 20 log10(max(x, floor)) of magnitudes, 10 log10(max(x, floor)) of powers. out may be
+   x; floor > 0. */
+TANGO_API void tango_audio_magnitude_to_db(float *out, const float *x, size_t count,
+                                           float floor);
+TANGO_API void tango_audio_power_to_db(float *out, const float *x, size_t count,
+                                       float floor);
+
+/* A-weighting in dB of `bins` frequencies from 0 to rate/2, at least -80; bin 0 counts as
+   1 Hz. */
+TANGO_API void tango_audio_a_weighting(double *out, size_t bins, size_t rate);
+
+/* Loudness in dB: the maximum over frames of
+   10 log10(max(sum_k |X_k|^2 10^(A_k/10), 1e-8)).
+   Frames: 2048 samples, periodic Hann, 1024 apart, whole ones only; a shorter sound is
+   one frame, zero-padded. */
+TANGO_API size_t tango_audio_loudness_work_size(void);
+TANGO_API double tango_audio_loudness(const float *x, size_t count, size_t rate,
+                                      void *work);
+
+/* Two sounds at equal loudness, g1 and g2 being theirs:
+   t = 1 / (1 + 10^((g1 - g2)/20) (1 - r)/r),
+   out = (a t + b (1 - t)) / sqrt(t^2 + (1 - t)^2).
+   All (count); out may be a or b; 0 < r < 1; work as tango_audio_loudness.
+                          (Tokozume, Ushiku, Harada 2018, "Learning from between-class
+                           examples for deep sound recognition") */
+TANGO_API void tango_audio_mix(float *out, const float *a, const float *b, size_t count,
+                               double r, size_t rate, void *work);
+
+/* ==== 9 >>vocoder ==== From a mel to sound without a network ====================== */
+
+/* Magnitudes X >= 0 with W X near exp(mel), W the filterbank: `rounds` times
+   X *= W^T exp(mel) / (W^T W X). The reference takes 60.
+   out (frames, bins)   mel (frames, mels), natural log. Every frame is on its own.
+   (Lee and Seung 2001, "Algorithms for non-negative matrix factorization", theorem 1) */
+TANGO_API size_t tango_audio_invert_mel_work_size(
+    const tango_audio_parameters *parameters);
+TANGO_API void tango_audio_invert_mel(float *out, const float *mel, size_t frames,
+                                      size_t rounds, const tango_audio_front *front,
+                                      void *work);
+
+/* A wave whose magnitudes are near the given ones. Each round transforms the wave of the
+   last one into R, and gives the magnitudes the phases of R - R' momentum/(1 + momentum),
+   R' being the R of the round before. 0 rounds leave the starting phases.
+   out (hop * (frames - 1))   magnitude (frames, bins)   uniform (bins, frames) in [0, 1):
+   the starting phases over 2 pi. frames >= 2.
+           (Perraudin, Balazs, Soendergaard 2013, "A fast Griffin-Lim algorithm";
+            momentum 0.99) */
+TANGO_API size_t tango_audio_griffin_lim_work_size(
+    size_t frames, const tango_audio_parameters *parameters);
+TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitude,
+                                               size_t frames, size_t rounds,
+                                               float momentum, const float *uniform,
+                                               const tango_audio_front *front, void *work,
+                                               size_t work_size, tango_error *error);
+
+/* How far a wave is from magnitudes: || |STFT(x)| - S || / || S ||, Frobenius norms.
+   x (hop * (frames - 1))   magnitude (frames, bins); work as tango_audio_magnitude. */
+TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
+                                         size_t frames, const tango_audio_front *front,
+                                         void *work);
+
+/* Both steps, 60 rounds of inversion and `rounds` of Griffin-Lim (the reference takes 60)
+   with momentum 0.99: mel (frames, mels), the natural log of a tacotron mel, becomes
+   out (hop * (frames - 1)). parameters may be NULL; frames and uniform as above.
+   TANGO_ERROR_NUMBER: NaN or infinity in mel, or a mel too loud to compute with. */
+TANGO_API size_t tango_audio_vocode_work_size(size_t frames,
+                                              const tango_audio_parameters *parameters);
+TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t frames,
+                                          const tango_audio_parameters *parameters,
+                                          size_t rounds, const float *uniform, void *work,
+                                          size_t work_size, tango_error *error);
+
+#endif /* TANGO_AUDIO_H */
+
+#if (defined TANGO_AUDIO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
+    !defined TANGO_AUDIO_IMPLEMENTED
+#define TANGO_AUDIO_IMPLEMENTED
+
+#include <string.h>
+#if !defined TANGO_AUDIO_NO_SIMD && defined __SSE2__
+#include <emmintrin.h>
+#define TANGO_AUDIO__SSE2 1
+#elif !defined TANGO_AUDIO_NO_SIMD && defined __aarch64__
+#include <arm_neon.h>
+#define TANGO_AUDIO__NEON 1
+#endif
+
+/* ==== 10 >>base ==== Mathematics, messages, division of memory ==================== */
+
+/* What is used of <math.h>; a build that defines all of it does not include that. */
+#if !defined TANGO_SIN || !defined TANGO_COS || !defined TANGO_EXP ||                    \
+    !defined TANGO_LOG || !defined TANGO_SQRT || !defined TANGO_SINF ||                  \
+    !defined TANGO_COSF || !defined TANGO_EXPF || !defined TANGO_LOGF ||                 \
+    !defined TANGO_SQRTF
+#include <math.h>
+#endif
+#ifndef TANGO_SIN
+#define TANGO_SIN(x) sin(x)
+#endif
+#ifndef TANGO_COS
+#define TANGO_COS(x) cos(x)
+#endif
+#ifndef TANGO_EXP
+#define TANGO_EXP(x) exp(x)
+#endif
+#ifndef TANGO_LOG
+#define TANGO_LOG(x) log(x)
+#endif
+#ifndef TANGO_SQRT
+#define TANGO_SQRT(x) sqrt(x)
+#endif
+#ifndef TANGO_SINF
+#define TANGO_SINF(x) sinf(x)
+#endif
+#ifndef TANGO_COSF
+#define TANGO_COSF(x) cosf(x)
+#endif
+#ifndef TANGO_EXPF
+#define TANGO_EXPF(x) expf(x)
+#endif
+#ifndef TANGO_LOGF
+#define TANGO_LOGF(x) logf(x)
+#endif
+#ifndef TANGO_SQRTF
+#define TANGO_SQRTF(x) sqrtf(x)
+#endif
+
+/* No result depends on these lines except through speed: contraction of a*b + c is off,
+   so all builds of a loop round alike. -Os keeps the user's choice of size. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC push_options
+#ifndef __OPTIMIZE_SIZE__
+#pragma GCC optimize("O3")
+#endif
+#pragma GCC optimize("fp-contract=off")
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
+#if !defined __OPTIMIZE__ && !defined TANGO_AUDIO_QUIET
+#pragma message("tango_audio.h: clang without -O2 makes slow code")
+#endif
+#endif
+
+/* An inner loop is written once, in plain C, as an INLINE body for its builds to take. */
+#if defined __GNUC__ || defined __clang__
+#define TANGO_AUDIO__INLINE static inline __attribute__((always_inline))
+#define TANGO_AUDIO__RESTRICT __restrict
+#elif defined _MSC_VER
+#define TANGO_AUDIO__INLINE static __forceinline
+#define TANGO_AUDIO__RESTRICT __restrict
+#else
+#define TANGO_AUDIO__INLINE static inline
+#define TANGO_AUDIO__RESTRICT
+#endif
+#if !defined TANGO_AUDIO_NO_SIMD && (defined __GNUC__ || defined __clang__) && \
+    (defined __x86_64__ || defined __i386__)
+#define TANGO_AUDIO__AVX2 1
+#define TANGO_AUDIO__TARGET_AVX2 __attribute__((target("avx2")))
+#endif
+
+#define TANGO_AUDIO__TAU 6.283185307179586476925
+#define TANGO_AUDIO__LN10 2.302585092994045684018
+#define TANGO_AUDIO__LANES 16 /* mel frames inverted side by side */
+
+/* Writes `text` with each % replaced by the next number, and returns result. */
+static tango_result tango_audio__fail(tango_error *error, tango_result result,
+                                      const char *text, uint64_t a, uint64_t b)
+{
+    size_t at = 0, limit = sizeof error->text - 1;
+    uint64_t value = a;
+    if (!error) return result;
+    for (; *text && at < limit; text++) {
+        char digits[20];
+        size_t count = 0;
+        if (*text != '%') {
+            error->text[at++] = *text;
+            continue;
+        }
+        do digits[count++] = (char)('0' + value % 10); while ((value /= 10) != 0);
+        while (count && at < limit) error->text[at++] = digits[--count];
+        value = b;
+    }
+    error->text[at] = 0;
+    return result;
+}
+
+/* Divides a block into arrays at 64-byte steps. With `begin` NULL it only measures, so
+   one function describes a layout for both uses and the two cannot disagree. */
+typedef struct tango_audio__room {
+    unsigned char *begin;
+    size_t used; /* SIZE_MAX once something did not fit size_t */
+} tango_audio__room;
+
+static tango_audio__room tango_audio__room_of(void *block)
+{
+    tango_audio__room room;
+    /* The start is rounded up to 64 as well; measuring counts the worst case. */
+    size_t lost = block ? (size_t)(0 - (uintptr_t)block) & 63 : 63;
+    room.begin = (unsigned char *)block;
+    room.used = lost;
+    return room;
+}
+
+static void *tango_audio__take(tango_audio__room *room, size_t count, size_t size)
+{
+    size_t bytes, at = room->used, end;
+    if (!tango_mul_ok(count, size, &bytes) || !tango_add_ok(bytes, 63, &bytes) ||
+        !tango_add_ok(at, bytes & ~(size_t)63, &end)) {
+        room->used = SIZE_MAX;
+        return NULL;
+    }
+    room->used = end;
+    return room->begin ? room->begin + at : NULL;
+}
+
+static float *tango_audio__take_floats(tango_audio__room *room, size_t count)
+{
+    return (float *)tango_audio__take(room, count, sizeof(float));
+}
+
+/* The measured size, 0 when it overflowed. */
+static size_t tango_audio__room_size(const tango_audio__room *room)
+{
+    return room->used == SIZE_MAX ? 0 : room->used;
+}
+
+/* NaN and infinity are those whose difference with themselves is not 0. */
+static int tango_audio__all_finite(const float *x, size_t count, size_t *where)
+{
+    for (size_t n = 0; n < count; n++) {
+        if (x[n] - x[n] != 0.0f) {
+            *where = n;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* ==== 11 >>kernels ==== Inner loops and their choice by processor ================= */
+
+/* The passes are Stockham's: each reads one array and writes another, the results come
+   out in order, and every inner loop walks contiguous memory. A pass of radix r over
+   blocks of n = r m points at stride s computes, for q < s and p < m,
+   y[q + s (r p + k)] = W_n^(kp) sum_j W_r^(jk) x[q + s (p + j m)].
+   (Van Loan 1992, "Computational frameworks for the fast Fourier transform", 1.7) */
+
+/* Radix 8 at stride 1, the first pass; vectors run along p. w: 14 tables of m entries. */
+TANGO_AUDIO__INLINE void tango_audio__pass8_body(
+    float *TANGO_AUDIO__RESTRICT yr, float *TANGO_AUDIO__RESTRICT yi,
+    const float *TANGO_AUDIO__RESTRICT xr, const float *TANGO_AUDIO__RESTRICT xi,
+    const float *TANGO_AUDIO__RESTRICT w, size_t m)
+{
+    const float h = 0.70710678118654752f; /* W_8 = (1 - i) h */
+    for (size_t p = 0; p < m; p++) {
+        /* Sums and differences of the points half a block apart. */
+        const float ar = xr[p] + xr[p + 4 * m], ai = xi[p] + xi[p + 4 * m];
+        const float br = xr[p] - xr[p + 4 * m], bi = xi[p] - xi[p + 4 * m];
+        const float cr = xr[p + 2 * m] + xr[p + 6 * m],
+                    ci = xi[p + 2 * m] + xi[p + 6 * m];
+        const float dr = xr[p + 2 * m] - xr[p + 6 * m],
+                    di = xi[p + 2 * m] - xi[p + 6 * m];
+        const float er = xr[p + m] + xr[p + 5 * m], ei = xi[p + m] + xi[p + 5 * m];
+        const float fr = xr[p + m] - xr[p + 5 * m], fi = xi[p + m] - xi[p + 5 * m];
+        const float gr = xr[p + 3 * m] + xr[p + 7 * m],
+                    gi = xi[p + 3 * m] + xi[p + 7 * m];
+        const float hr = xr[p + 3 * m] - xr[p + 7 * m],
+                    hi = xi[p + 3 * m] - xi[p + 7 * m];
+        /* Four-point transforms of the even and the odd points; odd k turned by W_8^k. */
+        const float e0r = ar + cr, e0i = ai + ci, e1r = br + di, e1i = bi - dr;
+        const float e2r = ar - cr, e2i = ai - ci, e3r = br - di, e3i = bi + dr;
+        const float o0r = er + gr, o0i = ei + gi, u1r = fr + hi, u1i = fi - hr;
+        const float o2r = ei - gi, o2i = gr - er, u3r = fr - hi, u3i = fi + hr;
+        const float o1r = h * (u1r + u1i), o1i = h * (u1i - u1r);
+        const float o3r = h * (u3i - u3r), o3i = -h * (u3r + u3i);
+        const float z1r = e1r + o1r, z1i = e1i + o1i, z2r = e2r + o2r, z2i = e2i + o2i;
+        const float z3r = e3r + o3r, z3i = e3i + o3i, z4r = e0r - o0r, z4i = e0i - o0i;
+        const float z5r = e1r - o1r, z5i = e1i - o1i, z6r = e2r - o2r, z6i = e2i - o2i;
+        const float z7r = e3r - o3r, z7i = e3i - o3i;
+        const float *v = w + p;
+        float *sr = yr + 8 * p, *si = yi + 8 * p;
+        sr[0] = e0r + o0r;
+        si[0] = e0i + o0i;
+        sr[1] = z1r * v[0] - z1i * v[m];
+        si[1] = z1r * v[m] + z1i * v[0];
+        sr[2] = z2r * v[2 * m] - z2i * v[3 * m];
+        si[2] = z2r * v[3 * m] + z2i * v[2 * m];
+        sr[3] = z3r * v[4 * m] - z3i * v[5 * m];
+        si[3] = z3r * v[5 * m] + z3i * v[4 * m];
+        sr[4] = z4r * v[6 * m] - z4i * v[7 * m];
+        si[4] = z4r * v[7 * m] + z4i * v[6 * m];
+        sr[5] = z5r * v[8 * m] - z5i * v[9 * m];
+        si[5] = z5r * v[9 * m] + z5i * v[8 * m];
+        sr[6] = z6r * v[10 * m] - z6i * v[11 * m];
+        si[6] = z6r * v[11 * m] + z6i * v[10 * m];
+        sr[7] = z7r * v[12 * m] - z7i * v[13 * m];
+        si[7] = z7r * v[13 * m] + z7i * v[12 * m];
+    }
+}
+
+/* One row of radix 4: `count` butterflies with the same twiddles w, inputs `apart` floats
+   apart. The eight outputs are separate arguments because only so does a compiler know
+   that they do not overlap. */
+TANGO_AUDIO__INLINE void
+tango_audio__row4(float *TANGO_AUDIO__RESTRICT y0r, float *TANGO_AUDIO__RESTRICT y0i,
+                  float *TANGO_AUDIO__RESTRICT y1r, float *TANGO_AUDIO__RESTRICT y1i,
+                  float *TANGO_AUDIO__RESTRICT y2r, float *TANGO_AUDIO__RESTRICT y2i,
+                  float *TANGO_AUDIO__RESTRICT y3r, float *TANGO_AUDIO__RESTRICT y3i,
+                  const float *TANGO_AUDIO__RESTRICT xr,
+                  const float *TANGO_AUDIO__RESTRICT xi, size_t apart, const float w[6],
+                  size_t count)
+{
+    const float w1r = w[0], w1i = w[1], w2r = w[2], w2i = w[3], w3r = w[4], w3i = w[5];
+    for (size_t q = 0; q < count; q++) {
+        const float ar = xr[q] + xr[q + 2 * apart], ai = xi[q] + xi[q + 2 * apart];
+        const float br = xr[q] - xr[q + 2 * apart], bi = xi[q] - xi[q + 2 * apart];
+        const float cr = xr[q + apart] + xr[q + 3 * apart],
+                    ci = xi[q + apart] + xi[q + 3 * apart];
+        const float dr = xr[q + apart] - xr[q + 3 * apart],
+                    di = xi[q + apart] - xi[q + 3 * apart];
+        const float z1r = br + di, z1i = bi - dr, z2r = ar - cr, z2i = ai - ci;
+        const float z3r = br - di, z3i = bi + dr;
+        y0r[q] = ar + cr;
+        y0i[q] = ai + ci;
+        y1r[q] = z1r * w1r - z1i * w1i;
+        y1i[q] = z1r * w1i + z1i * w1r;
+        y2r[q] = z2r * w2r - z2i * w2i;
+        y2i[q] = z2r * w2i + z2i * w2r;
+        y3r[q] = z3r * w3r - z3i * w3i;
+        y3i[q] = z3r * w3i + z3i * w3r;
+    }
+}
+
+/* Radix 4 at stride s, a multiple of 8: vectors run along q. */
+TANGO_AUDIO__INLINE void tango_audio__pass4_body(float *yr, float *yi, const float *xr,
+                                                 const float *xi, const float *w,
+                                                 size_t m, size_t s)
+{
+    for (size_t p = 0; p < m; p++) {
+        const float twiddles[6] = {
+            w[p], w[m + p], w[2 * m + p], w[3 * m + p], w[4 * m + p], w[5 * m + p]
+        };
+        float *vr = yr + 4 * s * p, *vi = yi + 4 * s * p;
+        /* With the last bits of the count 0 by sight, no leftover loop is compiled. */
+        tango_audio__row4(vr, vi, vr + s, vi + s, vr + 2 * s, vi + 2 * s, vr + 3 * s,
+                          vi + 3 * s, xr + s * p, xi + s * p, s * m, twiddles,
+                          s & ~(size_t)7);
+    }
+}
+
+/* Radix 2 at stride s = n/2, the last pass: no twiddles are left. */
+TANGO_AUDIO__INLINE void tango_audio__pass2_body(float *TANGO_AUDIO__RESTRICT yr,
+                                                 float *TANGO_AUDIO__RESTRICT yi,
+                                                 const float *TANGO_AUDIO__RESTRICT xr,
+                                                 const float *TANGO_AUDIO__RESTRICT xi,
+                                                 size_t s)
+{
+    for (size_t q = 0; q < s; q++) {
+        yr[q] = xr[q] + xr[q + s];
+        yi[q] = xi[q] + xi[q + s];
+        yr[q + s] = xr[q] - xr[q + s];
+        yi[q + s] = xi[q] - xi[q + s];
+    }
+}
+
+/* A real transform through a complex one Z of the even samples + i the odd ones, m = n/2:
+   E = (Z[k] + conj Z[m-k])/2,  O = (Z[k] - conj Z[m-k])/2i,
+   X[k] = E + W O,  X[m-k] = conj(E - W O)  for 0 < k < m/2.
+   lo is X, hi is X + m/2: as separate arguments the compiler knows they do not meet. */
+TANGO_AUDIO__INLINE void tango_audio__unmix_body(
+    float *TANGO_AUDIO__RESTRICT lo_re, float *TANGO_AUDIO__RESTRICT lo_im,
+    float *TANGO_AUDIO__RESTRICT hi_re, float *TANGO_AUDIO__RESTRICT hi_im,
+    const float *TANGO_AUDIO__RESTRICT zr, const float *TANGO_AUDIO__RESTRICT zi,
+    const float *TANGO_AUDIO__RESTRICT wr, const float *TANGO_AUDIO__RESTRICT wi,
+    size_t m)
+{
+    for (size_t k = 1; k < m / 2; k++) {
+        const float er = 0.5f * (zr[k] + zr[m - k]), ei = 0.5f * (zi[k] - zi[m - k]);
+        const float qr = 0.5f * (zi[k] + zi[m - k]), qi = 0.5f * (zr[m - k] - zr[k]);
+        const float tr = qr * wr[k] - qi * wi[k], ti = qr * wi[k] + qi * wr[k];
+        lo_re[k] = er + tr;
+        lo_im[k] = ei + ti;
+        hi_re[m / 2 - k] = er - tr;
+        hi_im[m / 2 - k] = ti - ei;
+    }
+}
+
+/* The way back, scaled:
+   E = X[k] + conj X[m-k],  O = conj(W) (X[k] - conj X[m-k]),
+   Z[k] = E + i O,  Z[m-k] = conj E + i conj O  for 0 < k < m/2; lo is Z, hi Z + m/2. */
+TANGO_AUDIO__INLINE void tango_audio__remix_body(
+    float *TANGO_AUDIO__RESTRICT lo_re, float *TANGO_AUDIO__RESTRICT lo_im,
+    float *TANGO_AUDIO__RESTRICT hi_re, float *TANGO_AUDIO__RESTRICT hi_im,
+    const float *TANGO_AUDIO__RESTRICT xr, const float *TANGO_AUDIO__RESTRICT xi,
+    const float *TANGO_AUDIO__RESTRICT wr, const float *TANGO_AUDIO__RESTRICT wi,
+    size_t m, float scale)
+{
+    for (size_t k = 1; k < m / 2; k++) {
+        const float er = xr[k] + xr[m - k], ei = xi[k] - xi[m - k];
+        const float dr = xr[k] - xr[m - k], di = xi[k] + xi[m - k];
+        const float qr = dr * wr[k] + di * wi[k], qi = di * wr[k] - dr * wi[k];
+        lo_re[k] = scale * (er - qi);
+        lo_im[k] = scale * (ei + qr);
+        hi_re[m / 2 - k] = scale * (er + qi);
+        hi_im[m / 2 - k] = scale * (qr - ei);
+    }
+}
+
+/* even, odd (m) samples of x (2m) times window (2m), which may be NULL; and back. */
+TANGO_AUDIO__INLINE void
+tango_audio__split_body(float *TANGO_AUDIO__RESTRICT even,
+                        float *TANGO_AUDIO__RESTRICT odd,
+                        const float *TANGO_AUDIO__RESTRICT x,
+                        const float *TANGO_AUDIO__RESTRICT window, size_t m)
+{
+    if (window) {
+        for (size_t j = 0; j < m; j++) {
+            even[j] = x[2 * j] * window[2 * j];
+            odd[j] = x[2 * j + 1] * window[2 * j + 1];
+        }
+    } else {
+        for (size_t j = 0; j < m; j++) {
+            even[j] = x[2 * j];
+            odd[j] = x[2 * j + 1];
+        }
+    }
+}
+
+TANGO_AUDIO__INLINE void tango_audio__join_body(float *TANGO_AUDIO__RESTRICT x,
+                                                const float *TANGO_AUDIO__RESTRICT even,
+                                                const float *TANGO_AUDIO__RESTRICT odd,
+                                                size_t m)
+{
+    for (size_t j = 0; j < m; j++) {
+        x[2 * j] = even[j];
+        x[2 * j + 1] = odd[j];
+    }
+}
+
+/* x = sqrt(x). Compilers keep a loop of sqrtf scalar for the sake of errno, so the vector
+   instruction stands here; it rounds like sqrtf. */
+TANGO_AUDIO__INLINE void tango_audio__sqrt_row(float *x, size_t count)
+{
+    size_t n = 0;
+#ifdef TANGO_AUDIO__SSE2
+    for (; count - n >= 4; n += 4) _mm_storeu_ps(x + n, _mm_sqrt_ps(_mm_loadu_ps(x + n)));
+#elif defined TANGO_AUDIO__NEON
+    for (; count - n >= 4; n += 4) vst1q_f32(x + n, vsqrtq_f32(vld1q_f32(x + n)));
+#endif
+    for (; n < count; n++) x[n] = TANGO_SQRTF(x[n]);
+}
+
+/* out = sqrt(re^2 + im^2), or its square. */
+TANGO_AUDIO__INLINE void
+tango_audio__magnitude_body(float *TANGO_AUDIO__RESTRICT out,
+                            const float *TANGO_AUDIO__RESTRICT re,
+                            const float *TANGO_AUDIO__RESTRICT im, size_t bins, int power)
+{
+    for (size_t k = 0; k < bins; k++) out[k] = re[k] * re[k] + im[k] * im[k];
+    if (!power) tango_audio__sqrt_row(out, bins);
+}
+
+/* sum a b over a count that is a multiple of 8, in eight partial sums: a fixed order that
+   a vector unit can follow. */
+TANGO_AUDIO__INLINE float tango_audio__dot_body(const float *TANGO_AUDIO__RESTRICT a,
+                                                const float *TANGO_AUDIO__RESTRICT b,
+                                                size_t count)
+{
+    float s[8] = { 0.0f };
+    for (size_t n = 0; n < count; n += 8) {
+        for (size_t l = 0; l < 8; l++) s[l] += a[n + l] * b[n + l];
+    }
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+/* The bands of one frame. Bands read up to 7 bins past the last, which are finite and
+   meet weight 0. */
+TANGO_AUDIO__INLINE void
+tango_audio__bands_body(float *TANGO_AUDIO__RESTRICT out,
+                        const float *TANGO_AUDIO__RESTRICT bins,
+                        const tango_audio_band *bands,
+                        const float *TANGO_AUDIO__RESTRICT weights, size_t mels)
+{
+    for (size_t i = 0; i < mels; i++) {
+        out[i] = tango_audio__dot_body(weights + bands[i].at, bins + bands[i].first,
+                                       bands[i].count);
+    }
+}
+
+/* One step of Griffin-Lim on the spectrum R of a frame: A = R - keep * last, last = R,
+   R = magnitude * A / (|A| + 1e-9). size (bins) is for |A|. */
+TANGO_AUDIO__INLINE void tango_audio__phase_body(
+    float *TANGO_AUDIO__RESTRICT re, float *TANGO_AUDIO__RESTRICT im,
+    float *TANGO_AUDIO__RESTRICT last_re, float *TANGO_AUDIO__RESTRICT last_im,
+    float *TANGO_AUDIO__RESTRICT size, const float *TANGO_AUDIO__RESTRICT magnitude,
+    size_t bins, float keep)
+{
+    for (size_t k = 0; k < bins; k++) {
+        const float ar = re[k] - keep * last_re[k], ai = im[k] - keep * last_im[k];
+        last_re[k] = re[k];
+        last_im[k] = im[k];
+        re[k] = ar;
+        im[k] = ai;
+        size[k] = ar * ar + ai * ai;
+    }
+    tango_audio__sqrt_row(size, bins);
+    for (size_t k = 0; k < bins; k++) {
+        const float scale = magnitude[k] / (size[k] + 1e-9f);
+        re[k] *= scale;
+        im[k] *= scale;
+    }
+}
+
+/* sum += x * window */
+TANGO_AUDIO__INLINE void
+tango_audio__overlap_body(float *TANGO_AUDIO__RESTRICT sum,
+                          const float *TANGO_AUDIO__RESTRICT x,
+                          const float *TANGO_AUDIO__RESTRICT window, size_t count)
+{
+    for (size_t n = 0; n < count; n++) sum[n] += x[n] * window[n];
+}
+
+/* y = W x for LANES frames side by side. y (mels, LANES)   x (bins + 7, LANES) */
+TANGO_AUDIO__INLINE void
+tango_audio__lanes_down_body(float *TANGO_AUDIO__RESTRICT y,
+                             const float *TANGO_AUDIO__RESTRICT x,
+                             const tango_audio_front *front)
+{
+    const size_t L = TANGO_AUDIO__LANES;
+    for (size_t i = 0; i < front->parameters.mels; i++) {
+        const tango_audio_band band = front->bands[i];
+        const float *w = front->weights + band.at, *x_first = x + band.first * L;
+        float s[TANGO_AUDIO__LANES] = { 0.0f };
+        for (size_t k = 0; k < band.count; k++) {
+            for (size_t l = 0; l < L; l++) s[l] += w[k] * x_first[L * k + l];
+        }
+        for (size_t l = 0; l < L; l++) y[L * i + l] = s[l];
+    }
+}
+
+/* x = W^T y. x (bins + 7, LANES)   y (mels, LANES) */
+TANGO_AUDIO__INLINE void tango_audio__lanes_up_body(float *TANGO_AUDIO__RESTRICT x,
+                                                    const float *TANGO_AUDIO__RESTRICT y,
+                                                    const tango_audio_front *front)
+{
+    const size_t L = TANGO_AUDIO__LANES;
+    for (size_t k = 0; k < L * (front->bins + 7); k++) x[k] = 0.0f;
+    for (size_t i = 0; i < front->parameters.mels; i++) {
+        const tango_audio_band band = front->bands[i];
+        const float *w = front->weights + band.at, *y_i = y + L * i;
+        float *x_first = x + band.first * L;
+        for (size_t k = 0; k < band.count; k++) {
+            for (size_t l = 0; l < L; l++) x_first[L * k + l] += w[k] * y_i[l];
+        }
+    }
+}
+
+/* One multiplicative update: x = max(x (numerator / (W^T W x + 1e-9)), 1e-8). The floor
+   keeps denormals away. scratch (bins + 7, LANES), y (mels, LANES). */
+TANGO_AUDIO__INLINE void
+tango_audio__update_body(float *TANGO_AUDIO__RESTRICT x,
+                         const float *TANGO_AUDIO__RESTRICT numerator,
+                         float *TANGO_AUDIO__RESTRICT scratch,
+                         float *TANGO_AUDIO__RESTRICT y, const tango_audio_front *front)
+{
+    tango_audio__lanes_down_body(y, x, front);
+    tango_audio__lanes_up_body(scratch, y, front);
+    for (size_t k = 0; k < TANGO_AUDIO__LANES * front->bins; k++) {
+        const float v = x[k] * (numerator[k] / (scratch[k] + 1e-9f));
+        x[k] = v < 1e-8f ? 1e-8f : v;
+    }
+}
+
+/* The table of inner loops a plan carries. All builds give the same bits: they differ in
+   how many elements one instruction takes, never in the order of a sum. */
+typedef struct tango_audio_kernels {
+    void (*pass8)(float *yr, float *yi, const float *xr, const float *xi, const float *w,
+                  size_t m);
+    void (*pass4)(float *yr, float *yi, const float *xr, const float *xi, const float *w,
+                  size_t m, size_t s);
+    void (*pass2)(float *yr, float *yi, const float *xr, const float *xi, size_t s);
+    void (*unmix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im, const float *zr,
+                  const float *zi, const float *wr, const float *wi, size_t m);
+    void (*remix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im, const float *xr,
+                  const float *xi, const float *wr, const float *wi, size_t m,
+                  float scale);
+    void (*split)(float *even, float *odd, const float *x, const float *window, size_t m);
+    void (*join)(float *x, const float *even, const float *odd, size_t m);
+    void (*magnitude)(float *out, const float *re, const float *im, size_t bins,
+                      int power);
+    void (*bands)(float *out, const float *bins, const tango_audio_band *bands,
+                  const float *weights, size_t mels);
+    void (*phase)(float *re, float *im, float *last_re, float *last_im, float *size,
+                  const float *magnitude, size_t bins, float keep);
+    void (*overlap)(float *sum, const float *x, const float *window, size_t count);
+    void (*update)(float *x, const float *numerator, float *scratch, float *y,
+                   const tango_audio_front *front);
+    float (*dot)(const float *a, const float *b, size_t count);
+} tango_audio_kernels;
+
+static void tango_audio__pass8_ref(float *yr, float *yi, const float *xr, const float *xi,
+                                   const float *w, size_t m)
+{
+    tango_audio__pass8_body(yr, yi, xr, xi, w, m);
+}
+
+static void tango_audio__pass4_ref(float *yr, float *yi, const float *xr, const float *xi,
+                                   const float *w, size_t m, size_t s)
+{
+    tango_audio__pass4_body(yr, yi, xr, xi, w, m, s);
+}
+
+static void tango_audio__pass2_ref(float *yr, float *yi, const float *xr, const float *xi,
+                                   size_t s)
+{
+    tango_audio__pass2_body(yr, yi, xr, xi, s);
+}
+
+static void tango_audio__unmix_ref(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
+                                   const float *zr, const float *zi, const float *wr,
+                                   const float *wi, size_t m)
+{
+    tango_audio__unmix_body(lo_re, lo_im, hi_re, hi_im, zr, zi, wr, wi, m);
+}
+
+static void tango_audio__remix_ref(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
+                                   const float *xr, const float *xi, const float *wr,
+                                   const float *wi, size_t m, float scale)
+{
+    tango_audio__remix_body(lo_re, lo_im, hi_re, hi_im, xr, xi, wr, wi, m, scale);
+}
+
+static void tango_audio__split_ref(float *even, float *odd, const float *x,
+                                   const float *window, size_t m)
+{
+    tango_audio__split_body(even, odd, x, window, m);
+}
+
+static void tango_audio__join_ref(float *x, const float *even, const float *odd, size_t m)
+{
+    tango_audio__join_body(x, even, odd, m);
+}
+
+static void tango_audio__magnitude_ref(float *out, const float *re, const float *im,
+                                       size_t bins, int power)
+{
+    tango_audio__magnitude_body(out, re, im, bins, power);
+}
+
+static void tango_audio__bands_ref(float *out, const float *bins,
+                                   const tango_audio_band *bands, const float *weights,
+                                   size_t mels)
+{
+    tango_audio__bands_body(out, bins, bands, weights, mels);
+}
+
+static void tango_audio__phase_ref(float *re, float *im, float *last_re, float *last_im,
+                                   float *size, const float *magnitude, size_t bins,
+                                   float keep)
+{
+    tango_audio__phase_body(re, im, last_re, last_im, size, magnitude, bins, keep);
+}
+
+static void tango_audio__overlap_ref(float *sum, const float *x, const float *window,
+                                     size_t count)
+{
+    tango_audio__overlap_body(sum, x, window, count);
+}
+
+static void tango_audio__update_ref(float *x, const float *numerator, float *scratch,
+                                    float *y, const tango_audio_front *front)
+{
+    tango_audio__update_body(x, numerator, scratch, y, front);
+}
+
+static float tango_audio__dot_ref(const float *a, const float *b, size_t count)
+{
+    return tango_audio__dot_body(a, b, count);
+}
+
+static const tango_audio_kernels tango_audio__kernels_ref = {
+    tango_audio__pass8_ref,
+    tango_audio__pass4_ref,
+    tango_audio__pass2_ref,
+    tango_audio__unmix_ref,
+    tango_audio__remix_ref,
+    tango_audio__split_ref,
+    tango_audio__join_ref,
+    tango_audio__magnitude_ref,
+    tango_audio__bands_ref,
+    tango_audio__phase_ref,
+    tango_audio__overlap_ref,
+    tango_audio__update_ref,
+    tango_audio__dot_ref
+};
+
+#ifdef TANGO_AUDIO__AVX2
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__pass8_avx2(float *yr, float *yi, const float *xr,
+                                    const float *xi, const float *w, size_t m)
+{
+    tango_audio__pass8_body(yr, yi, xr, xi, w, m);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__pass4_avx2(float *yr, float *yi, const float *xr,
+                                    const float *xi, const float *w, size_t m, size_t s)
+{
+    tango_audio__pass4_body(yr, yi, xr, xi, w, m, s);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__pass2_avx2(float *yr, float *yi, const float *xr,
+                                    const float *xi, size_t s)
+{
+    tango_audio__pass2_body(yr, yi, xr, xi, s);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__unmix_avx2(float *lo_re, float *lo_im, float *hi_re,
+                                    float *hi_im, const float *zr, const float *zi,
+                                    const float *wr, const float *wi, size_t m)
+{
+    tango_audio__unmix_body(lo_re, lo_im, hi_re, hi_im, zr, zi, wr, wi, m);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__remix_avx2(float *lo_re, float *lo_im, float *hi_re,
+                                    float *hi_im, const float *xr, const float *xi,
+                                    const float *wr, const float *wi, size_t m,
+                                    float scale)
+{
+    tango_audio__remix_body(lo_re, lo_im, hi_re, hi_im, xr, xi, wr, wi, m, scale);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__split_avx2(float *even, float *odd, const float *x,
+                                    const float *window, size_t m)
+{
+    tango_audio__split_body(even, odd, x, window, m);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__join_avx2(float *x, const float *even, const float *odd,
+                                   size_t m)
+{
+    tango_audio__join_body(x, even, odd, m);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__magnitude_avx2(float *out, const float *re, const float *im,
+                                        size_t bins, int power)
+{
+    tango_audio__magnitude_body(out, re, im, bins, power);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__bands_avx2(float *out, const float *bins,
+                                    const tango_audio_band *bands, const float *weights,
+                                    size_t mels)
+{
+    tango_audio__bands_body(out, bins, bands, weights, mels);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__phase_avx2(float *re, float *im, float *last_re, float *last_im,
+                                    float *size, const float *magnitude, size_t bins,
+                                    float keep)
+{
+    tango_audio__phase_body(re, im, last_re, last_im, size, magnitude, bins, keep);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__overlap_avx2(float *sum, const float *x, const float *window,
+                                      size_t count)
+{
+    tango_audio__overlap_body(sum, x, window, count);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static void tango_audio__update_avx2(float *x, const float *numerator, float *scratch,
+                                     float *y, const tango_audio_front *front)
+{
+    tango_audio__update_body(x, numerator, scratch, y, front);
+}
+
+TANGO_AUDIO__TARGET_AVX2
+static float tango_audio__dot_avx2(const float *a, const float *b, size_t count)
+{
+    return tango_audio__dot_body(a, b, count);
+}
+
+static const tango_audio_kernels tango_audio__kernels_avx2 = {
+    tango_audio__pass8_avx2,
+    tango_audio__pass4_avx2,
+    tango_audio__pass2_avx2,
+    tango_audio__unmix_avx2,
+    tango_audio__remix_avx2,
+    tango_audio__split_avx2,
+    tango_audio__join_avx2,
+    tango_audio__magnitude_avx2,
+    tango_audio__bands_avx2,
+    tango_audio__phase_avx2,
+    tango_audio__overlap_avx2,
+    tango_audio__update_avx2,
+    tango_audio__dot_avx2
+};
+#endif
+
+static const tango_audio_kernels *tango_audio__kernels(void)
+{
+#ifdef TANGO_AUDIO__AVX2
+    if (__builtin_cpu_supports("avx2")) return &tango_audio__kernels_avx2;
+#endif
+    return &tango_audio__kernels_ref;
+}
+
+/* ==== 1 >>parameters ==== Sizes of the front end, and their defaults ============== */
+
+TANGO_API tango_audio_parameters tango_audio_defaults(
+    const tango_audio_parameters *parameters)
+{
+    tango_audio_parameters p;
+    if (parameters) p = *parameters;
+    else memset(&p, 0, sizeof p);
+    if (!p.rate) p.rate = 16000;
+    if (!p.fft) p.fft = 1024;
+    if (!p.hop) p.hop = 160;
+    if (!p.window) p.window = p.fft;
+    if (!p.mels) p.mels = 64;
+    if (p.fmax == 0.0) p.fmax = 0.5 * (double)p.rate;
+    return p;
+}
+
+static tango_result tango_audio__check(const tango_audio_parameters *p,
+                                       tango_error *error)
+{
+    const tango_result bad = TANGO_ERROR_ARGUMENT;
+    const char *range =
+        "audio fft size: expected a power of two from 8 to 1048576, found %";
+    if (p->rate > 1000000) {
+        return tango_audio__fail(error, bad, "audio rate: expected 1 to 1000000, found %",
+                                 p->rate, 0);
+    }
+    if (p->fft < 8 || p->fft > 1048576 || (p->fft & (p->fft - 1)) != 0) {
+        return tango_audio__fail(error, bad, range, p->fft, 0);
+    }
+    if (p->window > p->fft) {
+        return tango_audio__fail(error, bad, "audio window: expected at most %, found %",
+                                 p->fft, p->window);
+    }
+    if (p->hop > p->window) {
+        return tango_audio__fail(error, bad,
+                                 "audio hop: expected at most the window, %, found %",
+                                 p->window, p->hop);
+    }
+    if (p->mels > 4096) {
+        return tango_audio__fail(error, bad, "audio mels: expected 1 to 4096, found %",
+                                 p->mels, 0);
+    }
+    /* Written so that NaN fails. */
+    if (!(p->fmin >= 0.0 && p->fmin < p->fmax && p->fmax <= 0.5 * (double)p->rate)) {
+        return tango_audio__fail(
+            error, bad, "audio fmin, fmax: expected 0 <= fmin < fmax <= half of rate %",
+            p->rate, 0);
+    }
+    if (p->recipe != TANGO_AUDIO_TACOTRON && p->recipe != TANGO_AUDIO_TORCHAUDIO) {
+        return tango_audio__fail(error, bad, "audio recipe: expected 0 or 1, found %",
+                                 (uint64_t)p->recipe, 0);
+    }
+    return TANGO_OK;
+}
+
+/* ==== 2 >>fft ==== Real and complex Fourier transforms ============================ */
+
+/* The table of one plan of n points, in floats:
+     first pass of n:       7 (re, im) of n/8 twiddles W_n^(kp), k = 1..7, p < n/8
+     first pass of n/2:     7 (re, im) of n/16
+     pass L = n/8, n/16 ..: 3 (re, im) of L/4, W_L^(kp), k = 1..3; down to L = 4
+     real transform:        (re, im) of n/4 + 1, W_n^k
+   A complex transform of n needs the first and every other later pass; a real one of n is
+   a complex one of n/2, which needs the second and the passes in between. */
+static const float *tango_audio__fft_first_at(const tango_audio_fft *fft, size_t n)
+{
+    return fft->table + (n == fft->size ? 0 : 14 * (fft->size / 8));
+}
+
+static size_t tango_audio__fft_pass_at(size_t size, size_t n)
+{
+    return 14 * (size / 8) + 14 * (size / 16) + 3 * (size / 8 - n);
+}
+
+static size_t tango_audio__fft_real_at(size_t size)
+{
+    size_t passes = size / 8 >= 4 ? 3 * (size / 8) - 6 : 0;
+    return 14 * (size / 8) + 14 * (size / 16) + passes;
+}
+
+/* Four points, from x to y: the one size too small for the passes above. */
+static void tango_audio__fft_four(float *yr, float *yi, const float *xr,
+                                               const float *xi)
+{
+    const float ar = xr[0] + xr[2], ai = xi[0] + xi[2], br = xr[0] - xr[2],
+                bi = xi[0] - xi[2];
+    const float cr = xr[1] + xr[3], ci = xi[1] + xi[3], dr = xr[1] - xr[3],
+                di = xi[1] - xi[3];
+    yr[0] = ar + cr;
+    yi[0] = ai + ci;
+    yr[1] = br + di;
+    yi[1] = bi - dr;
+    yr[2] = ar - cr;
+    yi[2] = ai - ci;
+    yr[3] = br - di;
+    yi[3] = bi + dr;
+}
+
+/* A complex transform of n = size or size/2 points. x and y are used in turn, and the
+   result lies in y when 1 is returned, in x otherwise. */
+static int tango_audio__fft_passes(float *xr, float *xi, float *yr, float *yi,
+                                   const tango_audio_fft *fft, size_t n)
+{
+    const tango_audio_kernels *kernels = fft->kernels;
+    size_t left = n, s = 1;
+    int in_y = 0;
+    if (n == 4) {
+        tango_audio__fft_four(yr, yi, xr, xi);
+        return 1;
+    }
+    if (n >= 8) {
+        kernels->pass8(yr, yi, xr, xi, tango_audio__fft_first_at(fft, n), n / 8);
+        left = n / 8;
+        s = 8;
+        in_y = 1;
+    }
+    for (; left >= 4; left /= 4, s *= 4, in_y = !in_y) {
+        const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
+        if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
+        else kernels->pass4(yr, yi, xr, xi, w, left / 4, s);
+    }
+    if (left == 2) {
+        if (in_y) kernels->pass2(xr, xi, yr, yi, s);
+        else kernels->pass2(yr, yi, xr, xi, s);
+        in_y = !in_y;
+    }
+    return in_y;
+}
+
+/* re, im (n/2 + 1) of x (n) times window (n), NULL for none. work (2n). */
+static void tango_audio__forward(float *re, float *im, const float *x,
+                                 const float *window, const tango_audio_fft *fft,
+                                 float *work)
+{
+    const size_t n = fft->size, m = n / 2;
+    const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
+    float *zr = work, *zi = work + m;
+    fft->kernels->split(zr, zi, x, window, m);
+    if (tango_audio__fft_passes(zr, zi, work + n, work + n + m, fft, m)) {
+        zr = work + n;
+        zi = work + n + m;
+    }
+    fft->kernels->unmix(re, im, re + m / 2, im + m / 2, zr, zi, wr, wi, m);
+    if (m >= 2) { /* k = m/2 is its own mirror: W = -i */
+        re[m / 2] = zr[m / 2];
+        im[m / 2] = -zi[m / 2];
+    }
+    re[0] = zr[0] + zi[0];
+    re[m] = zr[0] - zi[0];
+    im[0] = 0.0f;
+    im[m] = 0.0f;
+}
+
+/* x (n) of re, im (n/2 + 1), divided by n. A backward transform is a forward one with re
+   and im exchanged, before and after. work (2n). */
+static void tango_audio__backward(float *x, const float *re, const float *im,
+                                  const tango_audio_fft *fft, float *work)
+{
+    const size_t n = fft->size, m = n / 2;
+    const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
+    const float scale = 0.5f / (float)m;
+    float *zr = work, *zi = work + m;
+    fft->kernels->remix(zr, zi, zr + m / 2, zi + m / 2, re, im, wr, wi, m, scale);
+    if (m >= 2) {
+        zr[m / 2] = 2.0f * scale * re[m / 2];
+        zi[m / 2] = -2.0f * scale * im[m / 2];
+    }
+    zr[0] = scale * (re[0] + re[m]);
+    zi[0] = scale * (re[0] - re[m]);
+    if (tango_audio__fft_passes(zi, zr, work + n + m, work + n, fft, m)) {
+        zr = work + n;
+        zi = work + n + m;
+    }
+    fft->kernels->join(x, zr, zi, m);
+}
+
+TANGO_API size_t tango_audio_fft_size(size_t n)
+{
+    if (n < 2 || n > (size_t)1 << 26 || (n & (n - 1)) != 0) return 0;
+    return (tango_audio__fft_real_at(n) + 2 * (n / 4 + 1)) * sizeof(float);
+}
+
+TANGO_API size_t tango_audio_fft_work_size(size_t n)
+{
+    return tango_audio_fft_size(n) ? 2 * n * sizeof(float) : 0;
+}
+
+/* Tables of W_n^(kp), k = 1 .. powers - 1, p < count: each real parts, then imaginary. */
+static void tango_audio__fft_twiddles(float *w, size_t n, size_t powers, size_t count)
+{
+    for (size_t k = 1; k < powers; k++) {
+        for (size_t p = 0; p < count; p++) {
+            const double angle = TANGO_AUDIO__TAU * (double)(k * p) / (double)n;
+            w[(2 * k - 2) * count + p] = (float)TANGO_COS(angle);
+            w[(2 * k - 1) * count + p] = (float)-TANGO_SIN(angle);
+        }
+    }
+}
+
+TANGO_API tango_result tango_audio_fft_init(tango_audio_fft *fft, size_t n, void *memory,
+                                            size_t memory_size, tango_error *error)
+{
+    const size_t needed = tango_audio_fft_size(n);
+    float *table = (float *)memory;
+    if (!needed) {
+        return tango_audio__fail(
+            error, TANGO_ERROR_ARGUMENT,
+            "fft: expected a power of two from 2 to 67108864 points, found %", n, 0);
+    }
+    if (memory_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "fft memory: expected % bytes, found %", needed,
+                                 memory_size);
+    }
+    tango_audio__fft_twiddles(table, n, 8, n / 8);
+    tango_audio__fft_twiddles(table + 14 * (n / 8), n / 2, 8, n / 16);
+    for (size_t pass = n / 8; pass >= 4; pass /= 2) {
+        tango_audio__fft_twiddles(table + tango_audio__fft_pass_at(n, pass), pass, 4,
+                                  pass / 4);
+    }
+    tango_audio__fft_twiddles(table + tango_audio__fft_real_at(n), n, 2, n / 4 + 1);
+    fft->size = n;
+    fft->table = table;
+    fft->kernels = tango_audio__kernels();
+    return TANGO_OK;
+}
+
+TANGO_API void tango_audio_fft_real(float *re, float *im, const float *x,
+                                    const tango_audio_fft *fft, void *work)
+{
+    tango_audio__forward(re, im, x, NULL, fft, (float *)work);
+}
+
+TANGO_API void tango_audio_fft_real_inverse(float *x, const float *re, const float *im,
+                                            const tango_audio_fft *fft, void *work)
+{
+    tango_audio__backward(x, re, im, fft, (float *)work);
+}
+
+TANGO_API void tango_audio_fft_complex(float *re, float *im, const tango_audio_fft *fft,
+                                       void *work)
+{
+    const size_t n = fft->size;
+    float *other = (float *)work;
+    if (tango_audio__fft_passes(re, im, other, other + n, fft, n)) {
+        memcpy(re, other, n * sizeof *re);
+        memcpy(im, other + n, n * sizeof *im);
+    }
+}
+
+TANGO_API void tango_audio_fft_complex_inverse(float *re, float *im,
+                                               const tango_audio_fft *fft, void *work)
+{
+    const float scale = 1.0f / (float)fft->size; /* exact: a power of two */
+    tango_audio_fft_complex(im, re, fft, work);
+    for (size_t k = 0; k < fft->size; k++) re[k] *= scale;
+    for (size_t k = 0; k < fft->size; k++) im[k] *= scale;
+}
+
+/* ==== 3 >>window ==== Window functions ============================================ */
+
+TANGO_API void tango_audio_window(float *out, size_t count, tango_audio_window_kind kind,
+                                  int periodic)
+{
+    const size_t period = periodic ? count : count - 1;
+    for (size_t n = 0; n < count; n++) {
+        /* A symmetric window of one point is 1, the middle of the curve. */
+        const double a = period ? TANGO_AUDIO__TAU * (double)n / (double)period
+                                : 0.5 * TANGO_AUDIO__TAU;
+        double w = 1.0;
+        if (kind == TANGO_AUDIO_HANN) w = 0.5 - 0.5 * TANGO_COS(a);
+        if (kind == TANGO_AUDIO_HAMMING) w = 0.54 - 0.46 * TANGO_COS(a);
+        if (kind == TANGO_AUDIO_BLACKMAN) {
+            w = 0.42 - 0.5 * TANGO_COS(a) + 0.08 * TANGO_COS(2.0 * a);
+        }
+        out[n] = (float)w;
+    }
+}
+
+/* ==== 4 >>stft ==== Short-time spectra and their inverse ========================== */
+
+static void tango_audio__bands_fill(tango_audio_band *bands, float *weights,
+                                    const tango_audio_parameters *p);
+
+typedef struct tango_audio__front_arrays {
+    float *table, *window, *weights;
+    tango_audio_band *bands;
+} tango_audio__front_arrays;
+
+/* A bin lies strictly inside two triangles at most; each band is padded by 7 at most. */
+static size_t tango_audio__weight_count(const tango_audio_parameters *p)
+{
+    return 2 * (p->fft / 2 + 1) + 8 * p->mels;
+}
+
+static void tango_audio__front_layout(tango_audio__front_arrays *a,
+                                      tango_audio__room *room,
+                                      const tango_audio_parameters *p)
+{
+    a->table = (float *)tango_audio__take(room, tango_audio_fft_size(p->fft), 1);
+    a->window = tango_audio__take_floats(room, p->fft);
+    a->weights = tango_audio__take_floats(room, tango_audio__weight_count(p));
+    a->bands = (tango_audio_band *)tango_audio__take(room, p->mels, sizeof *a->bands);
+}
+
+TANGO_API size_t tango_audio_front_size(const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__front_arrays a;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    tango_audio__front_layout(&a, &room, &p);
+    return tango_audio__room_size(&room);
+}
+
+TANGO_API tango_result tango_audio_front_init(tango_audio_front *front,
+                                              const tango_audio_parameters *parameters,
+                                              void *memory, size_t memory_size,
+                                              tango_error *error)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    const tango_result checked = tango_audio__check(&p, error);
+    const size_t needed = tango_audio_front_size(parameters);
+    tango_audio__room room = tango_audio__room_of(memory);
+    tango_audio__front_arrays a;
+    size_t left;
+    if (checked != TANGO_OK) return checked;
+    if (memory_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "front end memory: expected % bytes, found %", needed,
+                                 memory_size);
+    }
+    tango_audio__front_layout(&a, &room, &p);
+    front->parameters = p;
+    front->bins = p.fft / 2 + 1;
+    front->window = a.window;
+    front->bands = a.bands;
+    front->weights = a.weights;
+    /* torch.stft puts a short window in the middle of the frame. */
+    left = (p.fft - p.window) / 2;
+    for (size_t n = 0; n < p.fft; n++) a.window[n] = 0.0f;
+    tango_audio_window(a.window + left, p.window, TANGO_AUDIO_HANN, 1);
+    tango_audio__bands_fill(a.bands, a.weights, &p);
+    return tango_audio_fft_init(&front->fft, p.fft, a.table, tango_audio_fft_size(p.fft),
+                                error);
+}
+
+TANGO_API size_t tango_audio_frame_count(size_t samples, const tango_audio_front *front)
+{
+    return samples / front->parameters.hop + 1;
+}
+
+/* What one frame needs on its way. `bins` has 8 more that stay 0, for bands_body. */
+typedef struct tango_audio__frame {
+    float *samples, *scratch, *re, *im, *bins;
+} tango_audio__frame;
+
+static void tango_audio__frame_layout(tango_audio__frame *f, tango_audio__room *room,
+                                      const tango_audio_parameters *p)
+{
+    f->samples = tango_audio__take_floats(room, p->fft);
+    f->scratch = tango_audio__take_floats(room, 2 * p->fft);
+    f->re = tango_audio__take_floats(room, p->fft / 2 + 1);
+    f->im = tango_audio__take_floats(room, p->fft / 2 + 1);
+    f->bins = tango_audio__take_floats(room, p->fft / 2 + 9);
+}
+
+static tango_audio__frame tango_audio__frame_of(const tango_audio_front *front,
+                                                void *work)
+{
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__frame f;
+    tango_audio__frame_layout(&f, &room, &front->parameters);
+    for (size_t k = front->bins; k < front->bins + 8; k++) f.bins[k] = 0.0f;
+    return f;
+}
+
+TANGO_API size_t tango_audio_frame_work_size(const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__frame f;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    tango_audio__frame_layout(&f, &room, &p);
+    return tango_audio__room_size(&room);
+}
+
+/* The sample that reflection puts at position `at` from the start, or `at` before it. */
+static float tango_audio__reflected(const float *x, size_t samples, size_t at)
+{
+    if (samples == 0) return 0.0f;
+    if (samples == 1) return x[0];
+    at %= 2 * (samples - 1);
+    return x[at < samples ? at : 2 * (samples - 1) - at];
+}
+
+/* The samples of frame m: in place inside the sound, gathered into `room` at its ends. */
+static const float *tango_audio__frame_samples(float *room, const float *x,
+                                               size_t samples, size_t m,
+                                               const tango_audio_front *front)
+{
+    const size_t n = front->parameters.fft, half = n / 2,
+                 centre = m * front->parameters.hop;
+    if (centre >= half && centre <= samples && samples - centre >= half) {
+        return x + (centre - half);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = centre + i >= half ? centre + i - half : half - centre - i;
+        room[i] = tango_audio__reflected(x, samples, at);
+    }
+    return room;
+}
+
+static void tango_audio__spectrum(float *re, float *im, const float *x, size_t samples,
+                                  size_t m, const tango_audio_front *front,
+                                  const tango_audio__frame *f)
+{
+    const float *frame = tango_audio__frame_samples(f->samples, x, samples, m, front);
+    tango_audio__forward(re, im, frame, front->window, &front->fft, f->scratch);
+}
+
+TANGO_API void tango_audio_stft(float *re, float *im, const float *x, size_t samples,
+                                size_t first, size_t count,
+                                const tango_audio_front *front, void *work)
+{
+    const tango_audio__frame f = tango_audio__frame_of(front, work);
+    TANGO_ASSERT(count <= tango_audio_frame_count(samples, front) &&
+                 first <= tango_audio_frame_count(samples, front) - count);
+    for (size_t m = 0; m < count; m++) {
+        tango_audio__spectrum(re + m * front->bins, im + m * front->bins, x, samples,
+                              first + m, front, &f);
+    }
+}
+
+TANGO_API void tango_audio_magnitude(float *out, const float *x, size_t samples,
+                                     size_t first, size_t count,
+                                     const tango_audio_front *front, void *work)
+{
+    const tango_audio__frame f = tango_audio__frame_of(front, work);
+    TANGO_ASSERT(count <= tango_audio_frame_count(samples, front) &&
+                 first <= tango_audio_frame_count(samples, front) - count);
+    for (size_t m = 0; m < count; m++) {
+        tango_audio__spectrum(f.re, f.im, x, samples, first + m, front, &f);
+        front->fft.kernels->magnitude(out + m * front->bins, f.re, f.im, front->bins, 0);
+    }
+}
+
+/* Samples of an inverse: hop * (frames - 1), 0 when that overflows or frames is 0. */
+static size_t tango_audio__wave_count(size_t frames, const tango_audio_parameters *p)
+{
+    size_t count;
+    return frames && tango_mul_ok(frames - 1, p->hop, &count) ? count : 0;
+}
+
+/* Adds frame m of a wave, x (fft) times y (fft), where it falls into sum (count): the
+   wave starts in the middle of frame 0. */
+static void tango_audio__overlap_add(float *sum, size_t count, const float *x,
+                                     const float *y, size_t m,
+                                     const tango_audio_front *front)
+{
+    const size_t n = front->parameters.fft, half = n / 2,
+                 centre = m * front->parameters.hop;
+    const size_t skip = centre < half ? half - centre : 0;
+    const size_t begin = centre + skip - half;
+    size_t length = n - skip;
+    if (begin >= count) return;
+    if (length > count - begin) length = count - begin;
+    front->fft.kernels->overlap(sum + begin, x + skip, y + skip, length);
+}
+
+/* cover[i] = 1 / sum of the squared windows over sample i. Returns 0 when a sum is below
+   1e-11. */
+static int tango_audio__cover(float *cover, size_t frames, size_t count,
+                              const tango_audio_front *front)
+{
+    memset(cover, 0, count * sizeof *cover);
+    for (size_t m = 0; m < frames; m++) {
+        tango_audio__overlap_add(cover, count, front->window, front->window, m, front);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!(cover[i] >= 1e-11f)) return 0;
+        cover[i] = 1.0f / cover[i];
+    }
+    return 1;
+}
+
+static tango_result tango_audio__uncovered(const tango_audio_front *front,
+                                           tango_error *error)
+{
+    return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                             "inverse stft: hop % of window % leaves samples uncovered",
+                             front->parameters.hop, front->parameters.window);
+}
+
+TANGO_API size_t tango_audio_istft_work_size(size_t frames,
+                                             const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__frame f;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    if (frames > 1 && !tango_audio__wave_count(frames, &p)) return 0;
+    tango_audio__frame_layout(&f, &room, &p);
+    (void)tango_audio__take_floats(&room, tango_audio__wave_count(frames, &p));
+    return tango_audio__room_size(&room);
+}
+
+TANGO_API tango_result tango_audio_istft(float *out, const float *re, const float *im,
+                                         size_t frames, const tango_audio_front *front,
+                                         void *work, size_t work_size, tango_error *error)
+{
+    const size_t count = tango_audio__wave_count(frames, &front->parameters);
+    const size_t needed = tango_audio_istft_work_size(frames, &front->parameters);
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__frame f;
+    float *cover;
+    if (!needed || work_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "inverse stft work: expected % bytes, found %", needed,
+                                 work_size);
+    }
+    if (!count) return TANGO_OK;
+    tango_audio__frame_layout(&f, &room, &front->parameters);
+    cover = tango_audio__take_floats(&room, count);
+    if (!tango_audio__cover(cover, frames, count, front)) {
+        return tango_audio__uncovered(front, error);
+    }
+    memset(out, 0, count * sizeof *out);
+    for (size_t m = 0; m < frames; m++) {
+        tango_audio__backward(f.samples, re + m * front->bins, im + m * front->bins,
+                                     &front->fft, f.scratch);
+        tango_audio__overlap_add(out, count, f.samples, front->window, m, front);
+    }
+    for (size_t i = 0; i < count; i++) out[i] *= cover[i];
+    return TANGO_OK;
+}
+
+/* ==== 5 >>mel ==== Mel filterbanks, mel and log-mel spectrograms ================== */
+
+/* Slaney: linear to 1000 Hz (15 mel), then 27 mel to a factor of 6.4.
+   HTK: 2595 log10(1 + f/700). */
+static double tango_audio__hz_to_mel(double hz, tango_audio_recipe recipe)
+{
+    if (recipe == TANGO_AUDIO_TORCHAUDIO) {
+        return 2595.0 / TANGO_AUDIO__LN10 * TANGO_LOG(1.0 + hz / 700.0);
+    }
+    return hz < 1000.0 ? 3.0 * hz / 200.0
+                       : 15.0 + 27.0 * TANGO_LOG(hz / 1000.0) / TANGO_LOG(6.4);
+}
+
+static double tango_audio__mel_to_hz(double mel, tango_audio_recipe recipe)
+{
+    if (recipe == TANGO_AUDIO_TORCHAUDIO) {
+        return 700.0 * (TANGO_EXP(mel * (TANGO_AUDIO__LN10 / 2595.0)) - 1.0);
+    }
+    return mel < 15.0 ? mel * 200.0 / 3.0
+                      : 1000.0 * TANGO_EXP((mel - 15.0) * TANGO_LOG(6.4) / 27.0);
+}
+
+/* The three corners in Hz of band i. */
+static void tango_audio__corners(double f[3], size_t i, const tango_audio_parameters *p)
+{
+    const double low = tango_audio__hz_to_mel(p->fmin, p->recipe);
+    const double high = tango_audio__hz_to_mel(p->fmax, p->recipe);
+    for (size_t j = 0; j < 3; j++) {
+        const double part = (double)(i + j) / (double)(p->mels + 1);
+        f[j] = tango_audio__mel_to_hz(low + (high - low) * part, p->recipe);
+    }
+}
+
+/* Weight of a frequency in a band; rounded to float before the norm, as librosa does. */
+static float tango_audio__weight(double hz, const double f[3], tango_audio_recipe recipe)
+{
+    const double up = (hz - f[0]) / (f[1] - f[0]), down = (f[2] - hz) / (f[2] - f[1]);
+    const double triangle = up < down ? up : down;
+    const float w = triangle > 0.0 ? (float)triangle : 0.0f;
+    return recipe == TANGO_AUDIO_TACOTRON ? (float)((double)w * (2.0 / (f[2] - f[0])))
+                                          : w;
+}
+
+/* The first bin above the lower corner; returns how many follow below the upper one. */
+static size_t tango_audio__band_range(size_t *first, const double f[3],
+                                      const tango_audio_parameters *p)
+{
+    const size_t bins = p->fft / 2 + 1;
+    const double step = (double)p->rate / (double)p->fft;
+    size_t begin = (size_t)(f[0] / step), end;
+    while (begin < bins && (double)begin * step <= f[0]) begin++;
+    for (end = begin; end < bins && (double)end * step < f[2]; end++) continue;
+    *first = begin;
+    return end - begin;
+}
+
+static void tango_audio__bands_fill(tango_audio_band *bands, float *weights,
+                                    const tango_audio_parameters *p)
+{
+    const double step = (double)p->rate / (double)p->fft;
+    size_t at = 0;
+    for (size_t i = 0; i < p->mels; i++) {
+        double f[3];
+        size_t first, count, padded;
+        tango_audio__corners(f, i, p);
+        count = tango_audio__band_range(&first, f, p);
+        padded = (count + 7) & ~(size_t)7;
+        for (size_t k = 0; k < padded; k++) {
+            const double hz = (double)(first + k) * step;
+            weights[at + k] = k < count ? tango_audio__weight(hz, f, p->recipe) : 0.0f;
+        }
+        /* All below 2^22: fft is at most 2^20, mels 2^12. */
+        bands[i].first = (uint32_t)(count ? first : 0);
+        bands[i].count = (uint32_t)padded;
+        bands[i].at = (uint32_t)at;
+        at += padded;
+    }
+}
+
+TANGO_API tango_result tango_audio_mel_basis(float *out,
+                                             const tango_audio_parameters *parameters,
+                                             tango_error *error)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    const tango_result checked = tango_audio__check(&p, error);
+    const double step = (double)p.rate / (double)p.fft;
+    const size_t bins = p.fft / 2 + 1;
+    if (checked != TANGO_OK) return checked;
+    for (size_t i = 0; i < p.mels; i++) {
+        double f[3];
+        tango_audio__corners(f, i, &p);
+        for (size_t k = 0; k < bins; k++) {
+            out[i * bins + k] = tango_audio__weight((double)k * step, f, p.recipe);
+        }
+    }
+    return TANGO_OK;
+}
+
+TANGO_API void tango_audio_mel(float *out, const float *x, size_t samples, size_t first,
+                               size_t count, const tango_audio_front *front, void *work)
+{
+    const tango_audio_kernels *kernels = front->fft.kernels;
+    const tango_audio__frame f = tango_audio__frame_of(front, work);
+    const size_t mels = front->parameters.mels;
+    const int power = front->parameters.recipe == TANGO_AUDIO_TORCHAUDIO;
+    TANGO_ASSERT(count <= tango_audio_frame_count(samples, front) &&
+                 first <= tango_audio_frame_count(samples, front) - count);
+    for (size_t m = 0; m < count; m++) {
+        tango_audio__spectrum(f.re, f.im, x, samples, first + m, front, &f);
+        kernels->magnitude(f.bins, f.re, f.im, front->bins, power);
+        kernels->bands(out + m * mels, f.bins, front->bands, front->weights, mels);
+    }
+}
+
+TANGO_API void tango_audio_log_mel(float *out, const float *x, size_t samples,
+                                   size_t first, size_t count,
+                                   const tango_audio_front *front, void *work)
+{
+    const size_t values = count * front->parameters.mels;
+    tango_audio_mel(out, x, samples, first, count, front, work);
+    /* NaN is not below the floor, so it stays. */
+    for (size_t n = 0; n < values; n++)
+        out[n] = TANGO_LOGF(out[n] < 1e-5f ? 1e-5f : out[n]);
+}
+
+/* ==== 6 >>level ==== Channels, peaks, and the level rules of the encoders ========= */
+
+TANGO_API void tango_audio_downmix(float *out, const float *x, size_t frames,
+                                   size_t channels, tango_audio_channels how)
+{
+    TANGO_ASSERT(channels > 0);
+    for (size_t t = 0; t < frames; t++) {
+        const float *x_t = x + t * channels;
+        double sum = 0.0;
+        if (how == TANGO_AUDIO_FIRST || channels == 1) {
+            out[t] = x_t[0];
+            continue;
+        }
+        for (size_t c = 0; c < channels; c++) sum += (double)x_t[c];
+        out[t] = (float)(sum / (double)channels);
+    }
+}
+
+TANGO_API double tango_audio_mean(const float *x, size_t count)
+{
+    double sum = 0.0;
+    for (size_t n = 0; n < count; n++) sum += (double)x[n];
+    return count ? sum / (double)count : 0.0;
+}
+
+TANGO_API float tango_audio_peak(const float *x, size_t count)
+{
+    float peak = 0.0f;
+    for (size_t n = 0; n < count; n++) {
+        const float v = x[n] < 0.0f ? -x[n] : x[n];
+        if (v != v) return v;
+        if (v > peak) peak = v;
+    }
+    return peak;
+}
+
+TANGO_API void tango_audio_set_peak(float *x, size_t count, float peak)
+{
+    const float found = tango_audio_peak(x, count);
+    if (!(found > 0.0f)) return;
+    for (size_t n = 0; n < count; n++) x[n] = x[n] / found * peak;
+}
+
+TANGO_API size_t tango_audio_normalised_count(size_t count, size_t target,
+                                              tango_audio_levels levels)
+{
+    return levels == TANGO_AUDIO_AUDIOLDM && count > target ? count : target;
+}
+
+/* The second peak rule. In double where AudioLDM has padded: its padding array is a
+   double one. */
+static void tango_audio__halve_peak(float *x, size_t count, float peak, int in_double)
+{
+    for (size_t n = 0; n < count; n++) {
+        float v =
+            in_double ? (float)((double)x[n] / (double)peak * 0.5) : x[n] / peak * 0.5f;
+        if (v > 1.0f) v = 1.0f;
+        if (v < -1.0f) v = -1.0f;
+        x[n] = v;
+    }
+}
+
+TANGO_API tango_result tango_audio_normalise(float *out, const float *x, size_t count,
+                                             size_t target, tango_audio_levels levels,
+                                             tango_error *error)
+{
+    const size_t total = tango_audio_normalised_count(count, target, levels);
+    const size_t kept = count < total ? count : total;
+    const float mean = (float)tango_audio_mean(x, count);
+    float peak = 0.0f, second;
+    size_t where = 0;
+    if (!tango_audio__all_finite(x, count, &where)) {
+        return tango_audio__fail(
+            error, TANGO_ERROR_NUMBER,
+            "clip: expected numbers, found NaN or infinity at sample %", where, 0);
+    }
+    if (count == 0 || (levels == TANGO_AUDIO_AUDIOLDM && count <= 100)) {
+        return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                                 "clip: expected more than % samples, found %",
+                                 levels == TANGO_AUDIO_AUDIOLDM ? 100 : 0, count);
+    }
+    for (size_t n = 0; n < count; n++) {
+        const float v = x[n] - mean, magnitude = v < 0.0f ? -v : v;
+        if (magnitude > peak) peak = magnitude;
+    }
+    if (peak - peak != 0.0f || (levels == TANGO_AUDIO_AUDIOLDM && peak == 0.0f)) {
+        return tango_audio__fail(error, TANGO_ERROR_NUMBER,
+                                 peak == 0.0f
+                                     ? "clip: expected sound, found silence"
+                                     : "clip: samples too large to remove their mean",
+                                 0, 0);
+    }
+    for (size_t n = 0; n < kept; n++) out[n] = (x[n] - mean) / (peak + 1e-8f) * 0.5f;
+    for (size_t n = kept; n < total; n++) out[n] = 0.0f;
+    second = tango_audio_peak(out, kept);
+    /* What is left of a clip after the cut may be silent; the reference turns its NaN
+       into 0. */
+    if (second > 0.0f) {
+        tango_audio__halve_peak(out, kept, second,
+                                levels == TANGO_AUDIO_AUDIOLDM && kept < total);
+    }
+    return TANGO_OK;
+}
+
+/* ==== 7 >>resample ==== From one rate to another ================================== */
+
+/* Taps that can be non-zero, for reduced rates o and n: |j/o - p/n| < 6/b, so 12 o/b, and
+   one more at each end for rounding. */
+static size_t tango_audio__tap_count(size_t o, size_t n)
+{
+    const double b = 0.99 * (double)(o < n ? o : n);
+    const size_t taps = (size_t)(12.0 * (double)o / b) + 4;
+    return (taps + 7) & ~(size_t)7;
+}
+
+static size_t tango_audio__common_divisor(size_t a, size_t b)
+{
+    while (b) {
+        const size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int tango_audio__reduce_rates(tango_audio_resampler *r, size_t source,
+                                     size_t target)
+{
+    size_t divisor;
+    if (source < 1 || source > 1000000 || target < 1 || target > 1000000) return 0;
+    divisor = tango_audio__common_divisor(source, target);
+    r->source = source / divisor;
+    r->target = target / divisor;
+    r->taps = r->source == r->target ? 0 : tango_audio__tap_count(r->source, r->target);
+    return 1;
+}
+
+static void tango_audio__resampler_layout(int32_t **first, float **kernel,
+                                          tango_audio__room *room,
+                                          const tango_audio_resampler *r)
+{
+    size_t taps = 0;
+    if (!tango_mul_ok(r->target, r->taps, &taps)) room->used = SIZE_MAX;
+    *first = (int32_t *)tango_audio__take(room, r->target, sizeof(int32_t));
+    *kernel = tango_audio__take_floats(room, taps);
+}
+
+TANGO_API size_t tango_audio_resampler_size(size_t source, size_t target)
+{
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio_resampler r;
+    int32_t *first;
+    float *kernel;
+    if (!tango_audio__reduce_rates(&r, source, target)) return 0;
+    tango_audio__resampler_layout(&first, &kernel, &room, &r);
+    return tango_audio__room_size(&room);
+}
+
+/* Tap j of phase p. The order of roundings is the reference's: its times carry errors
+   near 1e-5, which a more exact kernel would not reproduce. */
+static float tango_audio__tap(long j, size_t p, size_t o, size_t n, double b)
+{
+    const float pi = 3.14159265358979f;
+    float t = (-(float)p / (float)n + (float)j / (float)o) * (float)b, w;
+    if (t >= 6.0f || t <= -6.0f) return 0.0f;
+    w = TANGO_COSF(t * pi / 6.0f / 2.0f);
+    t *= pi;
+    return (t == 0.0f ? 1.0f : TANGO_SINF(t) / t) * (w * w) * (float)(b / (double)o);
+}
+
+TANGO_API tango_result tango_audio_resampler_init(tango_audio_resampler *r, size_t source,
+                                                  size_t target, void *memory,
+                                                  size_t memory_size, tango_error *error)
+{
+    const size_t needed = tango_audio_resampler_size(source, target);
+    tango_audio__room room = tango_audio__room_of(memory);
+    int32_t *first;
+    float *kernel;
+    double b;
+    if (!tango_audio__reduce_rates(r, source, target)) {
+        return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                                 "resample rates: expected 1 to 1000000, found % and %",
+                                 source, target);
+    }
+    if (!needed || memory_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "resample memory: expected % bytes, found %", needed,
+                                 memory_size);
+    }
+    tango_audio__resampler_layout(&first, &kernel, &room, r);
+    b = 0.99 * (double)(r->source < r->target ? r->source : r->target);
+    for (size_t p = 0; p < r->target && r->taps; p++) {
+        const double centre = (double)p * (double)r->source / (double)r->target;
+        const double begin = centre - 6.0 * (double)r->source / b;
+        /* Rounded down; at most about 6.1 million on either side, as rates end at a
+           million. */
+        first[p] = (int32_t)begin - (begin < 0.0) - 1;
+        for (size_t j = 0; j < r->taps; j++) {
+            kernel[p * r->taps + j] =
+                tango_audio__tap(first[p] + (long)j, p, r->source, r->target, b);
+        }
+    }
+    r->first = first;
+    r->kernel = kernel;
+    r->kernels = tango_audio__kernels();
+    return TANGO_OK;
+}
+
+TANGO_API size_t tango_audio_resampled_count(size_t count, const tango_audio_resampler *r)
+{
+    /* ceil(count n / o) in parts that fit: count = blocks o + rest. */
+    const size_t blocks = count / r->source;
+    const uint64_t rest = (uint64_t)(count % r->source) * r->target;
+    const size_t last = (size_t)((rest + r->source - 1) / r->source);
+    size_t total;
+    if (!tango_mul_ok(blocks, r->target, &total) || !tango_add_ok(total, last, &total))
+        return 0;
+    return total;
+}
+
+/* Where the taps of an output sample begin in the input: `before` samples before 0, or at
+   `at`. */
+static size_t tango_audio__taps_at(size_t *before, size_t out,
+                                   const tango_audio_resampler *r)
+{
+    const size_t block = out / r->target * r->source;
+    const int32_t first = r->first[out % r->target];
+    *before = 0;
+    if (first >= 0) return block + (size_t)first;
+    if (block >= (size_t)-first) return block - (size_t)-first;
+    *before = (size_t)-first - block;
+    return 0;
+}
+
+TANGO_API void tango_audio_resample_span(size_t *x_first, size_t *x_count,
+                                         size_t out_first, size_t out_count,
+                                         const tango_audio_resampler *r)
+{
+    size_t before, last;
+    *x_first = out_first;
+    *x_count = out_count;
+    if (r->taps == 0 || out_count == 0) return;
+    *x_first = tango_audio__taps_at(&before, out_first, r);
+    last = tango_audio__taps_at(&before, out_first + out_count - 1, r);
+    *x_count = before < r->taps ? last + (r->taps - before) - *x_first : 0;
+}
+
+TANGO_API void tango_audio_resample_part(float *out, size_t out_first, size_t out_count,
+                                         const float *x, size_t x_first, size_t x_count,
+                                         const tango_audio_resampler *r)
+{
+    for (size_t i = 0; i < out_count; i++) {
+        size_t before, at;
+        const float *h;
+        float sum = 0.0f;
+        if (r->taps == 0) {
+            at = out_first + i - x_first; /* wraps to a large value before x_first */
+            out[i] = at < x_count ? x[at] : 0.0f;
+            continue;
+        }
+        at = tango_audio__taps_at(&before, out_first + i, r);
+        h = r->kernel + (out_first + i) % r->target * r->taps;
+        if (before == 0 && at >= x_first && at - x_first <= x_count &&
+            x_count - (at - x_first) >= r->taps) {
+            out[i] = r->kernels->dot(h, x + (at - x_first), r->taps);
+            continue;
+        }
+        for (size_t j = before; j < r->taps; j++) {
+            const size_t k = at + (j - before) - x_first;
+            if (k < x_count) sum += h[j] * x[k];
+        }
+        out[i] = sum;
+    }
+}
+
+TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
+                                                size_t out_count, const double *x,
+                                                size_t x_first, size_t x_count,
+                                                const tango_audio_resampler *r)
+{
+    for (size_t i = 0; i < out_count; i++) {
+        size_t before, at;
+        const float *h;
+        double sum = 0.0;
+        if (r->taps == 0) {
+            at = out_first + i - x_first;
+            out[i] = at < x_count ? x[at] : 0.0;
+            continue;
+        }
+        at = tango_audio__taps_at(&before, out_first + i, r);
+        h = r->kernel + (out_first + i) % r->target * r->taps;
+        for (size_t j = before; j < r->taps; j++) {
+            const size_t k = at + (j - before) - x_first;
+            if (k < x_count) sum += (double)h[j] * x[k];
+        }
+        out[i] = sum;
+    }
+}
+
+TANGO_API void tango_audio_resample(float *out, const float *x, size_t count,
+                                    const tango_audio_resampler *r)
+{
+    tango_audio_resample_part(out, 0, tango_audio_resampled_count(count, r), x, 0, count,
+                              r);
+}
+
+TANGO_API void tango_audio_resample_double(double *out, const double *x, size_t count,
+                                           const tango_audio_resampler *r)
+{
+    tango_audio_resample_part_double(out, 0, tango_audio_resampled_count(count, r), x, 0,
+                                     count, r);
+}
+
+/* ==== 8 >>loudness ==== Decibels, A-weighting, the loudness-matched mix =========== */
+
+static double tango_audio__log10(double x)
+{
+    return TANGO_LOG(x) / TANGO_AUDIO__LN10;
+}
+
+TANGO_API void tango_audio_magnitude_to_db(float *out, const float *x, size_t count,
+                                           float floor)
+{
+    for (size_t n = 0; n < count; n++) {
+        out[n] =
+            (float)(20.0 * tango_audio__log10((double)(x[n] < floor ? floor : x[n])));
+    }
+}
+
+TANGO_API void tango_audio_power_to_db(float *out, const float *x, size_t count,
+                                       float floor)
+{
+    for (size_t n = 0; n < count; n++) {
+        out[n] =
+            (float)(10.0 * tango_audio__log10((double)(x[n] < floor ? floor : x[n])));
+    }
+}
+
+TANGO_API void tango_audio_a_weighting(double *out, size_t bins, size_t rate)
+{
+    for (size_t k = 0; k < bins; k++) {
+        const double f = k ? 0.5 * (double)rate * (double)k / (double)(bins - 1) : 1.0;
+        const double s = f * f;
+        const double a = 2.0 + 20.0 * (2.0 * tango_audio__log10(12194.0) +
+                                       2.0 * tango_audio__log10(s) -
+                                       tango_audio__log10(s + 12194.0 * 12194.0) -
+                                       tango_audio__log10(s + 20.6 * 20.6) -
+                                       0.5 * tango_audio__log10(s + 107.7 * 107.7) -
+                                       0.5 * tango_audio__log10(s + 737.9 * 737.9));
+        out[k] = a < -80.0 ? -80.0 : a;
+    }
+}
+
+enum { TANGO_AUDIO__LOUD = 2048 }; /* frame of the loudness measure */
+
+typedef struct tango_audio__loud {
+    float *table, *window, *frame, *re, *im, *scratch;
+    double *weights;
+} tango_audio__loud;
+
+static void tango_audio__loud_layout(tango_audio__loud *a, tango_audio__room *room)
+{
+    a->table =
+        (float *)tango_audio__take(room, tango_audio_fft_size(TANGO_AUDIO__LOUD), 1);
+    a->window = tango_audio__take_floats(room, TANGO_AUDIO__LOUD);
+    a->frame = tango_audio__take_floats(room, TANGO_AUDIO__LOUD);
+    a->scratch = tango_audio__take_floats(room, 2 * TANGO_AUDIO__LOUD);
+    a->re = tango_audio__take_floats(room, TANGO_AUDIO__LOUD / 2 + 1);
+    a->im = tango_audio__take_floats(room, TANGO_AUDIO__LOUD / 2 + 1);
+    a->weights =
+        (double *)tango_audio__take(room, TANGO_AUDIO__LOUD / 2 + 1, sizeof(double));
+}
+
+TANGO_API size_t tango_audio_loudness_work_size(void)
+{
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__loud a;
+    tango_audio__loud_layout(&a, &room);
+    return tango_audio__room_size(&room);
+}
+
+TANGO_API double tango_audio_loudness(const float *x, size_t count, size_t rate,
+                                      void *work)
+{
+    const size_t n = TANGO_AUDIO__LOUD, bins = n / 2 + 1;
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__loud a;
+    tango_audio_fft fft;
+    double loudest = 1e-8;
+    tango_audio__loud_layout(&a, &room);
+    (void)tango_audio_fft_init(&fft, n, a.table, tango_audio_fft_size(n), NULL);
+    tango_audio_window(a.window, n, TANGO_AUDIO_HANN, 1);
+    tango_audio_a_weighting(a.weights, bins, rate);
+    for (size_t k = 0; k < bins; k++) {
+        a.weights[k] = TANGO_EXP(TANGO_AUDIO__LN10 / 10.0 * a.weights[k]);
+    }
+    for (size_t begin = 0; begin == 0 || (count >= n && begin <= count - n);
+         begin += n / 2) {
+        double sum = 0.0;
+        for (size_t i = 0; i < n; i++)
+            a.frame[i] = begin + i < count ? x[begin + i] : 0.0f;
+        tango_audio__forward(a.re, a.im, a.frame, a.window, &fft, a.scratch);
+        for (size_t k = 0; k < bins; k++) {
+            const double re = (double)a.re[k], im = (double)a.im[k];
+            sum += (re * re + im * im) * a.weights[k];
+        }
+        if (!(sum <= loudest)) loudest = sum; /* NaN wins */
+        if (sum != sum) break;
+    }
+    return 10.0 * tango_audio__log10(loudest);
+}
+
+TANGO_API void tango_audio_mix(float *out, const float *a, const float *b, size_t count,
+                               double r, size_t rate, void *work)
+{
+    const double difference = tango_audio_loudness(a, count, rate, work) -
+                              tango_audio_loudness(b, count, rate, work);
+    const double gain = TANGO_EXP(TANGO_AUDIO__LN10 / 20.0 * difference);
+    const double t = 1.0 / (1.0 + gain * (1.0 - r) / r);
+    const double norm = TANGO_SQRT(t * t + (1.0 - t) * (1.0 - t));
+    for (size_t n = 0; n < count; n++) {
+        out[n] = (float)(((double)a[n] * t + (double)b[n] * (1.0 - t)) / norm);
+    }
+}
+
+/* ==== 9 >>vocoder ==== From a mel to sound without a network ====================== */
+
+/* Arrays of LANES frames side by side. Rows of bins have 7 more, which bands read at
+   weight 0. */
+typedef struct tango_audio__lanes {
+    float *x, *numerator, *scratch; /* (bins + 7, LANES) */
+    float *target, *y;              /* (mels, LANES) */
+    float *column;                  /* (bins + 7) sums of the columns of W */
+} tango_audio__lanes;
+
+static void tango_audio__lanes_layout(tango_audio__lanes *a, tango_audio__room *room,
+                                      const tango_audio_parameters *p)
+{
+    const size_t row =
+        p->fft / 2 + 8; /* at most 2^19 + 8, so that no product below overflows */
+    a->x = tango_audio__take_floats(room, row * TANGO_AUDIO__LANES);
+    a->numerator = tango_audio__take_floats(room, row * TANGO_AUDIO__LANES);
+    a->scratch = tango_audio__take_floats(room, row * TANGO_AUDIO__LANES);
+    a->target = tango_audio__take_floats(room, p->mels * TANGO_AUDIO__LANES);
+    a->y = tango_audio__take_floats(room, p->mels * TANGO_AUDIO__LANES);
+    a->column = tango_audio__take_floats(room, row);
+}
+
+TANGO_API size_t
+tango_audio_invert_mel_work_size(const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__lanes a;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    tango_audio__lanes_layout(&a, &room, &p);
+    return tango_audio__room_size(&room);
+}
+
+/* The start of one block: x = W^T (M / row sums) / (column sums + 1e-6), at least 1e-6. A
+   band without bins (too many mels for the transform) has row sum 0 and takes no part. */
+static void tango_audio__lanes_start(tango_audio__lanes *a,
+                                     const tango_audio_front *front)
+{
+    const size_t L = TANGO_AUDIO__LANES;
+    tango_audio__lanes_up_body(a->numerator, a->target, front);
+    for (size_t i = 0; i < front->parameters.mels; i++) {
+        float sum = 0.0f;
+        for (size_t k = 0; k < front->bands[i].count; k++) {
+            sum += front->weights[front->bands[i].at + k];
+        }
+        for (size_t l = 0; l < L; l++) {
+            a->y[i * L + l] = sum > 0.0f ? a->target[i * L + l] / sum : 0.0f;
+        }
+    }
+    tango_audio__lanes_up_body(a->x, a->y, front);
+    for (size_t k = 0; k < front->bins; k++) {
+        for (size_t l = 0; l < L; l++) {
+            const float v = a->x[k * L + l] / (a->column[k] + 1e-6f);
+            a->x[k * L + l] = v < 1e-6f ? 1e-6f : v;
+        }
+    }
+}
+
+TANGO_API void tango_audio_invert_mel(float *out, const float *mel, size_t frames,
+                                      size_t rounds, const tango_audio_front *front,
+                                      void *work)
+{
+    const size_t L = TANGO_AUDIO__LANES, mels = front->parameters.mels;
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__lanes a;
+    tango_audio__lanes_layout(&a, &room, &front->parameters);
+    memset(a.column, 0, (front->bins + 7) * sizeof *a.column);
+    for (size_t i = 0; i < mels; i++) {
+        const tango_audio_band band = front->bands[i];
+        for (size_t k = 0; k < band.count; k++) {
+            a.column[band.first + k] += front->weights[band.at + k];
+        }
+    }
+    for (size_t t = 0; t < frames; t += L) {
+        /* Lanes past the last frame repeat it; their results are dropped. */
+        for (size_t l = 0; l < L; l++) {
+            const float *mel_t = mel + (t + l < frames ? t + l : frames - 1) * mels;
+            for (size_t i = 0; i < mels; i++) a.target[i * L + l] = TANGO_EXPF(mel_t[i]);
+        }
+        tango_audio__lanes_start(&a, front);
+        for (size_t round = 0; round < rounds; round++) {
+            front->fft.kernels->update(a.x, a.numerator, a.scratch, a.y, front);
+        }
+        for (size_t l = 0; l < L && t + l < frames; l++) {
+            float *out_t = out + (t + l) * front->bins;
+            for (size_t k = 0; k < front->bins; k++) out_t[k] = a.x[k * L + l];
+        }
+    }
+}
+
+/* Griffin-Lim holds the last spectra and two waves: one is read while the next is summed
+   up. */
+typedef struct tango_audio__griffin {
+    tango_audio__frame frame;
+    float *last_re, *last_im;  /* (frames, bins) */
+    float *wave, *next, *cover; /* (hop * (frames - 1)) */
+} tango_audio__griffin;
+
+static void tango_audio__griffin_layout(tango_audio__griffin *g, tango_audio__room *room,
+                                        size_t frames, const tango_audio_parameters *p)
+{
+    size_t values = 0, count = 0;
+    if (frames < 2 || !tango_mul_ok(frames, p->fft / 2 + 1, &values) ||
+        !tango_mul_ok(frames - 1, p->hop, &count)) {
+        room->used = SIZE_MAX;
+        return;
+    }
+    tango_audio__frame_layout(&g->frame, room, p);
+    g->last_re = tango_audio__take_floats(room, values);
+    g->last_im = tango_audio__take_floats(room, values);
+    g->wave = tango_audio__take_floats(room, count);
+    g->next = tango_audio__take_floats(room, count);
+    g->cover = tango_audio__take_floats(room, count);
+}
+
+TANGO_API size_t
+tango_audio_griffin_lim_work_size(size_t frames, const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__griffin g;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    tango_audio__griffin_layout(&g, &room, frames, &p);
+    return tango_audio__room_size(&room);
+}
+
+/* The spectrum of frame t at the start: magnitude times e^(2 pi i u). */
+static void tango_audio__griffin_start(float *re, float *im, const float *magnitude,
+                                       const float *uniform, size_t t, size_t frames,
+                                       size_t bins)
+{
+    for (size_t k = 0; k < bins; k++) {
+        const float angle = 6.283185307179586f * uniform[k * frames + t];
+        re[k] = magnitude[t * bins + k] * TANGO_COSF(angle);
+        im[k] = magnitude[t * bins + k] * TANGO_SINF(angle);
+    }
+}
+
+TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitude,
+                                               size_t frames, size_t rounds,
+                                               float momentum, const float *uniform,
+                                               const tango_audio_front *front, void *work,
+                                               size_t work_size, tango_error *error)
+{
+    const tango_audio_kernels *kernels = front->fft.kernels;
+    const size_t bins = front->bins;
+    const size_t needed = tango_audio_griffin_lim_work_size(frames, &front->parameters);
+    const size_t count = tango_audio__wave_count(frames, &front->parameters);
+    const float keep = momentum / (1.0f + momentum);
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__griffin g;
+    if (frames < 2) {
+        return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                                 "griffin-lim: expected 2 frames or more, found %",
+                                 frames, 0);
+    }
+    if (!needed || work_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "griffin-lim work: expected % bytes, found %", needed,
+                                 work_size);
+    }
+    tango_audio__griffin_layout(&g, &room, frames, &front->parameters);
+    if (!tango_audio__cover(g.cover, frames, count, front)) {
+        return tango_audio__uncovered(front, error);
+    }
+    memset(g.last_re, 0, frames * bins * sizeof(float));
+    memset(g.last_im, 0, frames * bins * sizeof(float));
+    for (size_t round = 0; round <= rounds; round++) {
+        float *swap = g.wave;
+        memset(g.next, 0, count * sizeof(float));
+        for (size_t t = 0; t < frames; t++) {
+            float *re = g.frame.re, *im = g.frame.im;
+            if (round == 0) {
+                tango_audio__griffin_start(re, im, magnitude, uniform, t, frames, bins);
+            } else {
+                tango_audio__spectrum(re, im, g.wave, count, t, front, &g.frame);
+                kernels->phase(re, im, g.last_re + t * bins, g.last_im + t * bins,
+                               g.frame.bins, magnitude + t * bins, bins, keep);
+            }
+            tango_audio__backward(g.frame.samples, re, im, &front->fft, g.frame.scratch);
+            tango_audio__overlap_add(g.next, count, g.frame.samples, front->window, t,
+                                     front);
+        }
+        for (size_t i = 0; i < count; i++) g.next[i] *= g.cover[i];
+        g.wave = g.next;
+        g.next = swap;
+    }
+    memcpy(out, g.wave, count * sizeof(float));
+    return TANGO_OK;
+}
+
+TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
+                                         size_t frames, const tango_audio_front *front,
+                                         void *work)
+{
+    const tango_audio__frame f = tango_audio__frame_of(front, work);
+    const size_t count = tango_audio__wave_count(frames, &front->parameters);
+    double far = 0.0, all = 0.0;
+    for (size_t t = 0; t < frames; t++) {
+        const float *s = magnitude + t * front->bins;
+        tango_audio__spectrum(f.re, f.im, x, count, t, front, &f);
+        front->fft.kernels->magnitude(f.bins, f.re, f.im, front->bins, 0);
+        for (size_t k = 0; k < front->bins; k++) {
+            const double difference = (double)f.bins[k] - (double)s[k];
+            far += difference * difference;
+            all += (double)s[k] * (double)s[k];
+        }
+    }
+    return TANGO_SQRT(far / all);
+}
+
+typedef struct tango_audio__vocode {
+    float *magnitude, *wave;
+    void *front, *rest;
+    size_t front_size, rest_size;
+} tango_audio__vocode;
+
+/* Inversion and Griffin-Lim follow each other, so they share `rest`. */
+static void tango_audio__vocode_layout(tango_audio__vocode *v, tango_audio__room *room,
+                                       size_t frames, const tango_audio_parameters *p)
+{
+    const size_t invert = tango_audio_invert_mel_work_size(p);
+    const size_t griffin = tango_audio_griffin_lim_work_size(frames, p);
+    size_t values = 0;
+    v->front_size = tango_audio_front_size(p);
+    v->rest_size = invert > griffin ? invert : griffin;
+    if (!v->front_size || !invert || !griffin ||
+        !tango_mul_ok(frames, p->fft / 2 + 1, &values)) {
+        room->used = SIZE_MAX;
+        return;
+    }
+    v->front = tango_audio__take(room, v->front_size, 1);
+    v->rest = tango_audio__take(room, v->rest_size, 1);
+    v->magnitude = tango_audio__take_floats(room, values);
+    v->wave = tango_audio__take_floats(room, tango_audio__wave_count(frames, p));
+}
+
+TANGO_API size_t tango_audio_vocode_work_size(size_t frames,
+                                              const tango_audio_parameters *parameters)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    tango_audio__room room = tango_audio__room_of(NULL);
+    tango_audio__vocode v;
+    if (tango_audio__check(&p, NULL) != TANGO_OK) return 0;
+    tango_audio__vocode_layout(&v, &room, frames, &p);
+    return tango_audio__room_size(&room);
+}
+
+/* Both steps, into v->wave. */
+static tango_result tango_audio__vocode_wave(const tango_audio__vocode *v,
+                                             const float *mel, size_t frames,
+                                             const tango_audio_parameters *p,
+                                             size_t rounds, const float *uniform,
+                                             tango_error *error)
+{
+    tango_audio_front front;
+    tango_result result =
+        tango_audio_front_init(&front, p, v->front, v->front_size, error);
+    if (result != TANGO_OK) return result;
+    tango_audio_invert_mel(v->magnitude, mel, frames, 60, &front, v->rest);
+    return tango_audio_griffin_lim(v->wave, v->magnitude, frames, rounds, 0.99f, uniform,
+                                   &front, v->rest, v->rest_size, error);
+}
+
+TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t frames,
+                                          const tango_audio_parameters *parameters,
+                                          size_t rounds, const float *uniform, void *work,
+                                          size_t work_size, tango_error *error)
+{
+    const tango_audio_parameters p = tango_audio_defaults(parameters);
+    const size_t count = tango_audio__wave_count(frames, &p);
+    const size_t needed = tango_audio_vocode_work_size(frames, &p);
+    tango_audio__room room = tango_audio__room_of(work);
+    tango_audio__vocode v;
+    size_t where = 0;
+    tango_result result = tango_audio__check(&p, error);
+    if (result != TANGO_OK) return result;
+    if (frames < 2) {
+        return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                                 "vocoder: expected 2 frames or more, found %", frames,
+                                 0);
+    }
+    if (p.recipe != TANGO_AUDIO_TACOTRON) {
+        return tango_audio__fail(error, TANGO_ERROR_UNSUPPORTED,
+                                 "vocoder: expected a tacotron mel, found recipe %",
+                                 (uint64_t)p.recipe, 0);
+    }
+    if (!needed || work_size < needed) {
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "vocoder work: expected % bytes, found %", needed,
+                                 work_size);
+    }
+    if (!tango_audio__all_finite(mel, frames * p.mels, &where)) {
+        return tango_audio__fail(
+            error, TANGO_ERROR_NUMBER,
+            "vocoder mel: expected numbers, found NaN or infinity in frame %",
+            where / p.mels, 0);
+    }
+    tango_audio__vocode_layout(&v, &room, frames, &p);
+    result = tango_audio__vocode_wave(&v, mel, frames, &p, rounds, uniform, error);
+    if (result != TANGO_OK) return result;
+    if (!tango_audio__all_finite(v.wave, count, &where)) {
+        return tango_audio__fail(
+            error, TANGO_ERROR_NUMBER,
+            "vocoder: the mel is too loud, NaN or infinity at sample %", where, 0);
+    }
+    memcpy(out, v.wave, count * sizeof *out);
+    return TANGO_OK;
+}
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC pop_options
+#endif
+#endif /* TANGO_AUDIO_IMPLEMENTED */
+
+/*
+MIT No Attribution
+
+Copyright 2026 the tango authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of
+this software and associated documentation files (the "Software"), to deal in the
+Software without restriction, including without limitation the rights to use,
+copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the
+Software, and to permit persons to whom the Software is furnished to do so.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A
+PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
+HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION
+OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/
