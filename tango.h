@@ -10,6 +10,7 @@
     int main(void)
     {
         tango_error error; tango_io_file file; tango_io_output out; tango_model model;
+        tango_io_wav_spec spec = { 1, 16000, TANGO_IO_WAV_PCM16, 0, 0 };
         tango_params params = { 0 }; // zero means: the model's own defaults
         tango_plan plan;
         params.prompt = "a dog barks";
@@ -19,10 +20,11 @@
         void *memory = malloc(plan.memory);
         float *wave = (float *)malloc(plan.samples * sizeof(float));
         if (memory == NULL || wave == NULL) return 1;
-        if (tango_generate(wave, &model, &params, memory, plan.memory, &error) != TANGO_OK)
-            return 1;
+        if (tango_generate(wave, &model, &params, memory, plan.memory, &error)
+            != TANGO_OK) return 1;
+        spec.frames = plan.samples;
         if (tango_io_create(&out, "out.wav", &error) != TANGO_OK) return 1;
-        if (tango_io_wav_write(&out, wave, plan.samples, 16000, TANGO_IO_WAV_PCM16, &error) != TANGO_OK) return 1;
+        if (tango_io_wav_write(&out, wave, &spec, &error) != TANGO_OK) return 1;
         return tango_io_commit(&out, &error) != TANGO_OK;
     }
 
@@ -42,15 +44,15 @@
      context  the text encoder's states: one row per token, read by the cross-attentions
      step     one denoising step: the UNet runs once on [negative ; prompt]
    TENSORS  Channels last: an image is (batch, H*W, C), rows = positions, time slowest.
-     Arrays handed to `on_stage`, `noise` and `latent` have the reference's order, (B, C, H, W).
+     What `on_stage`, `noise` and `latent` point to is (batch, C, H, W), as in PyTorch.
    MEMORY   The library never allocates. tango_prepare runs the whole computation once
      without touching a number and so knows the exact peak; tango_generate divides the one
      block it is given: work that lives on grows from the top, scratch from the bottom.
    ERRORS   tango_result and one line in tango_error. Outputs are then unspecified, never
      partly right. NaN anywhere and a silent wave are TANGO_ERROR_NUMBER naming the stage.
    THREADS  The caller's: `parallel_for` in tango_params (tango_nn.h has a small pool
-     under TANGO_PTHREADS). Results are bit-identical for every thread count. A tango_model is
-     read-only after tango_open and may be shared.
+     under TANGO_PTHREADS). Results are bit-identical for every thread count. A
+     tango_model is read-only after tango_open and may be shared.
 
    BUILD OPTIONS (define before including)
      TANGO_IMPLEMENTATION  emit the code of this and the three other headers
@@ -899,7 +901,7 @@ static size_t tango__normal_bound(
     return tango__normalise(&plain, NULL, text, length) + (t->longest_user ? length : 0);
 }
 
-/* Viterbi search, byte by byte.            (Kudo 2018; sentencepiece, unigram_model.cc) */
+/* Viterbi search, byte by byte.           (Kudo 2018; sentencepiece, unigram_model.cc) */
 static void tango__segment(
     const tango_tokenizer *t, tango__best *best, const char *text, size_t length)
 {
@@ -921,7 +923,8 @@ static void tango__segment(
             if (id < 0) continue;
             piece = &t->pieces[id];
             if (piece->type == TANGO_IO_PIECE_USER)
-                tango__offer(&best[start + i], (float)i * t->highest - 0.1f + here, start, id);
+                tango__offer(
+                    &best[start + i], (float)i * t->highest - 0.1f + here, start, id);
             else if (piece->type == TANGO_IO_PIECE_NORMAL)
                 tango__offer(&best[start + i], piece->score + here, start, id);
             else continue;

@@ -1,0 +1,391 @@
+/* generate: a sentence becomes a WAV file.
+
+       cc demo/generate.c -lm -o generate && ./generate "a dog barks"
+
+       model   demo/tiny.tango  6.8 M parameters  CC BY 4.0
+       run     2.56 s  25 steps ddim  guidance 3  griffin-lim  seed 0
+       memory  17.1 MB
+       [##############################] 25/25  12.4 it/s  ETA 0:00
+       wrote   out.wav  2.550 s  16000 Hz */
+#include "cli.h"
+#ifndef _WIN32
+#define TANGO_PTHREADS
+#endif
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
+
+#include <sys/stat.h>
+
+static const cli_option options[] = {
+    { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
+    { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output" },
+    { 'n', "negative", "TEXT", "what the sound shall not be" },
+    { 's', "seconds", "S", "length, up to 600" },
+    { 256, "steps", "N", "denoising steps, 1 to 1000" },
+    { 257, "guidance", "G", "classifier-free guidance; 1 or less turns it off" },
+    { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
+    { 259, "sampler", "NAME", "ddpm, ddim, dpm, euler or unipc" },
+    { 260, "eta", "E", "noise of ddim, 0 to 1" },
+    { 261, "final", "NAME", "last noise level of dpm, euler, unipc: zero or sigma_min" },
+    { 262, "samples", "N",
+        "sounds from one prompt; FILE becomes FILE_0.wav, FILE_1.wav ..." },
+    { 263, "vocoder", "NAME", "hifigan or griffin-lim" },
+    { 't', "threads", "N", "1 to 64; all processors if not given" },
+    { 264, "noise", "FILE",
+        ".npy (samples, C, H, W), or (draws, samples, C, H, W) for all draws" },
+    { 265, "latent", "FILE", ".npy (samples, C, H, W): skips text and diffusion" },
+    { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
+    { 267, "bits", "16|24|32|f32", "of the WAV; 16 if not given" },
+    { 268, "kernels", "NAME", "reference, avx2 or avx512; the best if not given" },
+    { 269, "dump", "DIR", "write every stage as .npy" },
+    { 270, "json", NULL, "one line of JSON on standard output" },
+    { 'q', "quiet", NULL, "no messages, no progress" },
+    { 'h', "help", NULL, "this text" },
+    { 0, NULL, NULL, NULL },
+};
+
+/* Everything the command line says, and what the callbacks need. */
+typedef struct job {
+    tango_params params;
+    tango_error error;
+    cli_progress progress;
+    const char *model, *output, *dump, *noise, *latent;
+    tango_io_wav_format format;
+    int json, quiet;
+} job;
+
+/* ---- Stages as .npy files --------------------------------------------------------- */
+
+/* The names and axis orders are those of the PyTorch reference. */
+static int dump_stage(void *user, const tango_stage *stage)
+{
+    job *j = (job *)user;
+    tango_io_output out;
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, stage->name)
+        >= (int)sizeof path)
+        cli_fail("%s: path too long", j->dump);
+    if (tango_io_create(&out, path, &j->error) != TANGO_OK
+        || tango_io_npy_write(&out, stage->ids ? TANGO_IO_I32 : TANGO_IO_F32,
+               stage->ids ? (const void *)stage->ids : (const void *)stage->values,
+               stage->shape, stage->rank, &j->error) != TANGO_OK
+        || tango_io_commit(&out, &j->error) != TANGO_OK) {
+        tango_io_abandon(&out);
+        cli_progress_end(&j->progress);
+        cli_fail("%s", j->error.text);
+    }
+    return cli_interrupted();
+}
+
+static int show_step(void *user, size_t done, size_t steps)
+{
+    job *j = (job *)user;
+    cli_progress_step(&j->progress, done, steps);
+    return cli_interrupted();
+}
+
+/* ---- Input files ------------------------------------------------------------------ */
+
+/* The floats of a .npy file with `axes` axes or one more; shape[] is filled from the
+   right, so that shape[0] is the extra one (1 where the file has none). */
+static float *load_npy(const char *path, size_t axes, size_t shape[5], tango_error *error)
+{
+    tango_io_file file;
+    tango_io_npy npy;
+    tango_io_view view;
+    float *values;
+    size_t i;
+    if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail("%s", error->text);
+    if (tango_io_npy_parse(&npy, file.data, file.size, error) != TANGO_OK)
+        cli_fail("%s: %s", path, error->text);
+    if (npy.rank != axes && npy.rank != axes + 1)
+        cli_fail("%s: %zu axes, expected %zu or %zu", path, npy.rank, axes, axes + 1);
+    shape[0] = 1;
+    for (i = 0; i < npy.rank; i++) shape[axes + 1 - npy.rank + i] = npy.shape[i];
+    values = (float *)malloc(npy.count * sizeof(float) + 1);
+    if (values == NULL) cli_fail("%s: no memory for %zu numbers", path, npy.count);
+    tango_io_npy_view(&view, &npy);
+    tango_io_view_read(values, &view, 0, npy.count);
+    if (!tango_nn_all_finite(values, npy.count))
+        cli_fail("%s: holds NaN or infinity", path);
+    tango_io_unmap(&file);
+    return values;
+}
+
+/* --latent (samples, C, H, W) and --noise ([draws,] samples, C, H, W) */
+static void load_arrays(job *j, const tango_model *m)
+{
+    const size_t factor = (size_t)1 << (m->vae.levels - 1), width = m->mels / factor;
+    size_t s[5];
+    if (j->latent != NULL) {
+        j->params.latent = load_npy(j->latent, 3, s, &j->error);
+        if (s[0] == 0 || s[1] != m->vae.embedding || s[2] == 0 || s[3] != width)
+            cli_fail("%s: (%zu, %zu, %zu, %zu), expected (samples, %zu, rows, %zu)",
+                j->latent, s[0], s[1], s[2], s[3], m->vae.embedding, width);
+        j->params.samples = s[0];
+        j->params.latent_rows = s[2];
+    }
+    if (j->noise != NULL) {
+        tango_plan plan;
+        j->params.noise = load_npy(j->noise, 4, s, &j->error);
+        if (tango_prepare(&plan, m, &j->params, &j->error) != TANGO_OK)
+            cli_fail("%s", j->error.text);
+        if (s[0] == 0 || s[1] != plan.params.samples || s[2] != m->unet.in_channels
+            || s[3] != plan.latent_rows || s[4] != width)
+            cli_fail("%s: (%zu, %zu, %zu, %zu), expected (%zu, %zu, %zu, %zu)", j->noise,
+                s[1], s[2], s[3], s[4], plan.params.samples, m->unet.in_channels,
+                plan.latent_rows, width);
+        j->params.noise_draws = s[0];
+    }
+}
+
+/* Maps and opens the model; without -m it is looked for here and beside the program. */
+static void open_model(job *j, tango_io_file *file, tango_model *m, const char *program)
+{
+    char beside[4096];
+    const char *slash = strrchr(program, '/');
+    size_t i;
+    snprintf(beside, sizeof beside, "%.*sdemo/tiny.tango",
+        slash ? (int)(slash - program + 1) : 0, program);
+    if (j->model == NULL) {
+        struct stat found;
+        j->model = stat("demo/tiny.tango", &found) != 0 && stat(beside, &found) == 0
+                       ? beside
+                       : "demo/tiny.tango";
+    }
+    if (tango_io_map(file, j->model, &j->error) != TANGO_OK)
+        cli_fail("%s", j->error.text);
+    if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
+        cli_fail("%s: %s", j->model, j->error.text);
+    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++)
+        if (tango_io_blob_check(&m->blob, i, &j->error) != TANGO_OK)
+            cli_fail("%s: %s", j->model, j->error.text);
+    if (!j->quiet)
+        fprintf(stderr, "model   %s  %.1f M parameters  %s\n", j->model,
+            (double)m->parameters / 1e6, m->licence);
+}
+
+/* ---- Output ----------------------------------------------------------------------- */
+
+/* The name of sample i: out.wav, or out_0.wav, out_1.wav ... where there are several. */
+static const char *sample_name(
+    const job *j, size_t i, size_t samples, char *path, size_t size)
+{
+    const char *dot = strrchr(j->output, '.');
+    size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - j->output)
+                                                          : strlen(j->output);
+    if (samples == 1) return j->output;
+    if (snprintf(path, size, "%.*s_%zu%s", (int)stem, j->output, i, j->output + stem)
+        >= (int)size)
+        cli_fail("%s: path too long", j->output);
+    return path;
+}
+
+static void save(job *j, const tango_plan *plan, const float *wave, size_t rate)
+{
+    size_t i;
+    for (i = 0; i < plan->params.samples; i++) {
+        char path[4096];
+        const char *name = sample_name(j, i, plan->params.samples, path, sizeof path);
+        tango_io_output out;
+        tango_io_wav_spec spec;
+        memset(&spec, 0, sizeof spec);
+        spec.channels = 1;
+        spec.rate = (uint32_t)rate;
+        spec.format = j->format;
+        spec.frames = plan->samples;
+        if (tango_io_create(&out, name, &j->error) != TANGO_OK)
+            cli_fail("%s", j->error.text);
+        if (tango_io_wav_write(&out, wave + i * plan->samples, &spec, &j->error)
+                != TANGO_OK
+            || cli_interrupted() || tango_io_commit(&out, &j->error) != TANGO_OK) {
+            tango_io_abandon(&out);
+            if (cli_interrupted()) exit(130);
+            cli_fail("%s", j->error.text);
+        }
+        if (!j->quiet)
+            fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", name,
+                (double)plan->samples / (double)rate, rate);
+    }
+}
+
+static void report(
+    const job *j, const tango_plan *plan, const tango_model *m, double seconds)
+{
+    const tango_params *p = &plan->params;
+    printf("{\"output\": \"");
+    for (const char *c = j->output; *c; c++)
+        printf(*c == '"' || *c == '\\' || (unsigned char)*c < 32 ? "\\u%04x" : "%c",
+            (unsigned char)*c);
+    printf("\", \"samples\": %zu, \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, "
+           "\"seed\": %llu, \"steps\": %zu, "
+           "\"sampler\": \"%s\", \"guidance\": %g, \"eta\": %g, \"vocoder\": \"%s\", "
+           "\"kernels\": \"%s\", "
+           "\"threads\": %zu, \"memory\": %zu, \"seconds\": %.3f}\n",
+        p->samples, plan->samples, m->rate, (double)plan->samples / (double)m->rate,
+        (unsigned long long)p->seed, p->steps, tango_sampler_name(p->sampler),
+        p->guidance, p->eta, tango_vocoder_name(p->vocoder),
+        tango_nn_kernels_name(p->kernels), p->threads, plan->memory, seconds);
+}
+
+/* ---- Command line ----------------------------------------------------------------- */
+
+static size_t processors(void)
+{
+#ifdef _SC_NPROCESSORS_ONLN
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 64 ? 64 : (size_t)n;
+#else
+    return 1;
+#endif
+}
+
+static void read_options(job *j, int argc, char **argv)
+{
+    static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
+        NULL };
+    static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
+    static const char *const finals[] = { "zero", "sigma_min", NULL };
+    static const char *const bits[] = { "16", "24", "32", "f32", NULL };
+    static const tango_io_wav_format formats[] = { TANGO_IO_WAV_PCM16, TANGO_IO_WAV_PCM24,
+        TANGO_IO_WAV_PCM32, TANGO_IO_WAV_FLOAT32 };
+    cli c = cli_begin(argc, argv, options);
+    tango_params *p = &j->params;
+    int id;
+    while ((id = cli_next(&c)) != 0) switch (id) {
+        case CLI_OPERAND:
+            if (p->prompt != NULL)
+                cli_usage("one prompt, found a second: \"%.60s\"; quote it", c.text);
+            p->prompt = c.text;
+            break;
+        case 'm': j->model = c.text; break;
+        case 'o': j->output = c.text; break;
+        case 'n': p->negative = c.text; break;
+        case 's': p->seconds = cli_number(&c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 256: p->steps = (size_t)cli_integer(&c, 1, 1000); break;
+        case 257:
+            p->guidance = cli_number(&c, 0, 1000);
+            if (p->guidance == 0.0) p->guidance = 1.0;
+            break;
+        case 258:
+            p->seed =
+                (uint64_t)cli_integer(&c, -9223372036854775807LL, 9223372036854775807LL);
+            break;
+        case 259:
+            p->sampler = tango_sampler_named(samplers[cli_choice(&c, samplers)]);
+            break;
+        case 260: p->eta = cli_number(&c, 0, 1); break;
+        case 261:
+            p->final_sigma =
+                cli_choice(&c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
+            break;
+        case 262: p->samples = (size_t)cli_integer(&c, 1, TANGO_SAMPLES_MAX); break;
+        case 263:
+            p->vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
+            break;
+        case 't': p->threads = (size_t)cli_integer(&c, 1, 64); break;
+        case 264: j->noise = c.text; break;
+        case 265: j->latent = c.text; break;
+        case 266: {
+            char rest;
+            p->denormalize = 1;
+            if (sscanf(
+                    c.text, "%f,%f%c", &p->denormalize_mean, &p->denormalize_std, &rest)
+                != 2)
+                cli_usage("--denormalize: expected MEAN,STD such as -4.63,2.74, found "
+                          "\"%.60s\"",
+                    c.text);
+            break;
+        }
+        case 267: j->format = formats[cli_choice(&c, bits)]; break;
+        case 268:
+            p->kernels = tango_nn_kernels_named(c.text);
+            if (p->kernels == NULL)
+                cli_usage("--kernels: this machine has no \"%.60s\"", c.text);
+            break;
+        case 269: j->dump = c.text; break;
+        case 270: j->json = 1; break;
+        case 'q': j->quiet = 1; break;
+        case 'h':
+            cli_help("generate [options] PROMPT",
+                "Makes the sound that PROMPT describes. Defaults come from the model.",
+                options);
+            exit(0);
+    }
+    if (p->prompt == NULL && j->latent == NULL)
+        cli_usage("no prompt; try: generate \"a dog barks\"");
+    if (strcmp(j->output, "-") == 0 && (j->json || p->samples > 1))
+        cli_usage("-o - is for one sound and nothing else: not with --json or --samples");
+}
+
+int main(int argc, char **argv)
+{
+    job j;
+    tango_io_file file;
+    tango_model model;
+    tango_plan plan;
+    int cut = 0;
+    void *memory, *threads = NULL;
+    float *wave;
+    tango_result result;
+    double start = cli_seconds();
+    memset(&j, 0, sizeof j);
+    j.output = "out.wav";
+    j.format = TANGO_IO_WAV_PCM16;
+    j.params.threads = processors();
+    read_options(&j, argc, argv);
+    open_model(&j, &file, &model, argv[0]);
+    j.params.prompt_cut = &cut;
+    j.params.user = &j;
+    j.params.on_step = show_step;
+    if (j.dump != NULL) {
+        if (mkdir(j.dump, 0777) != 0 && errno != EEXIST)
+            cli_fail("%s: cannot make this folder: %s", j.dump, strerror(errno));
+        j.params.on_stage = dump_stage;
+        cli_catch_interrupts(); /* until the WAV is written nothing else is left behind */
+    }
+#ifdef TANGO_PTHREADS
+    if (j.params.threads > 1) {
+        threads = malloc(tango_nn_pool_size(j.params.threads));
+        j.params.pool =
+            threads == NULL ? NULL : tango_nn_pool_start(threads, j.params.threads);
+        if (j.params.pool != NULL) j.params.parallel_for = tango_nn_pool_for;
+    }
+#endif
+    load_arrays(&j, &model);
+    if (tango_prepare(&plan, &model, &j.params, &j.error) != TANGO_OK)
+        cli_fail("%s", j.error.text);
+    memory = malloc(plan.memory);
+    wave = (float *)malloc(plan.params.samples * plan.samples * sizeof(float));
+    if (memory == NULL || wave == NULL)
+        cli_fail("no memory: %.1f MB are needed", (double)plan.memory / 1e6);
+    if (!j.quiet) {
+        fprintf(stderr, "run     %.2f s  %zu steps %s  guidance %g  %s  seed %llu\n",
+            plan.params.seconds, plan.params.steps,
+            tango_sampler_name(plan.params.sampler), plan.params.guidance,
+            tango_vocoder_name(plan.params.vocoder),
+            (unsigned long long)plan.params.seed);
+        fprintf(stderr, "memory  %.1f MB\n", (double)plan.memory / 1e6);
+    }
+    j.progress = cli_progress_begin(j.quiet);
+    result = tango_generate(wave, &model, &j.params, memory, plan.memory, &j.error);
+    cli_progress_end(&j.progress);
+    if (result == TANGO_ERROR_CANCELLED) exit(130);
+    if (result != TANGO_OK) cli_fail("%s", j.error.text);
+    if (cut)
+        fprintf(stderr, "warning: a text is longer than %d pieces and was cut\n",
+            TANGO_TOKENS_MAX - 1);
+    cli_catch_interrupts();
+    save(&j, &plan, wave, model.rate);
+    if (j.json) report(&j, &plan, &model, cli_seconds() - start);
+#ifdef TANGO_PTHREADS
+    tango_nn_pool_stop((tango_nn_pool *)j.params.pool);
+#endif
+    free(threads);
+    free(wave);
+    free(memory);
+    free((void *)(uintptr_t)j.params.noise);
+    free((void *)(uintptr_t)j.params.latent);
+    tango_io_unmap(&file);
+    return fflush(stdout) != 0;
+}
