@@ -457,6 +457,7 @@ void *memset(void *to, int value, size_t count);
 #endif
 #ifdef TANGO_PTHREADS
 #include <pthread.h>
+#include <sched.h>
 #endif
 
 #if !defined TANGO_NN_NO_SIMD && defined __GNUC__ && defined __x86_64__ \
@@ -1724,9 +1725,12 @@ static void tango_nn__cut(tango_nn__product *p)
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
     }
     p->row_blocks = tango_nn__ceil(p->rows, rows);
-    /* Narrow blocks gather the same rows again: cheap only while there are few. */
-    while (p->row_blocks * tango_nn__ceil(outputs, columns) < TANGO_NN__TASKS
-           && columns > (p->rows > 32 ? 256u : 64u)) {
+    /* Narrow blocks gather the same rows again: 256 columns hide that, 128 cost a few
+       per cent, less only pay while there are few rows. */
+    while (columns > 64) {
+        const size_t tasks = p->row_blocks * tango_nn__ceil(outputs, columns);
+        if (tasks >= (columns > 256 ? TANGO_NN__TASKS : TANGO_NN__TASKS / 2)) break;
+        if (columns <= 128 && p->rows > 32) break;
         columns /= 2;
     }
     p->row_block = tango_nn__ceil(p->rows, p->row_blocks);
@@ -2545,21 +2549,49 @@ static void tango_nn__pool_work(tango_nn_pool *pool, size_t worker)
     }
 }
 
+/* Waits a moment for *place to differ from `value`, without the mutex. Layers follow one
+   another within microseconds; to sleep and be woken takes longer than that. Where two
+   threads share a core, yielding lets the other one work. */
+static void tango_nn__pool_spin(const size_t *place, size_t value)
+{
+#if defined __GNUC__
+    for (int i = 0; i < 100 && __atomic_load_n(place, __ATOMIC_ACQUIRE) == value; i++) {
+        sched_yield();
+    }
+#else
+    (void)place;
+    (void)value;
+#endif
+}
+
+/* Writes what a spinning thread reads. The mutex is held. */
+static void tango_nn__pool_set(size_t *place, size_t value)
+{
+#if defined __GNUC__
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+#else
+    *place = value;
+#endif
+}
+
 static void *tango_nn__pool_main(void *argument)
 {
     const tango_nn__worker *self = (const tango_nn__worker *)argument;
     tango_nn_pool *pool = self->pool;
     size_t round = 0;
-    pthread_mutex_lock(&pool->mutex);
     for (;;) {
+        tango_nn__pool_spin(&pool->round, round);
+        pthread_mutex_lock(&pool->mutex);
         while (pool->round == round && !pool->stop) {
             pthread_cond_wait(&pool->work, &pool->mutex);
         }
         if (pool->stop) break;
         round = pool->round;
-        pool->busy++;
+        tango_nn__pool_set(&pool->busy, pool->busy + 1);
         tango_nn__pool_work(pool, self->number);
-        if (--pool->busy == 0) pthread_cond_signal(&pool->done);
+        tango_nn__pool_set(&pool->busy, pool->busy - 1);
+        if (pool->busy == 0) pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->mutex);
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -2569,16 +2601,22 @@ TANGO_API void tango_nn_pool_for(void *pool_pointer, size_t count, tango_nn_task
                                  void *data)
 {
     tango_nn_pool *pool = (tango_nn_pool *)pool_pointer;
+    size_t busy;
     pthread_mutex_lock(&pool->mutex);
     pool->task = task;
     pool->data = data;
     pool->count = count;
     pool->next = 0;
-    pool->round++;
+    tango_nn__pool_set(&pool->round, pool->round + 1);
     if (count > 1) pthread_cond_broadcast(&pool->work);
     tango_nn__pool_work(pool, 0);
-    /* A thread that wakes late finds no task and leaves at once. */
-    while (pool->busy > 0) pthread_cond_wait(&pool->done, &pool->mutex);
+    /* Threads that wake late find no task and leave at once. */
+    while ((busy = pool->busy) > 0) {
+        pthread_mutex_unlock(&pool->mutex);
+        tango_nn__pool_spin(&pool->busy, busy);
+        pthread_mutex_lock(&pool->mutex);
+        if (pool->busy == busy) pthread_cond_wait(&pool->done, &pool->mutex);
+    }
     pthread_mutex_unlock(&pool->mutex);
 }
 
