@@ -483,6 +483,7 @@ void *memset(void *to, int value, size_t count);
 #endif
 #endif
 
+/* Without -O GCC inlines only what it must: small helpers of hot loops are marked. */
 #if defined __GNUC__
 #define TANGO_NN__INLINE static inline __attribute__((always_inline))
 #define TANGO_NN__TARGET(features) __attribute__((target(features)))
@@ -551,10 +552,13 @@ struct tango_nn_kernels {
                       size_t depth);
 };
 
-static size_t tango_nn__min(size_t a, size_t b) { return a < b ? a : b; }
+TANGO_NN__INLINE size_t tango_nn__min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* a / b rounded up, without overflow; b > 0. */
-static size_t tango_nn__ceil(size_t a, size_t b) { return a / b + (a % b != 0); }
+TANGO_NN__INLINE size_t tango_nn__ceil(size_t a, size_t b)
+{
+    return a / b + (a % b != 0);
+}
 
 /* Denormals as zero, as a result (FTZ, bit 15) and as an operand (DAZ, bit 6). Returns
    the control word to restore. */
@@ -1759,7 +1763,7 @@ static void tango_nn__find_places(const tango_nn__product *p, tango_nn__place *p
 }
 
 /* The index that an enlarged axis reads. */
-static size_t tango_nn__nearest(size_t i, size_t source, size_t size)
+TANGO_NN__INLINE size_t tango_nn__nearest(size_t i, size_t source, size_t size)
 {
     if (size == source) return i;
     if (size == 2 * source) return i / 2;
@@ -1767,8 +1771,8 @@ static size_t tango_nn__nearest(size_t i, size_t source, size_t size)
 }
 
 /* to = x, through the leaky ReLU if there is one; zeros for x NULL. */
-static void tango_nn__gather_run(const tango_nn__product *p, float *to, const float *x,
-                                 size_t count)
+TANGO_NN__INLINE void tango_nn__gather_run(const tango_nn__product *p, float *to,
+                                           const float *x, size_t count)
 {
     if (x == NULL) {
         memset(to, 0, count * sizeof *to);
@@ -1783,9 +1787,9 @@ static void tango_nn__gather_run(const tango_nn__product *p, float *to, const fl
    ky. The taps that follow lie behind one another in memory where they are all inside
    the image; otherwise they are read one by one. Coordinates left of and above the image
    have wrapped to huge ones. */
-static void tango_nn__gather_row(const tango_nn__product *p, float *to,
-                                 const tango_nn__place *place, size_t ky, size_t kx,
-                                 size_t channel, size_t count)
+TANGO_NN__INLINE void tango_nn__gather_row(const tango_nn__product *p, float *to,
+                                           const tango_nn__place *place, size_t ky,
+                                           size_t kx, size_t channel, size_t count)
 {
     const tango_nn_conv *s = &p->shape;
     const size_t taps = tango_nn__ceil(channel + count, s->channels);
@@ -2403,15 +2407,25 @@ static void tango_nn__add_task(void *data, size_t index, size_t worker)
                     tango_nn__min(TANGO_NN__ELEMENTS, d->count - at), d->number);
 }
 
+/* Here `count` is rows; a task has about as many values as the others. */
+static size_t tango_nn__softmax_rows(size_t columns)
+{
+    return 1 + TANGO_NN__ELEMENTS / columns;
+}
+
 static void tango_nn__softmax_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__elements *d = (const tango_nn__elements *)data;
-    const float *x = d->a + index * d->columns;
-    float *out = d->out + index * d->columns;
-    const float largest = d->kernels->maximum(x, d->columns);
-    const float sum = d->kernels->exponentials(out, x, d->columns, largest);
+    const size_t rows = tango_nn__softmax_rows(d->columns);
+    const size_t last = tango_nn__min((index + 1) * rows, d->count);
     (void)worker;
-    d->kernels->scale(out, out, d->columns, 1.0f / sum);
+    for (size_t r = index * rows; r < last; r++) {
+        const float *x = d->a + r * d->columns;
+        float *out = d->out + r * d->columns;
+        const float largest = d->kernels->maximum(x, d->columns);
+        const float sum = d->kernels->exponentials(out, x, d->columns, largest);
+        d->kernels->scale(out, out, d->columns, 1.0f / sum);
+    }
 }
 
 static void tango_nn__elements_run(const tango_nn_context *c, tango_nn__elements *d,
@@ -2467,8 +2481,10 @@ TANGO_API void tango_nn_softmax(const tango_nn_context *c, float *out, const flo
     d.kernels = c->kernels;
     d.out = out;
     d.a = x;
+    d.count = rows;
     d.columns = columns;
-    tango_nn__run(c, rows, tango_nn__softmax_task, &d);
+    tango_nn__run(c, tango_nn__ceil(rows, tango_nn__softmax_rows(columns)),
+                  tango_nn__softmax_task, &d);
 }
 
 TANGO_API void tango_nn_gather(float *out, const void *table, tango_nn_type type,
