@@ -472,7 +472,7 @@ void *memset(void *to, int value, size_t count);
    used only where the code says so. */
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifndef __OPTIMIZE__
+#ifndef __OPTIMIZE_SIZE__ /* __OPTIMIZE__ outlives another header's pop_options */
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off")
