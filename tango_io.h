@@ -4285,11 +4285,12 @@ static tango_result tango_io__json_unique(const tango_io_json *json, uint32_t *s
             scratch[n++] = (uint32_t)key;
         tango_io__sort(scratch, n, sizeof *scratch, tango_io__json_order, json);
         for (i = 1; i < n; i++) {
-            const tango_io_json_node *node = &json->nodes[scratch[i]];
+            uint32_t later = scratch[i] > scratch[i - 1] ? scratch[i] : scratch[i - 1];
+            const tango_io_json_node *node = &json->nodes[later];
             if (tango_io__json_order(json, &scratch[i - 1], &scratch[i]) == 0)
                 return tango_io_fail(
                     error, TANGO_ERROR_DATA, "json: two members %q (offset %z)",
-                    json->text + node->at, (size_t)node->size, (size_t)node->at);
+                    json->text + node->at, (size_t)node->size, (size_t)node->at - 1);
         }
     }
     return TANGO_OK;
