@@ -112,6 +112,9 @@ static inline cli cli_begin(int argc, char **argv, const cli_option *options)
 #ifdef SIGPIPE
     signal(SIGPIPE, SIG_IGN);    /* a closed pipe is a failed write, reported as such */
 #endif
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN);    /* and so is a limit on file sizes */
+#endif
     return c;
 }
 

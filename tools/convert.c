@@ -46,7 +46,7 @@
 #include "../tango_nn.h"
 
 #define CONVERT_VERSION "0.1.0"
-#define PROBLEMS_SHOWN 200
+#define PROBLEMS_SHOWN 100
 #define LEVELS_MAX 8 /* levels of a network, stages of the vocoder */
 #define DILATIONS 3  /* of each residual kernel of the vocoder */
 #define KERNEL_MAX 256
@@ -834,7 +834,7 @@ static void residual_block(plan *p, size_t inputs, size_t outputs, size_t time,
     if (inputs != outputs) conv2d(p, shortcut, outputs, inputs, 1);
 }
 
-/* One attention of BasicTransformerBlock; keys and values come from `context` channels. */
+/* One attention of BasicTransformerBlock; context: channels behind keys and values. */
 static void attention(plan *p, const char *name, size_t width, size_t context)
 {
     char part[64];
@@ -1275,10 +1275,10 @@ static void check_stft(const source *s, const audio_config *a)
     size_t bins = a->fft / 2 + 1, basis[3] = { 2 * bins, 1, a->fft }, mel[2];
     mel[0] = a->mels;
     mel[1] = bins;
-    refuse_superfluous(s, keys, 3);
     check_stft_tensor(s, a, keys[0], mel, 2, mel_weight);
     check_stft_tensor(s, a, keys[1], basis, 3, forward_weight);
     check_stft_tensor(s, a, keys[2], basis, 3, inverse_weight);
+    refuse_superfluous(s, keys, 3);
 }
 
 /* ==== 8. Values of the blob ======================================================== */
@@ -1419,6 +1419,7 @@ static const struct {
 static int is_listed(const char *words, const char *word)
 {
     size_t n = strlen(word);
+    if (strchr(word, '|')) return 0;
     for (const char *p = words; p; p = strchr(p, '|'), p = p ? p + 1 : NULL)
         if (strncmp(p, word, n) == 0 && (p[n] == '|' || p[n] == '\0')) return 1;
     return 0;
@@ -1739,7 +1740,7 @@ static void write_blob(const char *path, job *j, const plan *p, values *v, int q
         if (ok && r == TANGO_OK) r = tango_io_commit(out, &error);
         tango_io_abandon(out);
     }
-    if (r != TANGO_OK) problem("%s: %s", path, error.text);
+    if (r != TANGO_OK) problem("%s", error.text);
     free(j->numbers);
     free(j->packed);
     free(header);
@@ -1764,7 +1765,7 @@ static void stop_at_problems(const char *folder)
     if (problems == 0) return;
     if (problems == 1) exit(1);
     cli_fail("%s: %zu problems%s, nothing was written", folder, problems,
-             problems > PROBLEMS_SHOWN ? " (the first 200 are shown)" : "");
+             problems > PROBLEMS_SHOWN ? " (the first 100 are shown)" : "");
 }
 
 static void release(source *s, plan *p, values *v)
@@ -1852,6 +1853,8 @@ int main(int argc, char **argv)
     }
     if (!folder) cli_usage("no folder given; -h lists the options");
     if (!output) cli_usage("no output given (-o FILE.tango); -h lists the options");
+    if (strcmp(output, "-") == 0)
+        cli_usage("a blob needs a file: its header is written last, and a pipe cannot go back");
     cli_catch_interrupts();
     convert(folder, output, type, quiet);
     if (fflush(stdout) != 0) cli_fail("standard output: writing failed");

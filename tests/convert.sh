@@ -1,0 +1,156 @@
+#!/bin/sh
+# convert.sh: what tools/convert and tools/inspect do with good and with broken folders.
+#
+#     sh tests/convert.sh            needs a C compiler ($CC, or cc) and nothing else
+#
+# Prints one line a claim, then "N passed, N failed"; the exit status is 0 if none failed.
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/tango_convert.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT INT TERM
+passed=0 failed=0
+
+for program in tools/convert tools/inspect tests/poison; do
+    ${CC:-cc} ${CFLAGS:-} "$here/../$program.c" -lm -o "$work/$(basename $program)" || exit 1
+done
+cd "$work" || exit 1
+
+# A fresh copy of the checkpoint, to be broken.
+fresh() { rm -rf model; cp -R "$here/golden/models/v1" model; chmod -R u+w model; }
+
+# edit FILE OLD NEW: replaces OLD, which must be there, in a configuration.
+edit() {
+    grep -q "$2" "model/$1" || echo "    edit: $1 has no $2"
+    sed "s/$2/$3/" "model/$1" > edited && mv edited "model/$1"
+}
+
+# claim NAME STATUS TEXT COMMAND...: the command exits with STATUS and says TEXT.
+claim() {
+    name=$1 status=$2 text=$3; shift 3
+    "$@" > out 2> err; got=$?
+    if [ $got -eq "$status" ] && { [ -z "$text" ] || cat out err | grep -qF -- "$text"; }; then
+        passed=$((passed + 1)); echo "pass  $name"
+    else
+        failed=$((failed + 1)); echo "FAIL  $name"
+        echo "    exit $got, expected $status and \"$text\""; head -5 err | sed 's/^/    /'
+    fi
+}
+
+# refuses NAME TEXT [OPTION...]: the model is not converted, the old output stays as it was
+# and no other file appears.
+refuses() {
+    name=$1 text=$2; shift 2
+    rm -rf target; mkdir target; echo old > target/x.tango
+    claim "$name" 1 "$text" ./convert model -o target/x.tango "$@"
+    [ "$(ls target)" = x.tango ] && [ "$(cat target/x.tango)" = old ] && return
+    failed=$((failed + 1)); echo "FAIL  $name: the old output is gone or files are left over"
+}
+
+# --- good folders ---------------------------------------------------------------------
+fresh
+claim converts_to_f32 0 "937 tensors, 483159 parameters, f32" ./convert model -o a.tango -t f32
+claim converts_to_f16 0 "937 tensors, 483159 parameters, f16" ./convert model -o b.tango -t f16
+claim default_type_is_the_checkpoints 0 "" ./convert model --output=c.tango --quiet
+claim default_equals_f32 0 "CRC-32" ./inspect c.tango tango.provenance --json
+claim same_input_same_bytes 0 "" cmp a.tango c.tango
+claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
+claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
+claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
+claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango
+claim geglu_is_split 0 "60 x 1 x 15" ./inspect a.tango down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.gate
+claim transposed_becomes_convolution 0 "80 x 4 x 32" ./inspect a.tango vocoder.ups.0.weight
+claim values_are_there 0 "u64     3 4 5" ./inspect a.tango unet.heads
+mv model/pytorch_model_main.bin model/pytorch_model_2.bin
+mv model/pytorch_model_vae.bin model/pytorch_model.bin
+claim names_of_the_training_script 0 "937 tensors" ./convert model -o d.tango
+fresh
+echo '{"steps": 7, "sampler": "ddim", "licence": "CC0", "unknown": [1]}' > model/defaults.json
+echo 'by nobody' > model/ATTRIBUTION.md
+edit unet_config.json '"act_fn"' '"some_new_key": null, "act_fn"'
+claim defaults_and_unknown_keys 0 "" ./convert model -o e.tango -q
+claim defaults_are_kept 0 "u64     7" ./inspect e.tango default.steps
+claim attribution_is_kept 0 "by nobody" ./inspect e.tango tango.attribution_text
+
+# --- the checkpoint does not fit the configuration ------------------------------------
+fresh; edit unet_config.json '"layers_per_block": 2' '"layers_per_block": 3'
+refuses missing_tensor "unet.down_blocks.0.resnets.2.conv1.weight is missing, expected [15, 15, 3, 3]"
+fresh; edit text_encoder_config.json '"num_layers": 2' '"num_layers": 1'
+refuses superfluous_tensor "text_encoder.encoder.block.1.layer.0.SelfAttention.q.weight [21, 24] is superfluous"
+fresh; edit text_encoder_config.json '"d_ff": 40' '"d_ff": 41'
+refuses misshapen_tensor "wi_0.weight: expected shape [41, 24], found [40, 24]"
+refuses all_are_counted "model: 6 problems, nothing was written"
+fresh; edit unet_config.json '"use_linear_projection": true' '"use_linear_projection": false'
+refuses projection_kind "proj_in.weight: expected shape [15, 15, 1, 1], found [15, 15]"
+fresh; edit main_config.json '"unet_model_name": null' '"unet_model_name": "x"'
+refuses adapters_are_asked_for "group_in.0.weight is missing, expected [512, 8]"
+fresh; edit unet_config.json '"norm_num_groups": 5' '"norm_num_groups": 4'
+refuses groups_must_divide "15 channels cannot be divided into 4 norm groups"
+fresh; edit unet_config.json '"cross_attention_dim": 24' '"cross_attention_dim": 25'
+refuses text_width "cross_attention_dim 25 is not the text encoder's d_model 24"
+fresh; cp model/pytorch_model_main.bin model/pytorch_model_stft.bin
+refuses stft_is_checked "pytorch_model_stft.bin: mel_basis is missing, expected [64, 513]"
+
+# --- arithmetic that is not supported -------------------------------------------------
+fresh; edit unet_config.json '"act_fn": "silu"' '"act_fn": "mish"'
+refuses other_activation "act_fn: only silu is supported, found mish"
+fresh; edit unet_config.json '"UpBlock2D"' '"AttnUpBlock2D"'
+refuses other_block "up_block_types: AttnUpBlock2D is not supported"
+fresh; edit unet_config.json '"layers_per_block": 2' '"layers_per_block": [2, 2, 2]'
+refuses layers_as_list "layers_per_block: expected a whole number"
+fresh; edit vae_config.json '"attn_resolutions": \[\]' '"attn_resolutions": [16]'
+refuses vae_attention "attn_resolutions"
+fresh; edit text_encoder_config.json gated-gelu relu
+refuses other_text_encoder "feed_forward_proj: only gated-gelu is supported, found relu"
+fresh; edit scheduler_config.json '"steps_offset"' '"rescale_betas_zero_snr": true, "steps_offset"'
+refuses zero_snr "rescale_betas_zero_snr: only false is supported, found true"
+fresh; edit scheduler_config.json v_prediction flow
+refuses other_prediction "prediction_type: expected one of epsilon|v_prediction|sample, found flow"
+
+# --- damaged files --------------------------------------------------------------------
+poison() { ./poison "$here/golden/models/v1/$1" "model/$1" "$2" "$3" "$4"; }
+fresh; poison pytorch_model_main.bin unet.conv_out.weight 7 nan
+refuses nan_weight "unet.conv_out.weight: element 7 is not a finite number"
+fresh; poison pytorch_model_vae.bin vocoder.ups.1.weight 100 inf
+refuses infinite_weight "vocoder.ups.1.weight: element 100 is not a finite number"
+fresh; poison pytorch_model_vae.bin quant_conv.weight 3 -70000
+refuses too_large_for_f16 "quant_conv.weight: element 3 is -70000, too large for f16" -t f16
+claim large_is_fine_in_f32 0 "" ./convert model -o f.tango -t f32
+fresh; head -c 100000 "$here/golden/models/v1/pytorch_model_main.bin" > model/pytorch_model_main.bin
+refuses truncated_archive "pytorch_model_main.bin: "
+fresh; echo '{' > model/stft_config.json
+refuses broken_json "stft_config.json: "
+fresh; echo '[]' > model/stft_config.json
+refuses json_of_another_kind "stft_config.json: expected an object"
+fresh; head -c 100000 "$here/golden/models/v1/spiece.model" > model/spiece.model
+refuses broken_tokenizer "spiece.model: "
+fresh; rm model/spiece.model
+refuses missing_file "spiece.model is missing: copy spiece.model of google/flan-t5-large"
+fresh; printf 'a\377b' > model/ATTRIBUTION.md
+refuses attribution_is_utf8 "attribution"
+fresh; echo '{"steps": 0}' > model/defaults.json
+refuses absurd_default "steps: expected a whole number from 1 to 100000, found 0"
+
+# --- usage and places -----------------------------------------------------------------
+fresh
+claim unknown_option 2 "unknown option --nosuch" ./convert model -o x.tango --nosuch
+claim unknown_type 2 "expected one of f32, f16" ./convert model -o x.tango -t f64
+claim no_folder 2 "no folder" ./convert -o x.tango
+claim no_output 2 "no output" ./convert model
+claim no_pipe 2 "a blob needs a file" ./convert model -o -
+claim help 0 "--output FILE" ./convert -h
+claim folder_missing 1 "nowhere: no such folder" ./convert nowhere -o x.tango
+claim output_folder_missing 1 "nowhere/" ./convert model -o nowhere/x.tango
+claim nothing_was_written 1 "" test -e x.tango
+claim disk_full 1 "model/x.tango: writing failed" sh -c 'ulimit -f 100; exec ./convert model -o model/x.tango'
+claim disk_full_leaves_nothing 1 "" sh -c 'ls -A model | grep tango'
+cp a.tango bad.tango    # one byte of the last tensor
+printf '\125' | dd of=bad.tango bs=1 seek=$(($(wc -c < bad.tango) - 64)) conv=notrunc 2> /dev/null
+claim inspect_names_damage 1 "vocoder.ups.4.weight" ./inspect bad.tango
+claim inspect_header_only 0 "937 tensors" ./inspect --no-check bad.tango
+head -c 70000 a.tango > short.tango
+claim inspect_truncated 1 "short.tango: " ./inspect short.tango
+claim inspect_foreign 1 "spiece.model: " ./inspect model/spiece.model
+claim inspect_missing 1 "nosuch.tango" ./inspect nosuch.tango
+claim inspect_usage 2 "no file given" ./inspect
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
