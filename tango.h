@@ -246,6 +246,7 @@ typedef struct tango_unet_config { /* UNet2DConditionModel */
 typedef struct tango_vae_config { /* AudioLDM's AutoencoderKL */
     size_t channels, levels, multiples[TANGO_LEVELS_MAX], res_blocks, groups;
     size_t latent_channels, embedding, in_channels, out_channels;
+    float eps;    /* of every group norm: 1e-6, which no configuration file names */
     double scale; /* latent = scale * posterior */
 } tango_vae_config;
 
@@ -366,7 +367,7 @@ typedef struct tango_params {
     size_t samples;         /* sounds from one prompt; 0 means 1 */
     tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
     const float *noise;     /* (noise_draws, samples, C, H, W), or NULL: from the seed */
-    size_t noise_draws;     /* 1: the first draw only; 1 + draws of the sampler: all */
+    size_t noise_draws;     /* 0, 1: the first draw; 1 + draws of the sampler: all */
     const float *latent;    /* (samples, C, latent_rows, W): skips text and diffusion */
     size_t latent_rows;
     int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
@@ -723,7 +724,7 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
                 error, TANGO_ERROR_DATA, "tokenizer: piece %z is missing", i);
         t->pieces[i].text = piece.text;
         t->pieces[i].length = (uint32_t)piece.length;
-        t->pieces[i].type = piece.type;
+        t->pieces[i].type = (int32_t)piece.type;
         t->pieces[i].score = piece.score;
         if (!tango__piece_enter(t, i))
             return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -1164,6 +1165,7 @@ static void tango__read_vae(tango__reader *r, tango_vae_config *c)
     c->embedding = tango__integer(r, "vae.embed_dim", 1, 4096);
     c->in_channels = tango__integer(r, "vae.in_channels", 1, 1);
     c->out_channels = tango__integer(r, "vae.out_channels", 1, 1);
+    c->eps = 1e-6f;
     c->scale = tango__number(r, "vae.scale_factor", 1, 1.0, 1e-6, 1e6);
 }
 
@@ -2228,7 +2230,7 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
 {
     const size_t rows = tango__rows(s), mark = net->arena->used;
     const size_t groups = d != NULL ? d->groups : net->model->vae.groups;
-    const float eps = d != NULL ? d->eps : 1e-6f;
+    const float eps = d != NULL ? d->eps : net->model->vae.eps;
     float *n = tango__floats(net, rows, channels, 1),
           *h = tango__floats(net, rows, outputs, 1);
     tango_nn_conv first = tango__conv3x3(s, channels),
@@ -2515,8 +2517,8 @@ static void tango__vae_attention(
     shape.heads = 1;
     shape.width = channels;
     shape.scale = (float)(1.0 / TANGO_SQRT((double)channels));
-    tango__group_norm(
-        net, n, x, s, channels, net->model->vae.groups, 1e-6f, "norm", TANGO_NN_NONE);
+    tango__group_norm(net, n, x, s, channels, net->model->vae.groups,
+        net->model->vae.eps, "norm", TANGO_NN_NONE);
     tango__linear(net, q, n, rows, "q", channels, channels, tango__plain());
     tango__linear(net, k, n, rows, "k", channels, channels, tango__plain());
     tango__linear(net, v, n, rows, "v", channels, channels, tango__plain());
@@ -2612,7 +2614,7 @@ static void tango__decode(
     tango__vae_middle(net, x, s, deepest);
     result = tango__vae_up(net, x, &s, deepest);
     tango__group_norm(
-        net, result, result, s, shallow, c->groups, 1e-6f, "norm_out", TANGO_NN_SILU);
+        net, result, result, s, shallow, c->groups, c->eps, "norm_out", TANGO_NN_SILU);
     conv = tango__conv3x3(s, shallow);
     tango__conv(net, mel, result, &conv, "conv_out", c->out_channels, tango__plain());
     tango__leave(net, name);
@@ -2746,9 +2748,8 @@ static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_
 
 enum { TANGO__ROUNDS = 60 }; /* of Griffin-Lim */
 
-/* Every default of the model filled in, every value checked. */
-static tango_result tango__resolve(
-    tango_params *p, const tango_model *m, tango_error *error)
+/* Every default of the model filled in. */
+static void tango__fill_in(tango_params *p, const tango_model *m)
 {
     if (p->seconds == 0.0)
         p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
@@ -2763,8 +2764,15 @@ static tango_result tango__resolve(
                                                                   : TANGO_HIFIGAN;
     if (p->samples == 0) p->samples = 1;
     if (p->negative == NULL) p->negative = "";
+    if (p->noise != NULL && p->noise_draws == 0) p->noise_draws = 1;
     if (p->parallel_for == NULL || p->threads == 0) p->threads = 1;
     if (p->kernels == NULL) p->kernels = tango_nn_detect();
+}
+
+/* Every value is in its range. (fill_in left no DEFAULT but that of final_sigma.) */
+static tango_result tango__check(
+    const tango_params *p, const tango_model *m, tango_error *error)
+{
     if (p->prompt == NULL && p->latent == NULL)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");
     if (!(p->seconds > 0.0 && p->seconds <= (double)TANGO_SECONDS_MAX))
@@ -2781,6 +2789,18 @@ static tango_result tango__resolve(
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
+    if ((unsigned)p->sampler > TANGO_UNIPC)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
+    if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "vocoder: number %i is none",
+            (int64_t)p->vocoder);
+    if ((unsigned)p->final_sigma > TANGO_FINAL_SIGMA_MIN)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "final sigma: number %i is none", (int64_t)p->final_sigma);
+    if (tango_nn_work_size(p->threads) == 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
     return TANGO_OK;
 }
 
@@ -2792,15 +2812,17 @@ static tango_result tango__sizes(
     const size_t factor = (size_t)1 << (m->vae.levels - 1), block = m->hop * factor;
     const tango_params *p = &plan->params;
     size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
+    if (p->latent != NULL
+        && (p->latent_rows == 0
+            || p->latent_rows > (size_t)TANGO_SECONDS_MAX * m->rate / block + 1))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "latent: %z rows, expected 1 or more and at most %z seconds", p->latent_rows,
+            (size_t)TANGO_SECONDS_MAX);
     plan->latent_rows =
         p->latent != NULL ? p->latent_rows : (samples + block - 1) / block;
     if (plan->latent_rows == 0) plan->latent_rows = 1;
     plan->latent_width = m->mels / factor;
     plan->frames = plan->latent_rows * factor;
-    if (plan->frames > (size_t)TANGO_SECONDS_MAX * m->rate / m->hop + factor)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-            "latent: %z rows are more than %z seconds", plan->latent_rows,
-            (size_t)TANGO_SECONDS_MAX);
     plan->samples = p->vocoder == TANGO_HIFIGAN
                         ? tango__wave_length(&m->vocoder, plan->frames)
                         : (plan->frames - 1) * m->hop;
@@ -3285,7 +3307,8 @@ TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
     memset(plan, 0, sizeof *plan);
     memset(&arena, 0, sizeof arena);
     plan->params = *params;
-    result = tango__resolve(&plan->params, model, error);
+    tango__fill_in(&plan->params, model);
+    result = tango__check(&plan->params, model, error);
     if (result == TANGO_OK) result = tango__sizes(plan, model, error);
     if (result == TANGO_OK) result = tango__run(plan, model, &arena, NULL, error);
     plan->memory = arena.peak + TANGO__ALIGN;
