@@ -774,7 +774,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 /* A plain `cc` build runs the loops below at full speed; Clang takes -O2 from its
    user. */
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
 #define TANGO_IO__PUSHED 1
 #pragma GCC push_options
 #pragma GCC optimize("O3")
