@@ -1,5 +1,6 @@
 /* tango_audio.h - spectra, mel scales, levels, rates, and a vocoder without weights
-   version 1.0, MIT-0 (full text at the end)
+
+   Version 0.1.0                          SPDX-License-Identifier: MIT-0 (text at the end)
 
    QUICK EXAMPLE
 
@@ -16,13 +17,14 @@
            void *memory = malloc(size), *work = malloc(tango_audio_frame_work_size(NULL));
            tango_audio_front front;
            tango_error error;
+           if (!memory || !work) return 1;
            if (tango_audio_front_init(&front, NULL, memory, size, &error) != TANGO_OK) {
                fprintf(stderr, "%s\n", error.text);
                return 1;
            }
            for (size_t n = 0; n < 16000; n++) x[n] = 0.5f * sinf(0.1727876f * (float)n);
            tango_audio_log_mel(mel, x, 16000, 0, 101, &front, work);
-           printf("%.2f at 450 Hz, %.2f at 3 kHz\n", (double)mel[50 * 64 + 10],
+           printf("%.1f at 464 Hz, %.1f at 2537 Hz\n", (double)mel[50 * 64 + 9],
                   (double)mel[50 * 64 + 40]);
            free(work);
            free(memory);
@@ -86,6 +88,7 @@
    TANGO_STATIC                make every function static
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
+                               (freestanding builds never choose)
    TANGO_AUDIO_QUIET           no message when clang compiles without optimisation
    TANGO_SIN(x) and others     what this header uses of <math.h>; room 10 lists them
 
@@ -564,7 +567,7 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 #define TANGO_AUDIO__RESTRICT
 #endif
 #if !defined TANGO_AUDIO_NO_SIMD && (defined __GNUC__ || defined __clang__) && \
-    (defined __x86_64__ || defined __i386__)
+    (defined __x86_64__ || defined __i386__) && __STDC_HOSTED__ == 1
 #define TANGO_AUDIO__AVX2 1
 #define TANGO_AUDIO__TARGET_AVX2 __attribute__((target("avx2")))
 #endif
@@ -2626,6 +2629,8 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 #endif /* TANGO_AUDIO_IMPLEMENTED */
 
