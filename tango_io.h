@@ -772,20 +772,29 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 #endif
 #endif
 
-/* A plain `cc` build runs the loops below at full speed; Clang takes -O2 from its
-   user. */
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
-#define TANGO_IO__PUSHED 1
+/* A plain `cc` build runs the loops below at full speed; Clang takes -O2 from its user.
+   The helpers of those loops are inlined by request, since -O0 keeps GCC from doing it.
+   GCC leaves __OPTIMIZE__ defined behind another header's pop_options, so it tells
+   nothing. */
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
+#ifndef __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
+#endif
+#pragma GCC optimize("fp-contract=off")
 #endif
 #if defined __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
+#if defined __GNUC__
+#define TANGO_IO__INLINE static inline __attribute__((always_inline))
+#else
+#define TANGO_IO__INLINE static inline
+#endif
 
 /* ==== 11 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
-static void tango_io__copy(void *to, const void *from, size_t size)
+TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
     unsigned char *out = (unsigned char *)to;
     const unsigned char *in = (const unsigned char *)from;
@@ -803,7 +812,8 @@ static void tango_io__zero(void *to, size_t size)
 static size_t tango_io__length(const char *text)
 {
     size_t n = 0;
-    while (text[n]) n++;
+    while (text[n] && n < SIZE_MAX - 1) n++;    /* two exits: not turned into a strlen
+    call */
     return n;
 }
 
@@ -824,55 +834,55 @@ static int tango_io__equal(const void *bytes, size_t size, const char *text)
     return tango_io__compare(bytes, size, text, tango_io__length(text)) == 0;
 }
 
-static uint32_t tango_io__u16(const unsigned char *p)
+TANGO_IO__INLINE uint32_t tango_io__u16(const unsigned char *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
 }
 
-static uint32_t tango_io__u32(const unsigned char *p)
+TANGO_IO__INLINE uint32_t tango_io__u32(const unsigned char *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
            (uint32_t)p[3] << 24;
 }
 
-static uint64_t tango_io__u64(const unsigned char *p)
+TANGO_IO__INLINE uint64_t tango_io__u64(const unsigned char *p)
 {
     return (uint64_t)tango_io__u32(p) | (uint64_t)tango_io__u32(p + 4) << 32;
 }
 
-static void tango_io__put16(unsigned char *p, uint32_t v)
+TANGO_IO__INLINE void tango_io__put16(unsigned char *p, uint32_t v)
 {
     p[0] = (unsigned char)(v & 0xff);
     p[1] = (unsigned char)(v >> 8 & 0xff);
 }
 
-static void tango_io__put32(unsigned char *p, uint32_t v)
+TANGO_IO__INLINE void tango_io__put32(unsigned char *p, uint32_t v)
 {
     tango_io__put16(p, v & 0xffff);
     tango_io__put16(p + 2, v >> 16);
 }
 
-static void tango_io__put64(unsigned char *p, uint64_t v)
+TANGO_IO__INLINE void tango_io__put64(unsigned char *p, uint64_t v)
 {
     tango_io__put32(p, (uint32_t)(v & 0xffffffff));
     tango_io__put32(p + 4, (uint32_t)(v >> 32));
 }
 
-static float tango_io__float(uint32_t bits)
+TANGO_IO__INLINE float tango_io__float(uint32_t bits)
 {
     float value;
     tango_io__copy(&value, &bits, sizeof value);
     return value;
 }
 
-static double tango_io__double(uint64_t bits)
+TANGO_IO__INLINE double tango_io__double(uint64_t bits)
 {
     double value;
     tango_io__copy(&value, &bits, sizeof value);
     return value;
 }
 
-static uint64_t tango_io__double_bits(double value)
+TANGO_IO__INLINE uint64_t tango_io__double_bits(double value)
 {
     uint64_t bits;
     tango_io__copy(&bits, &value, sizeof bits);
@@ -880,7 +890,7 @@ static uint64_t tango_io__double_bits(double value)
 }
 
 /* 1 unless the exponent is all ones, which means infinity or NaN. */
-static int tango_io__finite(double value)
+TANGO_IO__INLINE int tango_io__finite(double value)
 {
     return (tango_io__double_bits(value) >> 52 & 0x7ff) != 0x7ff;
 }
@@ -1115,7 +1125,7 @@ TANGO_API const char *tango_io_type_name(tango_io_type type)
 }
 
 /* IEEE half: 1 sign, 5 exponent, 10 fraction bits. Every half is a float. */
-static float tango_io__half(uint32_t h)
+TANGO_IO__INLINE float tango_io__half(uint32_t h)
 {
     uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
     if (exponent == 31) return tango_io__float(sign | 0x7f800000 | fraction << 13);
@@ -1128,7 +1138,7 @@ static float tango_io__half(uint32_t h)
 
 /* Nearest float. A double at or beyond 2^128 - 2^103 rounds to infinity; the conversion
    of such a value is undefined in C, so it is not left to a cast. */
-static float tango_io__narrow(double value)
+TANGO_IO__INLINE float tango_io__narrow(double value)
 {
     const double limit = 340282356779733661637539395458142568448.0;
     if (value >= limit) return tango_io__float(0x7f800000);
@@ -1136,7 +1146,7 @@ static float tango_io__narrow(double value)
     return (float)value;
 }
 
-static float tango_io__element(const unsigned char *p, tango_io_type type)
+TANGO_IO__INLINE float tango_io__element(const unsigned char *p, tango_io_type type)
 {
     switch (type) {
     case TANGO_IO_F32: return tango_io__float(tango_io__u32(p));
@@ -1211,7 +1221,7 @@ TANGO_API void tango_io_view_read(float *out, const tango_io_view *view, size_t 
 
 #define TANGO_IO__MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
-static uint64_t tango_io__mix(uint64_t h, uint64_t word)
+TANGO_IO__INLINE uint64_t tango_io__mix(uint64_t h, uint64_t word)
 {
     h ^= word;
     return (h << 29 | h >> 35) * TANGO_IO__MULTIPLIER;
@@ -4524,12 +4534,12 @@ static tango_result tango_io__field_next(tango_io__cursor *c, tango_io__field *f
                                          tango_error *error)
 {
     uint64_t tag;
+    tango_io__zero(field, sizeof *field);
     field->at = tango_io__offset(c);
     if (!tango_io__varint(c, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
         return tango_io__spiece_bad(error, "impossible field tag", field->at);
     field->number = (uint32_t)(tag >> 3);
     field->wire = (uint32_t)(tag & 7);
-    field->bytes = NULL;
     field->size = field->wire == 1 ? 8 : field->wire == 5 ? 4 : 0;
     if (field->wire == 0) {
         if (!tango_io__varint(c, &field->value))
@@ -5186,7 +5196,7 @@ TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec
 
 /* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]. The product is exact in
    double; it is clamped before the cast, which would be undefined out of range. */
-static int32_t tango_io__wav_integer(double x, int bits, int round)
+TANGO_IO__INLINE int32_t tango_io__wav_integer(double x, int bits, int round)
 {
     double limit = (double)((int64_t)1 << bits), part;
     int32_t n;
@@ -5299,7 +5309,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-#ifdef TANGO_IO__PUSHED
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
 #endif
 
