@@ -44,13 +44,15 @@ int main(int argc, char **argv)
     void *work = malloc(work_size);
     unsigned char *copy = (unsigned char *)malloc(file.size);
     if (!work || !copy) return fail("no memory");
-    if (tango_io_torch_open(&torch, file.data, file.size, work, work_size, &error) != TANGO_OK)
+    if (tango_io_torch_open(&torch, file.data, file.size, work, work_size, &error) !=
+        TANGO_OK)
         return fail(error.text);
     if (!tango_io_torch_find(&torch, argv[3], &t)) return fail("no such tensor");
 
-    float value = strtof(argv[5], NULL);    /* tensors of these tests are contiguous f32 */
+    float value = strtof(argv[5], NULL); /* tensors of these tests are contiguous f32 */
     at = (size_t)(t.view.data - file.data) + 4 * (size_t)strtoul(argv[4], NULL, 10);
-    if (t.view.type != TANGO_IO_F32 || at + 4 > file.size) return fail("not such a number");
+    if (t.view.type != TANGO_IO_F32 || at + 4 > file.size)
+        return fail("not such a number");
     tango_io_crc32_begin(&table);
     memcpy(copy, file.data, file.size);
     uint32_t before = tango_io_crc32_add(&table, 0, copy + t.storage, t.storage_size);

@@ -50,17 +50,26 @@ static void inverse_basis_inverts_the_forward_basis(void)
    gets: kernel 7, rate 3, 2 inputs, 2 outputs. */
 static void transposed_columns_are_an_ordinary_convolution(void)
 {
-    enum { IN = 2, OUT = 2, SIZE = 7, RATE = 3, PAD = (SIZE - RATE) / 2, TAPS = 3, T = 5 };
+    enum {
+        IN = 2,
+        OUT = 2,
+        SIZE = 7,
+        RATE = 3,
+        PAD = (SIZE - RATE) / 2,
+        TAPS = 3,
+        T = 5
+    };
     float w[IN * OUT * SIZE], x[IN][T], column[IN * TAPS];
     for (size_t i = 0; i < IN * OUT * SIZE; i++) w[i] = (float)((i * 37 + 5) % 17) - 8.0f;
-    for (size_t i = 0; i < IN * T; i++) x[i / T][i % T] = (float)((i * 11 + 3) % 7) - 3.0f;
+    for (size_t i = 0; i < IN * T; i++)
+        x[i / T][i % T] = (float)((i * 11 + 3) % 7) - 3.0f;
     weight t;
     memset(&t, 0, sizeof t);
     t.kind = TRANSPOSED;
     t.rate = RATE;
     shape(&t, 3, IN, OUT, SIZE, 1);
-    tango_io_view view = { (const unsigned char *)w, TANGO_IO_F32, 3, { IN, OUT, SIZE },
-                           { OUT * SIZE, SIZE, 1 }, IN * OUT * SIZE };
+    tango_io_view view = { (const unsigned char *)w, TANGO_IO_F32,   3, { IN, OUT, SIZE },
+                           { OUT * SIZE, SIZE, 1 },  IN * OUT * SIZE };
     t.view = view;
     job j;
     memset(&j, 0, sizeof j);
@@ -68,7 +77,7 @@ static void transposed_columns_are_an_ordinary_convolution(void)
         for (size_t s = 0; s < (T - 1) * RATE + SIZE - 2 * PAD; s++) {
             float direct = 0.0f, ordinary = 0.0f;
             for (size_t c = 0; c < IN; c++)
-                for (size_t i = 0; i < T; i++)    /* s = RATE*i + k - PAD */
+                for (size_t i = 0; i < T; i++) /* s = RATE*i + k - PAD */
                     if (s + PAD >= RATE * i && s + PAD - RATE * i < SIZE)
                         direct += x[c][i] * w[(c * OUT + o) * SIZE + s + PAD - RATE * i];
             size_t row = (s + PAD) / RATE, phase = (s + PAD) % RATE;

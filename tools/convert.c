@@ -1854,7 +1854,7 @@ int main(int argc, char **argv)
     if (!folder) cli_usage("no folder given; -h lists the options");
     if (!output) cli_usage("no output given (-o FILE.tango); -h lists the options");
     if (strcmp(output, "-") == 0)
-        cli_usage("a blob needs a file: its header is written last, and a pipe cannot go back");
+        cli_usage("a blob needs a file: its header is written last, out of order");
     cli_catch_interrupts();
     convert(folder, output, type, quiet);
     if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
