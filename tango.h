@@ -72,9 +72,10 @@
      6 >>network    private: layers by name
      7 >>text       private: T5 v1.1 encoder
      8 >>unet       private: UNet2DConditionModel
-     9 >>vae        private: AutoencoderKL decoder
+     9 >>vae        private: AutoencoderKL, both ways
     10 >>vocoder    private: HiFi-GAN
-    11 >>generate   parameters, plan, the pipeline (public) */
+    11 >>generate   parameters, plan, the pipeline (public)
+    12 >>encode     from a log-mel to its latent (public) */
 
 #include "tango_audio.h"
 #include "tango_io.h"
@@ -355,7 +356,7 @@ typedef struct tango_stage {
 
 /* All zero is a valid start: the model's defaults, one thread, no callbacks. */
 typedef struct tango_params {
-    const char *prompt; /* NUL-terminated, any bytes; required unless latent is given */
+    const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
     const char *negative;   /* NULL: the empty prompt */
     double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
     size_t steps;           /* 0: the model's, else 100 */
@@ -370,6 +371,8 @@ typedef struct tango_params {
     size_t noise_draws;     /* 0, 1: the first draw; 1 + draws of the sampler: all */
     const float *latent;    /* (samples, C, latent_rows, W): skips text and diffusion */
     size_t latent_rows;
+    const float *mel;       /* (samples, mel_frames, F), natural log: the vocoder alone */
+    size_t mel_frames;
     int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
     float denormalize_mean, denormalize_std;
     const tango_nn_kernels *kernels; /* NULL: the best this CPU has */
@@ -400,6 +403,33 @@ TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
    block of at least plan.memory bytes; it holds nothing of value afterwards. */
 TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     const tango_params *params, void *memory, size_t size, tango_error *error);
+
+/* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
+
+/* What is encoded and how; all zero but batch and frames is a valid start. */
+typedef struct tango_encoding {
+    size_t batch, frames;   /* frames: a multiple of 2^(levels - 1), 4 for Tango */
+    size_t window;          /* 0: each mel as a whole; else windows of so many frames, a
+                               multiple of the same, overlapping by a quarter: the peak of
+                               memory then does not grow with the length */
+    int sample;             /* 0: the posterior's mean; 1: mean + deviation * noise */
+    uint64_t seed;          /* of that noise, one randn of (batch, C, H, W) */
+    const tango_nn_kernels *kernels; /* these as in tango_params */
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
+    void *pool;
+    size_t threads;
+} tango_encoding;
+
+/* *size = bytes of memory that tango_encode needs. */
+TANGO_API tango_result tango_encode_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error);
+/* latent (batch, C, frames/4, F/4) = scale factor * posterior of mel (batch, frames, F),
+   natural log. mean and logvar, of the same shape, take the posterior itself, logvar
+   clamped to [-30, 20]; either may be NULL, and so may latent. Nothing overlaps.
+                                                               (ldm AutoencoderKL.encode) */
+TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
+    const float *mel, const tango_model *model, const tango_encoding *encoding,
+    void *memory, size_t size, tango_error *error);
 
 #endif /* TANGO_H */
 
@@ -2497,7 +2527,7 @@ static void tango__unet(
     tango_arena_release(net->arena, mark);
 }
 
-/* ==== 9 >>vae ==== Private: AutoencoderKL decoder ========================== */
+/* ==== 9 >>vae ==== Private: AutoencoderKL, both ways ======================== */
 
 /* x += proj_out(attention of norm(x)), one head of the full width, in place. (ldm
    AttnBlock) */
@@ -2618,6 +2648,88 @@ static void tango__decode(
     conv = tango__conv3x3(s, shallow);
     tango__conv(net, mel, result, &conv, "conv_out", c->out_channels, tango__plain());
     tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* The levels of the encoder: res_blocks resnets, then 3x3 with stride 2, for which the
+   reference pads the right and the bottom only. As tango__vae_up otherwise. */
+static float *tango__vae_down(
+    tango__net *net, float *x[2], tango__image *s, size_t channels)
+{
+    const tango_vae_config *c = &net->model->vae;
+    size_t level, j, name, block, at = 0;
+    for (level = 0; level < c->levels; level++) {
+        name = tango__enter(net, "down", level);
+        for (j = 0; j < c->res_blocks; j++, at ^= 1) {
+            block = tango__enter(net, "block", j);
+            tango__resnet(net, x[at ^ 1], x[at], *s, channels,
+                c->channels * c->multiples[level], NULL);
+            channels = c->channels * c->multiples[level];
+            tango__leave(net, block);
+        }
+        if (level + 1 < c->levels) {
+            tango_nn_conv conv = tango__conv3x3(*s, channels);
+            conv.stride = 2;
+            conv.pad_top = conv.pad_left = 0;
+            s->height = conv.out_height = s->height / 2;
+            s->width = conv.out_width = s->width / 2;
+            tango__conv(net, x[at ^ 1], x[at], &conv, "downsample.conv", channels,
+                tango__plain());
+            at ^= 1;
+        }
+        tango__leave(net, name);
+    }
+    return x[at];
+}
+
+/* The same for the encoder, where level 0 receives ch channels from conv_in. */
+static size_t tango__vae_widest_down(const tango_vae_config *c, tango__image s)
+{
+    size_t widest = 0, arrives = 1, level;
+    for (level = 0; level < c->levels; level++) {
+        size_t multiple = arrives > c->multiples[level] ? arrives : c->multiples[level];
+        if (tango__rows(s) * c->channels * multiple > widest)
+            widest = tango__rows(s) * c->channels * multiple;
+        arrives = c->multiples[level];
+        s.height /= 2;
+        s.width /= 2;
+    }
+    return widest;
+}
+
+/* moments (H*W, 2 C), mean then log-variance, of one mel (T, F); s is the mel's size.
+                                                          (ldm AutoencoderKL, Encoder) */
+static void tango__encode_mel(
+    tango__net *net, float *moments, const float *mel, tango__image s)
+{
+    const tango_vae_config *c = &net->model->vae;
+    const size_t mark = net->arena->used,
+                 deepest = c->channels * c->multiples[c->levels - 1];
+    const size_t widest = tango__vae_widest_down(c, s);
+    tango__image small = s;
+    size_t name;
+    float *x[2], *result, *z;
+    tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
+    small.height >>= c->levels - 1;
+    small.width >>= c->levels - 1;
+    x[0] = tango__floats(net, widest, 1, 1);
+    x[1] = tango__floats(net, widest, 1, 1);
+    z = tango__floats(net, tango__rows(small), 2 * c->latent_channels, 1);
+    name = tango__enter_one(net, "encoder");
+    tango__conv(net, x[0], mel, &conv, "conv_in", c->channels, tango__plain());
+    result = tango__vae_down(net, x, &s, c->channels);
+    if (result != x[0]) { /* the middle starts at x[0] */
+        x[1] = x[0];
+        x[0] = result;
+    }
+    tango__vae_middle(net, x, s, deepest);
+    tango__group_norm(
+        net, x[0], x[0], s, deepest, c->groups, c->eps, "norm_out", TANGO_NN_SILU);
+    conv = tango__conv3x3(s, deepest);
+    tango__conv(net, z, x[0], &conv, "conv_out", 2 * c->latent_channels, tango__plain());
+    tango__leave(net, name);
+    tango__linear(net, moments, z, tango__rows(s), "quant_conv", 2 * c->embedding,
+        2 * c->latent_channels, tango__plain());
     tango_arena_release(net->arena, mark);
 }
 
@@ -2773,7 +2885,7 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
 static tango_result tango__check(
     const tango_params *p, const tango_model *m, tango_error *error)
 {
-    if (p->prompt == NULL && p->latent == NULL)
+    if (p->prompt == NULL && p->latent == NULL && p->mel == NULL)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");
     if (!(p->seconds > 0.0 && p->seconds <= (double)TANGO_SECONDS_MAX))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
@@ -2823,6 +2935,15 @@ static tango_result tango__sizes(
     if (plan->latent_rows == 0) plan->latent_rows = 1;
     plan->latent_width = m->mels / factor;
     plan->frames = plan->latent_rows * factor;
+    if (p->mel != NULL) { /* no latent takes part */
+        plan->latent_rows = 0;
+        plan->frames = p->mel_frames;
+        if (plan->frames == 0
+            || plan->frames > (size_t)TANGO_SECONDS_MAX * m->rate / m->hop + 1)
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "mel: %z frames, expected 1 or more and at most %z seconds", plan->frames,
+                (size_t)TANGO_SECONDS_MAX);
+    }
     plan->samples = p->vocoder == TANGO_HIFIGAN
                         ? tango__wave_length(&m->vocoder, plan->frames)
                         : (plan->frames - 1) * m->hop;
@@ -3234,6 +3355,7 @@ static void tango__decode_all(
     size.batch = 1;
     size.height = plan->latent_rows;
     size.width = plan->latent_width;
+    tango__finite(net, latent, p->samples * count, "latent", SIZE_MAX);
     tango__tell_images(
         net, plan, "latent", SIZE_MAX, latent, p->samples, m->vae.embedding);
     for (i = 0; !tango__idle(net) && i < p->samples * count; i++)
@@ -3242,10 +3364,18 @@ static void tango__decode_all(
         net, plan, "latent_scaled", SIZE_MAX, latent, p->samples, m->vae.embedding);
     for (i = 0; i < p->samples; i++)
         tango__decode(net, tango__at(mel, i * mels), tango__at(latent, i * count), size);
-    tango__finite(net, mel, p->samples * mels, "mel", SIZE_MAX);
-    tango__tell_values(
-        net, plan, mel, tango__stage_of("mel", 4, p->samples, 1, plan->frames, m->mels));
-    for (i = 0; !tango__idle(net) && p->denormalize && i < p->samples * mels; i++)
+}
+
+/* What stands between a mel (samples, T, F) and the vocoder. */
+static void tango__finish_mel(tango__net *net, const tango_plan *plan, float *mel)
+{
+    const tango_params *p = &plan->params;
+    const size_t count = p->samples * plan->frames * net->model->mels;
+    size_t i;
+    tango__finite(net, mel, count, "mel", SIZE_MAX);
+    tango__tell_values(net, plan, mel,
+        tango__stage_of("mel", 4, p->samples, 1, plan->frames, net->model->mels));
+    for (i = 0; !tango__idle(net) && p->denormalize && i < count; i++)
         mel[i] = mel[i] * p->denormalize_std + p->denormalize_mean;
 }
 
@@ -3258,11 +3388,13 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     float *latent = tango__floats(net, p->samples, rows, m->vae.embedding);
     float *mel = tango__floats(net, p->samples, plan->frames, m->mels);
     size_t i;
-    if (p->latent == NULL) tango__diffuse(net, plan, latent);
-    else if (!tango__idle(net))
+    if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
+    else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
-    tango__finite(net, latent, p->samples * rows * m->vae.embedding, "latent", SIZE_MAX);
-    tango__decode_all(net, plan, mel, latent);
+    if (p->mel == NULL) tango__decode_all(net, plan, mel, latent);
+    else if (!tango__idle(net))
+        memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
+    tango__finish_mel(net, plan, mel);
     for (i = 0; i < p->samples; i++) {
         float *to = tango__at(wave, i * plan->samples);
         const float *from = tango__at(mel, i * plan->frames * m->mels);
@@ -3275,26 +3407,32 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
 }
 
+/* Sets up a network over an arena, measured or real; p says who computes. */
+static void tango__net_begin(tango__net *net, const tango_model *model,
+    const tango_params *p, tango_arena *arena, tango_error *error)
+{
+    int ok = 1;
+    memset(net, 0, sizeof *net);
+    net->model = model;
+    net->arena = arena;
+    net->error = error;
+    net->nn.kernels = p->kernels != NULL ? p->kernels : tango_nn_detect();
+    net->nn.parallel_for = p->parallel_for;
+    net->nn.pool = p->pool;
+    net->nn.threads = p->parallel_for != NULL && p->threads > 1 ? p->threads : 1;
+    net->nn.work_size = tango_nn_work_size(net->nn.threads);
+    net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
+    if (!ok)
+        net->result = tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: no room for the work of %z threads", net->nn.threads);
+}
+
 /* Runs the pipeline in an arena, measured or real. */
 static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     tango_arena *arena, float *wave, tango_error *error)
 {
     tango__net net;
-    const tango_params *p = &plan->params;
-    int ok = 1;
-    memset(&net, 0, sizeof net);
-    net.model = model;
-    net.arena = arena;
-    net.error = error;
-    net.nn.kernels = p->kernels;
-    net.nn.parallel_for = p->parallel_for;
-    net.nn.pool = p->pool;
-    net.nn.threads = p->threads;
-    net.nn.work_size = tango_nn_work_size(p->threads);
-    net.nn.work = tango_arena_keep(arena, net.nn.work_size, 1, &ok);
-    if (!ok)
-        return tango_io_fail(error, TANGO_ERROR_MEMORY,
-            "memory: no room for the work of %z threads", p->threads);
+    tango__net_begin(&net, model, &plan->params, arena, error);
     tango__pipeline(&net, plan, wave);
     return net.result;
 }
@@ -3327,6 +3465,166 @@ TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
             "memory: %z bytes given, %z needed", size, plan.memory);
     tango__arena_over(&arena, memory, size);
     result = tango__run(&plan, model, &arena, wave, error);
+    tango__arena_close(&arena);
+    return result;
+}
+
+/* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
+
+/* sum (H*W, 2 C) += ramp * moments of the window that starts at latent row `first`; the
+   ramp rises over the overlap at both ends, `weight` (H) gathers its total. */
+static void tango__blend(float *sum, float *weight, const float *moments, size_t first,
+    size_t rows, size_t overlap, size_t row_size)
+{
+    size_t r, i;
+    for (r = 0; r < rows; r++) {
+        size_t edge = r + 1 < rows - r ? r + 1 : rows - r; /* rows to the nearer end */
+        float ramp = edge < overlap ? (float)edge / (float)overlap : 1.0f;
+        weight[first + r] += ramp;
+        for (i = 0; i < row_size; i++)
+            sum[(first + r) * row_size + i] += ramp * moments[r * row_size + i];
+    }
+}
+
+/* moments (H*W, 2 C) of one mel in windows of `window` latent rows, three quarters of a
+   window apart; the last one ends with the mel. */
+static void tango__encode_windows(tango__net *net, float *out, const float *mel,
+    size_t height, size_t window, size_t width, size_t row_size)
+{
+    const size_t factor = (size_t)1 << (net->model->vae.levels - 1),
+                 mark = net->arena->used;
+    const size_t overlap = window / 4, stride = window - overlap;
+    float *part = tango__floats(net, window, row_size, 1);
+    float *weight = tango__floats(net, height, 1, 1);
+    tango__image size;
+    size_t first = 0, i, last = 0;
+    size.batch = 1;
+    size.height = window * factor;
+    size.width = width * factor;
+    if (!tango__idle(net)) {
+        memset(out, 0, height * row_size * sizeof(float));
+        memset(weight, 0, height * sizeof(float));
+    }
+    for (; !last && net->result == TANGO_OK; first += stride) {
+        last = first + window >= height;
+        if (last) first = height - window;
+        tango__encode_mel(net, part,
+            net->arena->base == NULL ? NULL : mel + first * factor * size.width, size);
+        if (net->arena->base == NULL) break; /* one window measures them all */
+        if (!tango__idle(net))
+            tango__blend(out, weight, part, first, window, overlap, row_size);
+    }
+    for (i = 0; !tango__idle(net) && i < height * row_size; i++)
+        out[i] /= weight[i / row_size];
+    tango_arena_release(net->arena, mark);
+}
+
+/* Where the results go; any may be NULL. */
+typedef struct tango__posterior { float *latent, *mean, *logvar; } tango__posterior;
+
+/* One item's moments (H*W, 2 C) into (C, H, W) planes; latent holds the noise, if any. */
+static void tango__split_moments(const tango__posterior *to, const float *moments,
+    size_t rows, size_t channels, double scale, int sample)
+{
+    size_t r, c;
+    for (r = 0; r < rows; r++)
+        for (c = 0; c < channels; c++) {
+            const float mean = moments[r * 2 * channels + c];
+            float logvar = moments[r * 2 * channels + channels + c], value = mean;
+            logvar = logvar < -30.0f ? -30.0f : logvar > 20.0f ? 20.0f : logvar;
+            if (to->mean != NULL) to->mean[c * rows + r] = mean;
+            if (to->logvar != NULL) to->logvar[c * rows + r] = logvar;
+            if (to->latent == NULL) continue;
+            if (sample) value += TANGO_EXPF(0.5f * logvar) * to->latent[c * rows + r];
+            to->latent[c * rows + r] = (float)(scale * (double)value);
+        }
+}
+
+static void tango__encode_all(tango__net *net, const tango__posterior *to,
+    const float *mel, const tango_encoding *e)
+{
+    const tango_vae_config *c = &net->model->vae;
+    const size_t factor = (size_t)1 << (c->levels - 1), width = net->model->mels / factor;
+    const size_t height = e->frames / factor, rows = height * width,
+                 count = rows * c->embedding;
+    const size_t window =
+        e->window == 0 || e->window >= e->frames ? height : e->window / factor;
+    float *moments = tango__floats(net, rows, 2, c->embedding);
+    size_t b;
+    for (b = 0; b < e->batch && net->result == TANGO_OK; b++) {
+        tango__posterior item = *to;
+        const float *from = mel == NULL ? NULL : mel + b * e->frames * net->model->mels;
+        tango__encode_windows(
+            net, moments, from, height, window, width, width * 2 * c->embedding);
+        tango__finite(net, moments, rows * 2 * c->embedding, "encoder", SIZE_MAX);
+        item.latent = tango__at(to->latent, b * count);
+        item.mean = tango__at(to->mean, b * count);
+        item.logvar = tango__at(to->logvar, b * count);
+        if (!tango__idle(net))
+            tango__split_moments(&item, moments, rows, c->embedding, c->scale, e->sample);
+    }
+}
+
+/* Measures (arena without a base) or encodes. */
+static tango_result tango__encode_run(const tango__posterior *to, const float *mel,
+    const tango_model *model, const tango_encoding *e, tango_arena *arena,
+    tango_error *error)
+{
+    const size_t factor = (size_t)1 << (model->vae.levels - 1);
+    tango_params params;
+    tango__net net;
+    if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
+        || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "encode: %z frames, windows of %z; expected multiples of %z, windows of 0 or at "
+            "least %z",
+            e->frames, e->window, factor, 8 * factor);
+    memset(&params, 0, sizeof params);
+    params.kernels = e->kernels;
+    params.parallel_for = e->parallel_for;
+    params.pool = e->pool;
+    params.threads = e->threads;
+    tango__net_begin(&net, model, &params, arena, error);
+    tango__encode_all(&net, to, mel, e);
+    return net.result;
+}
+
+TANGO_API tango_result tango_encode_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error)
+{
+    tango__posterior nowhere = { NULL, NULL, NULL };
+    tango_arena arena;
+    tango_result result;
+    memset(&arena, 0, sizeof arena);
+    result = tango__encode_run(&nowhere, NULL, model, encoding, &arena, error);
+    if (result == TANGO_OK) *size = arena.peak + TANGO__ALIGN;
+    return result;
+}
+
+TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
+    const float *mel, const tango_model *model, const tango_encoding *encoding,
+    void *memory, size_t size, tango_error *error)
+{
+    tango__posterior to;
+    tango_random random;
+    tango_arena arena;
+    size_t needed = 0;
+    tango_result result = tango_encode_memory(&needed, model, encoding, error);
+    if (result != TANGO_OK) return result;
+    if (memory == NULL || size < needed)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: %z bytes given, %z needed", size, needed);
+    to.latent = latent;
+    to.mean = mean;
+    to.logvar = logvar;
+    if (encoding->sample && latent != NULL) { /* the noise waits where the latent goes */
+        size_t factor = (size_t)1 << (model->vae.levels - 1);
+        tango_random_seed(&random, encoding->seed);
+        tango_randn(&random, latent, encoding->batch * (encoding->frames / factor)
+            * (model->mels / factor) * model->vae.embedding);
+    }
+    tango__arena_over(&arena, memory, size);
+    result = tango__encode_run(&to, mel, model, encoding, &arena, error);
     tango__arena_close(&arena);
     return result;
 }
