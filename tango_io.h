@@ -4679,7 +4679,7 @@ static tango_result tango_io__spiece_trie(const tango_io_spiece *s, tango_error 
         if ((to | 0xff) >= s->trie_units)
             return tango_io__spiece_bad(error, "charsmap: link outside the trie",
                                         at + 4 * i);
-        if ((u >> 8 & 1) == 0 || i == 0) continue;
+        if ((u >> 8 & 1) == 0) continue;            /* unit 0 may be walked to as well */
         value = tango_io__u32(s->trie + 4 * (size_t)to) & 0x7fffffff;
         if (value >= s->strings_size || (s->strings[value] & 0xc0) == 0x80)
             return tango_io__spiece_bad(error, "charsmap: text outside the texts",

@@ -1697,6 +1697,13 @@ static void the_charsmap_cannot_lead_outside(void)
     CHECK(charsmap_refused(4 + 4 * 0x80, 0x80000000u | 6, 4, "text outside"));
     CHECK(charsmap_refused(4 + 4 * 0x80, 0x80000000u | 4, 4, "text outside"));
     CHECK(charsmap_refused(4 + 4 * 0x80, UINT32_MAX, 4, "text outside"));
+    /* Unit 0 is a node like others when its label matches: leaf, value in unit 1. */
+    tango_io__put32(map.p + 4, 1u << 10 | 1u << 8 | 0x80);
+    tango_io__put32(map.p + 8, 0x80000000u | 99);
+    b = spiece_model(&map);
+    CHECK(spiece_refuses(&b, "text outside"));
+    release(&map);
+    map = charsmap();
     CHECK(charsmap_refused(end, 'x', 1, "end with NUL"));
     CHECK(charsmap_refused(end - 1, 'x', 1, "not UTF-8"));
     for (map.n = 1; map.n < end; map.n++) {             /* texts cut off, trie cut off */
