@@ -276,6 +276,14 @@ typedef struct tango_io_file {
    tango_io_commit does, is safe. */
 TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
                                     tango_error *error);
+/* The same for a path that comes from a file's text: it stays below the folder `root`.
+   TANGO_ERROR_ARGUMENT: the path is empty, absolute, over 4096 bytes, has a part that is
+   empty, "." or "..", a backslash or a control character, or leads through a link.
+   TANGO_ERROR_FILE: there is no such file. TANGO_ERROR_UNSUPPORTED: it is there but no
+   regular file (a link is none), it cannot be opened or mapped, or this system or build
+   lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` itself may be a link. */
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_unmap(tango_io_file *file);
 
@@ -301,6 +309,10 @@ typedef struct tango_io_output {
 
 TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path,
                                        tango_error *error);
+/* The same with the name of the temporary file chosen by the caller, on the same file
+   system; nothing may be there. A program that was killed finds its remains again. */
+TANGO_API tango_result tango_io_create_by(tango_io_output *output, const char *path,
+                                          const char *temporary, tango_error *error);
 /* All bytes or an error; after an error only tango_io_abandon is left. */
 TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
                                       size_t size, tango_error *error);
@@ -1367,6 +1379,26 @@ static int tango_io__temporary(char *out, const char *path, uint64_t process,
     return 1;
 }
 
+/* The rule for paths that come from files, as tango_io_map_below documents it. */
+static tango_result tango_io__below_ok(const char *path, tango_error *error)
+{
+    size_t i, start = 0, n = tango_io__length(path);
+    int good = n > 0 && n <= TANGO_IO_PATH_MAX;
+    for (i = 0; good && i <= n; i++) {
+        unsigned char c = (unsigned char)path[i];
+        if (c == '\\' || (c != 0 && c < 32) || c == 127) good = 0;
+        if (c != '/' && c != 0) continue;
+        if (i == start || (i == start + 1 && path[start] == '.') ||
+            (i == start + 2 && path[start] == '.' && path[start + 1] == '.'))
+            good = 0;
+        start = i + 1;
+    }
+    if (good) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                         "%s: expected a relative path without .. of at most %u bytes",
+                         path, (uint64_t)TANGO_IO_PATH_MAX);
+}
+
 #ifdef TANGO_IO__POSIX
 
 static int tango_io__open(const char *path, int flags, unsigned mode)
@@ -1412,31 +1444,34 @@ static tango_result tango_io__open_regular(int *fd, size_t *size, const char *pa
     return r;
 }
 
-TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
-                                    tango_error *error)
+/* Maps an open regular file and closes the descriptor; the mapping stays. */
+static tango_result tango_io__map_open(tango_io_file *file, int fd, size_t size,
+                                       const char *path, tango_error *error)
 {
     static const union {
         uint64_t align[8];
         unsigned char bytes[64];
     } nothing = { { 0 } };
-    int fd;
-    size_t size;
     void *mapping = NULL;
-    tango_result r = tango_io__open_regular(&fd, &size, path, error);
-    if (r != TANGO_OK) return r;
-    if (size > 0) {
-        mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (mapping == MAP_FAILED) {
-            close(fd);
-            return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %z bytes cannot be mapped",
-                                 path, size);
-        }
-    }
-    close(fd);                                          /* the mapping stays */
+    if (size > 0) mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (size > 0 && mapping == MAP_FAILED)
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %z bytes cannot be mapped",
+                             path, size);
     file->data = mapping ? (const unsigned char *)mapping : nothing.bytes;
     file->size = size;
     file->mapping = mapping;
     return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
+                                    tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_regular(&fd, &size, path, error);
+    if (r != TANGO_OK) return r;
+    return tango_io__map_open(file, fd, size, path, error);
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -1446,6 +1481,69 @@ TANGO_API void tango_io_unmap(tango_io_file *file)
     file->size = 0;
     file->mapping = NULL;
 }
+
+#if defined O_NOFOLLOW && defined O_DIRECTORY && defined O_CLOEXEC && defined AT_FDCWD
+
+/* Opens the folder that holds the last part of `path`, part by part from `root`, through
+   no link. *name is where that last part begins; -1 if some part is not there. */
+static int tango_io__open_folder(const char *root, const char *path, size_t *name,
+                                 int *through_link)
+{
+    char part[TANGO_IO_PATH_MAX + 1];
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t at = 0, n;
+    *through_link = 0;
+    for (;;) {
+        struct stat info;
+        int next;
+        for (n = 0; path[at + n] && path[at + n] != '/'; n++) part[n] = path[at + n];
+        *name = at;
+        if (fd < 0 || !path[at + n]) return fd;
+        part[n] = 0;
+        next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (next < 0) *through_link = fstatat(fd, part, &info, AT_SYMLINK_NOFOLLOW) == 0
+                                      && S_ISLNK(info.st_mode);
+        close(fd);
+        fd = next;
+        at += n + 1;
+    }
+}
+
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error)
+{
+    struct stat info;
+    size_t name;
+    int link, folder, fd;
+    tango_result r = tango_io__below_ok(path, error);
+    if (r != TANGO_OK) return r;
+    folder = tango_io__open_folder(root, path, &name, &link);
+    if (link)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "%s: leads through a link",
+                             path);
+    if (folder < 0 || fstatat(folder, path + name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (folder >= 0) close(folder);
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
+    }
+    /* O_NONBLOCK: a named pipe must not wait. What was opened is what is looked at. */
+    fd = openat(folder, path + name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    close(folder);
+    if (fd < 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: %s", path,
+                             S_ISLNK(info.st_mode) ? "a link, not a regular file"
+                                                   : "cannot be opened for reading");
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||
+        (uint64_t)info.st_size > SIZE_MAX / 2) {
+        close(fd);
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: not a regular file",
+                             path);
+    }
+    r = tango_io__map_open(file, fd, (size_t)info.st_size, path, error);
+    return r == TANGO_OK ? r : TANGO_ERROR_UNSUPPORTED;
+}
+
+#define TANGO_IO__MAPS_BELOW 1
+#endif
 
 TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size,
                                      const char *path, tango_error *error)
@@ -1475,12 +1573,14 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
 
 /* The five steps of an output, on a descriptor. Each returns 1 if all went well. */
 
-static int tango_io__start(tango_io_output *output)
+static int tango_io__start(tango_io_output *output, const char *temporary)
 {
-    uint64_t attempt;
-    for (attempt = 0; attempt < 100; attempt++) {
-        if (!tango_io__temporary(output->temporary, output->path, (uint64_t)getpid(),
-                                 attempt))
+    uint64_t attempt, attempts = temporary ? 1 : 100;
+    for (attempt = 0; attempt < attempts; attempt++) {
+        if (temporary)
+            tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
+        else if (!tango_io__temporary(output->temporary, output->path,
+                                      (uint64_t)getpid(), attempt))
             return 0;
         output->descriptor = tango_io__open(output->temporary,
                                             O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -1583,9 +1683,12 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
     return TANGO_OK;
 }
 
-static int tango_io__start(tango_io_output *output)
+static int tango_io__start(tango_io_output *output, const char *temporary)
 {
-    if (!tango_io__temporary(output->temporary, output->path, 0, 0)) return 0;
+    if (temporary)
+        tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
+    else if (!tango_io__temporary(output->temporary, output->path, 0, 0))
+        return 0;
     output->stream = fopen(output->temporary, "wb");
     return output->stream != NULL;
 }
@@ -1629,11 +1732,30 @@ static int tango_io__target_ok(const char *path)
 
 #endif /* TANGO_IO__POSIX */
 
+#ifndef TANGO_IO__MAPS_BELOW
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error)
+{
+    tango_result r = tango_io__below_ok(path, error);
+    (void)file;
+    if (r != TANGO_OK) return r;
+    return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                         "%s: this build cannot stay below the folder %s", path, root);
+}
+#endif
+
 TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path,
                                        tango_error *error)
 {
+    return tango_io_create_by(output, path, NULL, error);
+}
+
+TANGO_API tango_result tango_io_create_by(tango_io_output *output, const char *path,
+                                          const char *temporary, tango_error *error)
+{
     size_t folder = tango_io__folder(path);
     tango_result r = tango_io__path_ok(path, error);
+    if (r == TANGO_OK && temporary) r = tango_io__path_ok(temporary, error);
     output->at = 0;
     output->state = TANGO_IO__CLOSED;
     output->descriptor = -1;
@@ -1648,7 +1770,7 @@ TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path
     }
     if (path[folder] == 0 || !tango_io__target_ok(path))
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
-    if (!tango_io__start(output))
+    if (!tango_io__start(output, temporary))
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "%s: cannot create a file in the folder %q", path,
                              folder ? path : ".", folder ? folder : (size_t)1);
