@@ -599,6 +599,19 @@ TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char 
 TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
                                   const char *text);
 
+/* A document too large for nodes is read item by item. All of this is only for text that
+   tango_io_json_work_size has accepted: then quotes and brackets tell where values end.
+   Equal keys are found when an item is parsed on its own. */
+
+/* text[*begin .. *end) is the value of member `key` of the object that the text is; 0 if
+   there is none. The key must stand in the text without escapes. */
+TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
+                                 size_t text_size, const char *key);
+/* text[*begin .. *end) is the next item of the array whose bracket is text[*cursor] at
+   the first call; 0 after the last. */
+TANGO_API int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
+                                 const void *text, size_t text_size);
+
 /* ==== 8 >>spiece ==== SentencePiece models ========================================== */
 
 /* A SentencePiece model is a protobuf message (sentencepiece_model.proto):
@@ -4616,6 +4629,75 @@ TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char 
     }
     out[at] = 0;
     return 1;
+}
+
+/* Where the value at text[at] ends: at its last bracket or quote, or before the sign that
+   follows a number or a word. Never moves beyond the text, whatever it holds. */
+static size_t tango_io__json_value_end(const unsigned char *text, size_t size, size_t at)
+{
+    size_t depth = 0;
+    int quoted = 0;
+    for (; at < size; at++) {
+        const unsigned char c = text[at];
+        if (quoted) {
+            if (c == '\\') at++;
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = 1;
+        } else if (c == '{' || c == '[') {
+            depth++;
+            continue;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0) return at;
+            depth--;
+        } else if (depth == 0 && (c == ',' || c <= ' ')) {
+            return at;
+        } else {
+            continue;
+        }
+        if (!quoted && depth == 0) return at + 1;
+    }
+    return size;
+}
+
+/* Past white space, and past one of the signs `,`, `:` if it stands there. */
+static size_t tango_io__json_between(const unsigned char *text, size_t size, size_t at)
+{
+    while (at < size && (text[at] <= ' ' || text[at] == ',' || text[at] == ':')) at++;
+    return at;
+}
+
+TANGO_API int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
+                                 const void *text, size_t text_size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t at = *cursor;
+    if (at < text_size && (p[at] == '[' || p[at] == '{')) at++;
+    at = tango_io__json_between(p, text_size, at);
+    if (at >= text_size || p[at] == ']' || p[at] == '}') return 0;
+    *begin = at;
+    *end = tango_io__json_value_end(p, text_size, at);
+    /* The cursor stands on what follows the item, never on a bracket that opens. */
+    *cursor = *end;
+    return 1;
+}
+
+TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
+                                 size_t text_size, const char *key)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t at = tango_io__json_between(p, text_size, 0), first, last;
+    if (at >= text_size || p[at] != '{') return 0;
+    while (tango_io_json_item(&first, &last, &at, text, text_size)) {
+        const int found = last - first >= 2 &&
+                          tango_io__equal(p + first + 1, last - first - 2, key);
+        if (!tango_io_json_item(&first, &last, &at, text, text_size)) return 0;
+        if (!found) continue;
+        *begin = first;
+        *end = last;
+        return 1;
+    }
+    return 0;
 }
 
 /* ==== 8 >>spiece ==== SentencePiece models ========================================== */
