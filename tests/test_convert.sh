@@ -1,7 +1,7 @@
 #!/bin/sh
-# convert.sh: what tools/convert and tools/inspect do with good and with broken folders.
+# test_convert.sh: what tools/convert and tools/inspect do with good and with broken folders.
 #
-#     sh tests/convert.sh            needs a C compiler ($CC, or cc) and nothing else
+#     sh tests/test_convert.sh            needs a C compiler ($CC, or cc) and nothing else
 #
 # Prints one line a claim, then "N passed, N failed"; the exit status is 0 if none failed.
 here=$(cd "$(dirname "$0")" && pwd)
