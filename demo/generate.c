@@ -52,6 +52,7 @@ typedef struct job {
     const char *model, *output, *dump, *noise, *latent;
     tango_io_wav_format format;
     int json, quiet;
+    double compute; /* seconds of tango_generate */
 } job;
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
@@ -209,23 +210,39 @@ static void save(job *j, const tango_plan *plan, const float *wave, size_t rate)
     }
 }
 
-static void report(
-    const job *j, const tango_plan *plan, const tango_model *m, double seconds)
+/* A JSON string: quotes, backslashes and control characters escaped. */
+static void print_string(const char *text)
+{
+    const char *c;
+    putchar('"');
+    for (c = text; *c; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < 32)
+            printf("\\u%04x", (unsigned)*c);
+        else putchar(*c);
+    putchar('"');
+}
+
+static void report(const job *j, const tango_plan *plan, const tango_model *m)
 {
     const tango_params *p = &plan->params;
-    printf("{\"output\": \"");
-    for (const char *c = j->output; *c; c++)
-        printf(*c == '"' || *c == '\\' || (unsigned char)*c < 32 ? "\\u%04x" : "%c",
-            (unsigned char)*c);
-    printf("\", \"samples\": %zu, \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, "
-           "\"seed\": %llu, \"steps\": %zu, "
-           "\"sampler\": \"%s\", \"guidance\": %g, \"eta\": %g, \"vocoder\": \"%s\", "
-           "\"kernels\": \"%s\", "
-           "\"threads\": %zu, \"memory\": %zu, \"seconds\": %.3f}\n",
-        p->samples, plan->samples, m->rate, (double)plan->samples / (double)m->rate,
-        (unsigned long long)p->seed, p->steps, tango_sampler_name(p->sampler),
-        p->guidance, p->eta, tango_vocoder_name(p->vocoder),
-        tango_nn_kernels_name(p->kernels), p->threads, plan->memory, seconds);
+    char path[4096];
+    size_t i;
+    printf("{\"files\": [");
+    for (i = 0; i < p->samples; i++) {
+        if (i > 0) printf(", ");
+        print_string(sample_name(j, i, p->samples, path, sizeof path));
+    }
+    printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
+        plan->samples, m->rate, (double)plan->samples / (double)m->rate,
+        (unsigned long long)p->seed);
+    printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"eta\": %g, ",
+        p->steps, tango_sampler_name(p->sampler), p->guidance, p->eta);
+    printf(
+        "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
+        tango_vocoder_name(p->vocoder), tango_nn_kernels_name(p->kernels), p->threads,
+        plan->memory);
+    printf("\"compute_seconds\": %.3f}\n", j->compute);
+    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
 }
 
 /* ---- Command line ----------------------------------------------------------------- */
@@ -318,6 +335,65 @@ static void read_options(job *j, int argc, char **argv)
         cli_usage("-o - is for one sound and nothing else: not with --json or --samples");
 }
 
+/* All processors share the work, in a pool that main stops; alone without threads. */
+static void *start_threads(tango_params *p)
+{
+    void *memory = NULL;
+#ifdef TANGO_PTHREADS
+    if (p->threads < 2) return NULL;
+    memory = malloc(tango_nn_pool_size(p->threads));
+    if (memory != NULL) p->pool = tango_nn_pool_start(memory, p->threads);
+    if (p->pool != NULL) p->parallel_for = tango_nn_pool_for;
+#endif
+    return memory;
+}
+
+static void stop_threads(tango_params *p, void *memory)
+{
+#ifdef TANGO_PTHREADS
+    tango_nn_pool_stop((tango_nn_pool *)p->pool);
+#endif
+    free(memory);
+}
+
+static void prepare_dump(job *j)
+{
+    if (mkdir(j->dump, 0777) != 0 && errno != EEXIST)
+        cli_fail("%s: cannot make this folder: %s", j->dump, strerror(errno));
+    j->params.on_stage = dump_stage;
+    cli_catch_interrupts(); /* files are written while it runs */
+}
+
+/* Sizes, memory, work: the waves of all samples, to be freed. */
+static float *run(job *j, const tango_model *model, tango_plan *plan)
+{
+    tango_result result;
+    void *memory;
+    float *wave;
+    if (tango_prepare(plan, model, &j->params, &j->error) != TANGO_OK)
+        cli_fail("%s", j->error.text);
+    memory = malloc(plan->memory);
+    wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
+    if (memory == NULL || wave == NULL)
+        cli_fail("no memory: %.1f MB are needed", (double)plan->memory / 1e6);
+    if (!j->quiet)
+        fprintf(stderr,
+            "run     %.2f s  %zu steps %s  guidance %g  %s  seed %llu\n"
+            "memory  %.1f MB\n",
+            (double)plan->samples / (double)model->rate, plan->params.steps,
+            tango_sampler_name(plan->params.sampler), plan->params.guidance,
+            tango_vocoder_name(plan->params.vocoder),
+            (unsigned long long)plan->params.seed, (double)plan->memory / 1e6);
+    j->progress = cli_progress_begin(j->quiet);
+    result = tango_generate(wave, model, &j->params, memory, plan->memory, &j->error);
+    j->compute = cli_seconds() - j->progress.start;
+    cli_progress_end(&j->progress);
+    if (result == TANGO_ERROR_CANCELLED) exit(130);
+    if (result != TANGO_OK) cli_fail("%s", j->error.text);
+    free(memory);
+    return wave;
+}
+
 int main(int argc, char **argv)
 {
     job j;
@@ -325,67 +401,31 @@ int main(int argc, char **argv)
     tango_model model;
     tango_plan plan;
     int cut = 0;
-    void *memory, *threads = NULL;
+    void *threads;
     float *wave;
-    tango_result result;
-    double start = cli_seconds();
     memset(&j, 0, sizeof j);
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
     j.params.threads = processors();
     read_options(&j, argc, argv);
-    open_model(&j, &file, &model, argv[0]);
     j.params.prompt_cut = &cut;
     j.params.user = &j;
     j.params.on_step = show_step;
-    if (j.dump != NULL) {
-        if (mkdir(j.dump, 0777) != 0 && errno != EEXIST)
-            cli_fail("%s: cannot make this folder: %s", j.dump, strerror(errno));
-        j.params.on_stage = dump_stage;
-        cli_catch_interrupts(); /* until the WAV is written nothing else is left behind */
-    }
-#ifdef TANGO_PTHREADS
-    if (j.params.threads > 1) {
-        threads = malloc(tango_nn_pool_size(j.params.threads));
-        j.params.pool =
-            threads == NULL ? NULL : tango_nn_pool_start(threads, j.params.threads);
-        if (j.params.pool != NULL) j.params.parallel_for = tango_nn_pool_for;
-    }
-#endif
+    open_model(&j, &file, &model, argv[0]);
     load_arrays(&j, &model);
-    if (tango_prepare(&plan, &model, &j.params, &j.error) != TANGO_OK)
-        cli_fail("%s", j.error.text);
-    memory = malloc(plan.memory);
-    wave = (float *)malloc(plan.params.samples * plan.samples * sizeof(float));
-    if (memory == NULL || wave == NULL)
-        cli_fail("no memory: %.1f MB are needed", (double)plan.memory / 1e6);
-    if (!j.quiet) {
-        fprintf(stderr, "run     %.2f s  %zu steps %s  guidance %g  %s  seed %llu\n",
-            plan.params.seconds, plan.params.steps,
-            tango_sampler_name(plan.params.sampler), plan.params.guidance,
-            tango_vocoder_name(plan.params.vocoder),
-            (unsigned long long)plan.params.seed);
-        fprintf(stderr, "memory  %.1f MB\n", (double)plan.memory / 1e6);
-    }
-    j.progress = cli_progress_begin(j.quiet);
-    result = tango_generate(wave, &model, &j.params, memory, plan.memory, &j.error);
-    cli_progress_end(&j.progress);
-    if (result == TANGO_ERROR_CANCELLED) exit(130);
-    if (result != TANGO_OK) cli_fail("%s", j.error.text);
-    if (cut)
+    if (j.dump != NULL) prepare_dump(&j);
+    threads = start_threads(&j.params);
+    wave = run(&j, &model, &plan);
+    if (cut && !j.quiet)
         fprintf(stderr, "warning: a text is longer than %d pieces and was cut\n",
             TANGO_TOKENS_MAX - 1);
-    cli_catch_interrupts();
+    cli_catch_interrupts(); /* from here on files are written */
     save(&j, &plan, wave, model.rate);
-    if (j.json) report(&j, &plan, &model, cli_seconds() - start);
-#ifdef TANGO_PTHREADS
-    tango_nn_pool_stop((tango_nn_pool *)j.params.pool);
-#endif
-    free(threads);
+    if (j.json) report(&j, &plan, &model);
+    stop_threads(&j.params, threads);
     free(wave);
-    free(memory);
     free((void *)(uintptr_t)j.params.noise);
     free((void *)(uintptr_t)j.params.latent);
     tango_io_unmap(&file);
-    return fflush(stdout) != 0;
+    return 0;
 }
