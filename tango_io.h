@@ -100,10 +100,13 @@
     8 >>spiece    SentencePiece models
     9 >>npy       NumPy arrays
    10 >>wav       WAV
+   11 >>png       PNG pictures
+   12 >>csv       Tables of RFC 4180
    private:
-   11 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
-   12 >>zip       Stored zip archives
-   13 >>pickle    The part of pickle that torch.save uses
+   13 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
+   14 >>zip       Stored zip archives
+   15 >>pickle    The part of pickle that torch.save uses
+   16 >>deflate   Compression of RFC 1950 and 1951
 */
 #ifndef TANGO_IO_H
 #define TANGO_IO_H
@@ -524,6 +527,30 @@ TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
 
+#ifndef TANGO_NO_STDIO
+/* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
+   machine's byte order. */
+typedef struct tango_io_torch_item {
+    const char *name;                   /* 1 to TANGO_IO_NAME_MAX bytes of clean UTF-8 */
+    tango_io_type type;                 /* a number or BOOL */
+    size_t rank;
+    size_t shape[TANGO_IO_RANK_MAX];
+    const void *data;
+} tango_io_torch_item;
+
+/* Writes a file that torch.load(path, weights_only=True) gives as one bare tensor. Equal
+   arguments give equal bytes: no times, no random ids. The numbers start at a multiple of
+   64, as torch has them. A file is at most 4 GiB - 1. */
+TANGO_API tango_result tango_io_torch_write(tango_io_output *output, tango_io_type type,
+                                            const void *data, const size_t *shape,
+                                            size_t rank, tango_error *error);
+/* The same for a dictionary of up to 10000 tensors, in the order given. Equal names are an
+   error. */
+TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
+                                                       const tango_io_torch_item *items,
+                                                       size_t count, tango_error *error);
+#endif
+
 /* ==== 7 >>json ==== JSON ============================================================ */
 
 /* RFC 8259 exactly: no comments, no trailing commas, no byte order mark, UTF-8 only.
@@ -611,6 +638,46 @@ TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
    the first call; 0 after the last. */
 TANGO_API int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
                                  const void *text, size_t text_size);
+
+/* Writing: one document, on one line, into the caller's memory. Separators are ", " and
+   ": ". Texts are escaped as needed and malformed UTF-8 in them becomes U+FFFD. A double
+   is written with the fewest digits that read back as the same double, as Python does
+   (10.24, 4.0, 1e-05); NaN and infinity, for which JSON has no word, become null.
+
+       tango_io_json_writer w;
+       tango_io_json_begin(&w, line, sizeof line);
+       tango_io_json_open_object(&w);
+       tango_io_json_put_key(&w, "seconds");
+       tango_io_json_put_number(&w, 10.24);
+       tango_io_json_close(&w);
+       size = tango_io_json_end(&w);               {"seconds": 10.24} */
+typedef struct tango_io_json_writer {
+    char *text;
+    size_t capacity, size;              /* size: bytes so far, also beyond capacity */
+    size_t depth;                       /* private, as all that follows */
+    int bad;
+    unsigned char state[TANGO_IO_JSON_DEPTH_MAX + 1];
+} tango_io_json_writer;
+
+TANGO_API void tango_io_json_begin(tango_io_json_writer *writer, char *text,
+                                   size_t capacity);
+TANGO_API void tango_io_json_open_object(tango_io_json_writer *writer);
+TANGO_API void tango_io_json_open_array(tango_io_json_writer *writer);
+/* Closes the object or array opened last. */
+TANGO_API void tango_io_json_close(tango_io_json_writer *writer);
+/* In an object each value is preceded by its key; that keys differ is up to the caller. */
+TANGO_API void tango_io_json_put_key(tango_io_json_writer *writer, const char *key);
+TANGO_API void tango_io_json_put_string(tango_io_json_writer *writer, const char *text);
+TANGO_API void tango_io_json_put_text(tango_io_json_writer *writer, const char *text,
+                                      size_t size);
+TANGO_API void tango_io_json_put_number(tango_io_json_writer *writer, double value);
+TANGO_API void tango_io_json_put_u64(tango_io_json_writer *writer, uint64_t value);
+TANGO_API void tango_io_json_put_i64(tango_io_json_writer *writer, int64_t value);
+TANGO_API void tango_io_json_put_bool(tango_io_json_writer *writer, int value);
+TANGO_API void tango_io_json_put_null(tango_io_json_writer *writer);
+/* The number of bytes of the document, a NUL behind them not counted. 0 if they did not
+   fit (writer->size + 1 bytes are needed) or if calls were missing or out of place. */
+TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
 
 /* ==== 8 >>spiece ==== SentencePiece models ========================================== */
 
@@ -774,6 +841,82 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
+/* ==== 11 >>png ==== PNG pictures ==================================================== */
+
+/* Samples are unsigned numbers of 8 or 16 bits, row after row from the top, pixel after
+   pixel from the left, channel after channel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+   Samples of 16 bits lie in the machine's byte order (uint16_t). Values are exact both
+   ways: no gamma, no colour management. (PNG, third edition; RFC 1950, RFC 1951.) */
+
+typedef struct tango_io_png_spec {
+    uint32_t width, height;             /* 1 to 2^31 - 1 */
+    uint32_t channels;                  /* 1 to 4 */
+    uint32_t bits;                      /* 8 or 16 */
+} tango_io_png_spec;
+
+#ifndef TANGO_NO_STDIO
+/* *size = bytes of work that tango_io_png_write needs: about 0.6 MB and 6 rows. */
+TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
+                                                    const tango_io_png_spec *spec,
+                                                    tango_error *error);
+/* Writes a whole file. Each row takes the filter with the least sum of differences; the
+   stream is deflate with Huffman codes made for it. Equal pixels give equal bytes. */
+TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *pixels,
+                                          const tango_io_png_spec *spec, void *work,
+                                          size_t work_size, tango_error *error);
+#endif
+
+/* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
+
+/* Rows are read one by one from bytes in memory; a table of any length needs no room but
+   the fields of one row. The first row names the columns. Lines end with LF or CRLF, the
+   last may end with the file; a byte order mark may stand first. Errors are: another
+   number of fields than the header, equal or empty column names, a quote inside a plain
+   field, anything but a comma or a line end behind a quoted one, a lone CR outside quotes,
+   NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty field.
+
+       tango_io_csv csv;
+       tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
+       int more;
+       if (tango_io_csv_open(&csv, file.data, file.size, &error) != TANGO_OK) ...
+       caption = tango_io_csv_column(&csv, "caption");       SIZE_MAX if there is none
+       while ((r = tango_io_csv_next(&csv, row, &more, &error)) == TANGO_OK && more)
+           tango_io_csv_text(&row[caption], text, sizeof text); */
+
+#define TANGO_IO_CSV_COLUMNS_MAX 64
+#define TANGO_IO_CSV_FIELD_MAX ((size_t)1 << 20)
+
+/* A field as it stands in the file, without its outer quotes. */
+typedef struct tango_io_csv_field {
+    const char *text;
+    size_t size;
+    size_t offset;                      /* of text in the file, for messages */
+    int escaped;                        /* 1: "" inside stands for one quote */
+} tango_io_csv_field;
+
+typedef struct tango_io_csv {
+    size_t columns;
+    size_t row;                         /* rows delivered so far, the header not counted */
+    const unsigned char *data;          /* private, as all that follows */
+    size_t size, at;
+    tango_io_csv_field header[TANGO_IO_CSV_COLUMNS_MAX];
+} tango_io_csv;
+
+/* Reads the header of the table in data[0..size). */
+TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, size_t size,
+                                         tango_error *error);
+/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last. */
+TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
+                                         int *more, tango_error *error);
+/* Index of the column with this name, SIZE_MAX if there is none. */
+TANGO_API size_t tango_io_csv_column(const tango_io_csv *csv, const char *name);
+/* The field's text with a NUL behind it; returns 0 and writes nothing if it does not fit.
+   field->size + 1 bytes always do. */
+TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
+                                size_t capacity);
+/* 1 and *out if the field is a decimal number of digits only, up to 2^64 - 1. */
+TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
+
 #endif /* TANGO_IO_H */
 
 /* ==================================================================================== */
@@ -817,7 +960,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 11 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 13 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -891,6 +1034,14 @@ TANGO_IO__INLINE void tango_io__put64(unsigned char *p, uint64_t v)
 {
     tango_io__put32(p, (uint32_t)(v & 0xffffffff));
     tango_io__put32(p + 4, (uint32_t)(v >> 32));
+}
+
+TANGO_IO__INLINE void tango_io__putbig(unsigned char *p, uint32_t v)
+{
+    p[0] = (unsigned char)(v >> 24);
+    p[1] = (unsigned char)(v >> 16 & 0xff);
+    p[2] = (unsigned char)(v >> 8 & 0xff);
+    p[3] = (unsigned char)(v & 0xff);
 }
 
 TANGO_IO__INLINE float tango_io__float(uint32_t bits)
@@ -1013,6 +1164,42 @@ static int tango_io__count(uint64_t *count, const uint64_t *shape, size_t rank)
     *count = empty ? 0 : product;
     return 1;
 }
+
+static size_t tango_io__put_string(unsigned char *out, size_t at, const char *text)
+{
+    size_t n = tango_io__length(text);
+    tango_io__copy(out + at, text, n);
+    return at + n;
+}
+
+#ifndef TANGO_NO_STDIO
+
+/* `count` numbers of 1, 2, 4 or 8 bytes from the machine's byte order to
+   little-endian. */
+static void tango_io__little(unsigned char *out, const unsigned char *in, size_t size,
+                             size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++, in += size, out += size) {
+        uint16_t h;
+        uint32_t w;
+        uint64_t d;
+        if (size == 2) {
+            tango_io__copy(&h, in, 2);
+            tango_io__put16(out, h);
+        } else if (size == 4) {
+            tango_io__copy(&w, in, 4);
+            tango_io__put32(out, w);
+        } else if (size == 8) {
+            tango_io__copy(&d, in, 8);
+            tango_io__put64(out, d);
+        } else {
+            *out = *in;
+        }
+    }
+}
+
+#endif
 
 typedef int tango_io__order(const void *context, const void *a, const void *b);
 
@@ -1858,6 +2045,64 @@ TANGO_API void tango_io_abandon(tango_io_output *output)
 
 #endif /* TANGO_NO_STDIO */
 
+#ifndef TANGO_NO_STDIO
+
+/* Small pieces on their way to an output: collected, counted, summed. With output NULL
+   they are only counted. The first failure stays in `result`; later pieces are dropped. */
+typedef struct tango_io__sink {
+    tango_io_output *output;
+    const tango_io_crc32 *table;        /* NULL: no sum */
+    uint32_t crc;
+    uint64_t size;
+    size_t fill;
+    tango_result result;
+    tango_error *error;
+    unsigned char buffer[2048];
+} tango_io__sink;
+
+static void tango_io__sink_begin(tango_io__sink *s, tango_io_output *output,
+                                 const tango_io_crc32 *table, tango_error *error)
+{
+    s->output = output;
+    s->table = table;
+    s->crc = 0;
+    s->size = 0;
+    s->fill = 0;
+    s->result = TANGO_OK;
+    s->error = error;
+}
+
+static tango_result tango_io__sink_end(tango_io__sink *s)
+{
+    if (s->table) s->crc = tango_io_crc32_add(s->table, s->crc, s->buffer, s->fill);
+    if (s->output && s->result == TANGO_OK)
+        s->result = tango_io_write(s->output, s->buffer, s->fill, s->error);
+    s->fill = 0;
+    return s->result;
+}
+
+static void tango_io__sink_put(tango_io__sink *s, const void *data, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    s->size += size;
+    while (size > 0) {
+        size_t n = sizeof s->buffer - s->fill;
+        if (n > size) n = size;
+        tango_io__copy(s->buffer + s->fill, p, n);
+        s->fill += n;
+        p += n;
+        size -= n;
+        if (s->fill == sizeof s->buffer) tango_io__sink_end(s);
+    }
+}
+
+static void tango_io__sink_text(tango_io__sink *s, const char *text)
+{
+    tango_io__sink_put(s, text, tango_io__length(text));
+}
+
+#endif
+
 /* ==== 5 >>blob ==== Weights blob ==================================================== */
 
 enum {
@@ -2565,7 +2810,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_NO_STDIO */
 
-/* ==== 12 >>zip ==== Stored zip archives ============================================= */
+/* ==== 14 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -2886,7 +3131,7 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 13 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 15 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -3965,6 +4210,294 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     return 1;
 }
 
+#ifndef TANGO_NO_STDIO
+
+/* Writing. Each record is produced by one function (tango_io__torch_body) into a sink that
+   counts or writes. Its size and CRC-32 are needed twice, before the data and in the
+   directory; producing the record again costs less than a table would. */
+
+typedef struct tango_io__torch_writer {
+    const tango_io_torch_item *items;
+    size_t count;
+    int bare;
+    tango_io_crc32 table;
+    tango_io__sink out;
+} tango_io__torch_writer;
+
+typedef struct tango_io__torch_head {
+    char name[48];
+    size_t name_size, padding;
+    uint64_t header, size;
+    uint32_t crc;
+} tango_io__torch_head;
+
+/* A number from 0 on, by the shortest opcode. */
+static void tango_io__pickle_write_size(tango_io__sink *s, uint64_t value)
+{
+    unsigned char op[12];
+    tango_io__zero(op, sizeof op);
+    if (value <= 0xff) {
+        op[0] = 'K';
+        op[1] = (unsigned char)value;
+        tango_io__sink_put(s, op, 2);
+    } else if (value <= 0xffff) {
+        op[0] = 'M';
+        tango_io__put16(op + 1, (uint32_t)value);
+        tango_io__sink_put(s, op, 3);
+    } else if (value <= 0x7fffffff) {
+        op[0] = 'J';
+        tango_io__put32(op + 1, (uint32_t)value);
+        tango_io__sink_put(s, op, 5);
+    } else {                                    /* LONG1: 9 bytes keep the sign clear */
+        op[0] = 0x8a;
+        op[1] = 9;
+        tango_io__put64(op + 2, value);
+        tango_io__sink_put(s, op, 11);
+    }
+}
+
+static void tango_io__pickle_write_text(tango_io__sink *s, const char *text)
+{
+    unsigned char op[5] = { 'X', 0, 0, 0, 0 };
+    size_t size = tango_io__length(text);       /* at most TANGO_IO_NAME_MAX */
+    tango_io__put32(op + 1, (uint32_t)size);
+    tango_io__sink_put(s, op, 5);
+    tango_io__sink_put(s, text, size);
+}
+
+/* Elements of the whole tensor and its contiguous strides. */
+static size_t tango_io__torch_strides(const tango_io_torch_item *item, size_t *strides)
+{
+    size_t i, stride = 1, count = 1;
+    for (i = item->rank; i-- > 0;) {            /* checked: products fit */
+        strides[i] = stride;
+        count *= item->shape[i];
+        stride *= item->shape[i] ? item->shape[i] : 1;
+    }
+    return count;
+}
+
+/* _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()) */
+static void tango_io__pickle_write_tensor(tango_io__sink *s,
+                                          const tango_io_torch_item *item, size_t index)
+{
+    size_t strides[TANGO_IO_RANK_MAX], i,
+           count = tango_io__torch_strides(item, strides);
+    tango_error number;
+    const char *storage = tango_io__names[TANGO_IO__STORAGES + (size_t)item->type];
+    tango_io_fail(&number, TANGO_OK, "%z", index);
+    tango_io__sink_text(s, "ctorch._utils\n_rebuild_tensor_v2\n((");
+    tango_io__pickle_write_text(s, "storage");
+    tango_io__sink_text(s, "ctorch\n");
+    tango_io__sink_text(s, storage + 6);        /* behind "torch." */
+    tango_io__sink_text(s, "\n");
+    tango_io__pickle_write_text(s, number.text);
+    tango_io__pickle_write_text(s, "cpu");
+    tango_io__pickle_write_size(s, count);
+    tango_io__sink_text(s, "tQ");
+    tango_io__pickle_write_size(s, 0);
+    tango_io__sink_text(s, "(");
+    for (i = 0; i < item->rank; i++) tango_io__pickle_write_size(s, item->shape[i]);
+    tango_io__sink_text(s, "t(");
+    for (i = 0; i < item->rank; i++) tango_io__pickle_write_size(s, strides[i]);
+    tango_io__sink_text(s, "t\x89" "ccollections\nOrderedDict\n)RtR");
+}
+
+static void tango_io__torch_body(const tango_io__torch_writer *w, tango_io__sink *s,
+                                 size_t record)
+{
+    size_t strides[TANGO_IO_RANK_MAX], count, size, n, i;
+    unsigned char buffer[2048];
+    const tango_io_torch_item *item;
+    const unsigned char *p;
+    if (record == 0) {
+        tango_io__sink_text(s, w->bare ? "\x80\x02" : "\x80\x02}(");
+        for (i = 0; i < w->count; i++) {
+            if (!w->bare) tango_io__pickle_write_text(s, w->items[i].name);
+            tango_io__pickle_write_tensor(s, &w->items[i], i);
+        }
+        tango_io__sink_text(s, w->bare ? "." : "u.");
+    } else if (record == 1) {
+        tango_io__sink_text(s, "little");
+    } else if (record == w->count + 2) {
+        tango_io__sink_text(s, "3\n");
+    } else {
+        item = &w->items[record - 2];
+        count = tango_io__torch_strides(item, strides);
+        size = tango_io_type_size(item->type);
+        for (p = (const unsigned char *)item->data; count > 0; p += n * size) {
+            n = count < sizeof buffer / size ? count : sizeof buffer / size;
+            tango_io__little(buffer, p, size, n);
+            tango_io__sink_put(s, buffer, n * size);
+            count -= n;
+        }
+    }
+}
+
+/* Name, size, CRC-32 and padding of a record whose local header stands at `header`. */
+static void tango_io__torch_head_of(const tango_io__torch_writer *w, size_t record,
+                                    uint64_t header, tango_io__torch_head *h)
+{
+    tango_io__sink count;
+    tango_error number;
+    const char *name = record == 0 ? "data.pkl" : record == 1 ? "byteorder"
+                     : record == w->count + 2 ? "version" : number.text;
+    size_t room;
+    if (name == number.text) tango_io_fail(&number, TANGO_OK, "data/%z", record - 2);
+    h->name_size = tango_io__put_string((unsigned char *)h->name, 0, "archive/");
+    h->name_size = tango_io__put_string((unsigned char *)h->name, h->name_size, name);
+    tango_io__sink_begin(&count, NULL, &w->table, NULL);
+    tango_io__torch_body(w, &count, record);
+    tango_io__sink_end(&count);
+    h->header = header;
+    h->size = count.size;
+    h->crc = count.crc;
+    room = (size_t)(header + 30 + h->name_size + 4) % 64;
+    h->padding = 4 + (64 - room) % 64;          /* extra field: 4 bytes of head */
+}
+
+/* The fields that local and central header share, from the version needed on. */
+static void tango_io__torch_fields(unsigned char *out, const tango_io__torch_head *h)
+{
+    tango_io__zero(out, 26);
+    tango_io__put16(out + 8, 0x21);             /* 1 January 1980, the zero of zip */
+    tango_io__put32(out + 10, h->crc);
+    tango_io__put32(out + 14, (uint32_t)h->size);
+    tango_io__put32(out + 18, (uint32_t)h->size);
+    tango_io__put16(out + 22, (uint32_t)h->name_size);
+}
+
+/* Local header, name, padding, data. */
+static void tango_io__torch_put_record(tango_io__torch_writer *w, size_t record,
+                                       const tango_io__torch_head *h)
+{
+    unsigned char head[30], extra[68];
+    size_t i;
+    tango_io__put32(head, 0x04034b50);
+    tango_io__torch_fields(head + 4, h);
+    tango_io__put16(head + 28, (uint32_t)h->padding);
+    for (i = 0; i < h->padding; i++) extra[i] = 'Z';
+    tango_io__put16(extra, 0x4246);             /* "FB", the field that torch uses */
+    tango_io__put16(extra + 2, (uint32_t)h->padding - 4);
+    tango_io__sink_put(&w->out, head, 30);
+    tango_io__sink_put(&w->out, h->name, h->name_size);
+    tango_io__sink_put(&w->out, extra, h->padding);
+    tango_io__torch_body(w, &w->out, record);
+}
+
+static void tango_io__torch_put_central(tango_io__torch_writer *w,
+                                        const tango_io__torch_head *h)
+{
+    unsigned char head[46];
+    tango_io__zero(head, sizeof head);
+    tango_io__put32(head, 0x02014b50);
+    tango_io__torch_fields(head + 6, h);
+    tango_io__put32(head + 42, (uint32_t)h->header);
+    tango_io__sink_put(&w->out, head, 46);
+    tango_io__sink_put(&w->out, h->name, h->name_size);
+}
+
+static tango_result tango_io__torch_check_item(const tango_io_torch_item *item,
+                                               tango_error *error)
+{
+    size_t i, count = tango_io_type_size(item->type);
+    if (item->type > TANGO_IO_BOOL || item->rank > TANGO_IO_RANK_MAX)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "torch: type or rank that cannot be written");
+    for (i = 0; i < item->rank; i++) {          /* strides are products without zeros */
+        if (!tango_mul_ok(count, item->shape[i] ? item->shape[i] : 1, &count))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "torch: impossible shape");
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango_io__torch_put(tango_io__torch_writer *w,
+                                        tango_io_output *output, tango_error *error)
+{
+    tango_io__torch_head h;
+    unsigned char end[22];
+    uint64_t at = 0, directory = 0;
+    size_t i, pass, records = w->count + 3;
+    tango_io_crc32_begin(&w->table);
+    tango_io__sink_begin(&w->out, output, NULL, error);
+    for (pass = 0; pass < 2 && w->out.result == TANGO_OK; pass++) {
+        for (i = 0, at = 0; i < records && w->out.result == TANGO_OK; i++) {
+            tango_io__torch_head_of(w, i, at, &h);
+            if (h.size > 0xffffffff || at > 0xffffffff - h.size - 256)
+                return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                                     "torch: archives over 4 GiB are not written");
+            at += 30 + h.name_size + h.padding + h.size;
+            if (pass == 0) tango_io__torch_put_record(w, i, &h);
+            else tango_io__torch_put_central(w, &h);
+            directory += 46 + h.name_size;
+        }
+        if (pass == 0 && directory > 0xffffffff - at)
+            return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                                 "torch: archives over 4 GiB are not written");
+        if (pass == 0) directory = 0;
+    }
+    tango_io__zero(end, sizeof end);
+    tango_io__put32(end, 0x06054b50);
+    tango_io__put16(end + 8, (uint32_t)records);
+    tango_io__put16(end + 10, (uint32_t)records);
+    tango_io__put32(end + 12, (uint32_t)directory);
+    tango_io__put32(end + 16, (uint32_t)at);
+    tango_io__sink_put(&w->out, end, sizeof end);
+    return tango_io__sink_end(&w->out);
+}
+
+TANGO_API tango_result tango_io_torch_write(tango_io_output *output, tango_io_type type,
+                                            const void *data, const size_t *shape,
+                                            size_t rank, tango_error *error)
+{
+    tango_io__torch_writer w;
+    tango_io_torch_item item;
+    size_t i;
+    tango_result r;
+    item.name = "";
+    item.type = type;
+    item.rank = rank;
+    item.data = data;
+    for (i = 0; i < TANGO_IO_RANK_MAX; i++) item.shape[i] = i < rank ? shape[i] : 0;
+    w.items = &item;
+    w.count = 1;
+    w.bare = 1;
+    r = tango_io__torch_check_item(&item, error);
+    return r == TANGO_OK ? tango_io__torch_put(&w, output, error) : r;
+}
+
+TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
+                                                       const tango_io_torch_item *items,
+                                                       size_t count, tango_error *error)
+{
+    tango_io__torch_writer w;
+    size_t i, k;
+    tango_result r;
+    if (count > 10000)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "torch: %z tensors, at most 10000 can be written", count);
+    for (i = 0; i < count; i++) {
+        const char *name = items[i].name;
+        size_t size = name ? tango_io__length(name) : 0;
+        if (!name || !tango_io__name_ok((const unsigned char *)name, size))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                 "torch: tensor %z has no clean name", i);
+        for (k = 0; k < i; k++) {
+            if (tango_io__equal(items[k].name, tango_io__length(items[k].name), name))
+                return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                     "torch: two tensors named %s", name);
+        }
+        r = tango_io__torch_check_item(&items[i], error);
+        if (r != TANGO_OK) return r;
+    }
+    w.items = items;
+    w.count = count;
+    w.bare = 0;
+    return tango_io__torch_put(&w, output, error);
+}
+
+#endif
+
 /* ==== 7 >>json ==== JSON ============================================================ */
 
 /* Decimal to binary without <stdlib.h>, whose strtod depends on the locale. The number is
@@ -4700,6 +5233,256 @@ TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
     return 0;
 }
 
+/* Writer. State of each open level: what it is and what may come next. */
+enum {
+    TANGO_IO__JSON_OBJECT = 1,
+    TANGO_IO__JSON_MORE = 2,            /* something stands before: a comma is due */
+    TANGO_IO__JSON_KEYED = 4            /* a key stands before: a value is due */
+};
+
+static void tango_io__json_byte(tango_io_json_writer *w, char c)
+{
+    if (w->size < w->capacity) w->text[w->size] = c;
+    if (w->size < SIZE_MAX - 1) w->size++;
+}
+
+static void tango_io__json_raw(tango_io_json_writer *w, const char *text)
+{
+    for (; *text; text++) tango_io__json_byte(w, *text);
+}
+
+/* What precedes a value: a comma, or nothing behind a key. */
+static void tango_io__json_value_due(tango_io_json_writer *w)
+{
+    unsigned char *state = &w->state[w->depth];
+    if (*state & TANGO_IO__JSON_OBJECT) {
+        if (!(*state & TANGO_IO__JSON_KEYED)) w->bad = 1;
+        *state = TANGO_IO__JSON_OBJECT | TANGO_IO__JSON_MORE;
+        return;
+    }
+    if (*state & TANGO_IO__JSON_MORE) {
+        if (w->depth == 0) w->bad = 1;          /* a second document */
+        tango_io__json_raw(w, ", ");
+    }
+    *state |= TANGO_IO__JSON_MORE;
+}
+
+static void tango_io__json_quoted(tango_io_json_writer *w, const char *text, size_t size)
+{
+    static const char hex[] = "0123456789abcdef", special[] = "\"\\\b\f\n\r\t",
+                      letter[] = "\"\\bfnrt";
+    const unsigned char *p = (const unsigned char *)text;
+    size_t i, n, k;
+    tango_io__json_byte(w, '"');
+    for (i = 0; i < size; i += n) {
+        n = tango_io__utf8(p + i, size - i);
+        for (k = 0; special[k] && p[i] != (unsigned char)special[k]; k++) {}
+        if (n == 0) {
+            tango_io__json_raw(w, "\xef\xbf\xbd");
+            n = 1;
+        } else if (special[k]) {
+            tango_io__json_byte(w, '\\');
+            tango_io__json_byte(w, letter[k]);
+        } else if (p[i] < 0x20 || p[i] == 0x7f) {
+            tango_io__json_raw(w, "\\u00");
+            tango_io__json_byte(w, hex[p[i] >> 4]);
+            tango_io__json_byte(w, hex[p[i] & 15]);
+        } else {
+            for (k = 0; k < n; k++) tango_io__json_byte(w, text[i + k]);
+        }
+    }
+    tango_io__json_byte(w, '"');
+}
+
+TANGO_API void tango_io_json_begin(tango_io_json_writer *writer, char *text,
+                                   size_t capacity)
+{
+    writer->text = text;
+    writer->capacity = capacity;
+    writer->size = writer->depth = 0;
+    writer->bad = 0;
+    writer->state[0] = 0;
+}
+
+static void tango_io__json_nest(tango_io_json_writer *w, char c, int state)
+{
+    tango_io__json_value_due(w);
+    tango_io__json_byte(w, c);
+    if (w->depth == TANGO_IO_JSON_DEPTH_MAX) w->bad = 1; else w->depth++;
+    w->state[w->depth] = (unsigned char)state;
+}
+
+TANGO_API void tango_io_json_open_object(tango_io_json_writer *writer)
+{
+    tango_io__json_nest(writer, '{', TANGO_IO__JSON_OBJECT);
+}
+
+TANGO_API void tango_io_json_open_array(tango_io_json_writer *writer)
+{
+    tango_io__json_nest(writer, '[', 0);
+}
+
+TANGO_API void tango_io_json_close(tango_io_json_writer *writer)
+{
+    int state = writer->state[writer->depth];
+    if (writer->depth == 0 || (state & TANGO_IO__JSON_KEYED)) {
+        writer->bad = 1;
+        return;
+    }
+    tango_io__json_byte(writer, state & TANGO_IO__JSON_OBJECT ? '}' : ']');
+    writer->depth--;
+}
+
+TANGO_API void tango_io_json_put_key(tango_io_json_writer *writer, const char *key)
+{
+    unsigned char *state = &writer->state[writer->depth];
+    if (!(*state & TANGO_IO__JSON_OBJECT) || (*state & TANGO_IO__JSON_KEYED))
+        writer->bad = 1;
+    if (*state & TANGO_IO__JSON_MORE) tango_io__json_raw(writer, ", ");
+    tango_io__json_quoted(writer, key, tango_io__length(key));
+    tango_io__json_raw(writer, ": ");
+    *state |= TANGO_IO__JSON_KEYED;
+}
+
+TANGO_API void tango_io_json_put_text(tango_io_json_writer *writer, const char *text,
+                                      size_t size)
+{
+    tango_io__json_value_due(writer);
+    tango_io__json_quoted(writer, text, size);
+}
+
+TANGO_API void tango_io_json_put_string(tango_io_json_writer *writer, const char *text)
+{
+    tango_io_json_put_text(writer, text, tango_io__length(text));
+}
+
+/* x = |value| as an exact row of digits (beyond 800 digits: as `rest`). */
+static void tango_io__decimal_of(tango_io__decimal *x, double value)
+{
+    uint64_t bits = tango_io__double_bits(value), m = bits & (((uint64_t)1 << 52) - 1);
+    int exponent = (int)(bits >> 52 & 0x7ff), k;
+    tango_error digits;
+    size_t at = 0;
+    if (exponent) m |= (uint64_t)1 << 52; else exponent = 1;
+    tango_io__put_number(&digits, &at, m);
+    tango_io__decimal_read(x, digits.text, at);
+    if (m == 0) return;
+    exponent -= 1075;                           /* value = m * 2^exponent */
+    for (; exponent > 0; exponent -= k) {
+        k = exponent < 59 ? exponent : 59;
+        tango_io__decimal_left(x, k);
+    }
+    for (; exponent < 0; exponent += k) {
+        k = exponent > -59 ? -exponent : 59;
+        tango_io__decimal_right(x, k);
+    }
+}
+
+/* Rounds to `count` digits, half to even. */
+static void tango_io__decimal_cut(tango_io__decimal *x, int count)
+{
+    int i = count, up;
+    if (x->count <= count) return;
+    up = x->d[i] > 5 || (x->d[i] == 5 && (x->count > i + 1 || x->rest || (x->d[i - 1] & 1)));
+    x->count = count;
+    x->rest = 0;
+    while (up && i > 0 && x->d[i - 1] == 9) i--;
+    if (up && i == 0) {                         /* 999 -> 1000 */
+        x->d[0] = 1;
+        x->point++;
+        x->count = 1;
+    } else if (up) {
+        x->d[i - 1]++;
+        x->count = i;
+    }
+    tango_io__decimal_trim(x);
+}
+
+/* The fewest digits that read back as `value`. Where 15 digits do, the zeros behind them
+   are cut off: no two decimals of up to 15 digits share a double. 17 always do. */
+static void tango_io__decimal_shortest(tango_io__decimal *x, double value)
+{
+    tango_io__decimal exact, back;
+    int digits;
+    tango_io__decimal_of(&exact, value);
+    /* Below 2^-1022 doubles are sparse, and fewer digits may do. */
+    for (digits = value < 2.2250738585072014e-308 ? 1 : 15; digits <= 17; digits++) {
+        *x = exact;
+        tango_io__decimal_cut(x, digits);
+        back = *x;
+        if (tango_io__double_bits(tango_io__decimal_double(&back)) ==
+            tango_io__double_bits(value))
+            break;
+    }
+}
+
+TANGO_API void tango_io_json_put_number(tango_io_json_writer *writer, double value)
+{
+    tango_io__decimal x;
+    uint64_t bits = tango_io__double_bits(value);
+    int i, point, exponent;
+    if (!tango_io__finite(value)) {
+        tango_io_json_put_null(writer);
+        return;
+    }
+    tango_io__json_value_due(writer);
+    if (bits >> 63) tango_io__json_byte(writer, '-');
+    tango_io__decimal_shortest(&x, tango_io__double(bits & ~((uint64_t)1 << 63)));
+    if (x.count == 0) x.d[x.count++] = 0, x.point = 1;
+    exponent = x.point - 1;
+    point = exponent >= -4 && exponent < 16 ? x.point : 1;
+    if (point <= 0) tango_io__json_byte(writer, '0');
+    for (i = point < 0 ? point : 0; i < x.count || i < point; i++) {
+        if (i == (point < 0 ? point : 0) && point <= 0) tango_io__json_byte(writer, '.');
+        if (i > 0 && i == point) tango_io__json_byte(writer, '.');
+        tango_io__json_byte(writer, (char)('0' + (i < 0 || i >= x.count ? 0 : x.d[i])));
+    }
+    if (point == x.point) {                     /* whole numbers stay numbers with a part */
+        if (point >= x.count) tango_io__json_raw(writer, ".0");
+        return;
+    }
+    tango_io__json_raw(writer, exponent < 0 ? "e-" : "e+");
+    if (exponent < 0) exponent = -exponent;
+    if (exponent >= 100) tango_io__json_byte(writer, (char)('0' + exponent / 100));
+    tango_io__json_byte(writer, (char)('0' + exponent / 10 % 10));
+    tango_io__json_byte(writer, (char)('0' + exponent % 10));
+}
+
+TANGO_API void tango_io_json_put_u64(tango_io_json_writer *writer, uint64_t value)
+{
+    tango_error number;
+    tango_io_fail(&number, TANGO_OK, "%u", value);
+    tango_io__json_value_due(writer);
+    tango_io__json_raw(writer, number.text);
+}
+
+TANGO_API void tango_io_json_put_i64(tango_io_json_writer *writer, int64_t value)
+{
+    tango_error number;
+    tango_io_fail(&number, TANGO_OK, "%i", value);
+    tango_io__json_value_due(writer);
+    tango_io__json_raw(writer, number.text);
+}
+
+TANGO_API void tango_io_json_put_bool(tango_io_json_writer *writer, int value)
+{
+    tango_io__json_value_due(writer);
+    tango_io__json_raw(writer, value ? "true" : "false");
+}
+
+TANGO_API void tango_io_json_put_null(tango_io_json_writer *writer)
+{
+    tango_io__json_value_due(writer);
+    tango_io__json_raw(writer, "null");
+}
+
+TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer)
+{
+    if (writer->bad || writer->depth != 0 || writer->size >= writer->capacity) return 0;
+    writer->text[writer->size] = 0;
+    return writer->size;
+}
+
 /* ==== 8 >>spiece ==== SentencePiece models ========================================== */
 
 /* One field of a protobuf message. Wire types: 0 varint, 1 eight bytes, 2 bytes with a
@@ -5252,13 +6035,6 @@ TANGO_API void tango_io_npy_view(tango_io_view *view, const tango_io_npy *npy)
     }
 }
 
-static size_t tango_io__put_string(unsigned char *out, size_t at, const char *text)
-{
-    size_t n = tango_io__length(text);
-    tango_io__copy(out + at, text, n);
-    return at + n;
-}
-
 TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
                                      const size_t *shape, size_t rank)
 {
@@ -5285,31 +6061,6 @@ TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
 }
 
 #ifndef TANGO_NO_STDIO
-
-/* `count` numbers of 1, 2, 4 or 8 bytes from the machine's byte order to
-   little-endian. */
-static void tango_io__little(unsigned char *out, const unsigned char *in, size_t size,
-                             size_t count)
-{
-    size_t i;
-    for (i = 0; i < count; i++, in += size, out += size) {
-        uint16_t h;
-        uint32_t w;
-        uint64_t d;
-        if (size == 2) {
-            tango_io__copy(&h, in, 2);
-            tango_io__put16(out, h);
-        } else if (size == 4) {
-            tango_io__copy(&w, in, 4);
-            tango_io__put32(out, w);
-        } else if (size == 8) {
-            tango_io__copy(&d, in, 8);
-            tango_io__put64(out, d);
-        } else {
-            *out = *in;
-        }
-    }
-}
 
 TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
                                           const void *data, const size_t *shape,
@@ -5512,6 +6263,739 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 }
 
 #endif
+
+/* ==== 16 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+
+/* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
+   prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
+   symbol follows, "copy so many bytes from so far back". Lengths and distances beyond the
+   first few come in groups with extra bits:
+
+       symbol 257 + k: length from tango_io__length_base[k] on, that many extra bits
+       symbol k:       distance from tango_io__distance_base[k] on
+
+   A prefix code is told by the length of each symbol's code word alone (0: unused): words
+   of one length are consecutive numbers in the order of the symbols, shorter ones come
+   first (RFC 1951, 3.2.2). */
+
+static const uint16_t tango_io__length_base[29] = {
+    3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99,
+    115, 131, 163, 195, 227, 258 };
+static const unsigned char tango_io__length_extra[29] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5,
+    0 };
+static const uint16_t tango_io__distance_base[30] = {
+    1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025,
+    1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577 };
+static const unsigned char tango_io__distance_extra[30] = {
+    0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12,
+    12, 13, 13 };
+/* The order in which the lengths of the code for code lengths are sent. */
+static const unsigned char tango_io__deflate_order[19] = {
+    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 };
+
+/* Adler-32 of zlib; 1 at the start. 5552 bytes are the most that cannot overflow. */
+static uint32_t tango_io__adler(uint32_t adler, const unsigned char *p, size_t size)
+{
+    uint32_t a = adler & 0xffff, b = adler >> 16;
+    while (size > 0) {
+        size_t n = size < 5552 ? size : 5552, i;
+        for (i = 0; i < n; i++) {
+            a += p[i];
+            b += a;
+        }
+        a %= 65521;
+        b %= 65521;
+        p += n;
+        size -= n;
+    }
+    return b << 16 | a;
+}
+
+#ifndef TANGO_NO_STDIO
+
+/* Writer: greedy matches from hash chains, blocks of up to 16384 symbols, each with its
+   own codes. Output bytes gather in `out`, which `flush` empties. */
+
+enum {
+    TANGO_IO__WINDOW = 32768,           /* farthest distance */
+    TANGO_IO__MATCH = 258,              /* longest match */
+    TANGO_IO__TOKENS = 16384,
+    TANGO_IO__CHAIN = 48                /* candidates looked at */
+};
+
+typedef struct tango_io__deflate {
+    unsigned char window[2 * TANGO_IO__WINDOW];
+    uint32_t head[32768];               /* 1 + position of the newest with this hash */
+    uint32_t previous[TANGO_IO__WINDOW];
+    uint16_t length[TANGO_IO__TOKENS];  /* of a match, or a byte where distance is 0 */
+    uint16_t distance[TANGO_IO__TOKENS];
+    unsigned char out[32768];
+    size_t tokens, out_size, fill, at;  /* at: next byte of the window to be coded */
+    uint32_t base;                      /* position of window[0], modulo 2^32 */
+    uint32_t adler;
+    uint64_t bits;
+    unsigned bit_count;
+    void *context;
+    void (*flush)(void *context, const unsigned char *data, size_t size);
+} tango_io__deflate;
+
+typedef struct tango_io__huffman {
+    uint16_t code[288];
+    unsigned char length[288];
+} tango_io__huffman;
+
+static void tango_io__deflate_bits(tango_io__deflate *d, uint32_t value, unsigned count)
+{
+    d->bits |= (uint64_t)value << d->bit_count;
+    d->bit_count += count;
+    while (d->bit_count >= 8) {
+        d->out[d->out_size++] = (unsigned char)(d->bits & 0xff);
+        d->bits >>= 8;
+        d->bit_count -= 8;
+        if (d->out_size == sizeof d->out) {
+            d->flush(d->context, d->out, d->out_size);
+            d->out_size = 0;
+        }
+    }
+}
+
+typedef struct tango_io__symbol { uint32_t weight, index; } tango_io__symbol;
+
+static int tango_io__symbol_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__symbol *x = (const tango_io__symbol *)a,
+                           *y = (const tango_io__symbol *)b;
+    (void)context;
+    if (x->weight != y->weight) return x->weight < y->weight ? -1 : 1;
+    return x->index == y->index ? 0 : x->index < y->index ? -1 : 1;
+}
+
+/* Huffman's tree over symbols sorted by weight: always the two lightest join. Leaves and
+   joined nodes each come in rising order, so two queues do. depth[k] counts the leaves at
+   depth k; those deeper than `limit` are counted there, and Kraft's sum is repaired by
+   pushing leaves of the next shorter kind down. */
+static void tango_io__huffman_depths(const tango_io__symbol *leaf, size_t n,
+                                     unsigned limit, size_t *depth)
+{
+    uint32_t weight[288], parent[576];
+    unsigned level[576];
+    size_t leaves = 0, joined = 0, made, i, k, total = 0;
+    for (made = 0; made + 1 < n; made++) {
+        weight[made] = 0;
+        for (k = 0; k < 2; k++) {
+            if (leaves < n && (joined == made || leaf[leaves].weight <= weight[joined])) {
+                weight[made] += leaf[leaves].weight;
+                parent[leaves++] = (uint32_t)(n + made);
+            } else {
+                weight[made] += weight[joined];
+                parent[n + joined++] = (uint32_t)(n + made);
+            }
+        }
+    }
+    for (k = 0; k <= limit; k++) depth[k] = 0;
+    level[n + n - 2] = 0;                       /* the root */
+    for (i = n + n - 2; i-- > 0;) {
+        level[i] = level[parent[i]] + 1;
+        if (i < n) depth[level[i] < limit ? level[i] : limit]++;
+    }
+    for (k = 1; k <= limit; k++) total += depth[k] << (limit - k);
+    for (; total > (size_t)1 << limit; total--) {
+        for (k = limit - 1; depth[k] == 0; k--) {}
+        depth[k]--;
+        depth[k + 1] += 2;
+        depth[limit]--;
+    }
+}
+
+/* Code words from lengths, bits reversed: deflate sends them from the top bit on. */
+static void tango_io__huffman_words(tango_io__huffman *h, size_t count)
+{
+    uint32_t next = 0, word, reversed;
+    unsigned length, k;
+    size_t i;
+    for (length = 1; length <= 15; length++, next <<= 1) {
+        for (i = 0; i < count; i++) {
+            if (h->length[i] != length) continue;
+            word = next++;
+            for (k = 0, reversed = 0; k < length; k++, word >>= 1)
+                reversed = reversed << 1 | (word & 1);
+            h->code[i] = (uint16_t)reversed;
+        }
+    }
+}
+
+/* A code of at most `limit` bits for symbols with these weights; at least one is used. */
+static void tango_io__huffman_make(tango_io__huffman *h, const uint32_t *weights,
+                                   size_t count, unsigned limit)
+{
+    tango_io__symbol leaf[288];
+    size_t depth[16], i, n = 0, k;
+    for (i = 0; i < count; i++) {
+        h->length[i] = 0;
+        h->code[i] = 0;
+        if (weights[i] == 0) continue;
+        leaf[n].weight = weights[i];
+        leaf[n++].index = (uint32_t)i;
+    }
+    if (n == 1) {
+        h->length[leaf[0].index] = 1;
+        return;
+    }
+    tango_io__sort(leaf, n, sizeof *leaf, tango_io__symbol_order, NULL);
+    tango_io__huffman_depths(leaf, n, limit, depth);
+    for (i = 0, k = limit; i < n; i++) {        /* the lightest get the longest */
+        while (depth[k] == 0) k--;
+        depth[k]--;
+        h->length[leaf[i].index] = (unsigned char)k;
+    }
+    tango_io__huffman_words(h, count);
+}
+
+/* Group of a length or a distance: the last whose base is not above it. */
+static size_t tango_io__deflate_group(const uint16_t *base, size_t count, size_t value)
+{
+    size_t low = 0, high = count;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (base[middle] <= value) low = middle; else high = middle;
+    }
+    return low;
+}
+
+/* Runs of equal code lengths: symbol 16 repeats the last one 3 to 6 times, 17 and 18 are
+   3 to 10 and 11 to 138 zeros. out[i] = symbol | extra << 8; returns how many. */
+static size_t tango_io__deflate_runs(uint16_t *out, const unsigned char *lengths,
+                                     size_t count)
+{
+    size_t i = 0, n = 0, run, most;
+    while (i < count) {
+        most = lengths[i] ? 7 : 138;
+        for (run = 1; run < most && i + run < count && lengths[i + run] == lengths[i];)
+            run++;
+        if (lengths[i] == 0 && run >= 3) {
+            out[n++] = (uint16_t)(run < 11 ? 17 | (run - 3) << 8 : 18 | (run - 11) << 8);
+            i += run;
+        } else if (lengths[i] != 0 && run >= 4) {
+            out[n++] = lengths[i];
+            out[n++] = (uint16_t)(16 | (run - 4) << 8);
+            i += run;
+        } else {
+            out[n++] = lengths[i++];
+        }
+    }
+    return n;
+}
+
+/* Block header: the two codes, themselves coded. */
+static void tango_io__deflate_codes(tango_io__deflate *d, const tango_io__huffman *literal,
+                                    const tango_io__huffman *distance)
+{
+    static const unsigned char extra[3] = { 2, 3, 7 };
+    tango_io__huffman code;
+    unsigned char lengths[288 + 32];
+    uint16_t run[288 + 32];
+    uint32_t weights[19];
+    size_t literals = 286, distances = 30, i, n, sent = 19;
+    while (literals > 257 && literal->length[literals - 1] == 0) literals--;
+    while (distances > 1 && distance->length[distances - 1] == 0) distances--;
+    tango_io__copy(lengths, literal->length, literals);
+    tango_io__copy(lengths + literals, distance->length, distances);
+    n = tango_io__deflate_runs(run, lengths, literals + distances);
+    for (i = 0; i < 19; i++) weights[i] = 0;
+    for (i = 0; i < n; i++) weights[run[i] & 0xff]++;
+    tango_io__huffman_make(&code, weights, 19, 7);
+    while (sent > 4 && code.length[tango_io__deflate_order[sent - 1]] == 0) sent--;
+    tango_io__deflate_bits(d, (uint32_t)(literals - 257), 5);
+    tango_io__deflate_bits(d, (uint32_t)(distances - 1), 5);
+    tango_io__deflate_bits(d, (uint32_t)(sent - 4), 4);
+    for (i = 0; i < sent; i++)
+        tango_io__deflate_bits(d, code.length[tango_io__deflate_order[i]], 3);
+    for (i = 0; i < n; i++) {
+        size_t symbol = run[i] & 0xff;
+        tango_io__deflate_bits(d, code.code[symbol], code.length[symbol]);
+        if (symbol >= 16) tango_io__deflate_bits(d, run[i] >> 8, extra[symbol - 16]);
+    }
+}
+
+/* Writes the gathered symbols as one block. */
+static void tango_io__deflate_block(tango_io__deflate *d, int last)
+{
+    tango_io__huffman literal, distance;
+    uint32_t literals[286], distances[30];
+    size_t i, k;
+    for (i = 0; i < 286; i++) literals[i] = 0;
+    for (i = 0; i < 30; i++) distances[i] = 0;
+    literals[256] = 1;
+    for (i = 0; i < d->tokens; i++) {
+        if (d->distance[i] == 0) { literals[d->length[i]]++; continue; }
+        literals[257 + tango_io__deflate_group(tango_io__length_base, 29, d->length[i])]++;
+        distances[tango_io__deflate_group(tango_io__distance_base, 30, d->distance[i])]++;
+    }
+    for (i = 0, k = 0; i < 30; i++) k += distances[i];
+    if (k == 0) distances[0] = 1;               /* some decoders want at least one */
+    tango_io__huffman_make(&literal, literals, 286, 15);
+    tango_io__huffman_make(&distance, distances, 30, 15);
+    tango_io__deflate_bits(d, (last ? 1u : 0u) | 2u << 1, 3);
+    tango_io__deflate_codes(d, &literal, &distance);
+    for (i = 0; i < d->tokens; i++) {
+        k = d->length[i];
+        if (d->distance[i]) k = 257 + tango_io__deflate_group(tango_io__length_base, 29, k);
+        tango_io__deflate_bits(d, literal.code[k], literal.length[k]);
+        if (d->distance[i] == 0) continue;
+        tango_io__deflate_bits(d, (uint32_t)d->length[i] - tango_io__length_base[k - 257],
+                               tango_io__length_extra[k - 257]);
+        k = tango_io__deflate_group(tango_io__distance_base, 30, d->distance[i]);
+        tango_io__deflate_bits(d, distance.code[k], distance.length[k]);
+        tango_io__deflate_bits(d,
+                               (uint32_t)d->distance[i] - tango_io__distance_base[k],
+                               tango_io__distance_extra[k]);
+    }
+    tango_io__deflate_bits(d, literal.code[256], literal.length[256]);
+    d->tokens = 0;
+}
+
+static size_t tango_io__deflate_hash(const unsigned char *p)
+{
+    uint32_t v = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    return v * 0x9e3779b1u >> 17;               /* 15 bits */
+}
+
+/* Enters window[at], of which 3 bytes exist, into its chain. */
+static void tango_io__deflate_enter(tango_io__deflate *d, size_t at)
+{
+    uint32_t position = d->base + (uint32_t)at;
+    size_t hash = tango_io__deflate_hash(d->window + at);
+    d->previous[position % TANGO_IO__WINDOW] = d->head[hash];
+    d->head[hash] = position + 1;
+}
+
+/* Longest match for window[at], of at most `room` bytes; 0 if none of 3 or more. Entries
+   of a chain lead back in the stream; the first out of reach ends it. */
+static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, size_t room,
+                                      size_t *distance)
+{
+    const unsigned char *p = d->window + at;
+    uint32_t position = d->base + (uint32_t)at,
+             entry = d->head[tango_io__deflate_hash(p)];
+    size_t best = 2, last = 0, back, n, tries;
+    for (tries = 0; tries < TANGO_IO__CHAIN && entry != 0; tries++) {
+        back = (size_t)(position - (entry - 1));
+        if (back <= last || back > at || back > TANGO_IO__WINDOW - 1) break;
+        last = back;
+        if (p[best] == *(p + best - back)) {
+            for (n = 0; n < room && p[n] == *(p + n - back);) n++;
+            if (n > best && (n > 3 || back <= 4096)) {  /* 3 from afar cost more */
+                best = n;
+                *distance = back;
+                if (n == room) break;
+            }
+        }
+        entry = d->previous[(entry - 1) % TANGO_IO__WINDOW];
+    }
+    return best > 2 ? best : 0;
+}
+
+/* Codes the window up to its fill; unless `all`, leaves a longest match of lookahead. */
+static void tango_io__deflate_code(tango_io__deflate *d, int all)
+{
+    size_t n, distance = 0, room, k;
+    while (d->at < d->fill && (all || d->fill - d->at > TANGO_IO__MATCH)) {
+        room = d->fill - d->at;
+        if (room > TANGO_IO__MATCH) room = TANGO_IO__MATCH;
+        n = room > 3 ? tango_io__deflate_match(d, d->at, room, &distance) : 0;
+        d->length[d->tokens] = (uint16_t)(n ? n : d->window[d->at]);
+        d->distance[d->tokens++] = (uint16_t)(n ? distance : 0);
+        for (k = n ? n : 1; k > 0; k--, d->at++) {
+            if (d->fill - d->at >= 3) tango_io__deflate_enter(d, d->at);
+        }
+        if (d->tokens == TANGO_IO__TOKENS) tango_io__deflate_block(d, 0);
+    }
+}
+
+static void tango_io__deflate_begin(tango_io__deflate *d, void *context,
+                                    void (*flush)(void *, const unsigned char *, size_t))
+{
+    tango_io__zero(d->head, sizeof d->head);
+    d->tokens = d->out_size = d->fill = d->at = 0;
+    d->base = 0;
+    d->adler = 1;
+    d->bits = 0;
+    d->bit_count = 0;
+    d->context = context;
+    d->flush = flush;
+    tango_io__deflate_bits(d, 0x9c78, 16);      /* zlib head: window 32 KiB, no dictionary */
+}
+
+static void tango_io__deflate_add(tango_io__deflate *d, const unsigned char *p, size_t size)
+{
+    d->adler = tango_io__adler(d->adler, p, size);
+    while (size > 0) {
+        size_t n = sizeof d->window - d->fill;
+        if (n > size) n = size;
+        tango_io__copy(d->window + d->fill, p, n);
+        d->fill += n;
+        p += n;
+        size -= n;
+        if (d->fill < sizeof d->window) continue;
+        tango_io__deflate_code(d, 0);           /* then at > fill - 259 > WINDOW */
+        tango_io__copy(d->window, d->window + TANGO_IO__WINDOW, TANGO_IO__WINDOW);
+        d->base += TANGO_IO__WINDOW;
+        d->at -= TANGO_IO__WINDOW;
+        d->fill -= TANGO_IO__WINDOW;
+    }
+}
+
+static void tango_io__deflate_end(tango_io__deflate *d)
+{
+    unsigned char sum[4];
+    size_t i;
+    tango_io__deflate_code(d, 1);
+    tango_io__deflate_block(d, 1);
+    if (d->bit_count > 0) tango_io__deflate_bits(d, 0, 8 - d->bit_count);
+    tango_io__putbig(sum, d->adler);
+    for (i = 0; i < 4; i++) tango_io__deflate_bits(d, sum[i], 8);
+    d->flush(d->context, d->out, d->out_size);
+    d->out_size = 0;
+}
+
+#endif
+
+/* ==== 11 >>png ==== PNG pictures ==================================================== */
+
+static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
+
+static uint32_t tango_io__png_near(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* Paeth: of left, up and up-left the one nearest to left + up - up-left. */
+static unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t pa = tango_io__png_near(b, c), pb = tango_io__png_near(a, c),
+             pc = tango_io__png_near(a + b, 2 * c);
+    return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
+}
+
+#ifndef TANGO_NO_STDIO
+
+typedef struct tango_io__png_writer {
+    tango_io__deflate deflate;
+    tango_io_crc32 table;
+    tango_io_output *output;
+    tango_error *error;
+    tango_result result;
+} tango_io__png_writer;
+
+/* Length, name, data, CRC-32 of the last two. */
+static void tango_io__png_chunk(tango_io__png_writer *w, const char *name,
+                                const unsigned char *data, size_t size)
+{
+    unsigned char head[8], tail[4];
+    if (w->result != TANGO_OK) return;
+    tango_io__putbig(head, (uint32_t)size);     /* at most 32768 */
+    tango_io__copy(head + 4, name, 4);
+    tango_io__putbig(tail, tango_io_crc32_add(
+        &w->table, tango_io_crc32_add(&w->table, 0, head + 4, 4), data, size));
+    w->result = tango_io_write(w->output, head, 8, w->error);
+    if (w->result == TANGO_OK) w->result = tango_io_write(w->output, data, size, w->error);
+    if (w->result == TANGO_OK) w->result = tango_io_write(w->output, tail, 4, w->error);
+}
+
+static void tango_io__png_data(void *context, const unsigned char *data, size_t size)
+{
+    if (size > 0)
+        tango_io__png_chunk((tango_io__png_writer *)context, "IDAT", data, size);
+}
+
+/* out[i] = row[i] minus what filter `kind` predicts from the pixel to the left (`step`
+   bytes before; 0 at the edge), above and above left. Returns the sum of the differences
+   as signed numbers, without sign. */
+static uint64_t tango_io__png_filter(unsigned char *out, const unsigned char *row,
+                                     const unsigned char *above, size_t size, size_t step,
+                                     int kind)
+{
+    uint64_t sum = 0;
+    size_t i;
+    for (i = 0; i < size; i++) {
+        uint32_t a = i < step ? 0u : row[i - step], b = above[i],
+                 c = i < step ? 0u : above[i - step];
+        uint32_t guess = kind == 0 ? 0 : kind == 1 ? a : kind == 2 ? b
+                       : kind == 3 ? (a + b) / 2 : tango_io__png_paeth(a, b, c);
+        out[i] = (unsigned char)((row[i] - guess) & 0xff);
+        sum += out[i] < 128 ? out[i] : 256u - out[i];
+    }
+    return sum;
+}
+
+/* Bytes of a pixel and of a row; 0 if the picture is impossible. */
+static int tango_io__png_sizes(const tango_io_png_spec *spec, size_t *step, size_t *row)
+{
+    if (spec->width < 1 || spec->width > INT32_MAX || spec->height < 1 ||
+        spec->height > INT32_MAX || spec->channels < 1 || spec->channels > 4 ||
+        (spec->bits != 8 && spec->bits != 16))
+        return 0;
+    *step = (size_t)spec->channels * spec->bits / 8;
+    return tango_mul_ok(*step, spec->width, row);
+}
+
+TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
+                                                    const tango_io_png_spec *spec,
+                                                    tango_error *error)
+{
+    size_t step, row, rows;
+    if (!tango_io__png_sizes(spec, &step, &row))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "png: %u x %u pixels of %u x %u bits cannot be written",
+                             (uint64_t)spec->width, (uint64_t)spec->height,
+                             (uint64_t)spec->channels, (uint64_t)spec->bits);
+    if (!tango_mul_ok(row, 4, &rows) ||
+        !tango_add_ok(rows, sizeof(tango_io__png_writer) + 8, size))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "png: too large for this system");
+    return TANGO_OK;
+}
+
+/* Samples in the order of the file: the high byte first. */
+static void tango_io__png_pack(unsigned char *out, const unsigned char *pixels,
+                               size_t size, uint32_t bits)
+{
+    size_t i;
+    uint16_t v;
+    if (bits == 8) {
+        tango_io__copy(out, pixels, size);
+        return;
+    }
+    for (i = 0; i < size; i += 2) {
+        tango_io__copy(&v, pixels + i, 2);
+        out[i] = (unsigned char)(v >> 8);
+        out[i + 1] = (unsigned char)(v & 0xff);
+    }
+}
+
+TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *pixels,
+                                          const tango_io_png_spec *spec, void *work,
+                                          size_t work_size, tango_error *error)
+{
+    static const unsigned char colour[5] = { 0, 0, 4, 2, 6 };
+    unsigned char head[13], *row[4], *swap, kind;
+    const unsigned char *in = (const unsigned char *)pixels;
+    size_t skip = (size_t)((0 - (uintptr_t)work) % 8), step, size, need, i;
+    tango_io__png_writer *w;
+    uint32_t y;
+    tango_result r = tango_io_png_write_work_size(&need, spec, error);
+    if (r != TANGO_OK) return r;
+    if (!work || work_size < need)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "png: %z bytes of work, %z needed", work_size, need);
+    tango_io__png_sizes(spec, &step, &size);
+    w = (tango_io__png_writer *)(void *)((unsigned char *)work + skip);
+    for (i = 0; i < 4; i++) row[i] = (unsigned char *)(w + 1) + i * size;
+    w->output = output;
+    w->error = error;
+    w->result = tango_io_write(output, tango_io__png_magic, 8, error);
+    tango_io_crc32_begin(&w->table);
+    tango_io__zero(head, sizeof head);
+    tango_io__putbig(head, spec->width);
+    tango_io__putbig(head + 4, spec->height);
+    head[8] = (unsigned char)spec->bits;
+    head[9] = colour[spec->channels];
+    tango_io__png_chunk(w, "IHDR", head, sizeof head);
+    tango_io__deflate_begin(&w->deflate, w, tango_io__png_data);
+    tango_io__zero(row[0], size);               /* the row above the first */
+    for (y = 0; y < spec->height && w->result == TANGO_OK; y++, in += size) {
+        uint64_t sum, best = UINT64_MAX;
+        int k;
+        tango_io__png_pack(row[1], in, size, spec->bits);
+        for (k = 0, kind = 0; k < 5; k++) {     /* row[2] keeps the best, row[3] tries */
+            sum = tango_io__png_filter(row[3], row[1], row[0], size, step, k);
+            if (sum >= best) continue;
+            best = sum;
+            kind = (unsigned char)k;
+            swap = row[2];
+            row[2] = row[3];
+            row[3] = swap;
+        }
+        tango_io__deflate_add(&w->deflate, &kind, 1);
+        tango_io__deflate_add(&w->deflate, row[2], size);
+        swap = row[0];
+        row[0] = row[1];
+        row[1] = swap;
+    }
+    tango_io__deflate_end(&w->deflate);
+    tango_io__png_chunk(w, "IEND", NULL, 0);
+    return w->result;
+}
+
+#endif
+
+/* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
+
+static tango_result tango_io__csv_bad(const tango_io_csv *csv, tango_error *error,
+                                      const char *what, size_t at)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: row %z: %s (offset %z)",
+                         csv->row + 1, what, at);
+}
+
+/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
+static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field,
+                                        int *last, tango_error *error)
+{
+    const unsigned char *p = csv->data;
+    size_t at = csv->at, n = csv->size, end;
+    int quoted = at < n && p[at] == '"';
+    if (quoted) at++;
+    field->text = (const char *)p + at;
+    field->offset = at;
+    field->escaped = 0;
+    for (;; at++) {
+        if (at - field->offset > TANGO_IO_CSV_FIELD_MAX)
+            return tango_io__csv_bad(csv, error, "field over 1 MiB", field->offset);
+        if (at == n) {
+            if (quoted) return tango_io__csv_bad(csv, error, "quote never closed", at);
+            break;
+        }
+        if (p[at] == 0) return tango_io__csv_bad(csv, error, "NUL", at);
+        if (quoted) {
+            if (p[at] != '"') continue;
+            if (at + 1 == n || p[at + 1] != '"') break;
+            field->escaped = 1;
+            at++;
+        } else if (p[at] == '"') {
+            return tango_io__csv_bad(csv, error, "quote inside a plain field", at);
+        } else if (p[at] == ',' || p[at] == '\n' || p[at] == '\r') {
+            break;
+        }
+    }
+    field->size = at - field->offset;
+    end = tango_io__utf8_bad(p + field->offset, field->size);
+    if (end != field->size)
+        return tango_io__csv_bad(csv, error, "malformed UTF-8", field->offset + end);
+    if (quoted) at++;
+    *last = at == n || p[at] != ',';
+    if (at < n && p[at] == '\r' && at + 1 < n && p[at + 1] == '\n') at++;
+    if (at < n && p[at] != ',' && p[at] != '\n')
+        return tango_io__csv_bad(csv, error, quoted ? "text behind a quoted field"
+                                                    : "CR without LF", at);
+    csv->at = at < n ? at + 1 : at;
+    return TANGO_OK;
+}
+
+/* A whole row of up to `room` fields. */
+static tango_result tango_io__csv_row(tango_io_csv *csv, tango_io_csv_field *fields,
+                                      size_t room, size_t *count, tango_error *error)
+{
+    size_t start = csv->at;
+    int last = 0;
+    tango_result r;
+    for (*count = 0; !last; ++*count) {
+        if (*count == room)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "csv: row %z: more than %z fields (offset %z)",
+                                 csv->row + 1, room, start);
+        r = tango_io__csv_field(csv, &fields[*count], &last, error);
+        if (r != TANGO_OK) return r;
+    }
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, size_t size,
+                                         tango_error *error)
+{
+    tango_io_csv c;
+    size_t i, k;
+    tango_result r;
+    c.columns = c.row = c.at = 0;
+    c.data = (const unsigned char *)data;
+    c.size = size;
+    if (size >= 3 && tango_io__equal(data, 3, "\xef\xbb\xbf")) c.at = 3;
+    if (c.at == size)
+        return tango_io_fail(error, TANGO_ERROR_DATA, "csv: no header (offset %z)", c.at);
+    r = tango_io__csv_row(&c, c.header, TANGO_IO_CSV_COLUMNS_MAX, &c.columns, error);
+    if (r != TANGO_OK) return r;
+    for (i = 0; i < c.columns; i++) {
+        if (!tango_io__name_ok((const unsigned char *)c.header[i].text, c.header[i].size))
+            return tango_io__csv_bad(&c, error, "name of a column is empty or not clean",
+                                     c.header[i].offset);
+        for (k = 0; k < i; k++) {
+            if (tango_io__compare(c.header[i].text, c.header[i].size, c.header[k].text,
+                                  c.header[k].size) == 0)
+                return tango_io__csv_bad(&c, error, "two columns of one name",
+                                         c.header[i].offset);
+        }
+    }
+    *csv = c;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
+                                         int *more, tango_error *error)
+{
+    tango_io_csv c = *csv;
+    size_t count;
+    tango_result r;
+    *more = 0;
+    if (csv->at == csv->size) return TANGO_OK;
+    c.row++;
+    r = tango_io__csv_row(&c, fields, c.columns, &count, error);
+    if (r != TANGO_OK) return r;
+    if (count != c.columns)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "csv: row %z: %z fields, %z columns (offset %z)", c.row + 1,
+                             count, c.columns, csv->at);
+    csv->at = c.at;
+    csv->row = c.row;
+    *more = 1;
+    return TANGO_OK;
+}
+
+/* Bytes of the field after unescaping; written to `out` unless it is NULL. */
+static size_t tango_io__csv_plain(const tango_io_csv_field *field, char *out)
+{
+    size_t i, n = 0;
+    for (i = 0; i < field->size; i++, n++) {
+        if (field->escaped && field->text[i] == '"') i++;       /* the second of a pair */
+        if (out) out[n] = field->text[i];
+    }
+    return n;
+}
+
+TANGO_API size_t tango_io_csv_column(const tango_io_csv *csv, const char *name)
+{
+    size_t i;
+    for (i = 0; i < csv->columns; i++) {
+        if (!csv->header[i].escaped &&
+            tango_io__equal(csv->header[i].text, csv->header[i].size, name))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
+                                size_t capacity)
+{
+    size_t n = tango_io__csv_plain(field, NULL);
+    if (n >= capacity) return 0;
+    tango_io__csv_plain(field, out);
+    out[n] = 0;
+    return 1;
+}
+
+TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
+{
+    uint64_t value = 0;
+    size_t i;
+    if (field->size == 0) return 0;
+    for (i = 0; i < field->size; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)field->text[i] - '0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10) return 0;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return 1;
+}
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
