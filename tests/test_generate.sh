@@ -1,0 +1,120 @@
+#!/bin/sh
+# test_generate.sh: what demo/generate does as a program: options, exit codes, files, messages.
+#
+#     sh tests/test_generate.sh       needs a C compiler ($CC, or cc) and nothing else
+
+. "$(dirname "$0")/lib.sh"
+cd "$tmp" || exit 1
+model=$top/demo/tiny.tango
+# shellcheck disable=SC2086 # several words are meant
+$cc ${CFLAGS-} "$top/demo/generate.c" -lm -o generate || { echo "FAIL  demo/generate.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+quick="--steps 2 --seconds 0.64"
+
+# expect STATUS TEXT ARGUMENTS...: exit status, one line on stderr that holds TEXT, no out.wav
+expect()
+{
+    want=$1 text=$2
+    shift 2
+    rm -f out.wav
+    ./generate -m "$model" -q "$@" >stdout 2>stderr </dev/null
+    status=$?
+    [ "$status" -eq "$want" ] || { echo "status $status, expected $want"; cat stderr; return 1; }
+    [ "$(wc -l <stderr)" -eq 1 ] || { echo "not one line:"; cat stderr; return 1; }
+    grep -q -- "$text" stderr || { echo "no '$text' in:"; cat stderr; return 1; }
+    [ ! -s stdout ] && [ ! -e out.wav ] && [ -z "$(find . -name '.?*')" ]
+}
+
+# runs ARGUMENTS...: status 0, and nothing on stderr
+runs()
+{
+    # shellcheck disable=SC2086
+    ./generate -m "$model" -q $quick "$@" 2>stderr </dev/null || { cat stderr; return 1; }
+    [ ! -s stderr ]
+}
+
+same() { cmp "$1" "$2"; }
+size_is() { [ "$(wc -c <"$1")" -eq "$2" ]; }
+prints() { "$@" >text && [ -s text ]; }
+
+claim "no prompt is a usage error"            expect 2 "no prompt"
+claim "an unknown option is a usage error"    expect 2 "unknown option" --colour red x
+claim "a second prompt is a usage error"      expect 2 "second" a dog
+claim "steps 0 is a usage error"              expect 2 "steps" --steps 0 x
+claim "steps 1001 is a usage error"           expect 2 "steps" --steps 1001 x
+claim "steps 2.5 is a usage error"            expect 2 "steps" --steps 2.5 x
+claim "seconds nan is a usage error"          expect 2 "seconds" --seconds nan x
+claim "seconds 1e9 is a usage error"          expect 2 "seconds" --seconds 1e9 x
+claim "seconds -1 is a usage error"           expect 2 "seconds" --seconds -1 x
+claim "guidance inf is a usage error"         expect 2 "guidance" --guidance inf x
+claim "eta 2 is a usage error"                expect 2 "eta" --eta 2 x
+claim "an unknown sampler is a usage error"   expect 2 "sampler" --sampler plms x
+claim "an unknown vocoder is a usage error"   expect 2 "vocoder" --vocoder world x
+claim "a seed of letters is a usage error"    expect 2 "seed" --seed abc x
+claim "an option without value is one too"    expect 2 "needs a value" x --steps
+claim "-o - with --json is a usage error"     expect 2 "nothing else" -o - --json x
+claim "-o - with --samples is a usage error"  expect 2 "nothing else" -o - --samples 2 x
+claim "a missing model is named"              expect 1 "nowhere.tango" -m nowhere.tango x
+claim "a folder is no model"                  expect 1 "regular" -m . x
+claim "1000 ddpm steps reach past the schedule" expect 1 "1000 steps" --sampler ddpm --steps 1000 x
+claim "a missing output folder is named"      expect 1 "nofolder" $quick -o nofolder/out.wav x
+claim "a missing noise file is named"         expect 1 "none.npy" --noise none.npy x
+claim "too short for Griffin-Lim is said"     expect 1 "griffin-lim" --seconds 0.04 x
+
+printf 'not a model at all, and quite a bit longer than nothing' >foreign.tango
+head -c 100000 "$model" >cut.tango
+cp "$model" flipped.tango
+printf '\377' | dd of=flipped.tango bs=1 seek=9000000 conv=notrunc 2>/dev/null
+cp "$model" header.tango
+printf '\377' | dd of=header.tango bs=1 seek=5000 conv=notrunc 2>/dev/null
+: >empty.tango
+claim "a foreign file is refused"             expect 1 "foreign.tango" -m foreign.tango x
+claim "a cut model is refused with an offset" expect 1 "offset" -m cut.tango x
+claim "a flipped weight is refused"           expect 1 "offset" -m flipped.tango x
+claim "a flipped header is refused"           expect 1 "header.tango" -m header.tango x
+claim "an empty file is refused"              expect 1 "empty.tango" -m empty.tango x
+
+claim "the default run writes out.wav"        runs "a dog barks"
+claim "of the planned size"                   size_is out.wav 20204
+mv out.wav first.wav
+claim "-o - writes the same bytes to stdout"  sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 -o - "a dog barks" >pipe.wav' "$model"
+claim "equal to the file"                     same pipe.wav first.wav
+claim "and leaves no file"                    test ! -e out.wav
+claim "one thread gives the same bytes"       runs -t 1 -o t1.wav "a dog barks"
+claim "equal again"                           same t1.wav first.wav
+claim "another seed is another sound"         sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --seed 1 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
+claim "HiFi-GAN is longer by 192 samples"     runs --vocoder hifigan -o h.wav "a dog barks"
+claim "160 T + 32 samples"                    size_is h.wav 20588
+claim "32-bit float output"                   runs --bits f32 -o f.wav x
+claim "--samples numbers the files"           runs --samples 2 -o n.wav x
+claim "both are there"                        test -s n_0.wav -a -s n_1.wav -a ! -e n.wav
+claim "an empty prompt is a prompt"           runs -- ""
+claim "invalid UTF-8 is text too"             runs -- "$(printf 'caf\351 \377\376')"
+claim "-- lets a prompt begin with a dash"    runs -- "-dog"
+claim "--dump writes every stage"             runs --dump stages --sampler dpm "a dog barks"
+for stage in tokens mask text tokens_uncond mask_uncond text_uncond noise timesteps sigmas unet_000 unet_001 \
+    latent_000 latent_001 latent latent_scaled mel wave; do
+    claim "stages/$stage.npy"                 test -s "stages/$stage.npy"
+done
+claim "--latent decodes a dumped latent"      runs --latent stages/latent.npy -o l1.wav
+claim "--noise repeats a dumped noise"        runs --noise stages/noise.npy --seed 5 --sampler dpm -o l2.wav "a dog barks"
+claim "both give the same sound"              sh -c './generate -m "$0" -q --latent stages/latent.npy --seed 5 -o l3.wav && cmp l2.wav l3.wav' "$model"
+claim "a noise of another shape is refused"   expect 1 "noise.npy" --seconds 1.28 --noise stages/noise.npy x
+claim "tokens are no latent"                  expect 1 "axes" --latent stages/tokens.npy
+claim "-h prints the options"                 prints ./generate -h
+claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
+printf 'old' >keep.wav
+claim "a failed run keeps the old output"     sh -c '! ./generate -m cut.tango -q -o keep.wav x 2>/dev/null && [ "$(cat keep.wav)" = old ]'
+long=$(awk 'BEGIN { for (i = 0; i < 700; i++) printf "rain " }')
+claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 1 --seconds 0.64 -o c.wav "$1" 2>e && grep -q "was cut" e' "$model" "$long"
+if [ -w /dev/full ]; then
+    claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
+fi
+claim "too little memory is one line"         sh -c '(ulimit -v 120000 && ! ./generate -m "$0" -q -t 1 --seconds 600 --steps 1 x 2>e) && [ "$(wc -l <e)" -eq 1 ]' "$model"
+./generate -m "$model" -q --sampler ddim --steps 900 --seconds 10 --dump interrupted -o never.wav x 2>stderr &
+job=$!
+sleep 1
+kill -INT $job
+wait $job
+claim "Ctrl-C ends with 130"                  test $? -eq 130
+claim "and leaves no WAV and no temporary"    sh -c '[ ! -e never.wav ] && [ -z "$(find . -name ".*" -type f)" ]'
+finish
