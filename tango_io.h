@@ -43,6 +43,7 @@
      spiece   SentencePiece unigram models with their normalisation trie
      npy      NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
      wav      written: 16, 24, 32 bits, float and double, RF64, also to a pipe
+     sound    read: WAV in all its forms and FLAC, as a stream in a few kilobytes
      file     read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
@@ -102,11 +103,12 @@
    10 >>wav       WAV
    11 >>png       PNG pictures
    12 >>csv       Tables of RFC 4180
+   13 >>sound     Reading WAV and FLAC
    private:
-   13 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
-   14 >>zip       Stored zip archives
-   15 >>pickle    The part of pickle that torch.save uses
-   16 >>deflate   Compression of RFC 1950 and 1951
+   14 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
+   15 >>zip       Stored zip archives
+   16 >>pickle    The part of pickle that torch.save uses
+   17 >>deflate   Compression of RFC 1950 and 1951
 */
 #ifndef TANGO_IO_H
 #define TANGO_IO_H
@@ -262,6 +264,12 @@ TANGO_API uint32_t tango_io_crc32_add(const tango_io_crc32 *table, uint32_t crc,
 
 /* ==== 4 >>file ==== Mapping, loading, output that appears whole ===================== */
 
+/* What a reader takes its bytes from. Puts up to `size` bytes (1 or more are asked for)
+   into `buffer` and their number into *got; 0 means the end. Fewer than asked are
+   normal. */
+typedef tango_result tango_io_reader(void *context, void *buffer, size_t size,
+                                     size_t *got, tango_error *error);
+
 #ifndef TANGO_NO_STDIO
 
 #define TANGO_IO_PATH_MAX 4096
@@ -327,6 +335,23 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
 /* Drops the file. Safe at any time after tango_io_create, also twice and after a
    commit. */
 TANGO_API void tango_io_abandon(tango_io_output *output);
+
+/* Input in order, for readers that need little memory: a regular file, or standard input
+   for the path "-". */
+typedef struct tango_io_input {
+    uint64_t size;                      /* bytes in all; UINT64_MAX: not known (a pipe) */
+    uint64_t at;                        /* position of the next byte */
+    int state, descriptor;              /* private, as all that follows */
+    void *stream;
+} tango_io_input;
+
+TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
+                                           tango_error *error);
+/* A tango_io_reader whose context is the tango_io_input. */
+TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
+                                           size_t *got, tango_error *error);
+/* Twice is safe, and so is a structure of zeros. */
+TANGO_API void tango_io_input_close(tango_io_input *input);
 
 #endif /* TANGO_NO_STDIO */
 
@@ -917,6 +942,99 @@ TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
 /* 1 and *out if the field is a decimal number of digits only, up to 2^64 - 1. */
 TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 
+/* ==== 13 >>sound ==== Reading WAV and FLAC ========================================== */
+
+/* Sound files are read as a stream, frame after frame, from a reader or from memory, and
+   the kind is known by the first bytes. A frame is one sample of each channel.
+
+     WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
+           as WAVE_FORMAT_EXTENSIBLE. Other chunks are skipped. A data size of 0x7ffff000
+           or more that reaches past the end of a RIFF file is what a pipe left behind:
+           the data goes to the end.
+     FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
+           at the end the length and the MD5 sum of STREAMINFO are checked, where they
+           are given. ID3 tags around the stream are skipped.
+
+       tango_io_sound_open(&sound, tango_io_input_read, &input, input.size, 0, &error)
+       size = tango_io_sound_work_size(&sound)            0 for WAV
+       tango_io_sound_start(&sound, work, size, &error)
+       tango_io_sound_read_float(&sound, frames, 1024, &got, &error)   until got < 1024
+
+   Integers of n bits become x / 2^(n-1), so full scale is 1; both float types hold
+   them exactly up to 24 bits. NaN and infinity of float files are delivered as they are.
+   After a failure a sound cannot be read on. */
+
+#define TANGO_IO_SOUND_UNKNOWN UINT64_MAX
+#define TANGO_IO_SOUND_CHANNELS_MAX 256
+#define TANGO_IO_SOUND_BUFFER 8192
+
+typedef enum tango_io_sound_format {
+    TANGO_IO_SOUND_WAV = 0,
+    TANGO_IO_SOUND_FLAC = 1
+} tango_io_sound_format;
+
+typedef struct tango_io_sound_info {
+    tango_io_sound_format format;
+    int floats;                         /* 1: IEEE floats; 0: integers */
+    unsigned bits;                      /* of a sample: WAV 8, 16, 24, 32, 64; FLAC 4-32 */
+    size_t channels;                    /* 1 to 256 */
+    uint32_t rate;                      /* 1 to 1048575 Hz */
+    uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
+} tango_io_sound_info;
+
+typedef struct tango_io_sound {
+    tango_io_sound_info info;
+    uint64_t frame;                     /* number of the next frame */
+    int cut;                            /* with keep: 1 once damage has ended the sound */
+    tango_error note;                   /* then the reason, otherwise empty */
+    /* private: */
+    tango_io_reader *reader;
+    void *context;
+    const unsigned char *memory;        /* instead of a reader: what is left of it */
+    size_t memory_size;
+    uint64_t size, base;                /* of the file; file offset of buffer[0] */
+    uint64_t left;                      /* WAV: frames to come, or UNKNOWN */
+    size_t at, end;                     /* unread part of the buffer */
+    size_t container;                   /* WAV: bytes of a sample in the file */
+    int keep, state, ended;
+    unsigned char buffer[TANGO_IO_SOUND_BUFFER];
+} tango_io_sound;
+
+/* Reads up to the first sample and fills sound->info. `size` is the number of bytes the
+   reader will give, or UINT64_MAX. With keep = 1 a damaged or cut file is no error once
+   samples have been reached: the sound ends with the last whole frame (FLAC: the last
+   whole block), and cut and note tell. */
+TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
+                                           void *context, uint64_t size, int keep,
+                                           tango_error *error);
+/* The same over data[0..size), which stays the caller's and must stay. */
+TANGO_API tango_result tango_io_sound_open_memory(tango_io_sound *sound, const void *data,
+                                                  size_t size, int keep,
+                                                  tango_error *error);
+/* Bytes of work that reading needs: 0 for WAV; for FLAC 4 x channels x block length, 144
+   KiB for CD sound as usually coded, 2.5 MiB at most. */
+TANGO_API size_t tango_io_sound_work_size(const tango_io_sound *sound);
+/* Comes between opening and the first frame. The block (8-byte aligned) is in use as long
+   as the sound is read; for WAV it may be NULL. */
+TANGO_API tango_result tango_io_sound_start(tango_io_sound *sound, void *work,
+                                            size_t work_size, tango_error *error);
+
+/* The next frames, interleaved: out (frames, channels). *got < frames only at the end. On
+   failure *got is untouched and `out` holds nothing of use. */
+TANGO_API tango_result tango_io_sound_read_float(tango_io_sound *sound, float *out,
+                                                 size_t frames, size_t *got,
+                                                 tango_error *error);
+TANGO_API tango_result tango_io_sound_read_double(tango_io_sound *sound, double *out,
+                                                  size_t frames, size_t *got,
+                                                  tango_error *error);
+/* The integers themselves; 8-bit WAV as -128 to 127. Refused for float files. */
+TANGO_API tango_result tango_io_sound_read_int(tango_io_sound *sound, int32_t *out,
+                                               size_t frames, size_t *got,
+                                               tango_error *error);
+/* Moves forward. *skipped < frames only at the end. */
+TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frames,
+                                           uint64_t *skipped, tango_error *error);
+
 #endif /* TANGO_IO_H */
 
 /* ==================================================================================== */
@@ -960,7 +1078,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 13 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 14 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -1771,6 +1889,45 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
     return TANGO_OK;
 }
 
+TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
+                                           tango_error *error)
+{
+    size_t size;
+    int fd;
+    tango_result r;
+    input->at = 0;
+    input->size = UINT64_MAX;
+    input->state = TANGO_IO__CLOSED;
+    input->descriptor = 0;
+    input->stream = NULL;
+    if (tango_io__equal(path, tango_io__length(path), "-")) {
+        input->state = TANGO_IO__STANDARD;
+        return TANGO_OK;
+    }
+    r = tango_io__open_regular(&fd, &size, path, error);
+    if (r != TANGO_OK) return r;
+    input->state = TANGO_IO__FILE;
+    input->size = size;
+    input->descriptor = fd;
+    return TANGO_OK;
+}
+
+static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
+                             size_t *got)
+{
+    ssize_t n = read(input->descriptor, buffer,
+                     size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+    if (n < 0) return 0;
+    *got = (size_t)n;
+    return 1;
+}
+
+TANGO_API void tango_io_input_close(tango_io_input *input)
+{
+    if (input->state == TANGO_IO__FILE) close(input->descriptor);
+    input->state = TANGO_IO__CLOSED;
+}
+
 /* The five steps of an output, on a descriptor. Each returns 1 if all went well. */
 
 static int tango_io__start(tango_io_output *output, const char *temporary)
@@ -1881,6 +2038,42 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
                              "%s: larger than the room for %z bytes", path, capacity);
     *size = done;
     return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
+                                           tango_error *error)
+{
+    tango_result r = tango_io__path_ok(path, error);
+    input->at = 0;
+    input->size = UINT64_MAX;
+    input->state = TANGO_IO__CLOSED;
+    input->descriptor = 0;
+    input->stream = NULL;
+    if (r != TANGO_OK) return r;
+    if (tango_io__equal(path, tango_io__length(path), "-")) {
+        input->state = TANGO_IO__STANDARD;
+        return TANGO_OK;
+    }
+    input->stream = fopen(path, "rb");
+    if (!input->stream)
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: cannot be opened", path);
+    input->state = TANGO_IO__FILE;
+    return TANGO_OK;
+}
+
+static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
+                             size_t *got)
+{
+    FILE *stream = input->stream ? (FILE *)input->stream : stdin;
+    *got = fread(buffer, 1, size, stream);
+    return *got > 0 || !ferror(stream);
+}
+
+TANGO_API void tango_io_input_close(tango_io_input *input)
+{
+    if (input->state == TANGO_IO__FILE) fclose((FILE *)input->stream);
+    input->stream = NULL;
+    input->state = TANGO_IO__CLOSED;
 }
 
 static int tango_io__start(tango_io_output *output, const char *temporary)
@@ -2099,6 +2292,22 @@ static void tango_io__sink_put(tango_io__sink *s, const void *data, size_t size)
 static void tango_io__sink_text(tango_io__sink *s, const char *text)
 {
     tango_io__sink_put(s, text, tango_io__length(text));
+}
+
+TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
+                                           size_t *got, tango_error *error)
+{
+    tango_io_input *in = (tango_io_input *)input;
+    size_t n = 0;
+    if (in->state == TANGO_IO__CLOSED)
+        return tango_io_fail(error, TANGO_ERROR_FILE,
+                             "reading an input that is not open");
+    if (!tango_io__receive(in, buffer, size, &n))
+        return tango_io_fail(error, TANGO_ERROR_FILE, "reading failed at offset %u",
+                             in->at);
+    in->at += n;
+    *got = n;
+    return TANGO_OK;
 }
 
 #endif
@@ -2810,7 +3019,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_NO_STDIO */
 
-/* ==== 14 >>zip ==== Stored zip archives ============================================= */
+/* ==== 15 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -3131,7 +3340,7 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 15 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 16 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -6264,7 +6473,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 16 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+/* ==== 17 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
 
 /* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
    prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
@@ -6995,6 +7204,547 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     }
     *out = value;
     return 1;
+}
+
+/* ==== 13 >>sound ==== Reading WAV and FLAC ========================================== */
+
+enum {
+    TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
+    TANGO_IO__SOUND_READY = 2,
+    TANGO_IO__SOUND_FAILED = 3
+};
+
+static uint64_t tango_io__sound_offset(const tango_io_sound *s)
+{
+    return s->base + s->at;
+}
+
+/* Asks for up to `size` bytes; *got = 0 at the end. */
+static tango_result tango_io__sound_more(tango_io_sound *s, unsigned char *to, size_t size,
+                                         size_t *got, tango_error *error)
+{
+    tango_result r;
+    *got = 0;
+    if (s->reader) {
+        r = s->reader(s->context, to, size, got, error);
+        if (r == TANGO_OK && *got > size)
+            r = tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                              "sound: a reader gave %z bytes, %z were asked for", *got,
+                              size);
+        return r;
+    }
+    *got = size < s->memory_size ? size : s->memory_size;
+    tango_io__copy(to, s->memory, *got);
+    s->memory += *got;
+    s->memory_size -= *got;
+    return TANGO_OK;
+}
+
+/* Moves what is unread to the front of the buffer and reads on until `need` bytes (at
+   most the buffer's size) stand there or the input ends. */
+static tango_result tango_io__sound_fill(tango_io_sound *s, size_t need,
+                                         tango_error *error)
+{
+    size_t got;
+    if (s->end - s->at >= need || s->ended) return TANGO_OK;
+    tango_io__copy(s->buffer, s->buffer + s->at, s->end - s->at);   /* forward: safe */
+    s->base += s->at;
+    s->end -= s->at;
+    s->at = 0;
+    while (s->end < need && !s->ended) {
+        tango_result r = tango_io__sound_more(s, s->buffer + s->end,
+                                              sizeof s->buffer - s->end, &got, error);
+        if (r != TANGO_OK) return r;
+        s->end += got;
+        s->ended = got == 0;
+    }
+    return TANGO_OK;
+}
+
+/* `need` bytes of a header, or an error that says what they were for. */
+static tango_result tango_io__sound_need(tango_io_sound *s, size_t need, const char *what,
+                                         tango_error *error)
+{
+    tango_result r = tango_io__sound_fill(s, need, error);
+    if (r == TANGO_OK && s->end - s->at < need)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "%s: %z bytes expected at offset %u, the file ends at %u",
+                             what, need, tango_io__sound_offset(s), s->base + s->end);
+    return r;
+}
+
+/* Passes over n bytes that must be there. */
+static tango_result tango_io__sound_pass(tango_io_sound *s, uint64_t n, const char *what,
+                                         tango_error *error)
+{
+    uint64_t from = tango_io__sound_offset(s), want = n;
+    while (n > 0) {
+        size_t step = s->end - s->at;
+        tango_result r;
+        if (step > n) step = (size_t)n;
+        s->at += step;
+        n -= step;
+        if (n == 0) break;
+        r = tango_io__sound_fill(s, 1, error);
+        if (r != TANGO_OK) return r;
+        if (s->at == s->end)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "%s: %u bytes expected at offset %u, the file ends at "
+                                 "%u", what, want, from, s->base + s->end);
+    }
+    return TANGO_OK;
+}
+
+/* Damage behind the first sample: an error, or with keep the end of the sound. */
+static tango_result tango_io__sound_cut(tango_io_sound *s, const tango_error *why,
+                                        tango_error *error)
+{
+    if (!s->keep) {
+        if (error) *error = *why;
+        return TANGO_ERROR_DATA;
+    }
+    s->cut = 1;
+    s->note = *why;
+    s->left = 0;
+    return TANGO_OK;
+}
+
+/* Two's complement. */
+TANGO_IO__INLINE int32_t tango_io__signed(uint32_t bits)
+{
+    int32_t value;
+    tango_io__copy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Where samples go: one of the three, or nowhere. */
+typedef struct tango_io__sound_out {
+    double scale;                       /* 2^(1-bits) */
+    float *floats;
+    double *doubles;
+    int32_t *integers;
+} tango_io__sound_out;
+
+/* float(x) scale = float(x scale): the scale is a power of two. */
+TANGO_IO__INLINE void tango_io__sound_put(tango_io__sound_out *out, size_t i, int32_t x)
+{
+    if (out->floats) out->floats[i] = (float)((double)x * out->scale);
+    else if (out->doubles) out->doubles[i] = (double)x * out->scale;
+    else if (out->integers) out->integers[i] = x;
+}
+
+static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
+{
+    if (out->floats) out->floats += count;
+    if (out->doubles) out->doubles += count;
+    if (out->integers) out->integers += count;
+}
+
+/* ---- WAV -------------------------------------------------------------------------- */
+
+/* The 40 bytes of an extensible format end in a GUID: two bytes of format, then these. */
+static int tango_io__wav_guid(const unsigned char *p)
+{
+    static const unsigned char rest[14] = { 0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80,
+                                            0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71 };
+    return tango_io__compare(p + 2, 14, rest, 14) == 0;
+}
+
+static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *p,
+                                        uint32_t size, tango_error *error)
+{
+    uint64_t at = tango_io__sound_offset(s);
+    uint32_t codec = tango_io__u16(p), bits = tango_io__u16(p + 14);
+    if (codec == 0xfffe) {
+        uint32_t valid;
+        if (size < 40)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "wav: extensible fmt of %u bytes at offset %u, at least "
+                                 "40 expected", (uint64_t)size, at);
+        codec = tango_io__wav_guid(p + 24) ? tango_io__u16(p + 24) : 0xfffe;
+        valid = tango_io__u16(p + 18);
+        if (valid > bits)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "wav: %u valid bits of %u at offset %u", (uint64_t)valid,
+                                 (uint64_t)bits, at + 18);
+    }
+    if (codec != 1 && codec != 3)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "wav: codec %u at offset %u, only PCM (1) and float (3) are "
+                             "read", (uint64_t)codec, at);
+    s->info.floats = codec == 3;
+    s->info.bits = bits;
+    if (codec == 3 ? bits != 32 && bits != 64
+                   : bits != 8 && bits != 16 && bits != 24 && bits != 32)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "wav: %s samples of %u bits at offset %u are not read",
+                             codec == 3 ? "float" : "PCM", (uint64_t)bits, at + 14);
+    return TANGO_OK;
+}
+
+/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate (ignored), 12 bytes of a frame,
+   14 bits of a sample; extensible: 16 size of what follows, 18 valid bits, 20 speakers,
+   24 GUID. */
+static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
+                                      tango_error *error)
+{
+    uint64_t at = tango_io__sound_offset(s);
+    const unsigned char *p;
+    uint32_t align;
+    tango_result r;
+    if (size < 16)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: fmt chunk of %u bytes at offset %u, at least 16 "
+                             "expected", (uint64_t)size, at);
+    r = tango_io__sound_need(s, size < 40 ? size : 40, "wav: fmt chunk", error);
+    if (r != TANGO_OK) return r;
+    p = s->buffer + s->at;
+    r = tango_io__wav_codec(s, p, size, error);
+    if (r != TANGO_OK) return r;
+    s->info.channels = tango_io__u16(p + 2);
+    s->info.rate = tango_io__u32(p + 4);
+    align = tango_io__u16(p + 12);
+    if (s->info.channels < 1 || s->info.channels > TANGO_IO_SOUND_CHANNELS_MAX)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: %z channels at offset %u, 1 to 256 expected",
+                             s->info.channels, at + 2);
+    if (s->info.rate < 1 || s->info.rate > 1000000)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: rate %u at offset %u, 1 to 1000000 expected",
+                             (uint64_t)s->info.rate, at + 4);
+    s->container = align / s->info.channels;
+    if (s->container * s->info.channels != align || s->container > 8 ||
+        s->container * 8 < s->info.bits ||
+        (s->info.floats && s->container * 8 != s->info.bits))
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: frames of %u bytes at offset %u do not hold %z samples "
+                             "of %u bits", (uint64_t)align, at + 12, s->info.channels,
+                             (uint64_t)s->info.bits);
+    return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
+}
+
+/* ds64: 8 bytes each of RIFF size, data size, frames, then a table of further sizes. */
+static tango_result tango_io__wav_ds64(tango_io_sound *s, uint32_t size, uint64_t *data,
+                                       tango_error *error)
+{
+    uint64_t at = tango_io__sound_offset(s);
+    const unsigned char *p;
+    tango_result r;
+    if (size < 28)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: ds64 chunk of %u bytes at offset %u, at least 28 "
+                             "expected", (uint64_t)size, at);
+    r = tango_io__sound_need(s, 28, "wav: ds64 chunk", error);
+    if (r != TANGO_OK) return r;
+    p = s->buffer + s->at;
+    *data = tango_io__u64(p + 8);
+    if (tango_io__u32(p + 24) > (size - 28) / 12)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: table of %u sizes at offset %u does not fit its ds64 "
+                             "chunk", (uint64_t)tango_io__u32(p + 24), at + 24);
+    return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: ds64 chunk", error);
+}
+
+/* Stands at the first sample. `size` is what the chunk says; `open` is 1 where it may
+   mean "to the end". */
+static tango_result tango_io__wav_data(tango_io_sound *s, uint64_t size, int open,
+                                       tango_error *error)
+{
+    uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
+    uint64_t there = s->size == UINT64_MAX ? UINT64_MAX : s->size - at;
+    tango_error why;
+    s->left = s->info.frames = size / frame;
+    if (open && (size == 0x7ffff000 || size == 0x7fffffff || size >= 0xfffff000 ||
+                 there == UINT64_MAX || size > there)) {
+        s->left = TANGO_IO_SOUND_UNKNOWN;
+        s->info.frames = there == UINT64_MAX ? TANGO_IO_SOUND_UNKNOWN : there / frame;
+        return TANGO_OK;
+    }
+    if (size > there) {
+        tango_io_fail(&why, TANGO_ERROR_DATA,
+                      "wav: data chunk of %u bytes at offset %u, the file ends at %u",
+                      size, at, s->size);
+        if (s->keep) s->info.frames = there / frame;
+    } else if (size % frame != 0) {
+        tango_io_fail(&why, TANGO_ERROR_DATA,
+                      "wav: data chunk of %u bytes at offset %u is no whole number of "
+                      "%u-byte frames", size, at, frame);
+    } else {
+        return TANGO_OK;
+    }
+    if (tango_io__sound_cut(s, &why, error) != TANGO_OK) return TANGO_ERROR_DATA;
+    s->left = s->info.frames;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
+{
+    int large = s->buffer[s->at + 1] != 'I', seen = 0, first = 1;
+    uint64_t data = 0;
+    tango_result r = TANGO_OK;
+    s->info.format = TANGO_IO_SOUND_WAV;
+    s->at += 12;
+    for (; r == TANGO_OK; first = 0) {
+        const unsigned char *p;
+        uint32_t size;
+        uint64_t at = tango_io__sound_offset(s);
+        r = tango_io__sound_need(s, 8, "wav: chunk, none with data came yet", error);
+        if (r != TANGO_OK) break;
+        p = s->buffer + s->at;
+        size = tango_io__u32(p + 4);
+        s->at += 8;
+        if (first && large && !tango_io__equal(p, 4, "ds64"))
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "wav: RF64 without ds64 at offset %u", at);
+        if (large && tango_io__equal(p, 4, "ds64")) {
+            if (!first)
+                return tango_io_fail(error, TANGO_ERROR_DATA,
+                                     "wav: second ds64 chunk at offset %u", at);
+            r = tango_io__wav_ds64(s, size, &data, error);
+        } else if (tango_io__equal(p, 4, "fmt ")) {
+            if (seen)
+                return tango_io_fail(error, TANGO_ERROR_DATA,
+                                     "wav: second fmt chunk at offset %u", at);
+            seen = 1;
+            r = tango_io__wav_fmt(s, size, error);
+        } else if (tango_io__equal(p, 4, "data")) {
+            if (!seen)
+                return tango_io_fail(error, TANGO_ERROR_DATA,
+                                     "wav: data chunk before fmt at offset %u", at);
+            if (large && size == 0xffffffff)
+                return tango_io__wav_data(s, data, 0, error);
+            return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
+        } else {
+            r = tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: chunk", error);
+        }
+    }
+    return r;
+}
+
+/* Bytes of the file to integers. A sample of fewer bits than its container has is held
+   in the upper bytes. */
+static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
+                                   const tango_io_sound *s)
+{
+    size_t i, step = s->container, bytes = s->info.bits / 8;
+    p += step - bytes;
+    if (bytes == 1)
+        for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
+    if (bytes == 2)
+        for (i = 0; i < count; i++, p += step)
+            out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
+    if (bytes == 3)
+        for (i = 0; i < count; i++, p += step)
+            out[i] = (int32_t)((tango_io__u16(p) | (uint32_t)p[2] << 16) ^ 0x800000) -
+                     0x800000;
+    if (bytes == 4)
+        for (i = 0; i < count; i++, p += step)
+            out[i] = tango_io__signed(tango_io__u32(p));
+}
+
+static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,
+                                  size_t count, const tango_io_sound *s)
+{
+    int32_t part[512];
+    size_t i, n;
+    for (; count > 0; count -= n, p += n * s->container) {
+        n = count < 512 ? count : 512;
+        if (!s->info.floats) {
+            tango_io__wav_integers(part, p, n, s);
+            for (i = 0; i < n; i++) tango_io__sound_put(out, i, part[i]);
+        } else if (out->doubles) {
+            for (i = 0; i < n; i++)
+                out->doubles[i] = s->info.bits == 64
+                                      ? tango_io__double(tango_io__u64(p + 8 * i))
+                                      : (double)tango_io__float(tango_io__u32(p + 4 * i));
+        } else {
+            for (i = 0; i < n && out->floats; i++)
+                out->floats[i] =
+                    s->info.bits == 64
+                        ? tango_io__narrow(tango_io__double(tango_io__u64(p + 8 * i)))
+                        : tango_io__float(tango_io__u32(p + 4 * i));
+        }
+        tango_io__sound_advance(out, n);
+    }
+}
+
+/* The input has ended inside or before a frame. */
+static tango_result tango_io__wav_ended(tango_io_sound *s, tango_error *error)
+{
+    size_t rest = s->end - s->at, frame = s->container * s->info.channels;
+    tango_error why;
+    if (s->left == TANGO_IO_SOUND_UNKNOWN) {
+        /* A writer pads an odd number of bytes with a zero, also behind a pipe. */
+        int padded = rest == 1 && s->buffer[s->at] == 0 && (s->frame & frame & 1);
+        s->left = 0;
+        if (rest == 0 || padded) return TANGO_OK;
+    }
+    tango_io_fail(&why, TANGO_ERROR_DATA,
+                  "wav: the file ends at offset %u, inside or before frame %u",
+                  s->base + s->end, s->frame);
+    return tango_io__sound_cut(s, &why, error);
+}
+
+/* out may be empty: then frames are passed over. */
+static tango_result tango_io__wav_read(tango_io_sound *s, tango_io__sound_out *out,
+                                       uint64_t frames, uint64_t *got, tango_error *error)
+{
+    size_t frame = s->container * s->info.channels, n;
+    for (*got = 0; *got < frames && s->left > 0; *got += n) {
+        tango_result r = tango_io__sound_fill(s, frame, error);
+        if (r != TANGO_OK) return r;
+        n = (s->end - s->at) / frame;
+        if (n == 0) {
+            r = tango_io__wav_ended(s, error);
+            if (r != TANGO_OK) return r;
+            continue;
+        }
+        if (n > frames - *got) n = (size_t)(frames - *got);
+        if (n > s->left) n = (size_t)s->left;
+        tango_io__wav_samples(out, s->buffer + s->at, n * s->info.channels, s);
+        s->at += n * frame;
+        s->frame += n;
+        if (s->left != TANGO_IO_SOUND_UNKNOWN) s->left -= n;
+    }
+    return TANGO_OK;
+}
+
+/* ---- Both ------------------------------------------------------------------------- */
+
+static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_error *error)
+{
+    const unsigned char *p;
+    tango_result r;
+    s->frame = 0;
+    s->cut = 0;
+    s->note.text[0] = 0;
+    s->base = s->left = 0;
+    s->at = s->end = s->container = 0;
+    s->keep = keep;
+    s->state = TANGO_IO__SOUND_FAILED;
+    s->ended = 0;
+    r = tango_io__sound_fill(s, 12, error);
+    if (r != TANGO_OK) return r;
+    p = s->buffer + s->at;
+    if (s->end - s->at >= 12 && tango_io__equal(p + 8, 4, "WAVE") &&
+        (tango_io__equal(p, 4, "RIFF") || tango_io__equal(p, 4, "RF64") ||
+         tango_io__equal(p, 4, "BW64")))
+        r = tango_io__wav_open(s, error);
+    else
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "neither a WAV nor a FLAC file (offset 0)");
+    if (r == TANGO_OK) s->state = TANGO_IO__SOUND_OPEN;
+    return r;
+}
+
+TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
+                                           void *context, uint64_t size, int keep,
+                                           tango_error *error)
+{
+    sound->reader = reader;
+    sound->context = context;
+    sound->memory = NULL;
+    sound->memory_size = 0;
+    sound->size = size;
+    return tango_io__sound_begin(sound, keep, error);
+}
+
+TANGO_API tango_result tango_io_sound_open_memory(tango_io_sound *sound, const void *data,
+                                                  size_t size, int keep,
+                                                  tango_error *error)
+{
+    sound->reader = NULL;
+    sound->context = NULL;
+    sound->memory = (const unsigned char *)data;
+    sound->memory_size = size;
+    sound->size = size;
+    return tango_io__sound_begin(sound, keep, error);
+}
+
+TANGO_API size_t tango_io_sound_work_size(const tango_io_sound *sound)
+{
+    (void)sound;
+    return 0;
+}
+
+TANGO_API tango_result tango_io_sound_start(tango_io_sound *sound, void *work,
+                                            size_t work_size, tango_error *error)
+{
+    size_t need = tango_io_sound_work_size(sound);
+    if (sound->state != TANGO_IO__SOUND_OPEN)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "sound: started twice, or not open");
+    if (work_size < need || (need > 0 && !work))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "sound: %z bytes of work, %z expected", work_size, need);
+    sound->state = TANGO_IO__SOUND_READY;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__sound_read(tango_io_sound *s, tango_io__sound_out out,
+                                         uint64_t frames, uint64_t *got,
+                                         tango_error *error)
+{
+    tango_result r;
+    if (s->state != TANGO_IO__SOUND_READY)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "sound: read before it was started or after a failure");
+    out.scale = 1.0 / (double)((uint64_t)1 << (s->info.bits - 1));
+    r = tango_io__wav_read(s, &out, frames, got, error);
+    if (r != TANGO_OK) s->state = TANGO_IO__SOUND_FAILED;
+    return r;
+}
+
+TANGO_API tango_result tango_io_sound_read_float(tango_io_sound *sound, float *out,
+                                                 size_t frames, size_t *got,
+                                                 tango_error *error)
+{
+    tango_io__sound_out to = { 0.0, NULL, NULL, NULL };
+    uint64_t n;
+    tango_result r;
+    to.floats = out;
+    r = tango_io__sound_read(sound, to, frames, &n, error);
+    if (r == TANGO_OK) *got = (size_t)n;
+    return r;
+}
+
+TANGO_API tango_result tango_io_sound_read_double(tango_io_sound *sound, double *out,
+                                                  size_t frames, size_t *got,
+                                                  tango_error *error)
+{
+    tango_io__sound_out to = { 0.0, NULL, NULL, NULL };
+    uint64_t n;
+    tango_result r;
+    to.doubles = out;
+    r = tango_io__sound_read(sound, to, frames, &n, error);
+    if (r == TANGO_OK) *got = (size_t)n;
+    return r;
+}
+
+TANGO_API tango_result tango_io_sound_read_int(tango_io_sound *sound, int32_t *out,
+                                               size_t frames, size_t *got,
+                                               tango_error *error)
+{
+    tango_io__sound_out to = { 0.0, NULL, NULL, NULL };
+    uint64_t n;
+    tango_result r;
+    if (sound->info.floats)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "sound: float samples are not read as integers");
+    to.integers = out;
+    r = tango_io__sound_read(sound, to, frames, &n, error);
+    if (r == TANGO_OK) *got = (size_t)n;
+    return r;
+}
+
+TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frames,
+                                           uint64_t *skipped, tango_error *error)
+{
+    tango_io__sound_out nowhere = { 0.0, NULL, NULL, NULL };
+    uint64_t n;
+    tango_result r = tango_io__sound_read(sound, nowhere, frames, &n, error);
+    if (r == TANGO_OK) *skipped = n;
+    return r;
 }
 
 #if defined __GNUC__ && !defined __clang__
