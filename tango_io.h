@@ -1098,8 +1098,7 @@ static void tango_io__zero(void *to, size_t size)
 static size_t tango_io__length(const char *text)
 {
     size_t n = 0;
-    while (text[n] && n < SIZE_MAX - 1) n++;    /* two exits: not turned into a strlen
-    call */
+    while (text[n] && n < SIZE_MAX - 1) n++;    /* two exits, or it becomes a call */
     return n;
 }
 
@@ -4849,18 +4848,23 @@ static double tango_io__decimal_double(tango_io__decimal *x)
                             (m & (((uint64_t)1 << 52) - 1)));
 }
 
-/* 1 if the number does not round to infinity. The limit is 2^1024 - 2^970, whose first 19
-   digits decide all but a few numbers; only those are converted. */
-static int tango_io__decimal_finite(tango_io__decimal *x)
+/* 1 if the number does not round to infinity: if it is below 2^1024 - 2^970, half way between
+   the largest double and the next. Comparing digits is much faster than converting. */
+static int tango_io__decimal_finite(const tango_io__decimal *x)
 {
-    uint64_t head = 0;
-    int i;
+    static const char limit[] =
+        "17976931348623158079372897140530341507993413271003782693617377898044496829276475"
+        "09466490179775872070963302864166928879109465555478519404026306574886715058206819"
+        "08902000708383676273854845817711531764475730270069855571366959622842914819860834"
+        "936475292719074168444365510704342711559699508093042880177904174497792";
+    int i, digit;
     if (x->count == 0 || x->point < 309) return 1;
     if (x->point > 309) return 0;
-    for (i = 0; i < 19; i++) head = head * 10 + (i < x->count ? x->d[i] : 0u);
-    if (head != UINT64_C(1797693134862315807))
-        return head < UINT64_C(1797693134862315807);
-    return tango_io__finite(tango_io__decimal_double(x));
+    for (i = 0; i < 309; i++) {
+        digit = i < x->count ? x->d[i] : 0;
+        if (digit != limit[i] - '0') return digit < limit[i] - '0';
+    }
+    return 0;
 }
 
 /* Parser. With nodes == NULL it checks the grammar and counts. */

@@ -1258,6 +1258,13 @@ static const char good_json[] =
     " \"low\": -9223372036854775808},\n"
     " \"\xe6\x97\xa5\": \"\\\"\\\\\\/\\b\\f\\r\\t\", \"nul\": \"a\\u0000b\"}";
 
+/* 2^1024 - 2^970: this and all above round to infinity, what is below does not. */
+#define LIMIT                                                                            \
+    "17976931348623158079372897140530341507993413271003782693617377898044496829276475"   \
+    "09466490179775872070963302864166928879109465555478519404026306574886715058206819"   \
+    "08902000708383676273854845817711531764475730270069855571366959622842914819860834"   \
+    "93647529271907416844436551070434271155969950809304288017790417449779"
+
 static void json_values_are_found_and_converted(void)
 {
     tango_io_json j;
@@ -1349,6 +1356,9 @@ static void json_is_strict(void)
     CHECK(json_refuses("{\"a\":1,\"b\":2,\"a\":3}", "two members a"));
     CHECK(json_refuses("{\"a\":1,\"\\u0061\":2}", "two members"));
     CHECK(json_refuses("[{\"x\":{\"k\":1,\"k\":1}}]", "two members k (offset 13)"));
+    CHECK(json_refuses(LIMIT "2", "not finite") && json_refuses("2e308", "not finite"));
+    CHECK(json_reads((const unsigned char *)LIMIT "1.999", 314));
+    CHECK(json_reads((const unsigned char *)"1e308", 5));
     CHECK(json_refuses("1e309", "not finite") &&
           json_refuses("[-1e99999999999]", "not finite"));
     memset(deep, '[', 65);
