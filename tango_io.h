@@ -569,8 +569,8 @@ typedef struct tango_io_torch_item {
 TANGO_API tango_result tango_io_torch_write(tango_io_output *output, tango_io_type type,
                                             const void *data, const size_t *shape,
                                             size_t rank, tango_error *error);
-/* The same for a dictionary of up to 10000 tensors, in the order given. Equal names are an
-   error. */
+/* The same for a dictionary of up to 10000 tensors, in the order given. Equal names are
+   an error. */
 TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
                                                        const tango_io_torch_item *items,
                                                        size_t count, tango_error *error);
@@ -690,7 +690,8 @@ TANGO_API void tango_io_json_open_object(tango_io_json_writer *writer);
 TANGO_API void tango_io_json_open_array(tango_io_json_writer *writer);
 /* Closes the object or array opened last. */
 TANGO_API void tango_io_json_close(tango_io_json_writer *writer);
-/* In an object each value is preceded by its key; that keys differ is up to the caller. */
+/* In an object each value is preceded by its key; keys that differ are up to the
+   caller. */
 TANGO_API void tango_io_json_put_key(tango_io_json_writer *writer, const char *key);
 TANGO_API void tango_io_json_put_string(tango_io_json_writer *writer, const char *text);
 TANGO_API void tango_io_json_put_text(tango_io_json_writer *writer, const char *text,
@@ -879,8 +880,30 @@ typedef struct tango_io_png_spec {
     uint32_t bits;                      /* 8 or 16 */
 } tango_io_png_spec;
 
+/* A file that tango_io_png_open has checked. All kinds of PNG are read: 1, 2, 4, 8 and 16
+   bits, grey, RGB and palettes, with alpha or without, plain and interlaced. Samples under
+   8 bits arrive as 8 bits (x * 255 / most), palettes as RGB, or RGBA where the file gives
+   them transparency. A transparent colour of other files is passed over. */
+typedef struct tango_io_png {
+    tango_io_png_spec spec;             /* of the samples as they arrive */
+    size_t size;                        /* bytes of all samples */
+    size_t work_size;                   /* bytes of work that tango_io_png_read needs */
+    const unsigned char *data;          /* private, as all that follows */
+    size_t first, palette, palette_size, alpha, alpha_size;
+    unsigned depth, colour, interlaced;
+} tango_io_png;
+
+/* Checks the file in data[0..size) but for the compressed samples: all CRC-32, the order
+   of the parts, that so small a file can hold so large a picture. */
+TANGO_API tango_result tango_io_png_open(tango_io_png *png, const void *data, size_t size,
+                                         tango_error *error);
+/* Samples into pixels[0..png->size). After an error `pixels` holds part of them. */
+TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
+                                         void *work, size_t work_size,
+                                         tango_error *error);
+
 #ifndef TANGO_NO_STDIO
-/* *size = bytes of work that tango_io_png_write needs: about 0.6 MB and 6 rows. */
+/* *size = bytes of work that tango_io_png_write needs: about 0.6 MB and 4 rows. */
 TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
                                                     const tango_io_png_spec *spec,
                                                     tango_error *error);
@@ -897,8 +920,9 @@ TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *p
    the fields of one row. The first row names the columns. Lines end with LF or CRLF, the
    last may end with the file; a byte order mark may stand first. Errors are: another
    number of fields than the header, equal or empty column names, a quote inside a plain
-   field, anything but a comma or a line end behind a quoted one, a lone CR outside quotes,
-   NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty field.
+   field, anything but a comma or a line end behind a quoted one, a lone CR outside
+   quotes, NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty
+   field.
 
        tango_io_csv csv;
        tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
@@ -921,7 +945,7 @@ typedef struct tango_io_csv_field {
 
 typedef struct tango_io_csv {
     size_t columns;
-    size_t row;                         /* rows delivered so far, the header not counted */
+    size_t row;                         /* rows delivered so far, without the header */
     const unsigned char *data;          /* private, as all that follows */
     size_t size, at;
     tango_io_csv_field header[TANGO_IO_CSV_COLUMNS_MAX];
@@ -2240,7 +2264,8 @@ TANGO_API void tango_io_abandon(tango_io_output *output)
 #ifndef TANGO_NO_STDIO
 
 /* Small pieces on their way to an output: collected, counted, summed. With output NULL
-   they are only counted. The first failure stays in `result`; later pieces are dropped. */
+   they are only counted. The first failure stays in `result`; what follows is
+   dropped. */
 typedef struct tango_io__sink {
     tango_io_output *output;
     const tango_io_crc32 *table;        /* NULL: no sum */
@@ -4420,8 +4445,8 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
 
 #ifndef TANGO_NO_STDIO
 
-/* Writing. Each record is produced by one function (tango_io__torch_body) into a sink that
-   counts or writes. Its size and CRC-32 are needed twice, before the data and in the
+/* Writing. Each record is produced by one function (tango_io__torch_body) into a sink
+   that counts or writes. Its size and CRC-32 are needed twice, before the data and in the
    directory; producing the record again costs less than a table would. */
 
 typedef struct tango_io__torch_writer {
@@ -4848,8 +4873,9 @@ static double tango_io__decimal_double(tango_io__decimal *x)
                             (m & (((uint64_t)1 << 52) - 1)));
 }
 
-/* 1 if the number does not round to infinity: if it is below 2^1024 - 2^970, half way between
-   the largest double and the next. Comparing digits is much faster than converting. */
+/* 1 if the number does not round to infinity: if it is below 2^1024 - 2^970, half way
+   between the largest double and the next. Comparing digits is much faster than
+   converting. */
 static int tango_io__decimal_finite(const tango_io__decimal *x)
 {
     static const char limit[] =
@@ -5596,7 +5622,8 @@ static void tango_io__decimal_cut(tango_io__decimal *x, int count)
 {
     int i = count, up;
     if (x->count <= count) return;
-    up = x->d[i] > 5 || (x->d[i] == 5 && (x->count > i + 1 || x->rest || (x->d[i - 1] & 1)));
+    up = x->d[i] > 5 ||
+         (x->d[i] == 5 && (x->count > i + 1 || x->rest || (x->d[i - 1] & 1)));
     x->count = count;
     x->rest = 0;
     while (up && i > 0 && x->d[i - 1] == 9) i--;
@@ -5650,7 +5677,7 @@ TANGO_API void tango_io_json_put_number(tango_io_json_writer *writer, double val
         if (i > 0 && i == point) tango_io__json_byte(writer, '.');
         tango_io__json_byte(writer, (char)('0' + (i < 0 || i >= x.count ? 0 : x.d[i])));
     }
-    if (point == x.point) {                     /* whole numbers stay numbers with a part */
+    if (point == x.point) {                     /* 4 is written 4.0 */
         if (point >= x.count) tango_io__json_raw(writer, ".0");
         return;
     }
@@ -6701,7 +6728,8 @@ static size_t tango_io__deflate_runs(uint16_t *out, const unsigned char *lengths
 }
 
 /* Block header: the two codes, themselves coded. */
-static void tango_io__deflate_codes(tango_io__deflate *d, const tango_io__huffman *literal,
+static void tango_io__deflate_codes(tango_io__deflate *d,
+                                    const tango_io__huffman *literal,
                                     const tango_io__huffman *distance)
 {
     static const unsigned char extra[3] = { 2, 3, 7 };
@@ -6731,6 +6759,13 @@ static void tango_io__deflate_codes(tango_io__deflate *d, const tango_io__huffma
     }
 }
 
+/* Symbol of a byte or of a match's length. */
+static size_t tango_io__deflate_symbol(const tango_io__deflate *d, size_t i)
+{
+    if (d->distance[i] == 0) return d->length[i];
+    return 257 + tango_io__deflate_group(tango_io__length_base, 29, d->length[i]);
+}
+
 /* Writes the gathered symbols as one block. */
 static void tango_io__deflate_block(tango_io__deflate *d, int last)
 {
@@ -6741,8 +6776,8 @@ static void tango_io__deflate_block(tango_io__deflate *d, int last)
     for (i = 0; i < 30; i++) distances[i] = 0;
     literals[256] = 1;
     for (i = 0; i < d->tokens; i++) {
-        if (d->distance[i] == 0) { literals[d->length[i]]++; continue; }
-        literals[257 + tango_io__deflate_group(tango_io__length_base, 29, d->length[i])]++;
+        literals[tango_io__deflate_symbol(d, i)]++;
+        if (d->distance[i] == 0) continue;
         distances[tango_io__deflate_group(tango_io__distance_base, 30, d->distance[i])]++;
     }
     for (i = 0, k = 0; i < 30; i++) k += distances[i];
@@ -6752,8 +6787,7 @@ static void tango_io__deflate_block(tango_io__deflate *d, int last)
     tango_io__deflate_bits(d, (last ? 1u : 0u) | 2u << 1, 3);
     tango_io__deflate_codes(d, &literal, &distance);
     for (i = 0; i < d->tokens; i++) {
-        k = d->length[i];
-        if (d->distance[i]) k = 257 + tango_io__deflate_group(tango_io__length_base, 29, k);
+        k = tango_io__deflate_symbol(d, i);
         tango_io__deflate_bits(d, literal.code[k], literal.length[k]);
         if (d->distance[i] == 0) continue;
         tango_io__deflate_bits(d, (uint32_t)d->length[i] - tango_io__length_base[k - 257],
@@ -6837,10 +6871,11 @@ static void tango_io__deflate_begin(tango_io__deflate *d, void *context,
     d->bit_count = 0;
     d->context = context;
     d->flush = flush;
-    tango_io__deflate_bits(d, 0x9c78, 16);      /* zlib head: window 32 KiB, no dictionary */
+    tango_io__deflate_bits(d, 0x9c78, 16);      /* zlib: window 32 KiB, no dictionary */
 }
 
-static void tango_io__deflate_add(tango_io__deflate *d, const unsigned char *p, size_t size)
+static void tango_io__deflate_add(tango_io__deflate *d, const unsigned char *p,
+                                  size_t size)
 {
     d->adler = tango_io__adler(d->adler, p, size);
     while (size > 0) {
@@ -6873,6 +6908,276 @@ static void tango_io__deflate_end(tango_io__deflate *d)
 }
 
 #endif
+
+/* Reader. A word of up to 10 bits is found by one look-up, a longer one bit by bit. */
+
+typedef struct tango_io__inflate_code {
+    uint16_t fast[1024];                /* symbol << 4 | length; 0: longer or no word */
+    uint16_t count[16];                 /* words of each length */
+    uint16_t symbol[288];               /* in the order of their words */
+} tango_io__inflate_code;
+
+typedef struct tango_io__inflate {
+    const unsigned char *at, *end;      /* input at hand */
+    uint64_t bits;
+    unsigned bit_count;
+    size_t fill, sent;                  /* of the window: filled, handed on */
+    uint32_t adler;
+    const char *what;                   /* of the first failure */
+    void *context;
+    int (*more)(void *context, const unsigned char **at, const unsigned char **end);
+    int (*take)(void *context, const unsigned char *data, size_t size);
+    tango_io__inflate_code literal, distance;
+    unsigned char window[65536 + 512];
+} tango_io__inflate;
+
+static int tango_io__inflate_bad(tango_io__inflate *d, const char *what)
+{
+    if (!d->what) d->what = what;
+    return 0;
+}
+
+/* As many bits as fit, or all that are left. */
+static void tango_io__inflate_refill(tango_io__inflate *d)
+{
+    while (d->bit_count <= 48) {
+        if (d->at == d->end && !d->more(d->context, &d->at, &d->end)) return;
+        d->bits |= (uint64_t)*d->at++ << d->bit_count;
+        d->bit_count += 8;
+    }
+}
+
+/* The next `count` <= 16 bits; 0 with a failure noted if there are fewer. */
+static uint32_t tango_io__inflate_bits(tango_io__inflate *d, unsigned count)
+{
+    uint32_t value;
+    if (d->bit_count < count) tango_io__inflate_refill(d);
+    if (d->bit_count < count) {
+        tango_io__inflate_bad(d, "compressed data ends early");
+        return 0;
+    }
+    value = (uint32_t)(d->bits & (((uint64_t)1 << count) - 1));
+    d->bits >>= count;
+    d->bit_count -= count;
+    return value;
+}
+
+/* The code with these word lengths. Too many words are an error, and so are too few
+   unless it is no word or one of one bit. */
+static int tango_io__inflate_build(tango_io__inflate_code *code,
+                                   const unsigned char *lengths, size_t count)
+{
+    uint32_t next[16], left = 1, word, reversed;
+    uint16_t place[16];
+    size_t i, k, used = 0;
+    for (i = 0; i < 16; i++) code->count[i] = 0;
+    for (i = 0; i < 1024; i++) code->fast[i] = 0;
+    for (i = 0; i < count; i++) code->count[lengths[i]]++;
+    code->count[0] = 0;
+    next[0] = 0;
+    place[0] = 0;
+    for (i = 1; i < 16; i++) {
+        left *= 2;
+        if (code->count[i] > left) return 0;
+        left -= code->count[i];
+        used += code->count[i];
+        next[i] = (next[i - 1] + code->count[i - 1]) * 2;
+        place[i] = (uint16_t)(place[i - 1] + code->count[i - 1]);
+    }
+    if (left > 0 && used > 0 && !(used == 1 && code->count[1] == 1)) return 0;
+    for (i = 0; i < count; i++) {
+        unsigned length = lengths[i];
+        if (length == 0) continue;
+        code->symbol[place[length]++] = (uint16_t)i;
+        word = next[length]++;
+        if (length > 10) continue;
+        for (k = 0, reversed = 0; k < length; k++, word >>= 1)
+            reversed = reversed << 1 | (word & 1);
+        for (k = reversed; k < 1024; k += (size_t)1 << length)
+            code->fast[k] = (uint16_t)(i << 4 | length);
+    }
+    return 1;
+}
+
+/* The next symbol; UINT32_MAX with a failure noted if there is none. */
+TANGO_IO__INLINE uint32_t tango_io__inflate_symbol(tango_io__inflate *d,
+                                                   const tango_io__inflate_code *code)
+{
+    uint32_t entry, word = 0, first = 0, index = 0;
+    unsigned length;
+    if (d->bit_count < 15) tango_io__inflate_refill(d);
+    entry = code->fast[d->bits & 1023];
+    length = entry & 15;
+    entry >>= 4;
+    if (length == 0) {
+        for (length = 1; length < 16; length++) {
+            word = word << 1 | (uint32_t)(d->bits >> (length - 1) & 1);
+            if (word - first < code->count[length]) break;
+            index += code->count[length];
+            first = (first + code->count[length]) << 1;
+        }
+        if (length == 16) {
+            tango_io__inflate_bad(d, "no such code word");
+            return UINT32_MAX;
+        }
+        entry = code->symbol[index + word - first];
+    }
+    if (length > d->bit_count) {
+        tango_io__inflate_bad(d, "compressed data ends early");
+        return UINT32_MAX;
+    }
+    d->bits >>= length;
+    d->bit_count -= length;
+    return entry;
+}
+
+/* Hands on what is new in the window. */
+static int tango_io__inflate_send(tango_io__inflate *d)
+{
+    const unsigned char *p = d->window + d->sent;
+    size_t n = d->fill - d->sent;
+    d->adler = tango_io__adler(d->adler, p, n);
+    d->sent = d->fill;
+    return d->take(d->context, p, n) || tango_io__inflate_bad(d, NULL);
+}
+
+/* Room for one longest match; the last 32 KiB stay in reach. */
+static int tango_io__inflate_room(tango_io__inflate *d)
+{
+    if (d->fill <= sizeof d->window - 258) return 1;
+    if (!tango_io__inflate_send(d)) return 0;
+    tango_io__copy(d->window, d->window + d->fill - 32768, 32768);
+    d->fill = d->sent = 32768;
+    return 1;
+}
+
+static int tango_io__inflate_stored(tango_io__inflate *d)
+{
+    uint32_t size, check;
+    tango_io__inflate_bits(d, d->bit_count % 8);
+    size = tango_io__inflate_bits(d, 16);
+    check = tango_io__inflate_bits(d, 16);
+    if (d->what || size != (check ^ 0xffff))
+        return tango_io__inflate_bad(d, "stored block with a wrong size");
+    for (; size > 0; size--) {
+        if (!tango_io__inflate_room(d)) return 0;
+        d->window[d->fill++] = (unsigned char)tango_io__inflate_bits(d, 8);
+        if (d->what) return 0;
+    }
+    return 1;
+}
+
+/* Block header: two codes by their word lengths, which come in runs under a third. */
+static int tango_io__inflate_codes(tango_io__inflate *d)
+{
+    unsigned char lengths[288 + 32];
+    uint32_t literals = 257 + tango_io__inflate_bits(d, 5),
+             distances = 1 + tango_io__inflate_bits(d, 5),
+             sent = 4 + tango_io__inflate_bits(d, 4), symbol, run, i;
+    for (i = 0; i < 19; i++) lengths[i] = 0;
+    for (i = 0; i < sent; i++)
+        lengths[tango_io__deflate_order[i]] =
+            (unsigned char)tango_io__inflate_bits(d, 3);
+    if (d->what) return 0;
+    if (literals > 286 || distances > 30 ||
+        !tango_io__inflate_build(&d->literal, lengths, 19))
+        return tango_io__inflate_bad(d, "impossible code in a block header");
+    for (i = 0; i < literals + distances;) {
+        unsigned char value = 0;
+        symbol = tango_io__inflate_symbol(d, &d->literal);
+        if (symbol == UINT32_MAX) return 0;
+        if (symbol < 16) {
+            lengths[i++] = (unsigned char)symbol;
+            continue;
+        }
+        run = symbol == 16 ? 3 + tango_io__inflate_bits(d, 2)
+            : symbol == 17 ? 3 + tango_io__inflate_bits(d, 3)
+                           : 11 + tango_io__inflate_bits(d, 7);
+        if (d->what) return 0;
+        if ((symbol == 16 && i == 0) || run > literals + distances - i)
+            return tango_io__inflate_bad(d, "impossible run in a block header");
+        if (symbol == 16) value = lengths[i - 1];
+        while (run-- > 0) lengths[i++] = value;
+    }
+    if (lengths[256] == 0 || !tango_io__inflate_build(&d->literal, lengths, literals) ||
+        !tango_io__inflate_build(&d->distance, lengths + literals, distances))
+        return tango_io__inflate_bad(d, "impossible code in a block");
+    return 1;
+}
+
+/* The code of blocks without a header. Symbols beyond the last group are refused where
+   they appear. */
+static void tango_io__inflate_fixed(tango_io__inflate *d)
+{
+    unsigned char lengths[288];
+    size_t i;
+    for (i = 0; i < 288; i++)
+        lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
+    tango_io__inflate_build(&d->literal, lengths, 288);
+    for (i = 0; i < 32; i++) lengths[i] = 5;
+    tango_io__inflate_build(&d->distance, lengths, 32);
+}
+
+static int tango_io__inflate_block(tango_io__inflate *d)
+{
+    for (;;) {
+        uint32_t symbol, length, distance;
+        const unsigned char *from;
+        if (!tango_io__inflate_room(d)) return 0;
+        symbol = tango_io__inflate_symbol(d, &d->literal);
+        if (symbol < 256) {
+            d->window[d->fill++] = (unsigned char)symbol;
+            continue;
+        }
+        if (symbol == 256) return 1;
+        if (symbol > 285) return tango_io__inflate_bad(d, "no such length");
+        length = tango_io__length_base[symbol - 257];
+        length += tango_io__inflate_bits(d, tango_io__length_extra[symbol - 257]);
+        symbol = tango_io__inflate_symbol(d, &d->distance);
+        if (symbol > 29) return tango_io__inflate_bad(d, "no such distance");
+        distance = tango_io__distance_base[symbol];
+        distance += tango_io__inflate_bits(d, tango_io__distance_extra[symbol]);
+        if (d->what) return 0;
+        if (distance > d->fill)
+            return tango_io__inflate_bad(d, "distance before the start");
+        from = d->window + d->fill - distance;
+        for (; length > 0; length--) d->window[d->fill++] = *from++;    /* may overlap */
+    }
+}
+
+/* A whole zlib stream: `more` gives its input, `take` its output. 0 if `what` is wrong
+   (NULL: `take` refused). Nothing may follow the stream. */
+static int tango_io__inflate_run(tango_io__inflate *d)
+{
+    uint32_t last, kind, sum = 0, i;
+    d->at = d->end = NULL;
+    d->bits = 0;
+    d->bit_count = 0;
+    d->fill = d->sent = 0;
+    d->adler = 1;
+    d->what = NULL;
+    kind = tango_io__inflate_bits(d, 8);
+    i = tango_io__inflate_bits(d, 8);
+    if (d->what || (kind & 15) != 8 || kind > 0x78 || (i & 32) || (kind * 256 + i) % 31)
+        return tango_io__inflate_bad(d, "not a zlib stream");
+    do {
+        last = tango_io__inflate_bits(d, 1);
+        kind = tango_io__inflate_bits(d, 2);
+        if (d->what) return 0;
+        if (kind == 3) return tango_io__inflate_bad(d, "no such kind of block");
+        if (kind == 1) tango_io__inflate_fixed(d);
+        if (kind == 2 && !tango_io__inflate_codes(d)) return 0;
+        if (!(kind == 0 ? tango_io__inflate_stored(d) : tango_io__inflate_block(d)))
+            return 0;
+    } while (!last);
+    if (!tango_io__inflate_send(d)) return 0;
+    tango_io__inflate_bits(d, d->bit_count % 8);
+    for (i = 0; i < 4; i++) sum = sum << 8 | tango_io__inflate_bits(d, 8);
+    if (d->what) return 0;
+    if (sum != d->adler) return tango_io__inflate_bad(d, "data do not match their Adler-32");
+    tango_io__inflate_refill(d);
+    return d->bit_count == 0 || tango_io__inflate_bad(d, "bytes behind the stream");
+}
 
 /* ==== 11 >>png ==== PNG pictures ==================================================== */
 
@@ -6912,8 +7217,10 @@ static void tango_io__png_chunk(tango_io__png_writer *w, const char *name,
     tango_io__putbig(tail, tango_io_crc32_add(
         &w->table, tango_io_crc32_add(&w->table, 0, head + 4, 4), data, size));
     w->result = tango_io_write(w->output, head, 8, w->error);
-    if (w->result == TANGO_OK) w->result = tango_io_write(w->output, data, size, w->error);
-    if (w->result == TANGO_OK) w->result = tango_io_write(w->output, tail, 4, w->error);
+    if (w->result == TANGO_OK)
+        w->result = tango_io_write(w->output, data, size, w->error);
+    if (w->result == TANGO_OK)
+        w->result = tango_io_write(w->output, tail, 4, w->error);
 }
 
 static void tango_io__png_data(void *context, const unsigned char *data, size_t size)
@@ -7042,6 +7349,345 @@ TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *p
 }
 
 #endif
+
+static tango_result tango_io__png_bad(tango_error *error, const char *what, size_t offset)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA, "png: %s (offset %z)", what, offset);
+}
+
+static uint32_t tango_io__png_u32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Adam7: seven passes over a grid of 8 by 8. Pass 7 of the table is the whole picture. */
+static const unsigned char tango_io__png_passes[8][4] = {   /* x0, y0, dx, dy */
+    { 0, 0, 8, 8 }, { 4, 0, 8, 8 }, { 0, 4, 4, 8 }, { 2, 0, 4, 4 }, { 0, 2, 2, 4 },
+    { 1, 0, 2, 2 }, { 0, 1, 1, 2 }, { 0, 0, 1, 1 } };
+
+/* Pixels of a pass along one axis. */
+static size_t tango_io__png_steps(uint32_t size, unsigned first, unsigned step)
+{
+    return size > first ? ((size_t)size - first + step - 1) / step : 0;
+}
+
+/* Bytes of a row of `width` pixels as the file has it, without its filter byte. */
+static int tango_io__png_row(const tango_io_png *png, size_t width, size_t *size)
+{
+    static const unsigned char samples[7] = { 1, 0, 3, 1, 2, 0, 4 };
+    size_t bits = (size_t)samples[png->colour] * png->depth;
+    if (!tango_mul_ok(width, bits, size) || *size > SIZE_MAX - 7) return 0;
+    *size = (*size + 7) / 8;
+    return 1;
+}
+
+static tango_result tango_io__png_head(tango_io_png *png, const unsigned char *p,
+                                       tango_error *error)
+{
+    static const unsigned char channels[7] = { 1, 0, 3, 3, 2, 0, 4 },
+                               depths[7] = { 31, 0, 24, 15, 24, 0, 24 };
+    size_t row, count;
+    png->spec.width = tango_io__png_u32(p);
+    png->spec.height = tango_io__png_u32(p + 4);
+    png->depth = p[8];
+    png->colour = p[9];
+    png->interlaced = p[12];
+    if (png->spec.width < 1 || png->spec.width > INT32_MAX || png->spec.height < 1 ||
+        png->spec.height > INT32_MAX)
+        return tango_io__png_bad(error, "width or height out of range", 16);
+    if (p[8] < 1 || p[8] > 16 || (p[8] & (p[8] - 1)) || p[9] > 6 || !(depths[p[9]] & p[8]))
+        return tango_io__png_bad(error, "no such bits or colour type", 24);
+    if (p[10] != 0 || p[11] != 0 || p[12] > 1)
+        return tango_io__png_bad(error, "no such compression, filter or interlace", 26);
+    png->spec.channels = channels[png->colour];
+    png->spec.bits = png->depth == 16 ? 16 : 8;
+    if (!tango_io__png_row(png, png->spec.width, &row) || row > SIZE_MAX / 4 ||
+        !tango_mul_ok(png->spec.width, png->spec.height, &count) ||
+        !tango_mul_ok(count, (size_t)4 * png->spec.bits / 8, &count) ||
+        count > SIZE_MAX / 2)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "png: too large for this system (offset 16)");
+    return TANGO_OK;
+}
+
+/* PLTE and tRNS; other chunks that may be skipped are. */
+static tango_result tango_io__png_extra(tango_io_png *png, const unsigned char *p,
+                                        size_t size, size_t at, tango_error *error)
+{
+    if (tango_io__equal(p, 4, "PLTE")) {
+        if (png->palette || png->first || png->alpha || png->colour == 0 ||
+            png->colour == 4 || size % 3 || size == 0 || size > 768)
+            return tango_io__png_bad(error, "PLTE out of place or of a wrong size", at);
+        png->palette = at + 8;
+        png->palette_size = size / 3;
+    } else if (tango_io__equal(p, 4, "tRNS")) {
+        if (png->alpha || png->first || png->colour >= 4 ||
+            (png->colour == 0 && size != 2) || (png->colour == 2 && size != 6) ||
+            (png->colour == 3 && (size > png->palette_size || size == 0)))
+            return tango_io__png_bad(error, "tRNS out of place or of a wrong size", at);
+        png->alpha = at + 8;
+        png->alpha_size = size;
+        if (png->colour == 3) png->spec.channels = 4;
+    } else if (!(p[0] & 0x20)) {                /* an upper-case letter: must be known */
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "png: unknown chunk %q (offset %z)", p, (size_t)4, at);
+    }
+    return TANGO_OK;
+}
+
+/* All chunks: length, name, data, CRC-32. *packed = bytes of the compressed samples. */
+static tango_result tango_io__png_chunks(tango_io_png *png, size_t data_size,
+                                         uint64_t *packed, tango_error *error)
+{
+    tango_io_crc32 table;
+    size_t at = 8, size = 0, i;
+    int closed = 0;
+    tango_result r = TANGO_OK;
+    tango_io_crc32_begin(&table);
+    *packed = 0;
+    for (; at < data_size; at += 12 + size) {
+        const unsigned char *p = png->data + at;
+        if (data_size - at < 12 || tango_io__png_u32(p) > data_size - at - 12)
+            return tango_io__png_bad(error, "chunk passes the end of the file", at);
+        size = tango_io__png_u32(p);
+        for (i = 4; i < 8; i++) {
+            if ((p[i] | 0x20) < 'a' || (p[i] | 0x20) > 'z')
+                return tango_io__png_bad(error, "name of a chunk is no letters", at + 4);
+        }
+        if (tango_io_crc32_add(&table, 0, p + 4, 4 + size) != tango_io__png_u32(p + 8 + size))
+            return tango_io__png_bad(error, "chunk does not match its CRC-32", at);
+        if ((at == 8) != tango_io__equal(p + 4, 4, "IHDR") || (at == 8 && size != 13))
+            return tango_io__png_bad(error, "IHDR missing, of a wrong size or again", at);
+        if (tango_io__equal(p + 4, 4, "IEND")) {
+            if (size != 0 || !png->first)
+                return tango_io__png_bad(error, "IEND with data or before IDAT", at);
+            if (data_size - at != 12)
+                return tango_io__png_bad(error, "bytes behind IEND", at + 12);
+            return TANGO_OK;
+        }
+        if (tango_io__equal(p + 4, 4, "IDAT")) {
+            if (closed || (png->colour == 3 && !png->palette))
+                return tango_io__png_bad(error, "IDAT out of place", at);
+            if (!png->first) png->first = at;
+            *packed += size;
+            continue;
+        }
+        closed = png->first != 0;
+        r = at == 8 ? tango_io__png_head(png, p + 8, error)
+                    : tango_io__png_extra(png, p + 4, size, at, error);
+        if (r != TANGO_OK) return r;
+    }
+    return tango_io__png_bad(error, "no IEND: the file is cut off", at);
+}
+
+typedef struct tango_io__png_reader {
+    tango_io__inflate inflate;
+    const tango_io_png *png;
+    unsigned char *pixels, *row, *above;
+    size_t next;                        /* chunk that the input goes on with */
+    size_t width, height, x, y;         /* of the pass; y = row that is coming */
+    size_t size, fill;                  /* bytes of a row, bytes of it that have come */
+    size_t step;                        /* bytes from a sample to the one on its left */
+    unsigned pass;
+    int filter;                         /* -1: the filter byte comes next */
+    const char *what;
+} tango_io__png_reader;
+
+TANGO_API tango_result tango_io_png_open(tango_io_png *png, const void *data, size_t size,
+                                         tango_error *error)
+{
+    tango_io_png out;
+    uint64_t packed = 0, raw = 0;
+    size_t row;
+    unsigned pass;
+    tango_result r;
+    tango_io__zero(&out, sizeof out);
+    if (!data || size < 8 || tango_io__compare(data, 8, tango_io__png_magic, 8) != 0)
+        return tango_io__png_bad(error, "not a PNG file", 0);
+    out.data = (const unsigned char *)data;
+    r = tango_io__png_chunks(&out, size, &packed, error);
+    if (r != TANGO_OK) return r;
+    for (pass = out.interlaced ? 0 : 7; pass < (out.interlaced ? 7u : 8u); pass++) {
+        const unsigned char *grid = tango_io__png_passes[pass];
+        size_t width = tango_io__png_steps(out.spec.width, grid[0], grid[2]);
+        size_t height = tango_io__png_steps(out.spec.height, grid[1], grid[3]);
+        if (width > 0 && tango_io__png_row(&out, width, &row))
+            raw += ((uint64_t)row + 1) * height;        /* under 2^63 + 2^34 */
+    }
+    if (raw / 1032 > packed)                    /* deflate shrinks 1032 to 1 at best */
+        return tango_io__png_bad(error, "too few data for a picture of this size",
+                                 out.first);
+    tango_io__png_row(&out, out.spec.width, &row);
+    out.size = (size_t)out.spec.width * out.spec.height * out.spec.channels *
+               (out.spec.bits / 8);             /* checked for 4 channels */
+    out.work_size = sizeof(tango_io__png_reader) + 8 + 2 * row;
+    *png = out;
+    return TANGO_OK;
+}
+
+/* Input of the decompressor: the data of the next IDAT that has any. */
+static int tango_io__png_more(void *context, const unsigned char **at,
+                              const unsigned char **end)
+{
+    tango_io__png_reader *r = (tango_io__png_reader *)context;
+    const unsigned char *p = r->png->data + r->next;
+    size_t size;
+    for (;; p = r->png->data + r->next) {       /* checked; IEND is always there */
+        if (!tango_io__equal(p + 4, 4, "IDAT")) return 0;
+        size = tango_io__png_u32(p);
+        r->next += 12 + size;
+        *at = p + 8;
+        *end = p + 8 + size;
+        if (size > 0) return 1;
+    }
+}
+
+/* Starts the next pass that has pixels; height 0 if there is none. */
+static void tango_io__png_pass(tango_io__png_reader *r)
+{
+    const unsigned char *grid;
+    unsigned last = r->png->interlaced ? 7 : 8;
+    for (r->height = 0; r->pass < last; r->pass++) {
+        grid = tango_io__png_passes[r->pass];
+        r->width = tango_io__png_steps(r->png->spec.width, grid[0], grid[2]);
+        r->height = tango_io__png_steps(r->png->spec.height, grid[1], grid[3]);
+        if (r->width > 0 && r->height > 0) break;
+        r->height = 0;
+    }
+    r->y = r->fill = 0;
+    r->filter = -1;
+    if (r->height == 0) return;
+    tango_io__png_row(r->png, r->width, &r->size);
+    tango_io__zero(r->above, r->size);
+}
+
+/* The inverse of tango_io__png_filter, in place. */
+static void tango_io__png_unfilter(unsigned char *row, const unsigned char *above,
+                                   size_t size, size_t step, int kind)
+{
+    size_t i;
+    for (i = 0; kind > 0 && i < size; i++) {
+        uint32_t a = i < step ? 0u : row[i - step], b = above[i],
+                 c = i < step ? 0u : above[i - step];
+        uint32_t guess = kind == 1 ? a : kind == 2 ? b : kind == 3 ? (a + b) / 2
+                       : tango_io__png_paeth(a, b, c);
+        row[i] = (unsigned char)((row[i] + guess) & 0xff);
+    }
+}
+
+/* Sample number i of the row, of `depth` bits. */
+static uint32_t tango_io__png_sample(const tango_io__png_reader *r, size_t i)
+{
+    unsigned depth = r->png->depth, shift;
+    if (depth == 16) return (uint32_t)r->row[2 * i] << 8 | r->row[2 * i + 1];
+    if (depth == 8) return r->row[i];
+    shift = 8 - depth - (unsigned)(i % (8 / depth)) * depth;    /* from the top bits */
+    return (uint32_t)r->row[i / (8 / depth)] >> shift & ((1u << depth) - 1);
+}
+
+/* The finished row into the picture. */
+static int tango_io__png_deliver(tango_io__png_reader *r)
+{
+    const tango_io_png *png = r->png;
+    const unsigned char *grid = tango_io__png_passes[r->pass];
+    size_t channels = png->spec.channels, bytes = png->spec.bits / 8, i, k;
+    for (i = 0; i < r->width; i++) {
+        size_t x = grid[0] + i * grid[2], y = grid[1] + r->y * grid[3];
+        unsigned char *out = r->pixels + (y * png->spec.width + x) * channels * bytes;
+        if (png->colour == 3) {
+            uint32_t index = tango_io__png_sample(r, i);
+            if (index >= png->palette_size) {
+                r->what = "pixel beyond the palette";
+                return 0;
+            }
+            tango_io__copy(out, png->data + png->palette + (size_t)3 * index, 3);
+            if (channels == 4)
+                out[3] = index < png->alpha_size ? png->data[png->alpha + index] : 255;
+            continue;
+        }
+        for (k = 0; k < channels; k++) {
+            uint32_t v = tango_io__png_sample(r, i * channels + k);
+            uint16_t wide = (uint16_t)v;
+            if (bytes == 2) tango_io__copy(out + 2 * k, &wide, 2);
+            else out[k] = (unsigned char)(v * 255 / ((1u << png->depth) - 1));
+        }
+    }
+    return 1;
+}
+
+/* Output of the decompressor: filter byte, row, filter byte, row ... */
+static int tango_io__png_take(void *context, const unsigned char *data, size_t size)
+{
+    tango_io__png_reader *r = (tango_io__png_reader *)context;
+    while (size > 0) {
+        size_t n = r->size - r->fill;
+        unsigned char *swap = r->row;
+        if (r->height == 0) {
+            r->what = "more data than the picture has";
+            return 0;
+        }
+        if (r->filter < 0) {
+            r->filter = *data++;
+            size--;
+            if (r->filter <= 4) continue;
+            r->what = "no such filter";
+            return 0;
+        }
+        if (n > size) n = size;
+        tango_io__copy(r->row + r->fill, data, n);
+        r->fill += n;
+        data += n;
+        size -= n;
+        if (r->fill < r->size) continue;
+        tango_io__png_unfilter(r->row, r->above, r->size, r->step, r->filter);
+        if (!tango_io__png_deliver(r)) return 0;
+        r->row = r->above;
+        r->above = swap;
+        r->fill = 0;
+        r->filter = -1;
+        if (++r->y == r->height) {
+            r->pass++;
+            tango_io__png_pass(r);
+        }
+    }
+    return 1;
+}
+
+TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
+                                         void *work, size_t work_size,
+                                         tango_error *error)
+{
+    size_t skip = (size_t)((0 - (uintptr_t)work) % 8), row = 0;
+    tango_io__png_reader *r;
+    const unsigned char *at;
+    if (!work || work_size < png->work_size)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "png: %z bytes of work, %z needed", work_size,
+                             png->work_size);
+    r = (tango_io__png_reader *)(void *)((unsigned char *)work + skip);
+    tango_io__png_row(png, png->spec.width, &row);
+    r->png = png;
+    r->pixels = (unsigned char *)pixels;
+    r->row = (unsigned char *)(r + 1);
+    r->above = r->row + row;
+    r->next = png->first;
+    r->pass = png->interlaced ? 0 : 7;
+    r->what = NULL;
+    tango_io__png_row(png, 8, &r->step);        /* 8 pixels fill whole bytes */
+    r->step = r->step < 8 ? 1 : r->step / 8;
+    tango_io__png_pass(r);
+    r->inflate.context = r;
+    r->inflate.more = tango_io__png_more;
+    r->inflate.take = tango_io__png_take;
+    if (!tango_io__inflate_run(&r->inflate)) {
+        at = r->inflate.at ? r->inflate.at : png->data + png->first;
+        return tango_io__png_bad(error, r->what ? r->what : r->inflate.what,
+                                 (size_t)(at - png->data));
+    }
+    if (r->height > 0)
+        return tango_io__png_bad(error, "fewer data than the picture has", r->next);
+    return TANGO_OK;
+}
 
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
