@@ -1,0 +1,1618 @@
+/* cc golden.c -lm -pthread -o golden && ./golden golden v1.tango ../demo/tiny.tango
+
+   Layers, samplers, tokens and whole runs beside golden vectors of the PyTorch packages
+   (golden/README.md says where they come from), stage by stage, as a table: case, stage,
+   largest difference, the same relative to the largest value of the reference, and the
+   tolerance for that. Then the other direction: a wrong epsilon, a forgotten mask, NaN
+   and parameters out of range must be noticed.
+
+   v1.tango is `convert golden/models/v1 -o v1.tango -t f32`; test_golden.sh does both. */
+#define TANGO_PTHREADS
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
+#include "check.h"
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* ---- Memory, files, arrays -------------------------------------------------------- */
+
+static const char *folder;       /* golden/ */
+static tango_model v1, tiny;     /* the two models, opened in main */
+static tango_io_file v1_file, tiny_file;
+
+/* What take() gave, newest first; release() frees what came after `keep`. */
+typedef struct block { struct block *next; double alignment; } block;
+static block *blocks;
+
+#ifdef __GNUC__
+static void stop(const char *what, const char *why) __attribute__((noreturn));
+#endif
+
+static void stop(const char *what, const char *why)
+{
+    printf("%s: %s\n", what, why);
+    exit(1);
+}
+
+static void *take(size_t bytes)
+{
+    block *b = (block *)malloc(sizeof *b + bytes);
+    if (b == NULL) stop("golden", "no memory");
+    b->next = blocks;
+    blocks = b;
+    return b + 1;
+}
+
+static float *floats(size_t count)
+{
+    return (float *)take((count + 1) * sizeof(float));
+}
+
+static void release(const block *keep)
+{
+    while (blocks != keep) {
+        block *next = blocks->next;
+        free(blocks);
+        blocks = next;
+    }
+}
+
+/* An arena over taken memory. */
+static tango_arena arena_of(size_t size)
+{
+    tango_arena arena;
+    tango__arena_over(&arena, take(size), size);
+    return arena;
+}
+
+/* A .npy file as float, in torch's order. Ids are exact: they are far below 2^24. */
+typedef struct array { float *values; size_t rank, shape[8], count; } array;
+
+/* golden/WHERE/NAME.npy, or an array without values if there is no such file. */
+static array load(const char *where, const char *name)
+{
+    char path[1024];
+    tango_io_file file;
+    tango_io_npy npy;
+    tango_io_view view;
+    tango_error error;
+    array a;
+    memset(&a, 0, sizeof a);
+    snprintf(path, sizeof path, "%s/%s/%s.npy", folder, where, name);
+    if (tango_io_map(&file, path, &error) != TANGO_OK) return a;
+    if (tango_io_npy_parse(&npy, file.data, file.size, &error) != TANGO_OK)
+        stop(path, error.text);
+    tango_io_npy_view(&view, &npy);
+    a.rank = npy.rank;
+    memcpy(a.shape, npy.shape, sizeof a.shape);
+    a.count = npy.count;
+    a.values = floats(npy.count);
+    tango_io_view_read(a.values, &view, 0, npy.count);
+    tango_io_unmap(&file);
+    return a;
+}
+
+static array must_load(const char *where, const char *name)
+{
+    array a = load(where, name);
+    if (a.values == NULL) stop(name, "missing from the golden vectors");
+    return a;
+}
+
+/* A whole file in taken memory, 64-byte aligned, so that it may be changed. */
+static unsigned char *writable(const void *data, size_t size)
+{
+    unsigned char *copy = (unsigned char *)take(size + 64);
+    copy += (64 - (uintptr_t)copy % 64) % 64;
+    memcpy(copy, data, size);
+    return copy;
+}
+
+/* Parsed golden/PATH. */
+static tango_io_json load_json(const char *path)
+{
+    char full[1024];
+    tango_io_file file;
+    tango_io_json json;
+    tango_error error;
+    size_t work;
+    const void *text;
+    snprintf(full, sizeof full, "%s/%s", folder, path);
+    if (tango_io_map(&file, full, &error) != TANGO_OK) stop("golden", error.text);
+    text = writable(file.data, file.size);
+    if (tango_io_json_work_size(&work, text, file.size, &error) != TANGO_OK
+        || tango_io_json_parse(&json, text, file.size, take(work), work, &error)
+               != TANGO_OK)
+        stop(full, error.text);
+    tango_io_unmap(&file);
+    return json;
+}
+
+static double number(const tango_io_json *json, size_t object, const char *key,
+    double absent)
+{
+    double value = absent;
+    int flag;
+    size_t node = tango_io_json_find(json, object, key);
+    if (tango_io_json_bool(json, node, &flag)) return flag;
+    tango_io_json_number(json, node, &value);
+    return value;
+}
+
+static const char *text_of(const tango_io_json *json, size_t object, const char *key)
+{
+    size_t node = tango_io_json_find(json, object, key);
+    char *out = (char *)take(1024);
+    return tango_io_json_string(json, node, out, 1024) ? out : "";
+}
+
+/* ---- Comparison ------------------------------------------------------------------- */
+
+typedef struct difference { double most, relative; } difference;
+
+/* Largest |got - want|, and that over the largest |want|. NaN anywhere is infinite. */
+static difference compare(const float *got, const float *want, size_t count)
+{
+    difference d = { 0, 0 };
+    double top = 0;
+    for (size_t i = 0; i < count; i++) {
+        double away = fabs((double)got[i] - (double)want[i]);
+        if (!(away <= d.most)) d.most = away == away ? away : HUGE_VAL;
+        if (fabs((double)want[i]) > top) top = fabs((double)want[i]);
+    }
+    d.relative = d.most > 0 ? d.most / (top > 1e-30 ? top : 1e-30) : 0;
+    return d;
+}
+
+static void table_head(const char *what)
+{
+    printf("\n%-22s %-14s %10s %10s %10s\n", what, "stage", "max error", "relative",
+        "tolerance");
+}
+
+static int table_row(const char *name, const char *stage, difference d, double tolerance)
+{
+    int ok = d.relative <= tolerance;
+    printf("%-22s %-14s %10.2e %10.2e %10.0e%s\n", name, stage, d.most, d.relative,
+        tolerance, ok ? "" : "  FAIL");
+    return ok;
+}
+
+/* ---- Layers ----------------------------------------------------------------------- */
+
+static const char *const level_names[] = { "reference", "avx2", "avx512" };
+static tango_nn_context contexts[3]; /* one for each level of this machine */
+static size_t levels;
+
+static void start_levels(void)
+{
+    for (size_t i = 0; i < 3; i++) {
+        tango_nn_context *c = &contexts[levels];
+        c->kernels = tango_nn_kernels_named(level_names[i]);
+        if (c->kernels == NULL) continue;
+        c->threads = 1;
+        c->work_size = tango_nn_work_size(1);
+        c->work = malloc(c->work_size);
+        if (c->work == NULL) stop("golden", "no memory");
+        levels++;
+    }
+}
+
+typedef struct layer {
+    const char *name;
+    const tango_io_json *json;
+    size_t node;                  /* of its parameters */
+    const tango_nn_context *c;
+} layer;
+
+static array input(const layer *l, const char *name)
+{
+    char where[128];
+    snprintf(where, sizeof where, "layers/%s", l->name);
+    return must_load(where, name);
+}
+
+static size_t size_of(const layer *l, const char *key, size_t absent)
+{
+    return (size_t)number(l->json, l->node, key, (double)absent);
+}
+
+/* out (B, rows, C) = x (B, C, rows), and back. */
+static float *channels_last(const array *x)
+{
+    const size_t channels = x->shape[1], rows = x->count / (x->shape[0] * channels);
+    float *out = floats(x->count);
+    for (size_t b = 0; b < x->shape[0]; b++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t r = 0; r < rows; r++)
+                out[(b * rows + r) * channels + c] =
+                    x->values[(b * channels + c) * rows + r];
+    return out;
+}
+
+static float *channels_first(const float *x, const array *like)
+{
+    const size_t channels = like->shape[1],
+                 rows = like->count / (like->shape[0] * channels);
+    float *out = floats(like->count);
+    for (size_t b = 0; b < like->shape[0]; b++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t r = 0; r < rows; r++)
+                out[(b * channels + c) * rows + r] =
+                    x[(b * rows + r) * channels + c];
+    return out;
+}
+
+/* Panels of w (outputs, channels, taps). */
+static tango_nn_matrix packed(const float *w, size_t outputs, size_t channels,
+    size_t taps)
+{
+    const size_t inputs = channels * taps;
+    tango_nn_matrix m = { NULL, outputs, inputs, TANGO_NN_F32 };
+    float *panels = (float *)take(tango_nn_panels_size(outputs, inputs, TANGO_NN_F32));
+    for (size_t o = 0; o < outputs; o += 16)
+        tango_nn_pack_panel(panels + o * inputs, TANGO_NN_F32, w + o * inputs,
+            outputs - o < 16 ? outputs - o : 16, channels, taps);
+    m.panels = panels;
+    return m;
+}
+
+/* out (rows, outputs) = x w^T + bias, w as torch has it. */
+static float *linear(const layer *l, const float *x, size_t rows, const array *w,
+    const float *bias)
+{
+    const size_t outputs = w->shape[0], inputs = w->shape[1];
+    float *out = floats(rows * outputs);
+    tango_nn_matrix m = packed(w->values, outputs, inputs, 1);
+    tango_nn_epilogue e;
+    memset(&e, 0, sizeof e);
+    e.bias = bias;
+    tango_nn_linear(l->c, out, x, rows, &m, &e);
+    return out;
+}
+
+/* Each of these computes one case and returns it in the order of y. */
+
+static float *run_group_norm(const layer *l, const array *y)
+{
+    array x = input(l, "x"), w = input(l, "w"), b = input(l, "b");
+    float *rows = channels_last(&x);
+    tango_nn_group_norm(l->c, rows, rows, x.shape[0], x.shape[2] * x.shape[3],
+        x.shape[1], size_of(l, "groups", 0), (float)number(l->json, l->node, "eps", 0),
+        w.values, b.values, TANGO_NN_NONE);
+    return channels_first(rows, y);
+}
+
+static float *run_row_norm(const layer *l, const array *y)
+{
+    const float eps = (float)number(l->json, l->node, "eps", 0);
+    array x = input(l, "x"), w = input(l, "w");
+    float *out = floats(y->count);
+    if (strncmp(l->name, "rms", 3) == 0)
+        tango_nn_rms_norm(l->c, out, x.values, x.shape[0], x.shape[1], eps, w.values);
+    else
+        tango_nn_layer_norm(l->c, out, x.values, x.shape[0], x.shape[1], eps, w.values,
+            input(l, "b").values);
+    return out;
+}
+
+static float *run_element(const layer *l, const array *y)
+{
+    const int gelu = strncmp(l->name, "gelu", 4) == 0 || l->name[0] == 'l';
+    array x = input(l, gelu ? "x" : "input");
+    float *out = floats(y->count);
+    if (l->name[0] == 'l')
+        tango_nn_leaky_relu(l->c, out, x.values, x.count,
+            (float)number(l->json, l->node, "slope", 0));
+    else
+        tango_nn_activate(l->c, out, x.values, x.count,
+            l->name[0] == 's'                           ? TANGO_NN_SILU
+            : l->name[0] == 't'                         ? TANGO_NN_TANH
+            : strncmp(l->name, "gelu_exact", 10) == 0   ? TANGO_NN_GELU
+                                                        : TANGO_NN_GELU_TANH);
+    return out;
+}
+
+static float *run_softmax(const layer *l, const array *y)
+{
+    array x = input(l, "x");
+    float *out = floats(y->count);
+    tango_nn_softmax(l->c, out, x.values, x.shape[0], x.shape[1]);
+    return out;
+}
+
+/* conv2d_*, upsample_conv*, and conv1d_* with time as height. */
+static float *run_conv(const layer *l, const array *y)
+{
+    array x = input(l, "x"), w = input(l, "w"), b = input(l, "b");
+    const int flat = x.rank == 3;
+    float *out = floats(y->count);
+    tango_nn_matrix m;
+    tango_nn_epilogue e;
+    tango_nn_conv s;
+    memset(&s, 0, sizeof s);
+    memset(&e, 0, sizeof e);
+    e.bias = b.values;
+    s.batch = x.shape[0];
+    s.channels = x.shape[1];
+    s.height = x.shape[2];
+    s.width = flat ? 1 : x.shape[3];
+    s.out_height = y->shape[2];
+    s.out_width = flat ? 1 : y->shape[3];
+    s.kernel_height = w.shape[2];
+    s.kernel_width = flat ? 1 : w.shape[3];
+    s.stride = size_of(l, "stride", 1);
+    s.dilation = size_of(l, "dilation", 1);
+    s.pad_top = size_of(l, "padding", 0); /* a text: on the right and below only */
+    s.pad_left = flat ? 0 : s.pad_top;
+    if (l->name[0] == 'u') {
+        s.source_height = s.height;
+        s.source_width = s.width;
+        s.height = s.out_height;
+        s.width = s.out_width;
+        s.pad_top = s.pad_left = 1;
+    }
+    m = packed(w.values, w.shape[0], s.channels, s.kernel_height * s.kernel_width);
+    tango_nn_conv2d(l->c, out, channels_last(&x), &s, &m, &e);
+    return channels_first(out, y);
+}
+
+/* The blob's form of a transposed convolution, weight (Cin, Cout, k), stride r, padding
+   p: an ordinary one of ceil(k/r) taps whose output row t holds samples r t - p and the
+   r - 1 after it. */
+static float *run_conv_transpose(const layer *l, const array *y)
+{
+    array x = input(l, "x"), w = input(l, "w"), b = input(l, "b");
+    const size_t inputs = w.shape[0], outputs = w.shape[1], k = w.shape[2],
+                 r = size_of(l, "stride", 1), taps = (k + r - 1) / r;
+    float *v = floats(r * outputs * inputs * taps), *bias = floats(r * outputs), *out;
+    tango_nn_matrix m;
+    tango_nn_epilogue e;
+    tango_nn_conv s;
+    memset(&s, 0, sizeof s);
+    memset(&e, 0, sizeof e);
+    for (size_t row = 0; row < r * outputs; row++) {
+        const size_t phase = row / outputs, o = row % outputs;
+        bias[row] = b.values[o];
+        for (size_t c = 0; c < inputs; c++)
+            for (size_t tap = 0; tap < taps; tap++) {
+                const size_t index = phase + r * (taps - 1 - tap);
+                v[(row * inputs + c) * taps + tap] =
+                    index < k ? w.values[(c * outputs + o) * k + index] : 0.0f;
+            }
+    }
+    e.bias = bias;
+    s.batch = s.width = s.out_width = s.kernel_width = 1;
+    s.channels = inputs;
+    s.height = x.shape[2];
+    s.out_height = s.height + taps - 1;
+    s.kernel_height = taps;
+    s.pad_top = taps - 1;
+    m = packed(v, r * outputs, inputs, taps);
+    out = floats(s.out_height * r * outputs);
+    tango_nn_conv2d(l->c, out, channels_last(&x), &s, &m, &e);
+    return channels_first(out + size_of(l, "padding", 0) * outputs, y);
+}
+
+/* Number of keys that a row of the mask lets through; a row of none masks nothing, since
+   adding one value to every score changes no softmax. */
+static const size_t *key_counts(const array *mask)
+{
+    size_t *counts = (size_t *)take(mask->shape[0] * sizeof *counts);
+    for (size_t b = 0; b < mask->shape[0]; b++) {
+        counts[b] = 0;
+        for (size_t i = 0; i < mask->shape[1]; i++)
+            counts[b] += mask->values[b * mask->shape[1] + i] != 0.0f;
+        if (counts[b] == 0) counts[b] = mask->shape[1];
+    }
+    return counts;
+}
+
+static float *attend(const layer *l, const array *x, const array *context,
+    const array *wo, const float *bo, tango_nn_attention s)
+{
+    array wq = input(l, "wq"), wk = input(l, "wk"), wv = input(l, "wv");
+    float *q, *k, *v;
+    s.batch = x->shape[0];
+    s.queries = x->shape[1];
+    s.keys = context->shape[1];
+    s.heads = size_of(l, "heads", 1);
+    s.width = wq.shape[0] / s.heads;
+    q = linear(l, x->values, s.batch * s.queries, &wq, NULL);
+    k = linear(l, context->values, s.batch * s.keys, &wk, NULL);
+    v = linear(l, context->values, s.batch * s.keys, &wv, NULL);
+    tango_nn_attend(l->c, q, q, k, v, &s);
+    return linear(l, q, s.batch * s.queries, wo, bo);
+}
+
+static float *run_attention(const layer *l, const array *y)
+{
+    array x = input(l, "x"), context = input(l, "ctx"), wo = input(l, "wo");
+    tango_nn_attention s;
+    memset(&s, 0, sizeof s);
+    (void)y;
+    s.scale = (float)number(l->json, l->node, "scale", 1);
+    if (tango_io_json_find(l->json, tango_io_json_find(l->json, l->node, "inputs"),
+            "mask")) {
+        array mask = input(l, "mask");
+        s.key_count = key_counts(&mask);
+    }
+    return attend(l, &x, &context, &wo, input(l, "bo").values, s);
+}
+
+static tango_text_config t5_config(void)
+{
+    tango_text_config c;
+    memset(&c, 0, sizeof c);
+    c.buckets = 32;
+    c.max_distance = 128;
+    return c;
+}
+
+static float *run_t5_attention(const layer *l, const array *y)
+{
+    array x = input(l, "x"), wo = input(l, "wo"), table = input(l, "table"),
+          mask = input(l, "mask");
+    const tango_text_config c = t5_config();
+    const size_t n = x.shape[1], heads = table.shape[1];
+    float *bias = floats(heads * n * n);
+    tango_nn_attention s;
+    memset(&s, 0, sizeof s);
+    (void)y;
+    for (size_t h = 0; h < heads; h++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++)
+                bias[(h * n + i) * n + j] =
+                    table.values[tango__t5_bucket(&c, i, j) * heads + h];
+    s.scale = 1.0f;
+    s.bias = bias;
+    s.key_count = key_counts(&mask);
+    return attend(l, &x, &x, &wo, NULL, s);
+}
+
+static float *run_t5_bucket(const layer *l, const array *y)
+{
+    array relative = input(l, "relative");
+    const tango_text_config c = t5_config();
+    float *out = floats(y->count);
+    for (size_t i = 0; i < y->count; i++)
+        out[i] = (float)tango__t5_bucket(
+            &c, 1000, (size_t)(1000.0f + relative.values[i]));
+    return out;
+}
+
+/* The blob has the two halves of the projection apart: value, then gate. */
+static float *run_geglu(const layer *l, const array *y)
+{
+    array x = input(l, "x"), w = input(l, "w"), b = input(l, "b"), w2 = input(l, "w2");
+    const size_t rows = x.shape[0], wide = w.shape[0] / 2, inputs = w.shape[1];
+    tango_nn_matrix value = packed(w.values, wide, inputs, 1),
+                    gate = packed(w.values + wide * inputs, wide, inputs, 1);
+    float *hidden = floats(rows * wide);
+    tango_nn_epilogue e;
+    memset(&e, 0, sizeof e);
+    (void)y;
+    e.bias = b.values + wide;
+    e.activation = TANGO_NN_GELU;
+    tango_nn_linear(l->c, hidden, x.values, rows, &gate, &e);
+    e.bias = b.values;
+    e.activation = TANGO_NN_NONE;
+    e.multiply = hidden;
+    tango_nn_linear(l->c, hidden, x.values, rows, &value, &e);
+    return linear(l, hidden, rows, &w2, input(l, "b2").values);
+}
+
+static float *run_timestep(const layer *l, const array *y)
+{
+    array t = input(l, "t");
+    float *out = floats(y->count);
+    tango_unet_config c;
+    memset(&c, 0, sizeof c);
+    c.cos_first = number(l->json, l->node, "flip_sin_to_cos", 0) != 0;
+    c.frequency_shift = (float)number(l->json, l->node, "freq_shift", 0);
+    for (size_t i = 0; i < t.count; i++)
+        tango__sinusoids(&c, out + i * y->shape[1], t.values[i], y->shape[1]);
+    return out;
+}
+
+/* One call, or the calls that "calls" lists, on one generator. */
+static float *run_randn(const layer *l, const array *y)
+{
+    const size_t calls = tango_io_json_find(l->json, l->node, "calls");
+    float *out = floats(y->count);
+    size_t at = 0, item;
+    tango_random random;
+    tango_random_seed(&random, (uint64_t)number(l->json, l->node, "seed", 0));
+    if (!calls) tango_randn(&random, out, y->count);
+    for (item = tango_io_json_first(l->json, calls); calls && item;
+         item = tango_io_json_next(l->json, calls, item)) {
+        double n = 0;
+        tango_io_json_number(l->json, item, &n);
+        tango_randn(&random, out + at, (size_t)n);
+        at += (size_t)n;
+    }
+    return out;
+}
+
+/* Sounds are the business of test_tango_audio.c. */
+static const char *const audio_layers[] = { "mel_basis", "log_mel", "stft", "resample" };
+
+static const struct {
+    const char *prefix;
+    float *(*run)(const layer *l, const array *y);
+} layer_kinds[] = {
+    { "group_norm", run_group_norm }, { "layer_norm", run_row_norm },
+    { "rms_norm", run_row_norm }, { "silu", run_element }, { "gelu", run_element },
+    { "leaky_relu", run_element }, { "tanh", run_element }, { "softmax", run_softmax },
+    { "conv2d", run_conv }, { "conv1d", run_conv }, { "upsample_conv", run_conv },
+    { "conv_transpose1d", run_conv_transpose }, { "attention", run_attention },
+    { "t5_attention", run_t5_attention }, { "t5_bucket", run_t5_bucket },
+    { "geglu", run_geglu }, { "timestep", run_timestep }, { "randn", run_randn },
+};
+
+static int begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The worst of all kernel levels; returns whether the case is one of this file. */
+static int check_layer(layer *l)
+{
+    const double tolerance = number(l->json, l->node, "tolerance", 0);
+    size_t kind = 0, worst = 0, level, i;
+    difference most = { -1, -1 }, d;
+    array y;
+    for (i = 0; i < sizeof audio_layers / sizeof *audio_layers; i++)
+        if (begins(l->name, audio_layers[i])) return 0;
+    while (kind < sizeof layer_kinds / sizeof *layer_kinds
+           && !begins(l->name, layer_kinds[kind].prefix))
+        kind++;
+    if (kind == sizeof layer_kinds / sizeof *layer_kinds) stop(l->name, "no test for it");
+    y = input(l, "y");
+    for (level = 0; level < levels; level++) {
+        float *got;
+        l->c = &contexts[level];
+        got = layer_kinds[kind].run(l, &y);
+        d = compare(got, y.values, y.count);
+        if (strstr(l->name, "_far") != NULL) /* 1e-6 (1 + |y|) for each element */
+            for (i = 0, d.relative = 0; i < y.count; i++) {
+                double share = fabs((double)got[i] - (double)y.values[i])
+                               / (1.0 + fabs((double)y.values[i]));
+                if (!(share <= d.relative)) d.relative = share;
+            }
+        if (!(d.relative <= most.relative)) most = d, worst = level;
+    }
+    CHECK(table_row(l->name, tango_nn_kernels_name(contexts[worst].kernels), most,
+        tolerance));
+    return 1;
+}
+
+static void layers_agree_with_torch_at_every_level(void)
+{
+    tango_io_json json = load_json("layers/layers.json");
+    size_t cases = tango_io_json_find(&json, 0, "layers"), key, done = 0;
+    block *keep = blocks;
+    table_head("layer");
+    for (key = tango_io_json_first(&json, cases); key;
+         key = tango_io_json_next(&json, cases, key)) {
+        char name[64];
+        layer l;
+        memset(&l, 0, sizeof l);
+        if (!tango_io_json_string(&json, key, name, sizeof name)) stop("layers", "name");
+        l.name = name;
+        l.json = &json;
+        l.node = key + 1;
+        done += (size_t)check_layer(&l);
+        release(keep);
+    }
+    printf("%zu layers, %zu kernel levels\n", done, levels);
+    CHECK(done == 78); /* none was forgotten */
+    release(NULL);
+}
+
+/* ---- Samplers --------------------------------------------------------------------- */
+
+/* The schedule of a run: `base` overridden by what the run itself names. */
+static tango_schedule_config schedule_of(const tango_io_json *json, size_t base,
+    size_t run)
+{
+    const char *prediction = text_of(json, run, "prediction_type"),
+               *spacing = text_of(json, run, "timestep_spacing");
+    tango_schedule_config c;
+    memset(&c, 0, sizeof c);
+    c.train_steps = (size_t)number(json, base, "num_train_timesteps", 0);
+    c.beta_start = number(json, base, "beta_start", 0);
+    c.beta_end = number(json, base, "beta_end", 0);
+    c.scaled_linear = strcmp(text_of(json, base, "beta_schedule"), "scaled_linear") == 0;
+    c.prediction = strcmp(prediction, "epsilon") == 0        ? TANGO_PREDICTS_NOISE
+                   : strcmp(prediction, "v_prediction") == 0 ? TANGO_PREDICTS_V
+                                                             : TANGO_PREDICTS_SAMPLE;
+    c.spacing = strcmp(spacing, "leading") == 0    ? TANGO_LEADING
+                : strcmp(spacing, "linspace") == 0 ? TANGO_LINSPACE
+                                                   : TANGO_TRAILING;
+    c.offset = (size_t)number(json, run, "steps_offset", 0);
+    c.final_sigma = strcmp(text_of(json, run, "final_sigmas_type"), "sigma_min") == 0
+                        ? TANGO_FINAL_SIGMA_MIN
+                        : TANGO_FINAL_ZERO;
+    c.clip = (int)number(json, run, "clip_sample", number(json, base, "clip_sample", -1));
+    c.clip_range = number(json, run, "clip_sample_range", 1.0);
+    c.threshold = (int)number(json, run, "thresholding", 0);
+    c.threshold_ratio = number(json, run, "dynamic_thresholding_ratio", 0.995);
+    c.threshold_max = number(json, run, "sample_max_value", 1.0);
+    c.alpha_one = (int)number(
+        json, run, "set_alpha_to_one", number(json, base, "set_alpha_to_one", -1));
+    c.large_variance = strcmp(text_of(json, run, "variance_type"), "fixed_large") == 0;
+    c.lower_order_final = 1;
+    return c;
+}
+
+/* The columns of one sampler's table; a row is 16 values. */
+typedef struct sampler_table {
+    array x, y, timestep, sigma, model_input, noise;
+} sampler_table;
+
+/* One run as a chain from its first x; returns the largest error over its tolerance. The
+   model is output = 0.8 tanh(0.7 input) - 0.1. */
+static double chain(tango_sampling *run, const sampler_table *t, size_t number_of_run,
+    size_t first, size_t rows, double tolerance)
+{
+    float x[16], in[16], output[16], *got = floats(rows * 16);
+    double worst, top = 0;
+    tango_random random;
+    tango_random_seed(&random, 3); /* of runs.json */
+    tango_randn(&random, x, 16);
+    for (size_t i = 0; i < 16; i++) x[i] *= (float)run->initial_scale;
+    worst = compare(x, t->x.values + 16 * number_of_run, 16).relative / 2e-6;
+    memcpy(x, t->x.values + 16 * number_of_run, sizeof x);
+    for (size_t row = first; row < first + rows; row++) {
+        const float *noise = t->noise.values ? t->noise.values + 16 * row : NULL;
+        const int drawn = noise != NULL && noise[0] != 0.0f;
+        CHECK(run->timesteps[row - first] == t->timestep.values[row]);
+        CHECK(tango_sampling_draws(run) == drawn);
+        if (t->sigma.values != NULL)
+            CHECK_NEAR(run->sigmas[row - first], t->sigma.values[row],
+                1e-6 * (double)t->sigma.values[row]);
+        tango_sampling_input(run, in, x);
+        for (size_t i = 0; i < 16; i++)
+            output[i] = 0.8f * tanhf(0.7f * in[i]) - 0.1f;
+        if (t->model_input.values != NULL) {
+            difference d = compare(in, t->model_input.values + 16 * row, 16);
+            if (!(d.relative / tolerance <= worst)) worst = d.relative / tolerance;
+        }
+        tango_sampling_step(run, x, output, drawn ? noise : NULL);
+        memcpy(got + 16 * (row - first), x, sizeof x);
+    }
+    for (size_t i = 0; i < 16 * rows; i++)
+        if (fabs((double)t->y.values[16 * first + i]) > top)
+            top = fabs((double)t->y.values[16 * first + i]);
+    {
+        difference d = compare(got, t->y.values + 16 * first, 16 * rows);
+        double ratio = d.most / top / tolerance;
+        return ratio <= worst ? worst : ratio;
+    }
+}
+
+static void check_sampler(const char *name)
+{
+    char where[64];
+    sampler_table t;
+    tango_io_json json;
+    size_t base, runs, run, count = 0, rows = 0;
+    double worst = 0;
+    snprintf(where, sizeof where, "samplers/%s/runs.json", name);
+    json = load_json(where);
+    snprintf(where, sizeof where, "samplers/%s", name);
+    t.x = must_load(where, "x");
+    t.y = must_load(where, "y");
+    t.timestep = must_load(where, "timestep");
+    t.sigma = load(where, "sigma");
+    t.model_input = load(where, "model_input");
+    t.noise = load(where, "noise");
+    base = tango_io_json_find(&json, 0, "config");
+    runs = tango_io_json_find(&json, 0, "runs");
+    for (run = tango_io_json_first(&json, runs); run;
+         run = tango_io_json_next(&json, runs, run), count++) {
+        tango_schedule_config config = schedule_of(&json, base, run);
+        const size_t steps = (size_t)number(&json, run, "steps", 0);
+        tango_sampling sampling;
+        tango_arena arena = arena_of(65536);
+        tango_error error;
+        double ratio;
+        if (tango_sampling_begin(&sampling, &config, tango_sampler_named(name), steps,
+                number(&json, run, "eta", 0), TANGO_FINAL_DEFAULT, 1, 16, &arena, &error)
+            != TANGO_OK)
+            stop(name, error.text);
+        ratio = chain(&sampling, &t, count, (size_t)number(&json, run, "first_row", 0),
+            (size_t)number(&json, run, "rows", 0),
+            number(&json, run, "tolerance", 0));
+        CHECK(sampling.index == steps);
+        tango__arena_close(&arena);
+        if (!(ratio <= 1.0)) printf("    %s: run %zu is off\n", name, count);
+        if (!(ratio <= worst)) worst = ratio;
+        rows += steps;
+    }
+    printf("%-8s %3zu runs %5zu steps   largest error over tolerance %.2f%s\n", name,
+        count, rows, worst, worst <= 1.0 ? "" : "  FAIL");
+    CHECK(worst <= 1.0 && count > 50);
+    release(NULL);
+}
+
+static void schedules_agree_with_diffusers(void)
+{
+    array want = must_load("samplers", "alphas_cumprod");
+    tango_schedule_config c;
+    float *alphas = floats(want.count);
+    memset(&c, 0, sizeof c);
+    c.train_steps = want.count;
+    c.beta_start = 0.00085;
+    c.beta_end = 0.012;
+    c.scaled_linear = 1;
+    tango__alphas(&c, alphas);
+    CHECK(compare(alphas, want.values, want.count).relative <= 1e-6);
+    release(NULL);
+}
+
+static void samplers_agree_with_diffusers(void)
+{
+    printf("\n");
+    check_sampler("ddpm");
+    check_sampler("ddim");
+    check_sampler("dpm");
+    check_sampler("euler");
+    check_sampler("unipc");
+}
+
+/* ---- Tokens ----------------------------------------------------------------------- */
+
+/* ids of a line of text: decimal numbers up to the newline; moves *at behind it. */
+static size_t read_ids(const char *text, size_t size, size_t *at, int32_t *ids)
+{
+    size_t count = 0;
+    while (*at < size && text[*at] != '\n') {
+        int32_t id = 0;
+        while (*at < size && text[*at] >= '0' && text[*at] <= '9')
+            id = 10 * id + (text[(*at)++] - '0');
+        if (count < TANGO_TOKENS_MAX) ids[count] = id;
+        count++;
+        if (*at < size && text[*at] == ' ') (*at)++;
+    }
+    (*at)++;
+    return count;
+}
+
+static tango_io_file golden_file(const char *path)
+{
+    char full[1024];
+    tango_io_file file;
+    tango_error error;
+    snprintf(full, sizeof full, "%s/%s", folder, path);
+    if (tango_io_map(&file, full, &error) != TANGO_OK) stop("golden", error.text);
+    return file;
+}
+
+static void ids_equal_those_of_sentencepiece(void)
+{
+    tango_io_file spiece = golden_file("models/v1/spiece.model"),
+                  lines = golden_file("tokens/lines.bin"),
+                  wanted = golden_file("tokens/tiny.txt");
+    tango_arena arena = arena_of(16 << 20);
+    tango_tokenizer t;
+    tango_error error;
+    size_t at = 0, text_at = 0, line = 0, equal = 0, long_lines = 0;
+    if (tango_tokenizer_open(&t, spiece.data, spiece.size, &arena, &error) != TANGO_OK)
+        stop("spiece.model", error.text);
+    for (; at + 4 <= lines.size; line++) {
+        const unsigned char *p = lines.data + at;
+        const size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16;
+        int32_t ids[TANGO_TOKENS_MAX], want[TANGO_TOKENS_MAX];
+        size_t count = 0, expected, mark = arena.used;
+        int cut = 0;
+        expected = read_ids((const char *)wanted.data, wanted.size, &text_at, want);
+        if (tango_tokenize(&t, ids, TANGO_TOKENS_MAX, &count, &cut,
+                (const char *)p + 4, length, &arena, &error) != TANGO_OK)
+            stop("tokenize", error.text);
+        if (count == expected && memcmp(ids, want, count * sizeof *ids) == 0) equal++;
+        else printf("    line %zu: %zu ids, expected %zu\n", line, count, expected);
+        long_lines += cut != 0;
+        tango_arena_release(&arena, mark);
+        at += 4 + length;
+    }
+    printf("\ntokens   %zu of %zu lines equal\n", equal, line);
+    CHECK(equal == line && line == 42);
+    CHECK(long_lines == 1); /* 600 words: told that it was cut to 511 pieces */
+    tango__arena_close(&arena);
+    tango_io_unmap(&spiece);
+    tango_io_unmap(&lines);
+    tango_io_unmap(&wanted);
+    release(NULL);
+}
+
+/* ---- Whole runs ------------------------------------------------------------------- */
+
+/* What a run's stages gave beside the golden ones. */
+typedef struct watch {
+    const char *name;            /* cases/NAME */
+    tango_io_json json;
+    size_t stages;               /* node of case.json */
+    struct { char name[24]; difference d; double tolerance; int fits; } rows[64];
+    size_t count;
+    size_t steps_done, stop_at_step;   /* 0: never */
+    const char *stop_at_stage;
+} watch;
+
+static int on_stage(void *user, const tango_stage *stage)
+{
+    watch *w = (watch *)user;
+    size_t node = tango_io_json_find(&w->json, w->stages, stage->name), count = 1, i;
+    char where[64];
+    array want;
+    float *got;
+    if (w->stop_at_stage != NULL && strcmp(stage->name, w->stop_at_stage) == 0) return 1;
+    snprintf(where, sizeof where, "cases/%s", w->name);
+    if (!node || w->count == 64) return 0;
+    want = must_load(where, stage->name);
+    for (i = 0; i < stage->rank; i++) count *= stage->shape[i];
+    got = floats(count);
+    for (i = 0; i < count; i++)
+        got[i] = stage->ids != NULL ? (float)stage->ids[i] : stage->values[i];
+    snprintf(w->rows[w->count].name, sizeof w->rows[0].name, "%s", stage->name);
+    w->rows[w->count].fits =
+        stage->rank == want.rank && count == want.count
+        && memcmp(stage->shape, want.shape, stage->rank * sizeof(size_t)) == 0;
+    if (w->rows[w->count].fits)
+        w->rows[w->count].d = compare(got, want.values, count);
+    w->rows[w->count++].tolerance = number(&w->json, node, "tolerance", 0);
+    return 0;
+}
+
+static int on_step(void *user, size_t done, size_t steps)
+{
+    watch *w = (watch *)user;
+    (void)steps;
+    w->steps_done = done;
+    return w->stop_at_step != 0 && done == w->stop_at_step;
+}
+
+/* Opens a case: its parameters, with a watch on all stages. */
+static tango_params open_case(watch *w, const char *name)
+{
+    char path[64];
+    size_t args;
+    tango_params p;
+    memset(w, 0, sizeof *w);
+    memset(&p, 0, sizeof p);
+    w->name = name;
+    snprintf(path, sizeof path, "cases/%s/case.json", name);
+    w->json = load_json(path);
+    w->stages = tango_io_json_find(&w->json, 0, "stages");
+    args = tango_io_json_find(&w->json, 0, "args");
+    p.prompt = text_of(&w->json, args, "prompt");
+    p.negative = text_of(&w->json, args, "negative");
+    p.seconds = number(&w->json, args, "seconds", 0);
+    p.steps = (size_t)number(&w->json, args, "steps", 0);
+    p.guidance = number(&w->json, args, "guidance", 0);
+    p.sampler = tango_sampler_named(text_of(&w->json, args, "sampler"));
+    p.seed = (uint64_t)number(&w->json, args, "seed", 0);
+    p.samples = (size_t)number(&w->json, args, "samples", 1);
+    p.vocoder = TANGO_HIFIGAN;
+    p.on_stage = on_stage;
+    p.on_step = on_step;
+    p.user = w;
+    return p;
+}
+
+/* One finished run; wave is taken memory. */
+typedef struct sound {
+    float *wave;
+    size_t bytes;
+    tango_result result;
+    tango_error error;
+} sound;
+
+/* Runs in a block that lies `shift` bytes off, filled with `fill`, `missing` bytes short;
+   the bytes behind it must survive. */
+static sound generate_in(const tango_model *m, const tango_params *p, size_t shift,
+    int fill, size_t missing)
+{
+    enum { GUARD = 64 };
+    tango_plan plan;
+    sound s;
+    unsigned char *memory;
+    memset(&s, 0, sizeof s);
+    s.result = tango_prepare(&plan, m, p, &s.error);
+    if (s.result != TANGO_OK) return s;
+    s.bytes = plan.params.samples * plan.samples * sizeof(float);
+    s.wave = floats(s.bytes / sizeof(float));
+    memory = (unsigned char *)malloc(plan.memory + shift + GUARD);
+    if (memory == NULL) stop("golden", "no memory");
+    memset(memory, fill, plan.memory + shift);
+    memset(memory + shift + plan.memory - missing, 0x5a, GUARD);
+    memset(s.wave, fill, s.bytes);
+    s.result = tango_generate(
+        s.wave, m, p, memory + shift, plan.memory - missing, &s.error);
+    for (size_t i = 0; i < GUARD; i++)
+        CHECK(memory[shift + plan.memory - missing + i] == 0x5a);
+    free(memory);
+    return s;
+}
+
+static sound generate(const tango_model *m, const tango_params *p)
+{
+    return generate_in(m, p, 0, 0, 0);
+}
+
+static int same_sound(sound a, sound b)
+{
+    return a.result == TANGO_OK && b.result == TANGO_OK && a.bytes == b.bytes
+           && memcmp(a.wave, b.wave, a.bytes) == 0;
+}
+
+/* Error over tolerance of row i. Ids have tolerance 0: all or nothing. */
+static double share(const watch *w, size_t i)
+{
+    const double error = w->rows[i].d.relative;
+    return error > 0 ? error / w->rows[i].tolerance : 0;
+}
+
+/* The same of a stage; 0 if the run never came to it. */
+static double ratio_of(const watch *w, const char *stage)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->rows[i].name, stage) == 0) return share(w, i);
+    return 0;
+}
+
+/* Every stage that case.json lists was seen, has the golden shape and lies within its
+   tolerance. With `print` all of them make a table, else only the worst. */
+static void judge(const watch *w, const char *label, int print)
+{
+    size_t key, i, worst = 0;
+    for (key = tango_io_json_first(&w->json, w->stages); key;
+         key = tango_io_json_next(&w->json, w->stages, key)) {
+        char name[24];
+        int seen;
+        if (!tango_io_json_string(&w->json, key, name, sizeof name)) continue;
+        seen = strcmp(name, "noise_all") == 0;
+        for (i = 0; i < w->count; i++) seen |= strcmp(w->rows[i].name, name) == 0;
+        if (!seen) printf("%-22s %-14s never came  FAIL\n", label, name);
+        CHECK(seen);
+    }
+    for (i = 0; i < w->count; i++) {
+        CHECK(w->rows[i].fits);
+        if (share(w, i) > share(w, worst)) worst = i;
+        if (print)
+            CHECK(table_row(
+                label, w->rows[i].name, w->rows[i].d, w->rows[i].tolerance));
+    }
+    if (!print && w->count > 0)
+        CHECK(table_row(label, w->rows[worst].name, w->rows[worst].d,
+            w->rows[worst].tolerance));
+}
+
+static void check_case(const tango_model *m, const char *name)
+{
+    watch w;
+    tango_params p = open_case(&w, name);
+    sound s = generate(m, &p);
+    if (s.result != TANGO_OK) printf("    %s: %s\n", name, s.error.text);
+    CHECK(s.result == TANGO_OK);
+    CHECK(w.steps_done == p.steps);
+    judge(&w, name, 1);
+    release(NULL);
+}
+
+static const char *const v1_cases[] = { "v1_ddpm", "v1_samples", "v1_unipc" };
+static const char *const tiny_cases[] = { "tiny_ddpm", "tiny_ddim", "tiny_plain",
+    "tiny_odd" };
+
+static void a_random_model_agrees_with_pytorch(void)
+{
+    table_head("v1, f32");
+    for (size_t i = 0; i < 3; i++) check_case(&v1, v1_cases[i]);
+}
+
+static void the_shipped_model_agrees_with_pytorch(void)
+{
+    table_head("demo/tiny.tango, f16");
+    for (size_t i = 0; i < 4; i++) check_case(&tiny, tiny_cases[i]);
+}
+
+/* The plain C kernels take their time: they do the shortest case of the large model. */
+static void every_kernel_level_agrees_with_pytorch(void)
+{
+    table_head("worst stage by level");
+    for (size_t level = 0; level < levels; level++)
+        for (size_t i = 0; i < 7; i++) {
+            const char *name = i < 3 ? v1_cases[i] : tiny_cases[i - 3];
+            char label[64];
+            watch w;
+            tango_params p;
+            if (level == 0 && i >= 3 && strcmp(name, "tiny_plain") != 0) continue;
+            p = open_case(&w, name);
+            p.kernels = contexts[level].kernels;
+            CHECK(generate(i < 3 ? &v1 : &tiny, &p).result == TANGO_OK);
+            snprintf(label, sizeof label, "%s %s", w.name,
+                tango_nn_kernels_name(p.kernels));
+            judge(&w, label, 0);
+            release(NULL);
+        }
+}
+
+/* The noise of every step from a file: the seed does not matter. */
+static void noise_may_come_from_outside(void)
+{
+    array noise = must_load("cases/v1_ddpm", "noise_all");
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    p.noise = noise.values;
+    p.noise_draws = noise.shape[0];
+    p.seed = 31337;
+    CHECK(generate(&v1, &p).result == TANGO_OK);
+    judge(&w, "v1_ddpm, noise given", 0);
+    release(NULL);
+}
+
+/* One draw given: the generator begins with the noise of the first step. */
+static void noise_of_the_first_draw_leaves_the_generator_alone(void)
+{
+    array all = must_load("cases/v1_ddpm", "noise_all");
+    const size_t one = all.count / all.shape[0];
+    tango_random random;
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    sound first, full;
+    p.seed = 5;
+    p.noise = all.values;
+    p.noise_draws = 0; /* counts as 1 */
+    first = generate(&v1, &p);
+    tango_random_seed(&random, 5);
+    for (size_t i = 1; i < all.shape[0]; i++)
+        tango_randn(&random, all.values + i * one, one);
+    p.noise_draws = all.shape[0];
+    full = generate(&v1, &p);
+    CHECK(same_sound(first, full));
+    release(NULL);
+}
+
+static void a_latent_may_come_from_outside(void)
+{
+    array latent = must_load("cases/v1_ddpm", "latent");
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    p.latent = latent.values;
+    p.latent_rows = latent.shape[2];
+    p.prompt = NULL;
+    CHECK(generate(&v1, &p).result == TANGO_OK);
+    CHECK(w.count == 4 && ratio_of(&w, "wave") > 0); /* latent, scaled, mel, wave */
+    for (size_t i = 0; i < w.count; i++)
+        CHECK(table_row("v1_ddpm, latent given", w.rows[i].name, w.rows[i].d,
+            w.rows[i].tolerance));
+    release(NULL);
+}
+
+/* Griffin-Lim's 60 rounds drift with rounding; how well the wave fits the magnitudes does
+   not. */
+static void griffin_lim_converges_as_the_reference_does(void)
+{
+    array mel = must_load("cases/tiny_ddim", "mel"),
+          want = must_load("cases/tiny_ddim", "griffin_wave");
+    const size_t frames = mel.shape[2], bins = 513,
+                 size = tango_audio_front_size(NULL);
+    float *magnitude = floats(frames * bins);
+    void *work = take(tango_audio_invert_mel_work_size(NULL)
+                      + tango_audio_frame_work_size(NULL) + 64);
+    tango_audio_front front;
+    tango_error error;
+    watch w;
+    tango_params p = open_case(&w, "tiny_ddim");
+    sound s;
+    size_t node = tango_io_json_find(&w.json, 0, "griffin_lim");
+    double expected = number(&w.json, node, "convergence", 0), got;
+    p.vocoder = TANGO_GRIFFIN_LIM;
+    p.on_stage = NULL;
+    s = generate(&tiny, &p);
+    CHECK(s.result == TANGO_OK && s.bytes == want.count * sizeof(float));
+    if (tango_audio_front_init(&front, NULL, take(size), size, &error) != TANGO_OK)
+        stop("front", error.text);
+    tango_audio_invert_mel(magnitude, mel.values, frames, 60, &front, work);
+    got = tango_audio_convergence(s.wave, magnitude, frames, &front, work);
+    printf("\ngriffin-lim  convergence %.6f, expected %.6f within 0.001; wave %.1e of "
+           "its peak off\n",
+        got, expected, compare(s.wave, want.values, want.count).relative);
+    CHECK_NEAR(got, expected, number(&w.json, node, "tolerance", 0));
+    CHECK(compare(s.wave, want.values, want.count).relative <= 0.02);
+    release(NULL);
+}
+
+/* ---- The other direction: mistakes are noticed ------------------------------------ */
+
+/* The error that a changed model makes in a stage of v1_ddpm, in tolerances. */
+static double ratio_with(const tango_model *m, const char *stage)
+{
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    CHECK(generate(m, &p).result == TANGO_OK);
+    return ratio_of(&w, stage);
+}
+
+static void mistake(const char *what, const char *stage, double ratio)
+{
+    printf("%-36s %-12s %8.1f tolerances off%s\n", what, stage, ratio,
+        ratio > 1 ? "" : "  UNNOTICED");
+    CHECK(ratio > 1);
+    release(NULL);
+}
+
+static void a_wrong_epsilon_fails(void)
+{
+    tango_model m = v1;
+    printf("\n");
+    m.unet.eps = 1e-6f;
+    mistake("UNet epsilon 1e-6 for 1e-5", "unet_000", ratio_with(&m, "unet_000"));
+    m = v1;
+    m.text.eps = 1e-5f;
+    mistake("T5 epsilon 1e-5 for 1e-6", "text", ratio_with(&m, "text"));
+    m = v1;
+    m.vae.eps = 1e-5f;
+    mistake("VAE epsilon 1e-5 for 1e-6", "mel", ratio_with(&m, "mel"));
+}
+
+static void wrong_settings_fail(void)
+{
+    tango_model m = v1;
+    m.unet.cos_first = 0;
+    mistake("sine before cosine", "unet_000", ratio_with(&m, "unet_000"));
+    m = v1;
+    m.unet.frequency_shift = 1;
+    mistake("frequency shift 1 for 0", "unet_000", ratio_with(&m, "unet_000"));
+    m = v1;
+    m.schedule.prediction = TANGO_PREDICTS_NOISE;
+    mistake("epsilon for v prediction", "latent_000", ratio_with(&m, "latent_000"));
+    m = v1;
+    m.schedule.offset = 0;
+    mistake("steps offset 0 for 1", "timesteps", ratio_with(&m, "timesteps"));
+}
+
+static void tanh_gelu_for_exact_gelu_fails(void)
+{
+    array x = must_load("layers/gelu_exact", "x"),
+          y = must_load("layers/gelu_exact", "y");
+    float *got = floats(y.count);
+    tango_nn_activate(&contexts[0], got, x.values, x.count, TANGO_NN_GELU_TANH);
+    mistake("tanh gelu for exact gelu", "gelu_exact",
+        compare(got, y.values, y.count).relative / 5e-6);
+}
+
+static void guidance_halves_swapped_fail(void)
+{
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    const char *prompt = p.prompt;
+    p.prompt = p.negative;
+    p.negative = prompt;
+    CHECK(generate(&v1, &p).result == TANGO_OK);
+    mistake("guidance halves swapped", "latent_000", ratio_of(&w, "latent_000"));
+}
+
+/* What the next two need: networks alone, without the pipeline around them. Rows are
+   negative, prompt; the negative has one token and three of padding. */
+typedef struct bench {
+    tango_arena arena;
+    tango_error error;
+    tango__net net;
+} bench;
+
+static void bench_start(bench *b)
+{
+    memset(b, 0, sizeof *b);
+    b->arena = arena_of(64 << 20);
+    b->net.model = &v1;
+    b->net.arena = &b->arena;
+    b->net.error = &b->error;
+    b->net.nn = contexts[levels - 1];
+}
+
+/* Errors of the text encoder over tolerance, on the padded row. */
+static double text_ratio(const size_t *counts)
+{
+    array ids[2], want = must_load("cases/v1_ddpm", "text_uncond");
+    const size_t tokens = want.shape[1], width = want.shape[2];
+    int32_t rows[2 * 16];
+    float *out = floats(2 * tokens * width);
+    bench b;
+    ids[0] = must_load("cases/v1_ddpm", "tokens_uncond");
+    ids[1] = must_load("cases/v1_ddpm", "tokens");
+    for (size_t i = 0; i < 2 * tokens; i++)
+        rows[i] = (int32_t)ids[i / tokens].values[i % tokens];
+    bench_start(&b);
+    tango__encode_text(&b.net, out, rows, 2, tokens, counts);
+    CHECK(b.net.result == TANGO_OK);
+    tango__arena_close(&b.arena);
+    return compare(out, want.values, want.count).relative / 1e-5;
+}
+
+/* Errors of the UNet's first output over tolerance. */
+static double unet_ratio(const size_t *counts)
+{
+    array noise = must_load("cases/v1_ddpm", "noise"),
+          want = must_load("cases/v1_ddpm", "unet_000"),
+          timesteps = must_load("cases/v1_ddpm", "timesteps"),
+          text[2];
+    const size_t half = noise.count;
+    float *x = floats(2 * half), *out = floats(2 * half), *context;
+    tango__denoiser d;
+    tango__image size;
+    bench b;
+    text[0] = must_load("cases/v1_ddpm", "text_uncond");
+    text[1] = must_load("cases/v1_ddpm", "text");
+    context = floats(2 * text[0].count);
+    memcpy(context, text[0].values, text[0].count * sizeof(float));
+    memcpy(context + text[0].count, text[1].values, text[0].count * sizeof(float));
+    memcpy(x, channels_last(&noise), half * sizeof(float));
+    memcpy(x + half, x, half * sizeof(float));
+    memset(&d, 0, sizeof d);
+    d.context = context;
+    d.context_batch = 2;
+    d.tokens = text[0].shape[1];
+    d.repeat = 1;
+    d.counts = counts;
+    d.timesteps = timesteps.values;
+    d.steps = timesteps.count;
+    size.batch = 2;
+    size.height = noise.shape[2];
+    size.width = noise.shape[3];
+    bench_start(&b);
+    tango__loop_begin(&b.net);
+    tango__unet(&b.net, out, x, size, &d);
+    CHECK(b.net.result == TANGO_OK);
+    tango__arena_close(&b.arena);
+    return compare(channels_first(out, &want), want.values, want.count).relative / 5e-5;
+}
+
+static void a_forgotten_mask_fails(void)
+{
+    const size_t counts[2] = { 1, 4 };
+    CHECK(text_ratio(counts) <= 1);
+    CHECK(unet_ratio(counts) <= 1);
+    mistake("no mask in the text encoder", "text_uncond", text_ratio(NULL));
+    mistake("no mask in the UNet", "unet_000", unet_ratio(NULL));
+}
+
+/* A model over a copy of the blob, so that weights can be changed. */
+static tango_model copy_of(const tango_model *m)
+{
+    tango_model copy;
+    tango_error error;
+    unsigned char *bytes = writable(m->blob.data, m->blob.size);
+    if (tango_open(&copy, bytes, m->blob.size, &error) != TANGO_OK)
+        stop("copy", error.text);
+    return copy;
+}
+
+static void set_weights(const tango_model *m, const char *name, float value)
+{
+    tango_io_tensor tensor;
+    float *w;
+    if (!tango_io_blob_find(&m->blob, name, &tensor)) stop(name, "no such tensor");
+    w = (float *)(uintptr_t)tensor.data; /* into the writable copy */
+    for (size_t i = 0; i < tensor.size / sizeof(float); i++) w[i] = value;
+}
+
+/* The run must fail with TANGO_ERROR_NUMBER, and with a message that begins so. */
+static void must_name(sound s, const char *stage)
+{
+    if (s.result != TANGO_ERROR_NUMBER || !begins(s.error.text, stage))
+        printf("    expected %s: result %d, \"%s\"\n", stage, (int)s.result,
+            s.error.text);
+    CHECK(s.result == TANGO_ERROR_NUMBER);
+    CHECK(begins(s.error.text, stage) && s.error.text[strlen(stage)] == ':');
+}
+
+static void a_bad_weight_names_its_stage(void)
+{
+    static const char *const bad[][2] = {
+        { "text_encoder.shared.weight", "text" },
+        { "text_encoder.encoder.final_layer_norm.weight", "text" },
+        { "unet.time_embedding.linear_1.bias", "latent" },
+        { "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight",
+            "latent" },
+        { "unet.conv_out.bias", "latent" },
+        { "post_quant_conv.weight", "mel" },
+        { "decoder.conv_out.bias", "mel" },
+        { "vocoder.conv_pre.bias", "wave" },
+        { "vocoder.conv_post.weight", "wave" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (int infinite = 0; infinite < 2; infinite++) {
+            watch w;
+            tango_params p = open_case(&w, "v1_ddpm");
+            tango_model m = copy_of(&v1);
+            p.on_stage = NULL;
+            /* tanh turns an infinite last sum into a finite sample */
+            if (infinite && begins(bad[i][0], "vocoder")) continue;
+            if (infinite && begins(bad[i][0], "unet.mid")) continue;
+            set_weights(&m, bad[i][0], infinite ? (float)HUGE_VAL : (float)NAN);
+            must_name(generate(&m, &p), bad[i][1]);
+            release(NULL);
+        }
+}
+
+static void bad_noise_and_silence_are_errors(void)
+{
+    array noise = must_load("cases/v1_ddpm", "noise_all"),
+          latent = must_load("cases/v1_ddpm", "latent");
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    tango_model m = copy_of(&v1);
+    p.on_stage = NULL;
+    set_weights(&m, "vocoder.conv_post.weight", 0.0f);
+    set_weights(&m, "vocoder.conv_post.bias", 0.0f);
+    must_name(generate(&m, &p), "wave");
+    p.noise = noise.values;
+    p.noise_draws = 1;
+    noise.values[77] = (float)NAN;
+    must_name(generate(&v1, &p), "latent");
+    p.noise_draws = noise.shape[0]; /* bad in a later draw */
+    noise.values[77] = 0.0f;
+    noise.values[noise.count / noise.shape[0] * 3 + 5] = (float)HUGE_VAL;
+    must_name(generate(&v1, &p), "latent");
+    p.noise = NULL;
+    p.latent = latent.values;
+    p.latent_rows = latent.shape[2];
+    latent.values[latent.count - 1] = (float)NAN;
+    must_name(generate(&v1, &p), "latent");
+    release(NULL);
+}
+
+/* ---- Memory, threads, callbacks, parameters --------------------------------------- */
+
+/* Two steps of a case: enough to come by every buffer, also those kept for later ones. */
+static tango_params short_case(watch *w, const char *name)
+{
+    tango_params p = open_case(w, name);
+    p.on_stage = NULL;
+    p.steps = 2;
+    return p;
+}
+
+static void memory_is_exactly_what_the_plan_says(void)
+{
+    for (size_t i = 0; i < 7; i++) {
+        const tango_model *m = i < 3 ? &v1 : &tiny;
+        watch w;
+        tango_params p = short_case(&w, i < 3 ? v1_cases[i] : tiny_cases[i - 3]);
+        sound clean = generate(m, &p), less = generate_in(m, &p, 0, 0, 1),
+              dirty = generate_in(m, &p, 0, 0xff, 0),
+              shifted = generate_in(m, &p, 1 + 4 * i, 0xff, 0);
+        CHECK(clean.result == TANGO_OK);
+        CHECK(less.result == TANGO_ERROR_MEMORY && begins(less.error.text, "memory: "));
+        CHECK(same_sound(clean, dirty));
+        CHECK(same_sound(clean, shifted));
+        release(NULL);
+    }
+}
+
+static void watching_stages_changes_nothing(void)
+{
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    sound watched = generate_in(&v1, &p, 3, 0xff, 0), alone;
+    p.on_stage = NULL;
+    alone = generate(&v1, &p);
+    CHECK(same_sound(watched, alone));
+    release(NULL);
+}
+
+static void threads_change_no_bit(void)
+{
+    static const size_t threads[] = { 2, 3, 8 };
+    for (size_t i = 0; i < 4 + levels; i++) {
+        const tango_model *m = i < 2 ? &tiny : &v1;
+        watch w;
+        tango_params p = short_case(&w, i == 0   ? "tiny_ddpm"
+                                        : i == 1 ? "tiny_odd"
+                                        : i == 2 ? "v1_samples"
+                                                 : "v1_unipc");
+        sound one;
+        if (i >= 4) p.kernels = contexts[i - 4].kernels;
+        one = generate(m, &p);
+        for (size_t k = 0; k < 3; k++) {
+            tango_nn_pool *pool = tango_nn_pool_start(
+                take(tango_nn_pool_size(threads[k])), threads[k]);
+            sound many;
+            if (pool == NULL) stop("pool", "no thread could be made");
+            p.parallel_for = tango_nn_pool_for;
+            p.pool = pool;
+            p.threads = threads[k];
+            many = generate_in(m, &p, 0, 0xff, 0);
+            tango_nn_pool_stop(pool);
+            CHECK(same_sound(one, many));
+        }
+        release(NULL);
+    }
+}
+
+static void callbacks_stop_a_run(void)
+{
+    static const char *const stages[] = { "tokens", "text_uncond", "noise", "timesteps",
+        "unet_001", "latent_002", "latent", "mel", "wave" };
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    sound s;
+    for (size_t step = 1; step <= p.steps; step++) {
+        w.stop_at_step = step;
+        w.count = 0;
+        s = generate(&v1, &p);
+        CHECK(s.result == TANGO_ERROR_CANCELLED && begins(s.error.text, "stopped "));
+        CHECK(w.steps_done == step);
+    }
+    w.stop_at_step = 0;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        char text[64];
+        w.stop_at_stage = stages[i];
+        w.count = 0;
+        snprintf(text, sizeof text, "stopped after stage %s", stages[i]);
+        s = generate(&v1, &p);
+        CHECK(s.result == TANGO_ERROR_CANCELLED && strcmp(s.error.text, text) == 0);
+    }
+    release(NULL);
+}
+
+/* The parameters must be refused, by prepare with a message that begins so. */
+static void refused(const tango_params *p, const char *subject)
+{
+    tango_plan plan;
+    float wave;
+    char memory;
+    tango_error error;
+    tango_result result;
+    memset(&error, 0, sizeof error);
+    result = tango_prepare(&plan, &v1, p, &error);
+    if (result != TANGO_ERROR_ARGUMENT || !begins(error.text, subject))
+        printf("    expected %s: result %d, \"%s\"\n", subject, (int)result, error.text);
+    CHECK(result == TANGO_ERROR_ARGUMENT && begins(error.text, subject));
+    CHECK(tango_generate(&wave, &v1, p, &memory, 1, NULL) == TANGO_ERROR_ARGUMENT);
+}
+
+static void numbers_out_of_range_are_refused(void)
+{
+    static const double seconds[] = { -1, -1e-300, 600.001, 1e9, HUGE_VAL, -HUGE_VAL,
+        (double)NAN };
+    static const double etas[] = { -0.1, 1.1, (double)NAN, HUGE_VAL };
+    static const double guidances[] = { 1001, -1001, HUGE_VAL, -HUGE_VAL,
+        (double)NAN };
+    watch w;
+    const tango_params good = open_case(&w, "v1_ddpm");
+    tango_params p = good;
+    for (size_t i = 0; i < 7; i++) p.seconds = seconds[i], refused(&p, "seconds: ");
+    for (p = good; p.steps < SIZE_MAX / 2; p.steps *= 1000)
+        if (p.steps > 1000) refused(&p, "steps: ");
+    p.steps = SIZE_MAX;
+    refused(&p, "steps: ");
+    p = good;
+    for (size_t i = 0; i < 4; i++) p.eta = etas[i], refused(&p, "eta: ");
+    p = good;
+    for (size_t i = 0; i < 5; i++) p.guidance = guidances[i], refused(&p, "guidance: ");
+    p = good;
+    p.samples = TANGO_SAMPLES_MAX + 1, refused(&p, "samples: ");
+    p.samples = SIZE_MAX, refused(&p, "samples: ");
+    p = good;
+    p.parallel_for = tango_nn_pool_for;
+    p.threads = SIZE_MAX, refused(&p, "threads: ");
+    release(NULL);
+}
+
+static void nonsense_is_refused(void)
+{
+    const float latent = 0;
+    watch w;
+    const tango_params good = open_case(&w, "v1_ddpm");
+    tango_params p = good;
+    p.prompt = NULL, refused(&p, "prompt: ");
+    p = good;
+    p.sampler = (tango_sampler)99, refused(&p, "sampler: ");
+    p = good;
+    p.vocoder = (tango_vocoder)99, refused(&p, "vocoder: ");
+    p = good;
+    p.final_sigma = (tango_final)99, refused(&p, "final sigma: ");
+    p = good;
+    p.vocoder = TANGO_GRIFFIN_LIM;
+    p.seconds = 0.01, refused(&p, "seconds: ");
+    p = good;
+    p.latent = &latent;
+    p.latent_rows = 0, refused(&p, "latent: ");
+    p.latent_rows = SIZE_MAX, refused(&p, "latent: ");
+    p.latent_rows = SIZE_MAX / 4 + 2, refused(&p, "latent: ");
+    p.latent_rows = 1000000, refused(&p, "latent: ");
+    release(NULL);
+}
+
+/* The longest and widest run that is allowed is measured, not overflowed. */
+static void the_largest_run_is_only_refused_for_memory(void)
+{
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    tango_plan plan;
+    tango_error error;
+    float wave;
+    char memory;
+    p.seconds = TANGO_SECONDS_MAX;
+    p.samples = TANGO_SAMPLES_MAX;
+    p.steps = 1000;
+    CHECK(tango_prepare(&plan, &v1, &p, &error) == TANGO_OK);
+    CHECK(plan.frames == 60000 && plan.samples == 160 * 60000 + 32);
+    CHECK(plan.memory / 1000000 > 1000);
+    CHECK(tango_generate(&wave, &v1, &p, &memory, 1, &error) == TANGO_ERROR_MEMORY);
+    CHECK(begins(error.text, "memory: 1 bytes given, "));
+    release(NULL);
+}
+
+static void long_prompts_are_cut_and_said_so(void)
+{
+    char *prompt = (char *)take(6000);
+    int cut = 0;
+    watch w;
+    tango_params p = short_case(&w, "v1_ddpm");
+    for (size_t i = 0; i < 5999; i++) prompt[i] = "rain "[i % 5];
+    prompt[5999] = 0;
+    p.prompt_cut = &cut;
+    CHECK(generate(&v1, &p).result == TANGO_OK && cut == 0);
+    p.prompt = prompt;
+    CHECK(generate(&v1, &p).result == TANGO_OK && cut == 1);
+    p.prompt = "\xff\xfe broken \xe2\x82";
+    CHECK(generate(&v1, &p).result == TANGO_OK && cut == 0);
+    p.prompt = "";
+    CHECK(generate(&v1, &p).result == TANGO_OK && cut == 0);
+    release(NULL);
+}
+
+/* ----------------------------------------------------------------------------------- */
+
+static void open_model(tango_model *m, tango_io_file *file, const char *path)
+{
+    tango_error error;
+    if (tango_io_map(file, path, &error) != TANGO_OK) stop("golden", error.text);
+    if (tango_open(m, file->data, file->size, &error) != TANGO_OK) stop(path, error.text);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        printf("usage: golden GOLDEN_FOLDER V1.tango TINY.tango\n");
+        return 2;
+    }
+    folder = argv[1];
+    open_model(&v1, &v1_file, argv[2]);
+    open_model(&tiny, &tiny_file, argv[3]);
+    start_levels();
+    RUN(layers_agree_with_torch_at_every_level);
+    RUN(schedules_agree_with_diffusers);
+    RUN(samplers_agree_with_diffusers);
+    RUN(ids_equal_those_of_sentencepiece);
+    RUN(a_random_model_agrees_with_pytorch);
+    RUN(the_shipped_model_agrees_with_pytorch);
+    RUN(every_kernel_level_agrees_with_pytorch);
+    RUN(noise_may_come_from_outside);
+    RUN(noise_of_the_first_draw_leaves_the_generator_alone);
+    RUN(a_latent_may_come_from_outside);
+    RUN(griffin_lim_converges_as_the_reference_does);
+    RUN(a_wrong_epsilon_fails);
+    RUN(wrong_settings_fail);
+    RUN(tanh_gelu_for_exact_gelu_fails);
+    RUN(guidance_halves_swapped_fail);
+    RUN(a_forgotten_mask_fails);
+    RUN(a_bad_weight_names_its_stage);
+    RUN(bad_noise_and_silence_are_errors);
+    RUN(memory_is_exactly_what_the_plan_says);
+    RUN(watching_stages_changes_nothing);
+    RUN(threads_change_no_bit);
+    RUN(callbacks_stop_a_run);
+    RUN(numbers_out_of_range_are_refused);
+    RUN(nonsense_is_refused);
+    RUN(the_largest_run_is_only_refused_for_memory);
+    RUN(long_prompts_are_cut_and_said_so);
+    for (size_t i = 0; i < levels; i++) free(contexts[i].work);
+    tango_io_unmap(&v1_file);
+    tango_io_unmap(&tiny_file);
+    return CHECK_DONE();
+}
