@@ -1,0 +1,151 @@
+#!/bin/sh
+# sh tests/check_compile.sh [full]
+#
+# How the headers may be included: alone, in all 24 orders, declarations in one file and the
+# implementation in another, declarations first and implementation later, static in two files,
+# freestanding. With `full`: with GCC and Clang, as C99 and C++11, each also optimised, so that
+# warnings that need data flow show.
+
+. "$(dirname "$0")/lib.sh"
+full=0
+[ "${1-}" = full ] && full=1
+
+# compile COMPILER LANGUAGE OPTIONS... < program
+compile()
+{
+    compiler=$1 standard=$2
+    shift 2
+    # Clang only says that code without -O2 is slow; that is no reason to fail.
+    case $compiler in *clang*) set -- "-Wno-#pragma-messages" "$@" ;; esac
+    # shellcheck disable=SC2046,SC2086
+    $compiler $(language "$standard") $warnings -I"$top" "$@" -
+}
+
+# include HEADER...: a program that includes them, with all implementations.
+include()
+{
+    echo "#define TANGO_IMPLEMENTATION"
+    printf '#include "%s"\n' "$@"
+    echo "int main(void) { return 0; }"
+}
+
+alone()
+{
+    include "$3" | compile "$1" "$2" -c -o "$tmp/alone.o" &&
+        include "$3" | sed 1d | compile "$1" "$2" -fsyntax-only
+}
+
+optimised()
+{
+    include "$3" | compile "$1" "$2" -O2 -DNDEBUG -c -o "$tmp/alone.o"
+}
+
+plain()
+{
+    include "$3" | compile "$1" "$2" -DTANGO_NN_NO_SIMD -DTANGO_AUDIO_NO_SIMD -c -o "$tmp/alone.o"
+}
+
+any_order()
+{
+    for a in $headers; do
+        for b in $headers; do
+            for c in $headers; do
+                for d in $headers; do
+                    [ "$(printf '%s\n' "$a" "$b" "$c" "$d" | sort -u | wc -l)" -eq 4 ] || continue
+                    include "$a" "$b" "$c" "$d" | compile "$1" "$2" -fsyntax-only || {
+                        echo "order: $a $b $c $d"
+                        return 1
+                    }
+                done
+            done
+        done
+    done
+}
+
+# Declarations first, implementation at a second include.
+late()
+{
+    {
+        printf '#include "%s"\n' $headers
+        include $headers
+    } | compile "$1" "$2" -c -o "$tmp/late.o"
+}
+
+use='size_t used(void);
+size_t used(void)
+{
+    return tango_audio_fft_size(8) + tango_nn_work_size(1) + (size_t)tango_io_type_size(TANGO_IO_F32);
+}'
+
+# One file with the implementation, one without; both call it.
+two_files()
+{
+    include $headers | compile "$1" "$2" -c -o "$tmp/one.o" || return 1
+    {
+        printf '#include "%s"\n' $headers
+        echo "$use"
+    } | compile "$1" "$2" -c -o "$tmp/two.o" || return 1
+    $1 "$tmp/one.o" "$tmp/two.o" -lm -o "$tmp/linked"
+}
+
+# Two files with implementations of their own.
+static_twice()
+{
+    include $headers | compile "$1" "$2" -DTANGO_STATIC -Wno-unused-function -c -o "$tmp/one.o" &&
+        {
+            include $headers | sed '$d'
+            echo "$use"
+        } | compile "$1" "$2" -DTANGO_STATIC -Wno-unused-function -c -o "$tmp/two.o" &&
+        $1 "$tmp/one.o" "$tmp/two.o" -lm -o "$tmp/linked"
+}
+
+# What a build without an operating system may ask for: memory and string functions that every
+# compiler expects, and functions of <math.h>.
+allowed="memcpy memmove memset memcmp strlen strcmp strncmp
+    sin cos exp expm1 log log1p log10 sqrt floor ceil pow fabs
+    sinf cosf expf logf sqrtf erff tanhf floorf ceilf fabsf
+    _GLOBAL_OFFSET_TABLE_ __stack_chk_fail"
+
+freestanding()
+{
+    include "$3" | sed '$d' |
+        compile "$1" "$2" -ffreestanding -O2 -DTANGO_NO_STDIO -c -o "$tmp/free.o" || return 1
+    nm -u "$tmp/free.o" | awk '{ print $NF }' | sort -u >"$tmp/wants"
+    # shellcheck disable=SC2086
+    printf '%s\n' $allowed | sort -u >"$tmp/allowed"
+    comm -23 "$tmp/wants" "$tmp/allowed" >"$tmp/other"
+    cat "$tmp/other"
+    [ ! -s "$tmp/other" ]
+}
+
+# everything COMPILER LANGUAGE
+everything()
+{
+    for header in $headers; do
+        claim "$1 $2: $header alone" alone "$1" "$2" "$header"
+    done
+    claim "$1 $2: all 24 orders" any_order "$1" "$2"
+    claim "$1 $2: declarations first, implementation later" late "$1" "$2"
+    claim "$1 $2: two files, one implementation" two_files "$1" "$2"
+    [ "$full" = 1 ] || return 0
+    claim "$1 $2: two files, static" static_twice "$1" "$2"
+    for header in $headers; do
+        claim "$1 $2: $header at -O2 with NDEBUG" optimised "$1" "$2" "$header"
+        claim "$1 $2: $header without SIMD" plain "$1" "$2" "$header"
+    done
+}
+
+if [ "$full" = 1 ]; then
+    have gcc && everything gcc c99
+    have g++ && everything g++ c++11
+    have clang && everything clang c99
+    have clang++ && everything clang++ c++11
+else
+    everything "$cc" c99
+fi
+for header in $headers; do
+    claim "$cc c99: $header freestanding" freestanding "$cc" c99 "$header"
+    [ "$full" = 1 ] && have clang &&
+        claim "clang c99: $header freestanding" freestanding clang c99 "$header"
+done
+finish

@@ -1,0 +1,61 @@
+#!/bin/sh
+# sh tests/check_docs.sh
+#
+# Examples are programs: the quick example of each header and every whole C program in README.md
+# build under the warning set, and every `cc ...` line of README.md and of the comment on top of
+# a demo or tool builds what it names.
+
+. "$(dirname "$0")/lib.sh"
+cd "$top" || exit 1
+
+# build FILE LANGUAGE
+build()
+{
+    # shellcheck disable=SC2046,SC2086 # several words are meant
+    case $2 in
+    c99) $cc ${CFLAGS-} $(language c99) $warnings -I"$top" "$1" -lm -o "$tmp/example" ;;
+    c++11) $cxx ${CFLAGS-} $(language c++11) $warnings -I"$top" "$1" -lm -o "$tmp/example" ;;
+    esac
+}
+
+# A compile line as printed, with this run's compiler and its output in $tmp.
+as_printed()
+{
+    line=$(printf '%s\n' "$1" | sed "s|^cc |$cc ${CFLAGS-} |; s| && .*||; s| -o  *[^ ]*||")
+    # shellcheck disable=SC2086
+    (cd "$2" && eval "$line -o \"$tmp/printed\"")
+}
+
+for header in $headers; do
+    example "$header" >"$tmp/example.c"
+    claim "$header: the quick example builds" build "$tmp/example.c" c99
+done
+
+# Code blocks of README.md with a main, whole or with their includes.
+if [ -f README.md ]; then
+    awk -v out="$tmp/readme" '
+        /^```/ { inside = !inside; if (inside) { n++; language = $0 } next }
+        inside { print > (out n (language ~ /^```c(pp)?$/ ? ".c" : ".text")) }' README.md
+    # Indented blocks too: from a line "    #define" or "    #include" to the first line less deep.
+    awk -v out="$tmp/indented" '
+        /^    #(define|include)/ && !inside { inside = 1; n++ }
+        inside && /^[^ ]/ { inside = 0 }
+        inside { print substr($0, 5) > (out n ".c") }' README.md
+    for file in "$tmp"/readme*.c "$tmp"/indented*.c; do
+        [ -f "$file" ] && grep -q 'int main' "$file" || continue
+        claim "README.md: program $(basename "$file" .c) builds" build "$file" c99
+    done
+    sed -n 's/^[ $]*\(cc [a-z][^|;]*\.c.*\)$/\1/p' README.md | sort -u >"$tmp/lines"
+    while read -r line; do
+        claim "README.md: $line" as_printed "$line" .
+    done <"$tmp/lines"
+fi
+
+for file in demo/*.c tools/*.c; do
+    [ -f "$file" ] || continue
+    # The first "cc ..." of the comment on top, up to the program's own arguments.
+    line=$(sed -n '1,30s/^[ *\/$]*\(cc .*\.c.*-o [^ ]*\).*/\1/p' "$file" | head -n 1)
+    [ -n "$line" ] || continue
+    claim "$file: $line" as_printed "$line" .
+done
+finish
