@@ -109,6 +109,8 @@
    15 >>zip       Stored zip archives
    16 >>pickle    The part of pickle that torch.save uses
    17 >>deflate   Compression of RFC 1950 and 1951
+   18 >>stream    Buffered input of the sound readers
+   19 >>flac      The FLAC decoder
 */
 #ifndef TANGO_IO_H
 #define TANGO_IO_H
@@ -881,9 +883,9 @@ typedef struct tango_io_png_spec {
 } tango_io_png_spec;
 
 /* A file that tango_io_png_open has checked. All kinds of PNG are read: 1, 2, 4, 8 and 16
-   bits, grey, RGB and palettes, with alpha or without, plain and interlaced. Samples under
-   8 bits arrive as 8 bits (x * 255 / most), palettes as RGB, or RGBA where the file gives
-   them transparency. A transparent colour of other files is passed over. */
+   bits, grey, RGB and palettes, with alpha or without, plain and interlaced. Samples
+   under 8 bits arrive as 8 bits (x * 255 / most), palettes as RGB, or RGBA where the
+   file gives them transparency. A transparent colour of other files is passed over. */
 typedef struct tango_io_png {
     tango_io_png_spec spec;             /* of the samples as they arrive */
     size_t size;                        /* bytes of all samples */
@@ -1006,6 +1008,24 @@ typedef struct tango_io_sound_info {
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
 } tango_io_sound_info;
 
+/* Private: where a FLAC decoder stands. */
+typedef struct tango_io_flac {
+    int32_t *samples;                   /* (channels, block_max), in the caller's work */
+    int64_t *wide;                      /* (block_max), only for 32-bit stereo */
+    size_t block_max, length, next;     /* longest block; this one; samples taken of it */
+    size_t first;                       /* length of the first block */
+    uint64_t total, decoded, frames;    /* samples: promised (0: unknown), got; blocks */
+    size_t crc_from;                    /* where in the buffer the CRC-16 goes on */
+    uint32_t crc;
+    unsigned variable;                  /* blocking strategy */
+    unsigned summed;                    /* 1: there is an MD5 sum to check */
+    unsigned char md5[16];              /* promised */
+    uint32_t sum[4];                    /* MD5 so far */
+    uint64_t sum_size;
+    unsigned char sum_block[64];
+    uint16_t table[8][256];             /* of the CRC-16 */
+} tango_io_flac;
+
 typedef struct tango_io_sound {
     tango_io_sound_info info;
     uint64_t frame;                     /* number of the next frame */
@@ -1021,6 +1041,7 @@ typedef struct tango_io_sound {
     size_t at, end;                     /* unread part of the buffer */
     size_t container;                   /* WAV: bytes of a sample in the file */
     int keep, state, ended;
+    tango_io_flac flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
 } tango_io_sound;
 
@@ -7174,7 +7195,8 @@ static int tango_io__inflate_run(tango_io__inflate *d)
     tango_io__inflate_bits(d, d->bit_count % 8);
     for (i = 0; i < 4; i++) sum = sum << 8 | tango_io__inflate_bits(d, 8);
     if (d->what) return 0;
-    if (sum != d->adler) return tango_io__inflate_bad(d, "data do not match their Adler-32");
+    if (sum != d->adler)
+        return tango_io__inflate_bad(d, "data do not match their Adler-32");
     tango_io__inflate_refill(d);
     return d->bit_count == 0 || tango_io__inflate_bad(d, "bytes behind the stream");
 }
@@ -7395,7 +7417,8 @@ static tango_result tango_io__png_head(tango_io_png *png, const unsigned char *p
     if (png->spec.width < 1 || png->spec.width > INT32_MAX || png->spec.height < 1 ||
         png->spec.height > INT32_MAX)
         return tango_io__png_bad(error, "width or height out of range", 16);
-    if (p[8] < 1 || p[8] > 16 || (p[8] & (p[8] - 1)) || p[9] > 6 || !(depths[p[9]] & p[8]))
+    if (p[8] < 1 || p[8] > 16 || (p[8] & (p[8] - 1)) || p[9] > 6 ||
+        !(depths[p[9]] & p[8]))
         return tango_io__png_bad(error, "no such bits or colour type", 24);
     if (p[10] != 0 || p[11] != 0 || p[12] > 1)
         return tango_io__png_bad(error, "no such compression, filter or interlace", 26);
@@ -7454,7 +7477,8 @@ static tango_result tango_io__png_chunks(tango_io_png *png, size_t data_size,
             if ((p[i] | 0x20) < 'a' || (p[i] | 0x20) > 'z')
                 return tango_io__png_bad(error, "name of a chunk is no letters", at + 4);
         }
-        if (tango_io_crc32_add(&table, 0, p + 4, 4 + size) != tango_io__png_u32(p + 8 + size))
+        if (tango_io_crc32_add(&table, 0, p + 4, 4 + size) !=
+            tango_io__png_u32(p + 8 + size))
             return tango_io__png_bad(error, "chunk does not match its CRC-32", at);
         if ((at == 8) != tango_io__equal(p + 4, 4, "IHDR") || (at == 8 && size != 13))
             return tango_io__png_bad(error, "IHDR missing, of a wrong size or again", at);
@@ -7856,7 +7880,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     return 1;
 }
 
-/* ==== 13 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 18 >>stream ==== Buffered input of the sound readers ========================== */
 
 enum {
     TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
@@ -7989,6 +8013,904 @@ static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
     if (out->doubles) out->doubles += count;
     if (out->integers) out->integers += count;
 }
+
+/* ==== 19 >>flac ==== The FLAC decoder =============================================== */
+
+/* A FLAC file (RFC 9639) is "fLaC", metadata blocks, then frames. Numbers are big-endian,
+   bits come from the top of each byte.
+
+       frame      sync 14 bits, 0, variable 1, block length 4, rate 4, channels 4, bits 3,
+                  0, number coded like UTF-8, then 1 or 2 bytes of length and of rate
+                  where the codes ask for them, CRC-8; a subframe for each channel; zeros
+                  up to a byte; CRC-16 of all of it
+       subframe   0, type 6 bits, 1 bit: wasted bits follow, in unary; then by type
+                  0 constant   1 verbatim   8-12 fixed predictor of order 0-4
+                  32-63 linear predictor of order 1-32: warm-up samples, precision 4,
+                  shift 5, coefficients; then the residual in 2^p Rice-coded partitions
+
+   A sample is x[t] = residual[t] + (sum_j coefficient[j] x[t-1-j] >> shift); the fixed
+   predictors are differences of their order. */
+
+/* ---- MD5 (RFC 1321) --------------------------------------------------------------- */
+
+TANGO_IO__INLINE uint32_t tango_io__md5_step(uint32_t a, uint32_t b, uint32_t f,
+                                             uint32_t x, unsigned rotate)
+{
+    uint32_t sum = a + f + x;
+    return b + (sum << rotate | sum >> (32 - rotate));
+}
+
+/* One block of 64 bytes. k[i] = floor(2^32 |sin(i + 1)|). */
+static void tango_io__md5_block(uint32_t *state, const unsigned char *p)
+{
+    static const uint32_t k[64] = {
+        0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a,
+        0xa8304613, 0xfd469501, 0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be,
+        0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340,
+        0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
+        0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8,
+        0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c,
+        0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70, 0x289b7ec6, 0xeaa127fa,
+        0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665,
+        0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92,
+        0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1,
+        0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
+    };
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], x[16];
+    unsigned i;
+    for (i = 0; i < 16; i++) x[i] = tango_io__u32(p + 4 * i);
+    for (i = 0; i < 16; i += 4) {
+        a = tango_io__md5_step(a, b, d ^ (b & (c ^ d)), x[i] + k[i], 7);
+        d = tango_io__md5_step(d, a, c ^ (a & (b ^ c)), x[i + 1] + k[i + 1], 12);
+        c = tango_io__md5_step(c, d, b ^ (d & (a ^ b)), x[i + 2] + k[i + 2], 17);
+        b = tango_io__md5_step(b, c, a ^ (c & (d ^ a)), x[i + 3] + k[i + 3], 22);
+    }
+    for (i = 16; i < 32; i += 4) {
+        a = tango_io__md5_step(a, b, (b & d) | (c & ~d), x[(5 * i + 1) & 15] + k[i], 5);
+        d = tango_io__md5_step(d, a, (a & c) | (b & ~c), x[(5 * i + 6) & 15] + k[i + 1], 9);
+        c = tango_io__md5_step(c, d, (d & b) | (a & ~b), x[(5 * i + 11) & 15] + k[i + 2],
+                               14);
+        b = tango_io__md5_step(b, c, (c & a) | (d & ~a), x[(5 * i) & 15] + k[i + 3], 20);
+    }
+    for (i = 32; i < 48; i += 4) {
+        a = tango_io__md5_step(a, b, b ^ c ^ d, x[(3 * i + 5) & 15] + k[i], 4);
+        d = tango_io__md5_step(d, a, a ^ b ^ c, x[(3 * i + 8) & 15] + k[i + 1], 11);
+        c = tango_io__md5_step(c, d, d ^ a ^ b, x[(3 * i + 11) & 15] + k[i + 2], 16);
+        b = tango_io__md5_step(b, c, c ^ d ^ a, x[(3 * i + 14) & 15] + k[i + 3], 23);
+    }
+    for (i = 48; i < 64; i += 4) {
+        a = tango_io__md5_step(a, b, c ^ (b | ~d), x[(7 * i) & 15] + k[i], 6);
+        d = tango_io__md5_step(d, a, b ^ (a | ~c), x[(7 * i + 7) & 15] + k[i + 1], 10);
+        c = tango_io__md5_step(c, d, a ^ (d | ~b), x[(7 * i + 14) & 15] + k[i + 2], 15);
+        b = tango_io__md5_step(b, c, d ^ (c | ~a), x[(7 * i + 5) & 15] + k[i + 3], 21);
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+}
+
+static void tango_io__md5_begin(tango_io_flac *f)
+{
+    f->sum[0] = 0x67452301;
+    f->sum[1] = 0xefcdab89;
+    f->sum[2] = 0x98badcfe;
+    f->sum[3] = 0x10325476;
+    f->sum_size = 0;
+}
+
+static void tango_io__md5_add(tango_io_flac *f, const unsigned char *p, size_t size)
+{
+    size_t used = (size_t)(f->sum_size & 63), n;
+    f->sum_size += size;
+    for (; size > 0; p += n, size -= n) {
+        if (used == 0 && size >= 64) {
+            n = 64;
+            tango_io__md5_block(f->sum, p);
+            continue;
+        }
+        n = 64 - used < size ? 64 - used : size;
+        tango_io__copy(f->sum_block + used, p, n);
+        used = (used + n) & 63;
+        if (used == 0) tango_io__md5_block(f->sum, f->sum_block);
+    }
+}
+
+/* 0x80, zeros up to 56 modulo 64, the number of bits. */
+static void tango_io__md5_end(unsigned char *out, tango_io_flac *f)
+{
+    unsigned char tail[72];
+    uint64_t bits = f->sum_size * 8;
+    size_t pad = 64 - (size_t)((f->sum_size + 8) & 63), i;
+    tango_io__zero(tail, sizeof tail);
+    tail[0] = 0x80;
+    tango_io__put64(tail + pad, bits);
+    tango_io__md5_add(f, tail, pad + 8);
+    for (i = 0; i < 4; i++) tango_io__put32(out + 4 * i, f->sum[i]);
+}
+
+/* ---- Bits and sums ---------------------------------------------------------------- */
+
+/* CRC-16 with the polynomial 0x8005, from the top bit; table[k][b] is the sum of byte b
+   and k zeros behind it. */
+static void tango_io__crc16_begin(tango_io_flac *f)
+{
+    uint32_t b, k;
+    for (b = 0; b < 256; b++) {
+        uint32_t c = b << 8;
+        for (k = 0; k < 8; k++) c = c & 0x8000 ? c << 1 ^ 0x8005 : c << 1;
+        f->table[0][b] = (uint16_t)(c & 0xffff);
+    }
+    for (k = 1; k < 8; k++)
+        for (b = 0; b < 256; b++) {
+            uint32_t c = f->table[k - 1][b];
+            f->table[k][b] = (uint16_t)((c << 8 & 0xffff) ^ f->table[0][c >> 8]);
+        }
+}
+
+static void tango_io__crc16_add(tango_io_flac *f, const unsigned char *p, size_t size)
+{
+    uint32_t c = f->crc;
+    for (; size >= 8; size -= 8, p += 8)
+        c = (uint32_t)f->table[7][p[0] ^ c >> 8] ^ f->table[6][p[1] ^ (c & 255)] ^
+            f->table[5][p[2]] ^ f->table[4][p[3]] ^ f->table[3][p[4]] ^
+            f->table[2][p[5]] ^ f->table[1][p[6]] ^ f->table[0][p[7]];
+    for (; size > 0; size--, p++) c = (c << 8 & 0xffff) ^ f->table[0][c >> 8 ^ *p];
+    f->crc = c;
+}
+
+/* The bits of a frame. The cache holds `count` unread bits at its top; below them may
+   stand bits that `at` has not passed yet. Behind the end of the input zeros come, and
+   `over` counts their bytes. */
+typedef struct tango_io__bits {
+    uint64_t cache;
+    unsigned count;
+    size_t over;
+    const unsigned char *at, *end;
+    tango_io_sound *s;
+    tango_result result;                /* of the reader */
+    tango_error *error;
+} tango_io__bits;
+
+static void tango_io__bits_begin(tango_io__bits *b, tango_io_sound *s, tango_error *error)
+{
+    b->cache = 0;
+    b->count = 0;
+    b->over = 0;
+    b->at = s->buffer + s->at;
+    b->end = s->buffer + s->end;
+    b->s = s;
+    b->result = TANGO_OK;
+    b->error = error;
+}
+
+/* Reads on. The last 8 bytes stay, as they may stand in the cache and yet belong to what
+   follows the frame; all before them go into the CRC. */
+static void tango_io__bits_fill(tango_io__bits *b)
+{
+    tango_io_sound *s = b->s;
+    tango_io_flac *f = &s->flac;
+    size_t passed = (size_t)(b->at - s->buffer), from = f->crc_from, got = 0;
+    if (passed > from + 8) from = passed - 8;
+    tango_io__crc16_add(f, s->buffer + f->crc_from, from - f->crc_from);
+    tango_io__copy(s->buffer, s->buffer + from, s->end - from);
+    s->base += from;
+    s->end -= from;
+    f->crc_from = 0;
+    b->result = tango_io__sound_more(s, s->buffer + s->end, sizeof s->buffer - s->end,
+                                     &got, b->error);
+    if (b->result != TANGO_OK || got == 0) s->ended = 1;
+    else s->end += got;
+    b->at = s->buffer + (passed - from);
+    b->end = s->buffer + s->end;
+}
+
+/* 57 bits or more. */
+static void tango_io__bits_refill_slowly(tango_io__bits *b)
+{
+    while (b->count <= 56) {
+        uint64_t byte = 0;
+        if (b->at == b->end && !b->s->ended) tango_io__bits_fill(b);
+        if (b->at < b->end) byte = *b->at++;
+        else b->over++;
+        b->cache |= byte << (56 - b->count);
+        b->count += 8;
+    }
+}
+
+TANGO_IO__INLINE void tango_io__bits_refill(tango_io__bits *b)
+{
+    const unsigned char *p = b->at;
+    if (b->count > 56) return;
+    if (b->end - p < 8) {
+        tango_io__bits_refill_slowly(b);
+        return;
+    }
+    b->cache |= ((uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+                 (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+                 (uint64_t)p[6] << 8 | (uint64_t)p[7]) >> b->count;
+    b->at += (63 - b->count) >> 3;
+    b->count |= 56;                     /* whole bytes more: 56 to 63 */
+}
+
+/* The next n <= 33 bits. */
+TANGO_IO__INLINE uint64_t tango_io__bits_take(tango_io__bits *b, unsigned n)
+{
+    uint64_t value;
+    if (b->count < n) tango_io__bits_refill(b);
+    value = b->cache >> 1 >> (63 - n);
+    b->cache <<= n;
+    b->count -= n;
+    return value;
+}
+
+/* The same as a number in two's complement. */
+TANGO_IO__INLINE int64_t tango_io__bits_signed(tango_io__bits *b, unsigned n)
+{
+    uint64_t half = n ? (uint64_t)1 << (n - 1) : 0;
+    return (int64_t)(tango_io__bits_take(b, n) ^ half) - (int64_t)half;
+}
+
+/* Zeros before the next one. `value` must not be 0. */
+TANGO_IO__INLINE unsigned tango_io__leading(uint64_t value)
+{
+#if defined __GNUC__
+    return (unsigned)__builtin_clzll(value);
+#else
+    unsigned n = 0;
+    if (value >> 32 == 0) { n += 32; value <<= 32; }
+    if (value >> 48 == 0) { n += 16; value <<= 16; }
+    if (value >> 56 == 0) { n += 8; value <<= 8; }
+    if (value >> 60 == 0) { n += 4; value <<= 4; }
+    if (value >> 62 == 0) { n += 2; value <<= 2; }
+    return n + (value >> 63 == 0);
+#endif
+}
+
+/* Zeros before the next one, which is taken too; `limit` + 1 where there are more. */
+static uint64_t tango_io__bits_unary(tango_io__bits *b, uint64_t limit)
+{
+    uint64_t zeros = 0;
+    for (;;) {
+        unsigned n;
+        tango_io__bits_refill(b);
+        n = b->cache ? tango_io__leading(b->cache) : 64;
+        if (n < b->count) {
+            b->cache = b->cache << n << 1;
+            b->count -= n + 1;
+            zeros += n;
+            return zeros <= limit ? zeros : limit + 1;
+        }
+        zeros += b->count;
+        b->cache = 0;
+        b->count = 0;
+        if (zeros > limit || b->over > 8) return limit + 1;
+    }
+}
+
+/* ---- Subframes -------------------------------------------------------------------- */
+
+/* Rice codes: quotient in unary, k low bits; even numbers are 0, 1, 2, odd -1, -2, ...
+   Returns 0 if a number needs more than 32 bits. */
+static int tango_io__flac_rice(tango_io__bits *bits, int32_t *out, size_t count,
+                               unsigned k)
+{
+    tango_io__bits b = *bits;
+    uint64_t wide = 0;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        uint64_t u;
+        unsigned q = tango_io__leading(b.cache | 1);
+        if (q + 1 + k > b.count) {
+            tango_io__bits_refill(&b);
+            q = tango_io__leading(b.cache | 1);
+        }
+        if (q + 1 + k <= b.count) {
+            b.cache = b.cache << q << 1;
+            u = (uint64_t)q << k | b.cache >> 1 >> (63 - k);
+            b.cache <<= k;
+            b.count -= q + 1 + k;
+        } else {
+            u = tango_io__bits_unary(&b, 0xffffffff >> k) << k;
+            u |= tango_io__bits_take(&b, k);
+        }
+        wide |= u >> 32;
+        out[i] = tango_io__signed((uint32_t)(u >> 1 & 0x7fffffff) ^
+                                  (0u - (uint32_t)(u & 1)));
+    }
+    *bits = b;
+    return wide == 0;
+}
+
+/* out[order..n). Returns what is wrong, or NULL. */
+static const char *tango_io__flac_residual(tango_io__bits *b, int32_t *out, size_t n,
+                                           size_t order)
+{
+    unsigned method = (unsigned)tango_io__bits_take(b, 2);
+    unsigned log = (unsigned)tango_io__bits_take(b, 4), size = method ? 5 : 4;
+    size_t part, length = n >> log, at = order;
+    if (method > 1) return "reserved residual coding";
+    if (length << log != n || length < order) return "impossible partition order";
+    for (part = 0; part >> log == 0; part++) {
+        size_t count = part ? length : length - order;
+        unsigned k = (unsigned)tango_io__bits_take(b, size);
+        if (b->over > 8) return NULL;               /* the caller sees the missing bytes */
+        if (k < (1u << size) - 1) {
+            if (!tango_io__flac_rice(b, out + at, count, k))
+                return "residual beyond 32 bits";
+            at += count;
+            continue;
+        }
+        k = (unsigned)tango_io__bits_take(b, 5);    /* escape: plain numbers of k bits */
+        for (; count > 0; count--) out[at++] = (int32_t)tango_io__bits_signed(b, k);
+    }
+    return NULL;
+}
+
+/* The fixed predictors are exact modulo 2^32, so wrapping sums give the sample. */
+static void tango_io__flac_fixed(int32_t *out, size_t n, size_t order)
+{
+    uint32_t a = 0, b = 0, c = 0, d = 0;        /* differences of order 0 to 3 of x[t-1] */
+    size_t t, j;
+    for (j = 0; j < order; j++) {               /* from the warm-up samples */
+        uint32_t x = (uint32_t)out[j], a1 = x - a, b1 = a1 - b, c1 = b1 - c;
+        if (j == 0) a1 = b1 = c1 = 0;
+        if (j == 1) b1 = c1 = 0;
+        if (j == 2) c1 = 0;
+        a = x;
+        b = a1;
+        c = b1;
+        d = c1;
+    }
+    for (t = order; t < n; t++) {
+        uint32_t e = (uint32_t)out[t];
+        if (order == 4) e = d += e;
+        if (order >= 3) e = c += e;
+        if (order >= 2) e = b += e;
+        if (order >= 1) a += e;
+        else a = e;
+        out[t] = tango_io__signed(a);
+    }
+}
+
+/* Sums that fit 32 bits: exact for valid files, wrapping without harm for others. */
+TANGO_IO__INLINE void tango_io__flac_lpc32(int32_t *x, size_t n, size_t order,
+                                           const int32_t *coefficient, unsigned shift)
+{
+    size_t t, j;
+    for (t = order; t < n; t++) {
+        uint32_t sum = 0;
+        for (j = 0; j < order; j++)
+            sum += (uint32_t)coefficient[j] * (uint32_t)x[t - 1 - j];
+        x[t] = tango_io__signed((uint32_t)x[t] + (uint32_t)(tango_io__signed(sum) >> shift));
+    }
+}
+
+/* |coefficient| <= 2^14, |x| <= 2^31, 32 terms: below 2^50. */
+TANGO_IO__INLINE void tango_io__flac_lpc64(int32_t *x, size_t n, size_t order,
+                                           const int32_t *coefficient, unsigned shift)
+{
+    size_t t, j;
+    for (t = order; t < n; t++) {
+        int64_t sum = 0;
+        for (j = 0; j < order; j++) sum += (int64_t)coefficient[j] * x[t - 1 - j];
+        x[t] = tango_io__signed((uint32_t)x[t] + (uint32_t)(uint64_t)(sum >> shift));
+    }
+}
+
+/* The orders that encoders choose get loops of fixed length. */
+static void tango_io__flac_lpc(int32_t *x, size_t n, size_t order,
+                               const int32_t *coefficient, unsigned shift, int narrow)
+{
+#define TANGO_IO__LPC(k) \
+    case k: \
+        if (narrow) tango_io__flac_lpc32(x, n, k, coefficient, shift); \
+        else tango_io__flac_lpc64(x, n, k, coefficient, shift); \
+        break
+    switch (order) {
+        TANGO_IO__LPC(1);
+        TANGO_IO__LPC(2);
+        TANGO_IO__LPC(3);
+        TANGO_IO__LPC(4);
+        TANGO_IO__LPC(5);
+        TANGO_IO__LPC(6);
+        TANGO_IO__LPC(7);
+        TANGO_IO__LPC(8);
+        TANGO_IO__LPC(9);
+        TANGO_IO__LPC(10);
+        TANGO_IO__LPC(11);
+        TANGO_IO__LPC(12);
+    default:
+        if (narrow) tango_io__flac_lpc32(x, n, order, coefficient, shift);
+        else tango_io__flac_lpc64(x, n, order, coefficient, shift);
+    }
+#undef TANGO_IO__LPC
+}
+
+/* The side channel of 32-bit stereo has 33 bits: residuals in x[order..n), samples in
+   wide. Returns 0 if one does not fit. */
+static int tango_io__flac_wide(int64_t *wide, const int32_t *x, size_t n, size_t order,
+                               const int32_t *coefficient, unsigned shift)
+{
+    const int64_t limit = (int64_t)1 << 32;
+    size_t t, j;
+    for (t = order; t < n; t++) {
+        int64_t sum = 0;
+        for (j = 0; j < order; j++) sum += coefficient[j] * wide[t - 1 - j];
+        sum = x[t] + (sum >> shift);
+        if (sum < -limit || sum >= limit) return 0;
+        wide[t] = sum;
+    }
+    return 1;
+}
+
+/* Samples of `size` bits that a predictor starts from, or all of a verbatim subframe. */
+static void tango_io__flac_plain(tango_io__bits *b, int32_t *out, int64_t *wide, size_t n,
+                                 unsigned size)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        int64_t value = tango_io__bits_signed(b, size);
+        if (wide) wide[i] = value;
+        else out[i] = (int32_t)value;
+    }
+}
+
+static const char *tango_io__flac_predicted(tango_io__bits *b, int32_t *out,
+                                            int64_t *wide, size_t n, unsigned size,
+                                            unsigned type)
+{
+    static const int32_t fixed[5][4] = { { 0, 0, 0, 0 }, { 1, 0, 0, 0 }, { 2, -1, 0, 0 },
+                                         { 3, -3, 1, 0 }, { 4, -6, 4, -1 } };
+    int32_t coefficient[32];
+    size_t order = type >= 32 ? type - 31 : type - 8, j;
+    unsigned precision = 0, shift = 0, log = 0;
+    const char *wrong;
+    if (order > n) return "more warm-up samples than the block has";
+    tango_io__flac_plain(b, out, wide, order, size);
+    for (j = 0; j < order; j++) coefficient[j] = type < 32 ? fixed[order][j] : 0;
+    if (type >= 32) {
+        precision = (unsigned)tango_io__bits_take(b, 4) + 1;
+        shift = (unsigned)tango_io__bits_take(b, 5);
+        if (precision > 15) return "reserved coefficient precision";
+        if (shift > 15) return "negative shift";
+        for (j = 0; j < order; j++)
+            coefficient[j] = (int32_t)tango_io__bits_signed(b, precision);
+    }
+    wrong = tango_io__flac_residual(b, out, n, order);
+    if (wrong) return wrong;
+    while ((size_t)1 << log < order) log++;
+    if (wide) {
+        if (!tango_io__flac_wide(wide, out, n, order, coefficient, shift))
+            return "sample beyond its bits";
+    } else if (type < 32) {
+        tango_io__flac_fixed(out, n, order);
+    } else {
+        tango_io__flac_lpc(out, n, order, coefficient, shift,
+                           size + precision + log <= 32);
+    }
+    return NULL;
+}
+
+/* n samples of `size` bits into out; into wide instead where it is not NULL. */
+static const char *tango_io__flac_subframe(tango_io__bits *b, int32_t *out, int64_t *wide,
+                                           size_t n, unsigned size)
+{
+    unsigned head = (unsigned)tango_io__bits_take(b, 8), type = head >> 1 & 63;
+    unsigned wasted = 0;
+    size_t i;
+    const char *wrong = NULL;
+    if (head & 0x80) return "subframe without its zero bit";
+    if (head & 1) wasted = 1 + (unsigned)tango_io__bits_unary(b, 33);
+    if (wasted >= size) return "no bits left of a sample";
+    size -= wasted;
+    if (type == 0) {
+        tango_io__flac_plain(b, out, wide, 1, size);
+        for (i = 1; i < n; i++) {
+            if (wide) wide[i] = wide[0];
+            else out[i] = out[0];
+        }
+    } else if (type == 1) {
+        tango_io__flac_plain(b, out, wide, n, size);
+    } else if ((type >= 8 && type <= 12) || type >= 32) {
+        wrong = tango_io__flac_predicted(b, out, wide, n, size, type);
+    } else {
+        wrong = "reserved subframe type";
+    }
+    if (wrong || wasted == 0) return wrong;
+    for (i = 0; i < n; i++) {
+        if (wide) wide[i] *= (int64_t)1 << wasted;
+        else out[i] = tango_io__signed((uint32_t)out[i] << wasted);
+    }
+    return NULL;
+}
+
+/* ---- Frames ----------------------------------------------------------------------- */
+
+typedef struct tango_io__flac_head {
+    size_t length;                      /* frames in the block */
+    unsigned channels;                  /* the code: 0-7 independent, 8-10 stereo modes */
+    size_t size;                        /* bytes with the CRC-8 */
+} tango_io__flac_head;
+
+/* CRC-8 with the polynomial 0x07. */
+static uint32_t tango_io__crc8(const unsigned char *p, size_t size)
+{
+    uint32_t c = 0, k;
+    for (; size > 0; size--, p++) {
+        c ^= *p;
+        for (k = 0; k < 8; k++) c = c & 0x80 ? (c << 1 ^ 0x107) : c << 1;
+    }
+    return c;
+}
+
+/* The number of a frame or sample: like UTF-8, up to 7 bytes and 36 bits. Returns its
+   bytes, 0 if it is none. */
+static size_t tango_io__flac_number(const unsigned char *p, uint64_t *number)
+{
+    size_t n = 1, i;
+    if (p[0] < 0x80) {
+        *number = p[0];
+        return 1;
+    }
+    while (n < 8 && p[0] << n & 0x80) n++;
+    if (n < 2 || n > 7) return 0;
+    *number = n < 7 ? p[0] & (0x7fu >> n) : 0;
+    for (i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) return 0;
+        *number = *number << 6 | (p[i] & 0x3f);
+    }
+    return n;
+}
+
+/* Block length and rate from their codes; `p` points behind the number. Returns the bytes
+   that the codes take there. */
+static size_t tango_io__flac_codes(const unsigned char *p, unsigned block, unsigned rate,
+                                   size_t *length, uint32_t *hertz)
+{
+    static const uint32_t rates[12] = { 0, 88200, 176400, 192000, 8000, 16000,
+                                        22050, 24000, 32000, 44100, 48000, 96000 };
+    size_t n = 0;
+    if (block == 1) *length = 192;
+    else if (block <= 5) *length = (size_t)576 << (block - 2);
+    else if (block >= 8) *length = (size_t)256 << (block - 8);
+    else if (block == 6) *length = (size_t)p[n++] + 1;
+    else {
+        *length = ((size_t)p[0] << 8 | p[1]) + 1;
+        n = 2;
+    }
+    if (rate < 12) *hertz = rates[rate];
+    else if (rate == 12) *hertz = (uint32_t)p[n++] * 1000;
+    else {
+        *hertz = ((uint32_t)p[n] << 8 | p[n + 1]) * (rate == 14 ? 10 : 1);
+        n += 2;
+    }
+    return n;
+}
+
+/* p[0..16), of which `size` bytes are in the file. Returns what is wrong, or NULL. */
+static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned char *p,
+                                         size_t size, tango_io__flac_head *head)
+{
+    static const unsigned char depths[8] = { 0, 8, 12, 0, 16, 20, 24, 32 };
+    const tango_io_flac *f = &s->flac;
+    unsigned block = p[2] >> 4, rate = p[2] & 15, depth = p[3] >> 1 & 7;
+    unsigned variable = p[1] & 1;
+    uint64_t number;
+    uint32_t hertz;
+    size_t n;
+    if (p[0] != 0xff || (p[1] & 0xfe) != 0xf8) return "no sync code";
+    if (block == 0 || rate == 15 || depth == 3 || (p[3] & 1)) return "reserved header code";
+    head->channels = p[3] >> 4;
+    if (head->channels > 10) return "reserved channel assignment";
+    n = tango_io__flac_number(p + 4, &number);
+    if (n == 0) return "malformed frame number";
+    n += 4;
+    n += tango_io__flac_codes(p + n, block, rate, &head->length, &hertz);
+    if (n >= size) return "missing bytes";
+    if (tango_io__crc8(p, n) != p[n]) return "wrong CRC-8";
+    head->size = n + 1;
+    if (number != (variable ? s->flac.decoded : f->frames)) return "unexpected number";
+    if (f->frames > 0 && f->variable != variable) return "change of blocking strategy";
+    if (f->frames > 0 && !variable && f->length != f->first) return "block behind a short one";
+    if (head->length > f->block_max) return "block longer than STREAMINFO says";
+    if (rate != 0 && hertz != s->info.rate) return "rate other than in STREAMINFO";
+    if (depth != 0 && depths[depth] != s->info.bits) return "bits other than in STREAMINFO";
+    if ((head->channels < 8 ? head->channels + 1 : 2) != s->info.channels)
+        return "channels other than in STREAMINFO";
+    if (f->total != 0 && head->length > f->total - f->decoded)
+        return "more samples than STREAMINFO says";
+    return NULL;
+}
+
+/* Left and right from what was coded. wide: the 33-bit side of 32-bit stereo. */
+static void tango_io__flac_stereo(int32_t *a, int32_t *b, const int64_t *wide, size_t n,
+                                  unsigned mode)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        uint32_t x = (uint32_t)a[i], y = (uint32_t)b[i];
+        if (mode == 8) {                        /* left, side = left - right */
+            b[i] = tango_io__signed(x - (wide ? (uint32_t)(uint64_t)wide[i] : y));
+        } else if (mode == 9) {                 /* side, right */
+            a[i] = tango_io__signed((wide ? (uint32_t)(uint64_t)wide[i] : x) + y);
+        } else if (wide) {                      /* mid = (left + right) >> 1, side */
+            int64_t mid = 2 * (int64_t)a[i] + (wide[i] & 1);
+            a[i] = tango_io__signed((uint32_t)(uint64_t)((mid + wide[i]) >> 1));
+            b[i] = tango_io__signed((uint32_t)(uint64_t)((mid - wide[i]) >> 1));
+        } else {
+            uint32_t mid = x << 1 | (y & 1);
+            a[i] = tango_io__signed(mid + y) >> 1;
+            b[i] = tango_io__signed(mid - y) >> 1;
+        }
+    }
+}
+
+/* 1 if all samples fit the depth of the file. */
+static int tango_io__flac_fits(const int32_t *x, size_t n, unsigned bits)
+{
+    uint32_t half = (uint32_t)1 << (bits - 1), beyond = 0;
+    size_t i;
+    if (bits == 32) return 1;
+    for (i = 0; i < n; i++) beyond |= ((uint32_t)x[i] + half) >> bits;
+    return beyond == 0;
+}
+
+static const char *tango_io__flac_subframes(tango_io__bits *b, tango_io_sound *s,
+                                            const tango_io__flac_head *head)
+{
+    tango_io_flac *f = &s->flac;
+    unsigned mode = head->channels, bits = s->info.bits;
+    size_t c, n = head->length;
+    int64_t *wide = bits == 32 && mode >= 8 ? f->wide : NULL;
+    const char *wrong;
+    for (c = 0; c < s->info.channels; c++) {
+        /* The side channel has one bit more. */
+        unsigned side = (mode == 9 && c == 0) || ((mode == 8 || mode == 10) && c == 1);
+        wrong = tango_io__flac_subframe(b, f->samples + c * f->block_max,
+                                        side ? wide : NULL, n, bits + side);
+        if (wrong || b->over > 8) return wrong;
+    }
+    if (mode >= 8)
+        tango_io__flac_stereo(f->samples, f->samples + f->block_max, wide, n, mode);
+    for (c = 0; c < s->info.channels; c++) {
+        if (!tango_io__flac_fits(f->samples + c * f->block_max, n, bits))
+            return "sample beyond its bits";
+    }
+    return NULL;
+}
+
+/* Decodes one frame into f->samples and passes it, or says what is wrong. */
+static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
+{
+    tango_io_flac *f = &s->flac;
+    tango_io__flac_head head;
+    unsigned char start[16];
+    size_t n = s->end - s->at < 16 ? s->end - s->at : 16, unread;
+    const char *wrong;
+    tango_io__zero(start, sizeof start);
+    tango_io__copy(start, s->buffer + s->at, n);
+    wrong = tango_io__flac_header(s, start, n, &head);
+    if (wrong) return n < 16 ? "missing bytes" : wrong;
+    f->crc = 0;
+    f->crc_from = s->at;
+    s->at += head.size;
+    tango_io__bits_begin(b, s, b->error);
+    wrong = tango_io__flac_subframes(b, s, &head);
+    if (!wrong && tango_io__bits_take(b, b->count & 7) != 0) wrong = "padding of ones";
+    if (!wrong) tango_io__bits_take(b, 16);     /* the CRC, which makes the sum zero */
+    if (b->over * 8 > b->count) return "missing bytes";
+    if (wrong) return wrong;
+    unread = b->count / 8 - b->over;
+    s->at = (size_t)(b->at - s->buffer) - unread;
+    tango_io__crc16_add(f, s->buffer + f->crc_from, s->at - f->crc_from);
+    if (f->crc != 0) return "wrong CRC-16";
+    if (f->frames == 0) f->first = head.length;
+    f->variable = start[1] & 1;
+    f->length = head.length;
+    f->frames++;
+    f->decoded += head.length;
+    return NULL;
+}
+
+/* ---- Stream ----------------------------------------------------------------------- */
+
+/* MD5 of the samples, interleaved, in as many bytes as their bits need. */
+static void tango_io__flac_sum(tango_io_sound *s)
+{
+    tango_io_flac *f = &s->flac;
+    unsigned char part[4096];
+    size_t i, c, at = 0, bytes = (s->info.bits + 7) / 8, channels = s->info.channels;
+    if (!f->summed) return;
+    for (i = 0; i < f->length; i++) {
+        const int32_t *x = f->samples + i;
+        if (at + 32 > sizeof part) {
+            tango_io__md5_add(f, part, at);
+            at = 0;
+        }
+        for (c = 0; c < channels; c++, x += f->block_max, at += bytes) {
+            uint32_t value = (uint32_t)*x;
+            part[at] = (unsigned char)(value & 0xff);
+            if (bytes > 1) part[at + 1] = (unsigned char)(value >> 8 & 0xff);
+            if (bytes > 2) part[at + 2] = (unsigned char)(value >> 16 & 0xff);
+            if (bytes > 3) part[at + 3] = (unsigned char)(value >> 24);
+        }
+    }
+    tango_io__md5_add(f, part, at);
+}
+
+/* Behind the last frame: nothing but perhaps an ID3v1 tag, 128 bytes that begin with
+   "TAG". */
+static int tango_io__flac_at_end(const tango_io_sound *s)
+{
+    size_t rest = s->end - s->at;
+    return s->ended && (rest == 0 || (rest == 128 &&
+                                      tango_io__equal(s->buffer + s->at, 3, "TAG")));
+}
+
+/* All samples are there: does the rest agree? */
+static tango_result tango_io__flac_finish(tango_io_sound *s, tango_error *error)
+{
+    tango_io_flac *f = &s->flac;
+    unsigned char sum[16];
+    tango_error why;
+    s->left = 0;
+    if (!tango_io__flac_at_end(s)) {
+        tango_io_fail(&why, TANGO_ERROR_DATA,
+                      "flac: bytes left at offset %u, behind all %u frames",
+                      tango_io__sound_offset(s), f->decoded);
+        return tango_io__sound_cut(s, &why, error);
+    }
+    if (!f->summed) return TANGO_OK;
+    tango_io__md5_end(sum, f);
+    if (tango_io__compare(sum, 16, f->md5, 16) == 0) return TANGO_OK;
+    tango_io_fail(&why, TANGO_ERROR_DATA,
+                  "flac: the samples before offset %u do not have the MD5 sum of "
+                  "STREAMINFO", tango_io__sound_offset(s));
+    return tango_io__sound_cut(s, &why, error);
+}
+
+/* The next block, or s->left = 0. */
+static tango_result tango_io__flac_next(tango_io_sound *s, tango_error *error)
+{
+    tango_io_flac *f = &s->flac;
+    tango_io__bits b;
+    tango_error why;
+    uint64_t at;
+    const char *wrong;
+    tango_result r = tango_io__sound_fill(s, 129, error);
+    if (r != TANGO_OK) return r;
+    at = tango_io__sound_offset(s);
+    f->length = f->next = 0;
+    if (f->total == 0 && f->frames > 0 && tango_io__flac_at_end(s))
+        return tango_io__flac_finish(s, error);
+    if (f->total == 0 && f->frames == 0 && s->ended && s->at == s->end)
+        return tango_io__flac_finish(s, error);
+    b.result = TANGO_OK;
+    b.error = error;
+    wrong = tango_io__flac_frame(s, &b);
+    if (b.result != TANGO_OK) return b.result;
+    if (wrong) {
+        f->length = 0;
+        tango_io_fail(&why, TANGO_ERROR_DATA, "flac: %s in the block at offset %u", wrong,
+                      at);
+        return tango_io__sound_cut(s, &why, error);
+    }
+    tango_io__flac_sum(s);
+    if (f->total == 0 || f->decoded < f->total) return TANGO_OK;
+    r = tango_io__sound_fill(s, 129, error);
+    return r == TANGO_OK ? tango_io__flac_finish(s, error) : r;
+}
+
+static tango_result tango_io__flac_read(tango_io_sound *s, tango_io__sound_out *out,
+                                        uint64_t frames, uint64_t *got,
+                                        tango_error *error)
+{
+    tango_io_flac *f = &s->flac;
+    size_t channels = s->info.channels, n, i, c;
+    for (*got = 0; *got < frames; *got += n) {
+        n = 0;
+        if (f->next == f->length) {
+            tango_result r;
+            if (s->left == 0) return TANGO_OK;
+            r = tango_io__flac_next(s, error);
+            if (r != TANGO_OK) return r;
+            continue;
+        }
+        n = f->length - f->next;
+        if (n > frames - *got) n = (size_t)(frames - *got);
+        for (c = 0; c < channels && (out->floats || out->doubles || out->integers); c++) {
+            const int32_t *x = f->samples + c * f->block_max + f->next;
+            for (i = 0; i < n; i++) tango_io__sound_put(out, i * channels + c, x[i]);
+        }
+        tango_io__sound_advance(out, n * channels);
+        f->next += n;
+        s->frame += n;
+    }
+    return TANGO_OK;
+}
+
+/* STREAMINFO: 16 bits shortest and longest block, 24 bits smallest and largest frame in
+   bytes, 20 rate, 3 channels - 1, 5 bits - 1, 36 number of samples, 128 MD5. */
+static tango_result tango_io__flac_streaminfo(tango_io_sound *s, tango_error *error)
+{
+    tango_io_flac *f = &s->flac;
+    const unsigned char *p = s->buffer + s->at;
+    uint64_t at = tango_io__sound_offset(s);
+    size_t shortest = (size_t)p[0] << 8 | p[1], i;
+    f->block_max = (size_t)p[2] << 8 | p[3];
+    s->info.rate = (uint32_t)p[10] << 12 | (uint32_t)p[11] << 4 | p[12] >> 4;
+    s->info.channels = (p[12] >> 1 & 7) + 1u;
+    s->info.bits = ((p[12] & 1u) << 4 | p[13] >> 4) + 1u;
+    s->info.floats = 0;
+    f->total = (uint64_t)(p[13] & 15) << 32 | (uint64_t)p[14] << 24 |
+               (uint64_t)p[15] << 16 | (uint64_t)p[16] << 8 | p[17];
+    s->info.frames = f->total ? f->total : TANGO_IO_SOUND_UNKNOWN;
+    tango_io__copy(f->md5, p + 18, 16);
+    for (i = 0; i < 16; i++) f->summed |= f->md5[i] != 0;
+    s->at += 34;
+    if (shortest < 16 || f->block_max < shortest)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "flac: blocks of %z to %z samples in STREAMINFO at offset %u",
+                             shortest, f->block_max, at);
+    if (s->info.rate == 0 || s->info.bits < 4)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "flac: rate %u and %u bits in STREAMINFO at offset %u",
+                             (uint64_t)s->info.rate, (uint64_t)s->info.bits, at + 10);
+    return TANGO_OK;
+}
+
+/* An ID3v2 tag before the stream: its size is 28 bits in 4 bytes. */
+static tango_result tango_io__flac_id3(tango_io_sound *s, tango_error *error)
+{
+    const unsigned char *p = s->buffer + s->at;
+    uint32_t size = (uint32_t)(p[6] & 127) << 21 | (uint32_t)(p[7] & 127) << 14 |
+                    (uint32_t)(p[8] & 127) << 7 | (p[9] & 127);
+    tango_result r = tango_io__sound_pass(s, (uint64_t)size + (p[5] & 0x10 ? 20 : 10),
+                                          "ID3 tag", error);
+    return r == TANGO_OK ? tango_io__sound_need(s, 4, "flac: signature", error) : r;
+}
+
+/* Each metadata block: 1 bit "last", 7 bits type, 24 bits size. */
+static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
+{
+    tango_io_flac *f = &s->flac;
+    int last = 0, first = 1;
+    tango_result r = TANGO_OK;
+    s->info.format = TANGO_IO_SOUND_FLAC;
+    s->left = TANGO_IO_SOUND_UNKNOWN;
+    s->at += 4;
+    for (; !last && r == TANGO_OK; first = 0) {
+        const unsigned char *p;
+        uint64_t at = tango_io__sound_offset(s);
+        unsigned type;
+        uint32_t size;
+        r = tango_io__sound_need(s, 4, "flac: metadata block", error);
+        if (r != TANGO_OK) break;
+        p = s->buffer + s->at;
+        last = p[0] >> 7;
+        type = p[0] & 127;
+        size = (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        s->at += 4;
+        if (first ? type != 0 || size != 34 : type == 0 || type == 127)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "flac: metadata block of type %u with %u bytes at offset "
+                                 "%u, %s", (uint64_t)type, (uint64_t)size, at,
+                                 first ? "STREAMINFO (0) with 34 expected"
+                                       : "STREAMINFO comes once and 127 never");
+        if (first) {
+            r = tango_io__sound_need(s, 34, "flac: STREAMINFO", error);
+            if (r == TANGO_OK) r = tango_io__flac_streaminfo(s, error);
+        } else {
+            r = tango_io__sound_pass(s, size, "flac: metadata block", error);
+        }
+    }
+    tango_io__crc16_begin(f);
+    tango_io__md5_begin(f);
+    return r;
+}
+
+/* ==== 13 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* ---- WAV -------------------------------------------------------------------------- */
 
@@ -8261,6 +9183,12 @@ static tango_result tango_io__wav_read(tango_io_sound *s, tango_io__sound_out *o
 
 /* ---- Both ------------------------------------------------------------------------- */
 
+static tango_result tango_io__sound_opened(tango_io_sound *s, tango_result r)
+{
+    if (r == TANGO_OK) s->state = TANGO_IO__SOUND_OPEN;
+    return r;
+}
+
 static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_error *error)
 {
     const unsigned char *p;
@@ -8269,6 +9197,7 @@ static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_err
     s->cut = 0;
     s->note.text[0] = 0;
     s->base = s->left = 0;
+    tango_io__zero(&s->flac, sizeof s->flac);
     s->at = s->end = s->container = 0;
     s->keep = keep;
     s->state = TANGO_IO__SOUND_FAILED;
@@ -8279,12 +9208,16 @@ static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_err
     if (s->end - s->at >= 12 && tango_io__equal(p + 8, 4, "WAVE") &&
         (tango_io__equal(p, 4, "RIFF") || tango_io__equal(p, 4, "RF64") ||
          tango_io__equal(p, 4, "BW64")))
-        r = tango_io__wav_open(s, error);
-    else
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "neither a WAV nor a FLAC file (offset 0)");
-    if (r == TANGO_OK) s->state = TANGO_IO__SOUND_OPEN;
-    return r;
+        return tango_io__sound_opened(s, tango_io__wav_open(s, error));
+    if (s->end - s->at >= 10 && tango_io__equal(p, 3, "ID3"))
+        r = tango_io__flac_id3(s, error);
+    if (r != TANGO_OK) return r;
+    p = s->buffer + s->at;
+    if (s->end - s->at >= 4 && tango_io__equal(p, 4, "fLaC"))
+        return tango_io__sound_opened(s, tango_io__flac_open(s, error));
+    return tango_io_fail(error, TANGO_ERROR_DATA,
+                         "neither a WAV nor a FLAC file (offset %u)",
+                         tango_io__sound_offset(s));
 }
 
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
@@ -8313,8 +9246,9 @@ TANGO_API tango_result tango_io_sound_open_memory(tango_io_sound *sound, const v
 
 TANGO_API size_t tango_io_sound_work_size(const tango_io_sound *sound)
 {
-    (void)sound;
-    return 0;
+    size_t n = sound->flac.block_max, size = 4 * sound->info.channels * n;
+    if (sound->info.format != TANGO_IO_SOUND_FLAC) return 0;
+    return sound->info.bits == 32 && sound->info.channels == 2 ? size + 8 * n : size;
 }
 
 TANGO_API tango_result tango_io_sound_start(tango_io_sound *sound, void *work,
@@ -8327,6 +9261,13 @@ TANGO_API tango_result tango_io_sound_start(tango_io_sound *sound, void *work,
     if (work_size < need || (need > 0 && !work))
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
                              "sound: %z bytes of work, %z expected", work_size, need);
+    if (need > 0) {
+        TANGO_ASSERT((uintptr_t)work % 8 == 0);
+        sound->flac.wide = (int64_t *)work;     /* first, for its alignment */
+        sound->flac.samples = (int32_t *)work;
+        if (need > 4 * sound->info.channels * sound->flac.block_max)
+            sound->flac.samples += 2 * sound->flac.block_max;
+    }
     sound->state = TANGO_IO__SOUND_READY;
     return TANGO_OK;
 }
@@ -8340,7 +9281,9 @@ static tango_result tango_io__sound_read(tango_io_sound *s, tango_io__sound_out 
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                              "sound: read before it was started or after a failure");
     out.scale = 1.0 / (double)((uint64_t)1 << (s->info.bits - 1));
-    r = tango_io__wav_read(s, &out, frames, got, error);
+    r = s->info.format == TANGO_IO_SOUND_FLAC
+            ? tango_io__flac_read(s, &out, frames, got, error)
+            : tango_io__wav_read(s, &out, frames, got, error);
     if (r != TANGO_OK) s->state = TANGO_IO__SOUND_FAILED;
     return r;
 }
