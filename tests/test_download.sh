@@ -1,0 +1,605 @@
+#!/bin/sh
+# sh tests/test_download.sh
+#
+# The download scripts beside a local server that drops, truncates, refuses and lies
+# (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where they
+# are installed. Nothing leaves this machine. Needs python3 and curl; skipped without.
+# shellcheck disable=SC2015,SC2317 # claims are called by name
+
+. "$(dirname "$0")/lib.sh"
+for tool in python3 curl; do
+    have $tool || { echo "skipped: $tool is not installed"; finish; }
+done
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
+no_proxy='*'
+HOME=$tmp
+export no_proxy HOME
+
+audiocaps=$top/tools/download_audiocaps.sh
+wavcaps=$top/tools/download_wavcaps.sh
+checkpoint=$top/tools/download_checkpoint.sh
+shell=${TEST_SHELL:-sh}
+www=$tmp/www
+mkdir "$www" "$tmp/bin" "$tmp/videos"
+: >"$tmp/plan"
+python3 "$tests/download_server.py" "$www" "$tmp/plan" "$tmp/requests" "$tmp/port" &
+server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$tmp"' EXIT
+for wait in 1 2 3 4 5 6 7 8 9 10; do [ -f "$tmp/port" ] || sleep 0.2; done
+base=http://127.0.0.1:$(cat "$tmp/port") || exit 1
+
+# plan PATH BEHAVIOUR...: what the next requests for PATH meet; also forgets old requests.
+plan()
+{
+    plan_path=$1
+    shift
+    printf '%s\t%s\n' "$plan_path" "$*" >>"$tmp/plan"
+    : >"$tmp/requests"
+}
+
+calm() { : >"$tmp/plan"; : >"$tmp/requests"; }
+
+# Stand-ins. What yt-dlp meets is in videos/ID: a message that it fails with, each time or as
+# often as a number before it says; without such a file the clip is there.
+cat >"$tmp/bin/yt-dlp" <<'STUB'
+#!/bin/sh
+for word; do
+    case $previous in --output) out=$word ;; --cookies) cp "$word" "$STUB_FOLDER/cookies" ;; esac
+    previous=$word
+done
+id=${word##*=}
+echo "$*" >>"$STUB_FOLDER/calls"
+rule=$STUB_FOLDER/videos/$id
+[ -z "$STUB_SLOW" ] || sleep "$STUB_SLOW"
+if [ -f "$rule" ]; then
+    read -r times text <"$rule"
+    if [ "$times" -gt 0 ]; then
+        echo "$((times - 1)) $text" >"$rule"
+        echo "ERROR: [youtube] $id: $text" >&2
+        exit 1
+    fi
+fi
+cp "$STUB_FOLDER/sound.wav" "${out%.%*}.wav"
+STUB
+cat >"$tmp/stub_ffmpeg" <<'STUB'
+#!/bin/sh
+for word; do [ "$previous" != -i ] || in=$word; previous=$word; done
+if grep -q broken "$in"; then echo "Invalid data found when processing input" >&2; exit 1; fi
+cp "$in" "$word"
+STUB
+printf '#!/bin/sh\nexec python3 "%s" 7z "$@"\n' "$tests/download_tools.py" >"$tmp/stub_7z"
+real_ffmpeg=1
+have ffmpeg || { cp "$tmp/stub_ffmpeg" "$tmp/bin/ffmpeg"; real_ffmpeg=; }
+have 7z || have 7zz || have 7za || cp "$tmp/stub_7z" "$tmp/bin/7z"
+chmod +x "$tmp"/bin/* "$tmp"/stub_*
+STUB_FOLDER=$tmp STUB_SLOW=
+PATH=$tmp/bin:$PATH
+export STUB_FOLDER STUB_SLOW PATH
+python3 "$tests/download_tools.py" sound "$tmp/sound.wav" 1
+echo broken >"$tmp/broken"
+
+# script STATUS FILE OPTION...: runs it with short pauses; output in $tmp/said.
+script()
+{
+    expected=$1 file=$2
+    shift 2
+    "$shell" "$file" --retry-delay 0 --timeout 10 "$@" >"$tmp/said" 2>&1 </dev/null
+    got=$?
+    [ "$got" -eq "$expected" ] && return
+    echo "exit $got, expected $expected"
+    cat "$tmp/said"
+    return 1
+}
+
+says() { grep -qF -- "$1" "$tmp/said" || { echo "does not say: $1"; cat "$tmp/said"; return 1; }; }
+asked() { grep -c "^$1" "$tmp/requests" | grep -qx "$2" || { echo "asked for $1:"; cat "$tmp/requests"; return 1; }; }
+same() { [ "$1" = "$2" ] || { echo "found: $1"; echo "expected: $2"; return 1; }; }
+tree() { (cd "$1" && find . | sort | tr '\n' ' '); }
+
+# ---- Usage ---------------------------------------------------------------------------
+
+usage_rules()
+{
+    for file in $audiocaps $wavcaps; do
+        script 0 "$file" -h && says 'usage: download_' && says '--base-url URL' || return 1
+        script 2 "$file" && says 'usage error: -o DIR is needed' || return 1
+        script 2 "$file" -o "$tmp/x" --bogus && says 'unknown option --bogus' || return 1
+        script 2 "$file" -o "$tmp/x" -Z && says 'unknown option -Z' || return 1
+        script 2 "$file" -o "$tmp/x" extra && says 'unexpected "extra"' || return 1
+        script 2 "$file" -o && says 'option -o needs a value' || return 1
+        script 2 "$file" -o "$tmp/x" --jobs=0 && says 'from 1 to 256' || return 1
+        script 2 "$file" -o "$tmp/x" -j 99999999999999999999 && says 'whole number' || return 1
+        script 2 "$file" -o "$tmp/x" --quiet=1 && says 'takes no value' || return 1
+        script 2 "$file" -o "$tmp/x" --base-url 'file:///etc/passwd' && says 'http://' || return 1
+        script 2 "$file" -o "$tmp/x" --subset nonsense && says 'expected some of' || return 1
+    done
+    script 2 "$checkpoint" -o "$tmp/x" && says 'a model is needed' || return 1
+    script 2 "$checkpoint" -o "$tmp/x" ../../etc/passwd && says 'unknown model' || return 1
+    script 2 "$checkpoint" -o "$tmp/x" a/.. && says 'unknown model' || return 1
+    script 0 "$checkpoint" --list && says tango2-full || return 1
+    [ ! -e "$tmp/x" ]
+}
+
+missing_tools_are_named()
+{
+    mkdir "$tmp/few"
+    for tool in sh dirname basename sed awk tr printf cat cut grep mkdir rm; do
+        ln -s "$(command -v $tool)" "$tmp/few/$tool" 2>/dev/null
+    done
+    kept_path=$PATH PATH=$tmp/few
+    script 1 "$wavcaps" -o "$tmp/x"
+    status=$?
+    PATH=$kept_path
+    [ $status -eq 0 ] && says 'curl is missing: package curl' && says 'p7zip-full' &&
+        says 'ffmpeg is missing: package ffmpeg' && [ ! -e "$tmp/x" ]
+}
+
+claim 'usage: options, values, exit status 2' usage_rules
+claim 'missing tools: all named, each with its package' missing_tools_are_named
+
+# ---- One file at a time: download_checkpoint.sh ---------------------------------------
+
+model=$www/declare-lab/tango
+mkdir -p "$model" "$www/google/flan-t5-large" "$www/stabilityai/stable-diffusion-2-1/scheduler" \
+    "$www/configs" "$www/zenodo/7600541"
+cat >"$model/main_config.json" <<'JSON'
+{"text_encoder_name": "google/flan-t5-large", "scheduler_name": "stabilityai/stable-diffusion-2-1",
+ "unet_model_name": null, "unet_model_config_path": "configs/diffusion_model_config.json"}
+JSON
+echo '{"vae": 1}' >"$model/vae_config.json"
+echo '{"stft": 1}' >"$model/stft_config.json"
+python3 -c 'import sys; sys.stdout.buffer.write(bytes(i * i % 251 for i in range(300000)))' \
+    >"$model/pytorch_model_main.bin"
+echo vae >"$model/pytorch_model_vae.bin"
+echo stft >"$model/pytorch_model_stft.bin"
+echo '# not for us' >"$model/README.md"
+echo '{"d_model": 1}' >"$www/google/flan-t5-large/config.json"
+echo pieces >"$www/google/flan-t5-large/spiece.model"
+echo '{"steps": 1}' >"$www/stabilityai/stable-diffusion-2-1/scheduler/scheduler_config.json"
+echo '{"unet": 1}' >"$www/configs/diffusion_model_config.json"
+echo audioldm >"$www/zenodo/7600541/audioldm-s-full"
+big=/declare-lab/tango/resolve/main/pytorch_model_main.bin
+
+get()
+{
+    status=$1
+    shift
+    script "$status" "$checkpoint" -o "$tmp/c" --base-url "$base" --code-url="$base" \
+        --zenodo_url "$base" "$@"
+}
+
+whole_model()
+{
+    same "$(tree "$tmp/c")" ". ./tango ./tango/main_config.json ./tango/pytorch_model_main.bin\
+ ./tango/pytorch_model_stft.bin ./tango/pytorch_model_vae.bin ./tango/scheduler_config.json\
+ ./tango/spiece.model ./tango/stft_config.json ./tango/text_encoder_config.json\
+ ./tango/unet_config.json ./tango/vae_config.json " &&
+        cmp "$tmp/c/tango/pytorch_model_main.bin" "$model/pytorch_model_main.bin"
+}
+
+anew() { rm -rf "$tmp/c"; calm; }
+
+all_pieces() { anew; get 0 tango && whole_model && says 'complete'; }
+nothing_twice() { calm; get 0 tango && asked $big 0 && says '0 written'; }
+
+drops_are_resumed()
+{
+    anew
+    plan $big drop:100000 drop:50000
+    get 0 tango && whole_model && grep -qx "$big bytes=100000- 206 " "$tmp/requests" &&
+        grep -qx "$big bytes=150000- 206 " "$tmp/requests"
+}
+
+later_run_resumes()
+{
+    anew
+    plan $big drop:100000
+    get 1 tango --retries 0 && says 'failed: tango/pytorch_model_main.bin' &&
+        [ ! -e "$tmp/c/tango/pytorch_model_main.bin" ] && get 0 tango && whole_model &&
+        grep -qx "$big bytes=100000- 206 " "$tmp/requests"
+}
+
+no_ranges()
+{
+    anew
+    plan $big drop:100000 norange drop:5 ok
+    get 0 tango && whole_model
+}
+
+truncated() { anew; plan $big short:1000; get 0 tango && whole_model && asked $big 2; }
+too_long() { anew; mkdir -p "$tmp/c/.download/parts"; cat "$model"/*.bin "$model"/*.bin >"$tmp/c/.download/parts/tango+pytorch_model_main.bin"; get 0 tango && whole_model; }
+wrong_bytes() { anew; plan $big wrong; get 0 tango && whole_model && asked $big 2; }
+
+wrong_for_ever()
+{
+    anew
+    plan $big wrong wrong wrong wrong wrong wrong wrong wrong wrong wrong
+    get 1 tango --retries 3 && says 'sha256 digest is not the one published' && asked $big 4 &&
+        [ ! -e "$tmp/c/tango/pytorch_model_main.bin" ]
+}
+
+wrong_small_file()
+{
+    anew
+    plan /declare-lab/tango/resolve/main/vae_config.json wrong
+    get 0 tango && whole_model && cmp "$tmp/c/tango/vae_config.json" "$model/vae_config.json"
+}
+
+busy_server() { anew; plan $big 500 503 429 502; get 0 tango && whole_model && asked $big 5; }
+
+retry_after()
+{
+    anew
+    plan $big 429:2
+    began=$(date +%s)
+    get 0 tango && whole_model && [ $(($(date +%s) - began)) -ge 2 ]
+}
+
+gone_file() { anew; plan $big 404; get 1 tango && says 'gone: tango/pytorch_model_main.bin' && asked $big 1; }
+refused_file() { anew; plan $big 403; get 1 tango && says 'a token is needed' && asked $big 1; }
+
+redirections()
+{
+    anew
+    plan $big "away:file:///etc/passwd"
+    plan /declare-lab/tango/resolve/main/vae_config.json "away:$base/declare-lab/tango/vae_config.json"
+    get 1 tango --retries 0 && says 'failed: tango/pytorch_model_main.bin' &&
+        cmp "$tmp/c/tango/vae_config.json" "$model/vae_config.json" &&
+        [ ! -e "$tmp/c/tango/pytorch_model_main.bin" ]
+}
+
+nobody_there() { anew; script 1 "$checkpoint" -o "$tmp/c" --base-url http://127.0.0.1:1 --retries 1 tango && says 'failed: tango/-'; }
+
+closed_scheduler()
+{
+    anew
+    plan /api/models/stabilityai/stable-diffusion-2-1/tree/main/scheduler 401
+    get 0 tango && says 'its known values are written instead' && whole_model &&
+        grep -q '"prediction_type": "v_prediction"' "$tmp/c/tango/scheduler_config.json" &&
+        python3 -m json.tool "$tmp/c/tango/scheduler_config.json"
+}
+
+changed_file()
+{
+    calm
+    printf 'XXX' | dd of="$tmp/c/tango/pytorch_model_main.bin" conv=notrunc 2>/dev/null
+    get 0 tango && asked $big 0 && get 0 tango --verify && asked $big 1 && whole_model
+}
+
+several_models()
+{
+    anew
+    get 3 tango audioldm-s-full nobody/nothing && says 'nothing: not complete' &&
+        cmp "$tmp/c/audioldm-s-full/audioldm-s-full.ckpt" "$www/zenodo/7600541/audioldm-s-full"
+}
+
+dry_run() { anew; get 0 tango -n && says 'pytorch_model_main.bin' && asked $big 0 && same "$(find "$tmp/c" -type f)" "$tmp/c/tango/main_config.json"; }
+
+token_stays_hidden()
+{
+    anew
+    echo hf_secret >"$tmp/token"
+    get 0 tango --token-file "$tmp/token" && whole_model && ! grep -rq hf_secret "$tmp/c" &&
+        grep -q "^$big - 200 Bearer hf_secret" "$tmp/requests"
+}
+
+hostile_list()
+{
+    anew
+    mkdir -p "$www/evil/one"
+    cp "$model"/* "$www/evil/one"
+    printf '%s' '[{"type":"file","size":5,"path":"../../../up"},{"type":"file","size":5,"path":"/etc/x"}]' \
+        >"$www/evil/one/.tree"
+    get 1 evil/one && same "$(tree "$tmp/c")" '. ./one ' || return 1
+    for text in '[{"path":"x","size":1' '[]]' '{"a" 1}' '["a",]' '' 'x{' '[{"path":"a\","size":1}]'; do
+        printf '%s' "$text" >"$www/evil/one/.tree"
+        get 1 evil/one --retries 0 && says 'list of files is not valid JSON' || return 1
+    done
+}
+
+hostile_config()
+{
+    anew
+    mkdir -p "$www/evil/two"
+    cp "$model"/* "$www/evil/two"
+    echo '{"text_encoder_name": "../../t5", "scheduler_name": "a/b/c/../..",
+        "unet_model_config_path": "configs/../../x.json"}' >"$www/evil/two/main_config.json"
+    get 1 evil/two && says 'is no repository' && says 'is not below configs/'
+}
+
+links_are_not_followed()
+{
+    anew
+    mkdir -p "$tmp/c" "$tmp/elsewhere"
+    ln -s "$tmp/elsewhere" "$tmp/c/tango"
+    get 1 tango && says 'is a link' && [ -z "$(ls "$tmp/elsewhere")" ]
+}
+
+one_at_a_time()
+{
+    anew
+    mkdir -p "$tmp/c/.download"
+    ln -s $$ "$tmp/c/.download/lock"
+    get 1 tango && says "process $$ is at work here" || return 1
+    rm "$tmp/c/.download/lock"
+    ln -s 999999999 "$tmp/c/.download/lock"
+    get 0 tango && whole_model
+}
+
+claim 'checkpoint: all pieces, nothing left over' all_pieces
+claim 'checkpoint: a second run fetches nothing' nothing_twice
+claim 'checkpoint: --verify finds changed bytes' changed_file
+claim 'dropped connections are resumed' drops_are_resumed
+claim 'a later run resumes' later_run_resumes
+claim 'a server without ranges' no_ranges
+claim 'truncated without notice' truncated
+claim 'a part that is too long' too_long
+claim 'wrong bytes once' wrong_bytes
+claim 'wrong bytes for ever: bounded, nothing in place' wrong_for_ever
+claim 'wrong bytes in a small file' wrong_small_file
+claim '500, 503, 429, 502, then well' busy_server
+claim 'Retry-After is kept' retry_after
+claim '404: gone, one request' gone_file
+claim '403: refused, one request' refused_file
+claim 'redirections lead to the web only' redirections
+claim 'no server: an error' nobody_there
+claim 'closed scheduler repository: known values' closed_scheduler
+claim 'several models, one missing: status 3' several_models
+claim 'a dry run fetches lists only' dry_run
+claim 'the token is in no file' token_stays_hidden
+claim 'hostile and broken lists' hostile_list
+claim 'hostile configuration' hostile_config
+claim 'links are not followed' links_are_not_followed
+claim 'the lock: one run at a time, a dead one is taken over' one_at_a_time
+
+# ---- download_audiocaps.sh -------------------------------------------------------------
+
+printf '%s\r\n' 'audiocap_id,youtube_id,start_time,caption' '1,-bcdefghijk,30,"a dog, ""loud"""' \
+    '2,AAAAAAAAAAA,0,a bird' '3,GGGGGGGGGGG,10,gone' '4,../../../xx,10,evil' \
+    '5,NNNNNNNNNNN,7,"two' 'lines"' >"$www/train.csv"
+printf '%s\n' 'audiocap_id,youtube_id,start_time,caption' '1,VVVVVVVVVVV,5,one' \
+    '2,VVVVVVVVVVV,5,the same clip' >"$www/val.csv"
+printf '%s\n' 'audiocap_id,youtube_id,start_time,caption' '1,TTTTTTTTTTT,5,one' >"$www/test.csv"
+
+clips()
+{
+    status=$1
+    shift
+    script "$status" "$audiocaps" --output_dir="$tmp/a" --base-url "$base" \
+        --video-url 'http://127.0.0.1/?v=' "$@"
+}
+
+fresh_clips() { rm -rf "$tmp/a"; rm -f "$tmp/videos"/* "$tmp/calls"; calm; : >"$tmp/calls"; }
+calls() { same "$(grep -c . "$tmp/calls")" "$1"; }
+
+all_clips()
+{
+    fresh_clips
+    echo '99 Video unavailable. This video has been removed' >"$tmp/videos/GGGGGGGGGGG"
+    echo '2 HTTP Error 503: Service Unavailable' >"$tmp/videos/NNNNNNNNNNN"
+    clips 3 --json -j2 && says '"total":7,"done":5,"written":5,"kept":0,"gone":1,"failed":1' &&
+        calls 8 && same "$(tree "$tmp/a")" ". ./.download ./.download/gone ./failed.tsv ./gone.tsv\
+ ./test ./test.csv ./test/TTTTTTTTTTT_5.wav ./train ./train.csv ./train/-bcdefghijk_30.wav\
+ ./train/AAAAAAAAAAA_0.wav ./train/NNNNNNNNNNN_7.wav ./val ./val.csv ./val/VVVVVVVVVVV_5.wav " &&
+        grep -q "^train	GGGGGGGGGGG	10	ERROR: .*removed$" "$tmp/a/gone.tsv" &&
+        grep -q 'audiocap_id 4: not a youtube_id' "$tmp/a/failed.tsv" &&
+        cmp "$tmp/a/train.csv" "$www/train.csv"
+}
+
+clip_format()
+{
+    [ -z "$real_ffmpeg" ] ||
+        same "$(python3 "$tests/download_tools.py" rate "$tmp/a/train/-bcdefghijk_30.wav")" '16000 1'
+}
+
+second_run()
+{
+    : >"$tmp/calls"
+    clips 3 --json && calls 0 && says '"written":0,"kept":5,"gone":1' || return 1
+    rm "$tmp/a/val/VVVVVVVVVVV_5.wav"
+    clips 3 && calls 1 && [ -f "$tmp/a/val/VVVVVVVVVVV_5.wav" ] || return 1
+    : >"$tmp/calls"
+    rm "$tmp/videos/GGGGGGGGGGG"
+    clips 3 --retry-gone && calls 1 && [ ! -e "$tmp/a/gone.tsv" ] && [ -f "$tmp/a/train/GGGGGGGGGGG_10.wav" ]
+}
+
+subsets() { fresh_clips; clips 0 --subset test,val && [ ! -e "$tmp/a/train" ] && calls 2; }
+limits() { fresh_clips; clips 3 --subset train --limit 2 && calls 2; }
+
+blocked()
+{
+    fresh_clips
+    for id in -bcdefghijk AAAAAAAAAAA GGGGGGGGGGG NNNNNNNNNNN VVVVVVVVVVV TTTTTTTTTTT; do
+        echo '9 Sign in to confirm you are not a bot.' >"$tmp/videos/$id"
+    done
+    clips 1 --retries 0 -j 1 && says 'refuses clip after clip' && says '--cookies' && calls 5 &&
+        [ ! -e "$tmp/a/gone.tsv" ]
+}
+
+with_cookies()
+{
+    fresh_clips
+    echo biscuit >"$tmp/jar"
+    cd "$tmp" && clips 0 --subset test --cookies jar && cmp "$tmp/jar" "$tmp/cookies" && ! grep -rq biscuit "$tmp/a"
+}
+
+transient() { fresh_clips; echo '9 Connection reset' >"$tmp/videos/TTTTTTTTTTT"; clips 1 --subset test --retries 2 && calls 3 && grep -q reset "$tmp/a/failed.tsv" && rm "$tmp/videos"/T* && clips 0 --subset test && [ ! -e "$tmp/a/failed.tsv" ]; }
+
+undecodable()
+{
+    fresh_clips
+    mv "$tmp/sound.wav" "$tmp/kept.wav"
+    cp "$tmp/broken" "$tmp/sound.wav"
+    clips 1 --subset test
+    status=$?
+    mv "$tmp/kept.wav" "$tmp/sound.wav"
+    [ $status -eq 0 ] && grep -q 'ffmpeg: ' "$tmp/a/failed.tsv" && [ ! -e "$tmp/a/test/TTTTTTTTTTT_5.wav" ]
+}
+
+# bad_list TEXT MESSAGE
+bad_list()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf "$1" >"$tmp/a/test.csv"
+    clips 1 --subset test && says "$2" && calls 0
+}
+
+bad_lists()
+{
+    head='audiocap_id,youtube_id,start_time,caption\n'
+    bad_list 'a,b\n' 'line 1: no column audiocap_id' &&
+        bad_list '' 'no header' &&
+        bad_list '<html>\n' 'no column' &&
+        bad_list "${head}1,AAAAAAAAAAA,1\n" 'line 2: expected 4 fields, found 3' &&
+        bad_list "${head}1,AAAAAAAAAAA,1,a\n1,BBBBBBBBBBB,1,b\n" 'audiocap_id 1 is there twice' &&
+        bad_list "${head}x,AAAAAAAAAAA,1,a\n" 'audiocap_id is not a whole number' &&
+        bad_list "${head}1,AAAAAAAAAAA,-1,a\n" 'start_time is not a whole number' &&
+        bad_list "${head}1,AAAAAAAAAAA,1,\"a\n" 'a quoted field does not end' &&
+        bad_list "${head}1,AAAAAAAAAAA,1,\"a\"b\n" 'text after a quoted field' &&
+        bad_list "${head}1,AAAAAAAAAAA,1,a\"b\"\n" 'a quotation mark inside a plain field' &&
+        bad_list "${head}1,AAAAAAAAAAA,1,a\\000\n" 'holds a NUL byte'
+}
+
+html_instead() { fresh_clips; echo '<html>sorry</html>' >"$www/html.csv"; mkdir -p "$www/h"; cp "$www/html.csv" "$www/h/test.csv"; script 1 "$audiocaps" -o "$tmp/a" --base-url "$base/h" --subset test && says 'no column' && [ ! -e "$tmp/a/test.csv" ]; }
+list_with_bom() { fresh_clips; mkdir "$tmp/a"; { printf '\357\273\277'; cat "$www/test.csv"; } >"$tmp/a/test.csv"; clips 0 --subset test && calls 1; }
+clips_dry_run() { fresh_clips; clips 0 -n && says '6 clips, 0 there already, 6 to fetch' && calls 0 && same "$(tree "$tmp/a")" '. '; }
+
+split_is_a_link()
+{
+    fresh_clips
+    mkdir -p "$tmp/a"
+    ln -s "$tmp/elsewhere" "$tmp/a/test"
+    clips 1 --subset test && says 'is a link' && [ -z "$(ls "$tmp/elsewhere")" ]
+}
+
+stopped_by_signal()
+{
+    fresh_clips
+    STUB_SLOW=1
+    "$shell" "$audiocaps" -o "$tmp/a" --base-url "$base" --video-url 'http://127.0.0.1/?v=' -j 1 \
+        --subset train >"$tmp/said" 2>&1 &
+    victim=$!
+    sleep 0.8
+    kill -"$1" $victim
+    wait $victim
+    got=$?
+    STUB_SLOW=
+    if [ "$1" = TERM ]; then
+        same "$got" 143 && says 'the same command goes on' && same "$(find "$tmp/a" -name lock -o -name 'run.*')" '' || return 1
+    fi
+    clips 3 --subset train --json && says '"done":4,' && same "$(find "$tmp/a" -name lock -o -name 'run.*')" ''
+}
+
+claim 'audiocaps: clips, gone, bad ids, retries' all_clips
+claim 'audiocaps: 16 kHz mono' clip_format
+claim 'audiocaps: a second run does only what is missing' second_run
+claim 'audiocaps: subsets' subsets
+claim 'audiocaps: --limit' limits
+claim 'audiocaps: a source that refuses ends the run' blocked
+claim 'audiocaps: cookies from a relative path' with_cookies
+claim 'audiocaps: failures are tried again' transient
+claim 'audiocaps: what is no sound' undecodable
+claim 'audiocaps: bad lists' bad_lists
+claim 'audiocaps: a page instead of a list' html_instead
+claim 'audiocaps: a list with a BOM' list_with_bom
+claim 'audiocaps: dry run' clips_dry_run
+claim 'audiocaps: links are not followed' split_is_a_link
+claim 'audiocaps: SIGTERM, then again' stopped_by_signal TERM
+claim 'audiocaps: SIGKILL, then again' stopped_by_signal KILL
+
+# ---- download_wavcaps.sh ---------------------------------------------------------------
+
+set_root=$www/datasets/cvssp/WavCaps
+for subset in SoundBible FreeSound; do
+    mkdir -p "$set_root/json_files/$subset" "$set_root/Zip_files/$subset"
+done
+mkdir -p "$set_root/json_files/blacklist"
+echo '{"data": [{"id": "12", "caption": "a \"id\": \"77\", {x}"}, {"id": "13.wav"},
+ {"id":"Ygone.wav"}, {"id": "14"}]}' >"$set_root/json_files/SoundBible/sb_final.json"
+echo '{"data":[{"id":"1","caption":"x"}]}' >"$set_root/json_files/FreeSound/fsd_final.json"
+echo '{}' >"$set_root/json_files/FreeSound/fsd_final_2s.json"
+echo '[]' >"$set_root/json_files/blacklist/exclude.json"
+deep=mnt/fast/WavCaps
+python3 "$tests/download_tools.py" split "$set_root/Zip_files/SoundBible" SoundBible 200000 \
+    "$deep/12.flac=$tmp/sound.wav" "$deep/13.flac=$tmp/sound.wav" "$deep/14.flac=$tmp/sound.wav" \
+    "$deep/notes.txt=$tmp/broken"
+python3 "$tests/download_tools.py" split "$set_root/Zip_files/FreeSound" FreeSound 200000 \
+    "../../../../evil.flac=$tmp/sound.wav" "$deep/1.flac=$tmp/sound.wav" "$deep/l.flac=@/etc/passwd" \
+    "$deep/.hidden.flac=$tmp/sound.wav" "$deep/crc.flac=!$tmp/sound.wav" "$deep/b.flac=$tmp/broken" \
+    "other/1.flac=$tmp/broken" "$deep/s p.flac=$tmp/sound.wav"
+part=/datasets/cvssp/WavCaps/resolve/main/Zip_files/SoundBible/SoundBible.z01
+
+sounds()
+{
+    status=$1
+    shift
+    script "$status" "$wavcaps" -o "$tmp/w" --base-url "$base" "$@"
+}
+
+fresh_sounds() { rm -rf "$tmp/w"; calm; }
+
+one_subset()
+{
+    fresh_sounds
+    plan $part drop:50000 429
+    sounds 3 --subset SoundBible --json &&
+        says '"total":4,"done":3,"written":3,"kept":0,"gone":1,"failed":0' &&
+        same "$(tree "$tmp/w")" ". ./.download ./.download/complete.SoundBible ./audio\
+ ./audio/SoundBible ./audio/SoundBible/12.flac ./audio/SoundBible/13.flac\
+ ./audio/SoundBible/14.flac ./blacklist ./blacklist/exclude.json ./gone.tsv ./json\
+ ./json/SoundBible ./json/SoundBible/sb_final.json " &&
+        grep -qx 'SoundBible	Ygone	not in the archive of the source' "$tmp/w/gone.tsv"
+}
+
+sound_format()
+{
+    [ -z "$real_ffmpeg" ] ||
+        same "$(python3 "$tests/download_tools.py" rate "$tmp/w/audio/SoundBible/12.flac")" '16000 1'
+}
+
+complete_is_left_alone() { calm; sounds 3 --subset SoundBible --json && says '"written":0,"kept":3' && asked $part 0; }
+
+lost_clip()
+{
+    calm
+    rm "$tmp/w/audio/SoundBible/13.flac"
+    sounds 3 --subset SoundBible --json --keep-archives && says '"written":1,"kept":2' &&
+        [ -f "$tmp/w/archives/SoundBible/SoundBible.z01" ]
+}
+
+as_they_are()
+{
+    fresh_sounds
+    sounds 3 --subset SoundBible --no_transcode && cmp "$tmp/w/audio/SoundBible/12.flac" "$tmp/sound.wav"
+}
+
+hostile_archive()
+{
+    fresh_sounds
+    sounds 3 --subset FreeSound && same "$(cd "$tmp/w/audio/FreeSound" && echo *)" '1.flac evil.flac' &&
+        [ ! -e "$tmp/evil.flac" ] && [ ! -e "$tmp/w/json/FreeSound/fsd_final_2s.json" ] &&
+        grep -q '^FreeSound	crc.flac	does not unpack: CRC Failed' "$tmp/w/failed.tsv" &&
+        grep -q '^FreeSound	b.flac	ffmpeg: ' "$tmp/w/failed.tsv" &&
+        grep -q '^FreeSound	.hidden.flac	a name' "$tmp/w/failed.tsv" &&
+        grep -q '^FreeSound	s p.flac	a name' "$tmp/w/failed.tsv" &&
+        [ -f "$tmp/w/archives/FreeSound/FreeSound.zip" ]
+}
+
+lost_part() { fresh_sounds; plan $part 404; sounds 3 --subset SoundBible && grep -q 'SoundBible.z01' "$tmp/w/gone.tsv" && [ ! -e "$tmp/w/audio" ] && calm && sounds 3 --subset SoundBible --json && says '"done":3'; }
+captions_only() { fresh_sounds; sounds 0 --metadata-only --subset SoundBible,FreeSound --json && says '"total":3,"done":3' && asked $part 0; }
+parts_dry_run() { fresh_sounds; sounds 0 -n --subset SoundBible && says 'archives/SoundBible/SoundBible.z01' && same "$(tree "$tmp/w")" '. '; }
+unknown_revision() { fresh_sounds; sounds 1 --revision v9 --subset SoundBible && says 'gone from the source' || sounds 1 --revision v9 --subset SoundBible && says 'nothing to fetch'; }
+
+claim 'wavcaps: parts, clips, clean-up, list of what is gone' one_subset
+claim 'wavcaps: 16 kHz mono' sound_format
+claim 'wavcaps: a complete subset is left alone' complete_is_left_alone
+claim 'wavcaps: a lost clip comes back, archives kept on request' lost_clip
+claim 'wavcaps: --no-transcode' as_they_are
+claim 'wavcaps: hostile archive' hostile_archive
+claim 'wavcaps: a lost part' lost_part
+claim 'wavcaps: captions only' captions_only
+claim 'wavcaps: dry run' parts_dry_run
+claim 'wavcaps: unknown revision' unknown_revision
+
+finish

@@ -1,0 +1,774 @@
+# shellcheck shell=sh disable=SC2015,SC2154
+# download.sh: what the three download scripts share: options, messages, a lock, parallel
+# workers, and a fetch that resumes, retries and verifies.          Sourced, not run. MIT-0
+#
+# POSIX shell. Everything a run writes lies in the output folder, its own state below
+# .download there; a file appears under its final name only when it is whole. Names that
+# come from outside are checked (safe_path, safe_name) before they touch the disk.
+#
+# Exit status of the scripts: 0 done, 1 failed, 2 wrong usage, 3 finished, but something was
+# skipped, 130 or 143 after a signal.
+
+LC_ALL=C
+export LC_ALL
+umask 022
+set -u
+unset CDPATH
+program=$(basename -- "$0")
+tab=$(printf '\t')
+state=.download run='' scratch='' child='' pids='' drawer='' watcher='' locked=''
+longest_wait=3600     # a server that asks for more patience than this is not waited for
+
+# ---- Messages ------------------------------------------------------------------------
+
+# Text from outside, safe for a terminal.
+printable() { printf '%s' "$1" | tr -c ' -~' '?'; }
+
+note() { [ -n "${opt_quiet-}" ] || printf '%s\n' "$(printable "$*")" >&2; }
+warn() { printf 'warning: %s\n' "$(printable "$*")" >&2; }
+fail() { printf 'error: %s\n' "$(printable "$*")" >&2; exit 1; }
+usage_error() { printf 'usage error: %s\n' "$(printable "$*")" >&2; exit 2; }
+
+# ---- Options -------------------------------------------------------------------------
+
+# Options that every script knows, in the form of all option tables: letter or -, long name,
+# name of the value or . for a switch, help. LIST options add up when repeated.
+common_options='
+o output-dir DIR where everything goes; made if missing
+j jobs N parallel downloads (default 4)
+- retries N tries again after a failure (default 5)
+- retry-delay SECONDS first pause before a retry; doubles each time (default 5)
+- timeout SECONDS gives up on a connection that is silent so long (default 60)
+- base-url URL another place to fetch from, such as a mirror
+n dry-run . say what would be fetched, fetch only lists
+- json . one line for programs on standard output
+q quiet . only warnings and errors
+h help . this text'
+
+option_rows() { printf '%s\n%s\n' "$options" "$common_options" | sed '/^ *$/d'; }
+
+print_help()
+{
+    printf 'usage: %s\n%s\n\n' "$usage" "$about"
+    option_rows | while read -r letter name value help; do
+        left="    --$name"
+        [ "$letter" = - ] || left="-$letter, --$name"
+        [ "$value" = . ] || left="$left $value"
+        printf '  %-26s  %s\n' "$left" "$help"
+    done
+    [ -z "${after_help-}" ] || printf '\n%s\n' "$after_help"
+}
+
+# find_option COLUMN WORD: the row "name value" whose letter (1) or name (2) is WORD.
+find_option()
+{
+    option_rows | awk -v column="$1" -v word="$2" '$column == word { print $2, $3; exit }'
+}
+
+set_option()
+{
+    variable=opt_$(printf '%s' "${1%% *}" | tr - _)
+    if [ "${1#* }" = LIST ]; then
+        eval "$variable=\"\${$variable-} \$2\""
+    else
+        eval "$variable=\$2"
+    fi
+}
+
+# Reads the command line into opt_NAME variables and calls `operand WORD` for the rest.
+parse_options()
+{
+    for row in $(option_rows | awk '{ print $2 }' | tr - _); do eval "opt_$row="; done
+    while [ "$#" -gt 0 ]; do
+        word=$1
+        shift
+        case $word in
+        --) for word; do operand "$word"; done; break ;;
+        --*)
+            name=${word%%=*}
+            name=$(printf '%s' "${name#--}" | tr _ -)
+            found=$(find_option 2 "$name")
+            [ -n "$found" ] && [ "$name" != - ] ||
+                usage_error "unknown option --$name; -h lists the options"
+            case "$found $word" in
+            *' . '*=*) usage_error "option --$name takes no value" ;;
+            *' . '*) set_option "$found" 1 ;;
+            *=*) set_option "$found" "${word#*=}" ;;
+            *)
+                [ "$#" -gt 0 ] || usage_error "option --$name needs a value"
+                set_option "$found" "$1"
+                shift ;;
+            esac ;;
+        -?*)
+            cluster=${word#-}
+            while [ -n "$cluster" ]; do
+                rest=${cluster#?} letter=${cluster%"${cluster#?}"}
+                found=
+                [ "$letter" = - ] || found=$(find_option 1 "$letter")
+                [ -n "$found" ] ||
+                    usage_error "unknown option -$letter; -h lists the options"
+                cluster=$rest
+                [ "${found#* }" != . ] || { set_option "$found" 1; continue; }
+                if [ -z "$rest" ]; then
+                    [ "$#" -gt 0 ] || usage_error "option -$letter needs a value"
+                    rest=$1
+                    shift
+                fi
+                set_option "$found" "$rest"
+                cluster=
+            done ;;
+        *) operand "$word" ;;
+        esac
+    done
+    [ -z "$opt_help" ] || { print_help; exit 0; }
+    jobs=$(whole jobs "${opt_jobs:-4}" 1 256) || exit
+    retries=$(whole retries "${opt_retries:-5}" 0 100) || exit
+    retry_delay=$(whole retry-delay "${opt_retry_delay:-5}" 0 3600) || exit
+    timeout=$(whole timeout "${opt_timeout:-60}" 1 86400) || exit
+    [ -z "$opt_base_url" ] || check_url base-url "$opt_base_url"
+    [ -n "$opt_output_dir${opt_list-}" ] || no_output
+}
+
+no_output() { usage_error '-o DIR is needed: where everything goes'; }
+
+# whole NAME VALUE LOW HIGH: prints the value if it is a whole number in that range.
+whole()
+{
+    case $2 in
+    '' | *[!0-9]* | ??????????*) ;;
+    *)
+        number=$(printf '%s' "$2" | sed 's/^0*\(.\)/\1/')
+        if [ "$number" -ge "$3" ] && [ "$number" -le "$4" ]; then
+            echo "$number"
+            return
+        fi ;;
+    esac
+    usage_error "--$1: expected a whole number from $3 to $4, found \"$2\""
+}
+
+check_url()
+{
+    case $2 in
+    *[!A-Za-z0-9._~:/?=\&%@+,-]*) ;;
+    http://?* | https://?*) return ;;
+    esac
+    usage_error "--$1: expected http://... or https://..., found \"$2\""
+}
+
+# choices NAME LIST WORD...: the words of LIST (commas or spaces), each one of WORDs, once.
+choices()
+{
+    choice_name=$1 list=$(printf '%s' "$2" | tr ',\n' '  ')
+    shift 2
+    set -f
+    for item in $list; do
+        case " $* " in
+        *" $item "*) ;;
+        *) usage_error "--$choice_name: expected some of $*, found \"$item\"" ;;
+        esac
+    done
+    for item; do case " $list " in *" $item "*) printf '%s ' "$item" ;; esac; done
+    set +f
+}
+
+# ---- What the machine has ------------------------------------------------------------
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+package_of()
+{
+    case $1 in
+    yt-dlp) echo "package yt-dlp (pip install -U yt-dlp; those of distributions are old)" ;;
+    7z) echo "package p7zip-full (Debian, Ubuntu), p7zip-plugins (Fedora), sevenzip (brew)" ;;
+    sha256sum | sha1sum | md5sum) echo "package coreutils, or openssl" ;;
+    *) echo "package $1" ;;
+    esac
+}
+
+has_tool()
+{
+    case $1 in
+    7z) have 7z || have 7zz || have 7za ;;
+    sha256sum | sha1sum | md5sum) have "$1" || have openssl ;;
+    *) have "$1" ;;
+    esac
+}
+
+# need TOOL...: names every missing one with the package that brings it, then fails.
+need()
+{
+    missing=
+    for tool; do
+        has_tool "$tool" && continue
+        missing="$missing $tool"
+        printf 'error: %s is missing: %s\n' "$tool" "$(package_of "$tool")" >&2
+    done
+    [ -z "$missing" ] || exit 1
+}
+
+# hex_digest ALGORITHM: of standard input.
+hex_digest()
+{
+    if have "${1}sum"; then "${1}sum"; else openssl dgst "-$1" -r; fi | sed 's/[ *].*//'
+}
+
+file_size() { if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
+
+# digest_matches FILE KIND:HEX    kinds: sha256, md5, git (the id git gives to a file)
+digest_matches()
+{
+    case $2 in
+    git:*) found=$({ printf 'blob %s\000' "$(file_size "$1")"; cat -- "$1"; } | hex_digest sha1) ;;
+    sha256:*) found=$(hex_digest sha256 <"$1") ;;
+    md5:*) found=$(hex_digest md5 <"$1") ;;
+    *) return 0 ;;
+    esac
+    [ "$found" = "${2#*:}" ]
+}
+
+# ---- Names from outside --------------------------------------------------------------
+
+# safe_name NAME: may become the name of a file.
+safe_name()
+{
+    case $1 in '' | .* | *[!A-Za-z0-9._-]*) return 1 ;; esac
+    [ "${#1}" -le 200 ]
+}
+
+# safe_path PATH: relative, every part a safe name.
+safe_path()
+{
+    case $1 in '' | /* | */ | *//* | .* | */.* | *[!A-Za-z0-9._/-]*) return 1 ;; esac
+    [ "${#1}" -le 1000 ]
+}
+
+# Makes a folder below the output folder. A link there could lead out of it.
+make_folder()
+{
+    grown=.
+    for part in $(printf '%s' "$1" | tr / ' '); do
+        grown=$grown/$part
+        [ ! -L "$grown" ] || fail "$grown: is a link; nothing is written through it"
+        [ -d "$grown" ] || mkdir -- "$grown" || fail "$grown: cannot make this folder"
+    done
+}
+
+# publish TEMPORARY TARGET: the whole file gets its name in one step.
+publish()
+{
+    [ ! -d "$2" ] || { stop_all "$2: a folder has the name of a file"; return 1; }
+    # GNU sync takes a file; where it does not, the system writes when it likes.
+    sync -- "$1" 2>/dev/null || :
+    mv -f -- "$1" "$2" || { stop_all "$2: cannot rename"; return 1; }
+}
+
+# ---- Start and end -------------------------------------------------------------------
+
+# Enters the output folder and takes its lock; all paths are relative from here on.
+begin()
+{
+    mkdir -p -- "$opt_output_dir" 2>/dev/null && cd -P -- "$opt_output_dir" ||
+        fail "$opt_output_dir: cannot make or enter this folder"
+    make_folder $state/parts
+    take_lock
+    trap 'clean_up' EXIT
+    trap 'interrupted 130' INT
+    trap 'interrupted 143' TERM HUP
+    rm -rf -- "$state"/run.*
+    run=$state/run.$$
+    mkdir -- "$run" && : >"$run/log" && : >"$run/ticks" || fail "$run: cannot write"
+    scratch=$run/main
+    mkdir -- "$scratch"
+    [ -z "${token_header-}" ] ||
+        (umask 077; printf 'Authorization: Bearer %s\n' "$token" >"$token_header")
+}
+
+# The lock is a link whose target is the process number, made in one step; one whose
+# process is gone is taken over.
+take_lock()
+{
+    for try in 1 2 3; do
+        if ln -s "$$" $state/lock 2>/dev/null; then
+            locked=1
+            return
+        fi
+        # shellcheck disable=SC2012 # readlink is not everywhere
+        owner=$(ls -ld $state/lock 2>/dev/null | sed 's/.* -> //')
+        case $owner in
+        '' | *[!0-9]*) ;;
+        *)
+            if kill -0 "$owner" 2>/dev/null; then
+                fail "$opt_output_dir: process $owner is at work here; one at a time"
+            fi ;;
+        esac
+        sleep 2     # its workers notice within a second, see watch
+        rm -f $state/lock
+    done
+    fail "$opt_output_dir/$state: cannot write (try $try)"
+}
+
+clean_up()
+{
+    [ -n "$locked" ] || return 0
+    [ -z "$run" ] || rm -rf -- "$run"
+    rm -f $state/lock
+    rmdir $state/parts $state 2>/dev/null || :
+}
+
+interrupted()
+{
+    trap '' INT TERM HUP
+    # shellcheck disable=SC2086 # a list of process numbers
+    [ -z "$child$pids" ] || kill $child $pids $drawer $watcher 2>/dev/null
+    wait
+    printf '\n%s: stopped; the same command goes on from here\n' "$program" >&2
+    exit "$1"
+}
+
+# Ends all workers after the item that each has in hand; the first message is kept.
+stop_all()
+{
+    (set -C; printf '%s\n' "$1" >"$run/stop") 2>/dev/null || :
+}
+
+stopped() { [ -e "$run/stop" ]; }
+
+check_stop() { ! stopped || fail "$(cat "$run/stop")"; }
+
+# A command that a signal to this shell ends too.
+run_child()
+{
+    "$@" &
+    child=$!
+    wait "$child"
+    child_status=$?
+    child=
+    return "$child_status"
+}
+
+pause() { [ "$1" -eq 0 ] || run_child sleep "$1"; }
+
+# ---- Workers -------------------------------------------------------------------------
+
+# record STATUS SUBJECT REASON: what became of one item.
+record()
+{
+    printf '%s\t%s\t%s\n' "$1" "$2" "$(printable "$3")" >>"$run/log" ||
+        stop_all "$run/log: cannot write; is the disk full?"
+}
+
+count() { awk -F "$tab" -v word="$1" '$1 == word { n++ } END { print n + 0 }' "$run/log"; }
+
+# worker FUNCTION LIST K: calls FUNCTION with every line of LIST whose number is K mod jobs.
+worker()
+{
+    pids=
+    trap 'kill ${child:-} 2>/dev/null; exit 143' TERM
+    scratch=$run/worker$3
+    mkdir -p -- "$scratch"
+    awk -v n="$jobs" -v k="$3" 'NR % n == k' "$2" >"$scratch/list"
+    while IFS= read -r line <&3; do
+        ! stopped || break
+        "$1" "$line"
+        printf . >>"$run/ticks"
+    done 3<"$scratch/list"
+}
+
+# watch PID...: ends them when this script is gone, even by kill -9.
+watch()
+{
+    while kill -0 $$; do sleep 1; done
+    kill "$@"
+}
+
+# run_workers FUNCTION LIST: all lines, on $jobs workers at a time.
+run_workers()
+{
+    : >"$run/ticks"
+    pids='' number=0
+    while [ "$number" -lt "$jobs" ]; do
+        worker "$1" "$2" "$number" &
+        pids="$pids $!"
+        number=$((number + 1))
+    done
+    if [ -z "$opt_quiet" ] && [ -t 2 ]; then
+        draw_progress "$(wc -l <"$2")" &
+        drawer=$!
+    fi
+    # shellcheck disable=SC2086
+    watch $pids $drawer >/dev/null 2>&1 &
+    watcher=$!
+    ended_well=1
+    workers=$pids
+    for pid in $workers; do wait "$pid" || ended_well=; done
+    pids=
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+    watcher=
+    if [ -n "$drawer" ]; then
+        kill "$drawer" 2>/dev/null
+        wait "$drawer" 2>/dev/null
+        drawer=
+        progress_line "$(wc -l <"$2")"
+        echo >&2
+    fi
+    check_stop
+    [ -n "$ended_well" ] || fail "a worker ended early; the same command goes on from here"
+}
+
+progress_line()
+{
+    awk -v done="$(file_size "$run/ticks")" -v total="$1" -v spent="$(($(date +%s) - started))" '
+        BEGIN {
+            full = total > 0 ? int(30 * done / total) : 30
+            for (i = 0; i < 30; i++) bar = bar (i < full ? "#" : "-")
+            line = sprintf("\r[%s] %d/%d", bar, done, total)
+            if (done > 0 && spent > 0) {
+                left = int(spent / done * (total - done) + 0.5)
+                line = line sprintf("  %.3g it/s  ETA %d:%02d", done / spent, left / 60, left % 60)
+            }
+            printf "%s\033[K", line
+        }' >&2
+}
+
+draw_progress()
+{
+    started=$(date +%s)
+    while :; do
+        progress_line "$1"
+        sleep 1
+    done
+}
+started=$(date +%s)
+
+# ---- Fetching ------------------------------------------------------------------------
+
+# Seconds to wait before try number $1 (from 1): what the server asked for in the headers of
+# its answer, else the first pause doubled each time, a little longer for later workers.
+wait_before()
+{
+    asked=$(tr -d '\r' <"$scratch/headers" 2>/dev/null | awk '
+        /^HTTP\// { seconds = "" }
+        tolower($1) == "retry-after:" && $2 ~ /^[0-9]+$/ { seconds = $2 }
+        END { print seconds }')
+    awk -v asked="$asked" -v first="$retry_delay" -v try="$1" -v place="$scratch" -v top="$longest_wait" '
+        BEGIN {
+            sub(/.*[^0-9]/, "", place)
+            seconds = first * 2 ^ (try - 1) * (1 + (place % 16) / 32)
+            if (seconds > 600) seconds = 600
+            if (asked != "") seconds = asked + 0
+            print int(seconds > top ? top : seconds)
+        }'
+}
+
+# --token-file: the header goes to curl in a file, never on a command line that all can see.
+use_token()
+{
+    token_header=
+    [ -n "$opt_token_file" ] || return 0
+    [ -r "$opt_token_file" ] || fail "$opt_token_file: cannot read"
+    token=$(head -n 1 -- "$opt_token_file" | tr -d ' \t\r')
+    case $token in
+    '' | *[!A-Za-z0-9._~+/=-]*) fail "$opt_token_file: its first line is no token" ;;
+    esac
+    token_header=$state/run.$$/token
+}
+
+# One transfer into $part. Sets http (0 if none came) and reason; the status is curl's.
+transfer()
+{
+    : >"$scratch/headers"
+    protocols='=https'
+    case $1 in http://*) protocols='=http,https' ;; esac
+    set -- --fail --silent --show-error --location --globoff --max-redirs 10 \
+        --proto "$protocols" --proto-redir "$protocols" --connect-timeout "$timeout" --speed-limit 1 --speed-time "$timeout" \
+        --user-agent tango-download --dump-header "$scratch/headers" --write-out '%{http_code}' \
+        --output "$part" --url "$1"
+    [ "$part_size" -eq 0 ] || set -- --continue-at "$part_size" "$@"
+    [ -z "${token_header-}" ] || set -- --header "@$token_header" "$@"
+    run_child curl "$@" >"$scratch/http" 2>"$scratch/error"
+    curl_status=$?
+    http=$(sed 's/[^0-9]//g; s/^0*//' "$scratch/http")
+    http=${http:-0}
+    reason=$(sed -n '1s/^curl: //p' "$scratch/error")
+    [ -n "$reason" ] || reason="curl ended with status $curl_status"
+    return "$curl_status"
+}
+
+# fetch URL TARGET SIZE DIGEST: SIZE and DIGEST may be - for unknown. Returns 0 when TARGET is
+# in place, 3 when the source no longer has it, 1 otherwise; reason says why.
+#
+# A part that is left over is continued only if something can tell that the whole is right.
+# Each failure costs one try; tries start anew when a transfer brought a megabyte or more, so
+# a connection that breaks every hour does not end a download of days.
+fetch()
+{
+    url=$1 target=$2 want_size=$3 want_digest=$4
+    part=$state/parts/$(printf '%s' "$target" | tr / +)
+    [ ! -L "$part" ] || rm -f -- "$part"
+    [ "$want_size$want_digest" != -- ] || rm -f -- "$part"
+    tries=0 ranges=1
+    while :; do
+        # Where the server cannot go on in the middle, each try is from the start.
+        [ -n "$ranges" ] || rm -f -- "$part"
+        part_size=$(file_size "$part")
+        if [ "$want_size" != - ] && [ "$part_size" -gt "$want_size" ]; then
+            rm -f -- "$part"
+            part_size=0
+        fi
+        if [ "$want_size" = - ] || [ "$part_size" -lt "$want_size" ] || [ ! -f "$part" ]; then
+            transfer "$url"
+        else
+            curl_status=0 http=200
+        fi
+        if [ "$curl_status" -eq 0 ]; then
+            verify_part && { publish "$part" "$target"; return; }
+        else
+            after_failure && return "$verdict"
+        fi
+        ! stopped || { reason='stopped'; return 1; }
+        [ $(($(file_size "$part") - part_size)) -lt 1048576 ] || tries=0
+        tries=$((tries + 1))
+        [ "$tries" -le "$retries" ] || return 1
+        pause "$(wait_before "$tries")"
+    done
+}
+
+# Size and digest of a transfer that ended well; what is wrong is thrown away.
+verify_part()
+{
+    part_now=$(file_size "$part")
+    if [ ! -f "$part" ] && ! : >"$part"; then
+        stop_all "$part: cannot write"
+        return 1
+    fi
+    if [ "$want_size" != - ] && [ "$part_now" -lt "$want_size" ]; then
+        reason="$part_now bytes came, expected $want_size"
+        return 1
+    fi
+    if [ "$want_size" != - ] && [ "$part_now" -gt "$want_size" ]; then
+        reason="$part_now bytes came, expected $want_size"
+    elif digest_matches "$part" "$want_digest"; then
+        return 0
+    else
+        reason="the ${want_digest%%:*} digest is not the one published"
+    fi
+    rm -f -- "$part"
+    return 1
+}
+
+# Is it of no use to try again? Then verdict is what fetch returns.
+after_failure()
+{
+    verdict=1
+    case $http in
+    404 | 410 | 451) reason="gone from the source (HTTP $http)" verdict=3; return 0 ;;
+    401 | 403)
+        reason="the source refuses (HTTP $http): a licence to accept or a token is needed"
+        return 0 ;;
+    416) rm -f -- "$part"; return 1 ;;
+    400 | 405 | 406 | 407 | 409 | 41[1-9]) reason="HTTP $http"; return 0 ;;
+    4?? | 5??) reason="HTTP $http" ;;
+    esac
+    case $curl_status in
+    23) stop_all "$part: cannot write; is the disk full?"; return 0 ;;
+    3 | 1) return 0 ;;
+    33 | 36) ranges= ;;
+    esac
+    return 1
+}
+
+# ---- Lists of files ------------------------------------------------------------------
+
+# json_flat FILE: every scalar of a JSON text as "path<TAB>value"; strings keep their escapes.
+# Text is cut at quotation marks, so the time is linear.
+json_flat()
+{
+    tr -d '\n\r\t' <"$1" | awk '
+        function bad(what) {
+            print "not valid JSON: " what | "cat 1>&2"
+            failed = 1
+            exit 1
+        }
+        function scalar(value,   path, i) {
+            if (expect != "value" && expect != "first") bad("a value where none belongs")
+            path = ""
+            for (i = 1; i <= depth; i++) path = path (i > 1 ? "." : "") name[i]
+            printf "%s\t%s\n", path, value
+            expect = depth ? "comma" : "end"
+        }
+        function text(value) {
+            if (depth && kind[depth] == "{" && (expect == "key" || expect == "first")) {
+                name[depth] = value
+                expect = "colon"
+            } else scalar(value)
+        }
+        function mark(c) {
+            if (c == "{" || c == "[") {
+                if (expect != "value" && !(expect == "first" && kind[depth] == "["))
+                    bad("a bracket where none belongs")
+                if (++depth > 64) bad("nested deeper than 64")
+                kind[depth] = c
+                name[depth] = 0
+                expect = "first"
+            } else if (c == "}" || c == "]") {
+                if (!depth || kind[depth] != (c == "}" ? "{" : "[") ||
+                    (expect != "comma" && expect != "first")) bad("brackets do not match")
+                depth--
+                expect = depth ? "comma" : "end"
+            } else if (c == ",") {
+                if (expect != "comma") bad("a comma where none belongs")
+                if (kind[depth] == "[") { name[depth]++; expect = "value" }
+                else expect = "key"
+            } else {
+                if (expect != "colon") bad("a colon where none belongs")
+                expect = "value"
+            }
+        }
+        function outside(s,   length_of) {
+            while (s != "") {
+                if (match(s, /^ +/)) length_of = RLENGTH
+                else if (match(s, /^[][{},:]/)) { length_of = 1; mark(substr(s, 1, 1)) }
+                else if (match(s, /^[-+.0-9a-zA-Z]+/)) {
+                    length_of = RLENGTH
+                    if (expect == "first" && kind[depth] == "{") bad("a name without quotes")
+                    scalar(substr(s, 1, length_of))
+                } else bad("an odd character")
+                s = substr(s, length_of + 1)
+            }
+        }
+        { whole = whole $0 }
+        END {
+            if (failed) exit 1
+            expect = "value"
+            n = split(whole, piece, "\"")
+            for (i = 1; i <= n; i++) {
+                outside(piece[i])
+                if (++i > n) break
+                s = piece[i]
+                while (match(s, /\\+$/) && RLENGTH % 2 == 1) {
+                    if (++i > n) bad("a string without an end")
+                    s = s "\"" piece[i]
+                }
+                if (i == n) bad("a string without an end")
+                text(s)
+            }
+            if (expect != "end") bad("it ends early")
+        }'
+}
+
+# json_value FILE PATH: one scalar.
+json_value() { json_flat "$1" 2>/dev/null | awk -F "$tab" -v path="$2" '$1 == path { print $2; exit }'; }
+
+# file_rows: from json_flat of a list of files, "name size digest" a line; columns by the
+# names that the two hosts use.
+file_rows()
+{
+    awk -F "$tab" '
+        function flush() {
+            if (row != "" && kind != "directory" && path != "" && size ~ /^[0-9]+$/)
+                printf "%s\t%s\t%s\n", path, size, digest == "" ? "-" : digest
+            path = size = digest = kind = ""
+        }
+        {
+            key = $1
+            sub(/^files\./, "", key)
+            if (!match(key, /^[0-9]+/)) next
+            if (substr(key, 1, RLENGTH) != row) { flush(); row = substr(key, 1, RLENGTH) }
+            key = substr(key, RLENGTH + 2)
+        }
+        key == "type" { kind = $2 }
+        key == "path" || key == "key" { path = $2 }
+        key == "size" { size = $2 }
+        key == "oid" && digest == "" && length($2) == 40 { digest = "git:" $2 }
+        key == "lfs.oid" && length($2) == 64 { digest = "sha256:" $2 }
+        key == "checksum" && $2 ~ /^md5:/ { digest = $2 }
+        END { flush() }'
+}
+
+# list_hub REPOSITORY FOLDER FILE: the files in a folder of a Hugging Face repository, as
+# file_rows; REPOSITORY is owner/name, with datasets/ before it for data. Returns as fetch.
+list_hub()
+{
+    case $1 in datasets/*) kind_path=$1 ;; *) kind_path=models/$1 ;; esac
+    page_url=$hub_url/api/$kind_path/tree/$revision${2:+/$2}
+    : >"$3"
+    page=0
+    while [ "$page" -lt 100 ]; do
+        page=$((page + 1))
+        fetch "$page_url" "$scratch/page.json" - - || return
+        json_flat "$scratch/page.json" >"$scratch/flat" 2>"$scratch/error" ||
+            { reason="the list of files is $(head -n 1 "$scratch/error")"; return 1; }
+        file_rows <"$scratch/flat" >>"$3"
+        next=$(tr -d '\r' <"$scratch/headers" | sed -n 's/^[Ll]ink: *<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
+        case $next in
+        "$hub_url"/*) page_url=$next ;;
+        *) return 0 ;;
+        esac
+    done
+}
+
+# in_place TARGET SIZE DIGEST: the file is there already, whole as far as its size tells;
+# --verify asks for its digest as well.
+in_place()
+{
+    [ -f "$1" ] && [ ! -L "$1" ] || return 1
+    [ "$2" = - ] || [ "$(file_size "$1")" -eq "$2" ] || return 1
+    [ -z "${opt_verify-}" ] || digest_matches "$1" "$3"
+}
+
+# fetch_row "URL<TAB>TARGET<TAB>SIZE<TAB>DIGEST": a worker's item.
+fetch_row()
+{
+    IFS=$tab read -r row_url row_target row_size row_digest <<ROW
+$1
+ROW
+    if in_place "$row_target" "$row_size" "$row_digest"; then
+        record kept "$row_target" -
+        return
+    fi
+    fetch "$row_url" "$row_target" "$row_size" "$row_digest"
+    case $? in
+    0) record written "$row_target" - ;;
+    3) record gone "$row_target" "$reason" ;;
+    *) record failed "$row_target" "$reason" ;;
+    esac
+}
+
+# show_troubles: each item that did not come, on standard error.
+show_troubles()
+{
+    awk -F "$tab" '$1 == "gone" || $1 == "failed" { print $1 ": " $2 ": " $3 }' "$run/log" >&2
+}
+
+# The result: counts on standard output if asked for, else on standard error.
+summary()
+{
+    written=$(count written) kept=$(count kept) gone=$(count gone) failures=$(count failed)
+    total=$((written + kept + gone + failures))
+    if [ -n "$opt_json" ]; then
+        printf '{"total":%d,"done":%d,"written":%d,"kept":%d,"gone":%d,"failed":%d}\n' \
+            "$total" $((written + kept)) "$written" "$kept" "$gone" "$failures"
+    fi
+    note "$total $1: $written written, $kept there already, $gone gone, $failures failed"
+}
+
+# The exit status that the counts of summary ask for.
+finish()
+{
+    [ $((gone + failures)) -gt 0 ] || exit 0
+    [ "$failures" -eq 0 ] || [ $((written + kept)) -gt 0 ] || exit 1
+    exit 3
+}
+
+# need_space BYTES WHAT: fails early instead of in the middle of the night.
+need_space()
+{
+    free=$(df -Pk . | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
+    case $free in '' | *[!0-9]*) return 0 ;; esac
+    [ "$1" -le "$free" ] ||
+        fail "$opt_output_dir: $2 needs $(human_size "$1"), only $(human_size "$free") are free"
+}
+
+human_size() { awk -v n="$1" 'BEGIN { split("B kB MB GB TB", u, " "); i = 1
+    while (n >= 1000 && i < 5) { n /= 1000; i++ } printf (i > 1 ? "%.1f %s\n" : "%d %s\n"), n, u[i] }'; }
