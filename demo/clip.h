@@ -1,0 +1,119 @@
+/* clip.h: one channel of a sound file at a given rate, for programs that look at whole
+   clips. MIT-0. Include after cli.h and tango.h (with its implementation). */
+#ifndef TANGO_CLIP_H
+#define TANGO_CLIP_H
+
+/* Room for count things of `size` bytes, or the end of the program. */
+static inline void *clip_room(size_t count, size_t size, const char *what)
+{
+    size_t bytes = 0;
+    void *room = tango_mul_ok(count, size, &bytes) ? malloc(bytes + 1) : NULL;
+    if (room == NULL) cli_fail("%s: no memory for %zu x %zu bytes", what, count, size);
+    return room;
+}
+
+/* Channel 0 of all frames of an open sound, as the encoders take it. The array grows with
+   what is read, never by what the file declares. */
+static inline float *clip_read(
+    const char *path, tango_io_sound *sound, size_t *count, tango_error *error)
+{
+    const size_t channels = sound->info.channels, chunk = 4096;
+    float *frames = (float *)clip_room(chunk, channels * sizeof(float), path),
+          *all = NULL, *larger;
+    size_t room = 0, got = chunk;
+    for (*count = 0; got == chunk; *count += got) {
+        if (tango_io_sound_read_float(sound, frames, chunk, &got, error) != TANGO_OK)
+            cli_fail("%s: %s", path, error->text);
+        if (*count + got > room) {
+            room = 2 * room + chunk;
+            larger = (float *)realloc(all, room * sizeof(float));
+            if (larger == NULL) cli_fail("%s: no memory for %zu samples", path, room);
+            all = larger;
+        }
+        tango_audio_downmix(all + *count, frames, got, channels, TANGO_AUDIO_FIRST);
+    }
+    free(frames);
+    return all;
+}
+
+/* x (count) at `from` Hz -> at `to` Hz; frees x. */
+static inline float *clip_resample(
+    const char *path, float *x, size_t *count, size_t from, size_t to, tango_error *error)
+{
+    tango_audio_resampler r;
+    size_t size = tango_audio_resampler_size(from, to), n;
+    void *memory = clip_room(size, 1, path);
+    float *y;
+    if (tango_audio_resampler_init(&r, from, to, memory, size, error) != TANGO_OK)
+        cli_fail("%s: %s", path, error->text);
+    n = tango_audio_resampled_count(*count, &r);
+    y = (float *)clip_room(n, sizeof(float), path);
+    tango_audio_resample(y, x, *count, &r);
+    free(memory);
+    free(x);
+    *count = n;
+    return y;
+}
+
+/* Channel 0 of a WAV or FLAC file at `rate` Hz: *count samples, to be freed. */
+static inline float *clip_load(
+    const char *path, size_t rate, size_t *count, tango_error *error)
+{
+    tango_io_file file;
+    tango_io_sound sound;
+    size_t work_size;
+    void *work;
+    float *x;
+    if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail("%s", error->text);
+    if (tango_io_sound_open_memory(&sound, file.data, file.size, 0, error) != TANGO_OK)
+        cli_fail("%s: %s", path, error->text);
+    work_size = tango_io_sound_work_size(&sound);
+    work = clip_room(work_size, 1, path);
+    if (tango_io_sound_start(&sound, work, work_size, error) != TANGO_OK)
+        cli_fail("%s: %s", path, error->text);
+    x = clip_read(path, &sound, count, error);
+    free(work);
+    tango_io_unmap(&file);
+    if (*count == 0) cli_fail("%s: no samples", path);
+    if (!tango_nn_all_finite(x, *count)) cli_fail("%s: holds NaN or infinity", path);
+    return clip_resample(path, x, count, sound.info.rate, rate, error);
+}
+
+/* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. */
+static inline float *clip_log_mel(
+    const tango_model *m, const float *x, size_t count, size_t frames, tango_error *error)
+{
+    tango_audio_parameters p;
+    tango_audio_front front;
+    void *memory, *work;
+    float *mel = (float *)clip_room(frames, m->mels * sizeof(float), "mel");
+    memset(&p, 0, sizeof p);
+    p.rate = m->rate;
+    p.fft = m->fft;
+    p.hop = m->hop;
+    p.window = m->window;
+    p.mels = m->mels;
+    p.fmin = m->mel_low;
+    p.fmax = m->mel_high;
+    memory = clip_room(tango_audio_front_size(&p), 1, "mel");
+    work = clip_room(tango_audio_frame_work_size(&p), 1, "mel");
+    if (tango_audio_front_init(&front, &p, memory, tango_audio_front_size(&p), error)
+        != TANGO_OK)
+        cli_fail("%s", error->text);
+    tango_audio_log_mel(mel, x, count, 0, frames, &front, work);
+    free(work);
+    free(memory);
+    return mel;
+}
+
+/* Maps and opens a weights blob; without a name demo/tiny.tango. */
+static inline void clip_open_model(
+    tango_model *m, tango_io_file *file, const char *path, tango_error *error)
+{
+    if (path == NULL) path = "demo/tiny.tango";
+    if (tango_io_map(file, path, error) != TANGO_OK) cli_fail("%s", error->text);
+    if (tango_open(m, file->data, file->size, error) != TANGO_OK)
+        cli_fail("%s: %s", path, error->text);
+}
+
+#endif

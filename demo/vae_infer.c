@@ -1,0 +1,177 @@
+/* vae_infer: a latent becomes a WAV, through the VAE decoder and the vocoder.
+
+       cc demo/vae_infer.c -lm -o vae_infer && ./vae_infer dog.npy -o dog.wav
+
+       wrote   dog.wav  2.562 s  16000 Hz */
+#include "cli.h"
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
+#include "clip.h"
+
+static const cli_option options[] = {
+    { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
+    { 'o', "output", "FILE", "WAV to write; - is standard output" },
+    { 256, "denormalize", "MEAN,STD",
+        "mel = mel * STD + MEAN before the vocoder; published weights want none" },
+    { 257, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
+    { 258, "seed", "N", "of Griffin-Lim's phases" },
+    { 'q', "quiet", NULL, "no messages" },
+    { 'h', "help", NULL, "this text" },
+    { 0, NULL, NULL, NULL },
+};
+
+typedef struct job {
+    const char *model, *input, *output;
+    int quiet;
+    tango_params params;
+    tango_error error;
+} job;
+
+static void read_options(job *j, int argc, char **argv)
+{
+    static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
+    cli c = cli_begin(argc, argv, options);
+    char rest;
+    int id;
+    j->params.vocoder = TANGO_HIFIGAN;
+    while ((id = cli_next(&c)) != 0) switch (id) {
+        case CLI_OPERAND:
+            if (j->input != NULL)
+                cli_usage("one latent, found a second: \"%.60s\"", c.text);
+            j->input = c.text;
+            break;
+        case 'm': j->model = c.text; break;
+        case 'o': j->output = c.text; break;
+        case 256:
+            j->params.denormalize = 1;
+            if (sscanf(c.text, "%f,%f%c", &j->params.denormalize_mean,
+                    &j->params.denormalize_std, &rest)
+                != 2)
+                cli_usage("--denormalize: expected MEAN,STD such as -4.63,2.74, found "
+                          "\"%.60s\"",
+                    c.text);
+            break;
+        case 257:
+            j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
+            break;
+        case 258: j->params.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL); break;
+        case 'q': j->quiet = 1; break;
+        case 'h':
+            cli_help("vae_infer [options] LATENT -o WAV",
+                "Decodes a latent of a .npy or .pt file: (8, T/4, 16) or (8, 16, T/4), "
+                "scaled.",
+                options);
+            exit(0);
+        }
+    if (j->input == NULL) cli_usage("no latent");
+    if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
+}
+
+/* The one array of a .npy or .pt file, whichever it is by its first byte. */
+static tango_io_view open_array(job *j, const tango_io_file *file)
+{
+    tango_io_view view;
+    if (file->size > 0 && file->data[0] == 'P') {
+        tango_io_torch torch;
+        tango_io_torch_tensor tensor;
+        size_t size;
+        void *work;
+        if (tango_io_torch_work_size(&size, file->data, file->size, &j->error)
+            != TANGO_OK)
+            cli_fail("%s: %s", j->input, j->error.text);
+        work = clip_room(size, 1, j->input);
+        if (tango_io_torch_open(&torch, file->data, file->size, work, size, &j->error)
+            != TANGO_OK)
+            cli_fail("%s: %s", j->input, j->error.text);
+        if (torch.count != 1)
+            cli_fail("%s: %zu tensors, expected one", j->input, torch.count);
+        tango_io_torch_tensor_at(&torch, 0, &tensor);
+        view = tensor.view; /* it points into the file, not into work */
+        free(work);
+    } else {
+        tango_io_npy npy;
+        if (tango_io_npy_parse(&npy, file->data, file->size, &j->error) != TANGO_OK)
+            cli_fail("%s: %s", j->input, j->error.text);
+        tango_io_npy_view(&view, &npy);
+    }
+    return view;
+}
+
+/* The file's latent as (C, H, W) floats, to be freed; the axis of W frequencies decides
+   the order. */
+static float *load_latent(job *j, size_t channels, size_t width)
+{
+    tango_io_file file;
+    tango_io_view v;
+    float *x, *turned;
+    size_t c, h, w, *shape;
+    if (tango_io_map(&file, j->input, &j->error) != TANGO_OK)
+        cli_fail("%s", j->error.text);
+    v = open_array(j, &file);
+    shape = v.shape;
+    if (v.rank == 4 && shape[0] == 1) shape++;
+    else if (v.rank != 3)
+        cli_fail(
+            "%s: %zu axes, expected 3, or 4 with a first axis of 1", j->input, v.rank);
+    if (shape[0] != channels || (shape[1] != width && shape[2] != width) || v.count == 0)
+        cli_fail("%s: shape (%zu, %zu, %zu), expected (%zu, T, %zu) or (%zu, %zu, T)",
+            j->input, shape[0], shape[1], shape[2], channels, width, channels, width);
+    x = (float *)clip_room(v.count, sizeof(float), j->input);
+    tango_io_view_read(x, &v, 0, v.count);
+    j->params.latent_rows = shape[2] == width ? shape[1] : shape[2];
+    if (shape[2] != width) {
+        turned = (float *)clip_room(v.count, sizeof(float), j->input);
+        for (c = 0; c < channels; c++)
+            for (h = 0; h < j->params.latent_rows; h++)
+                for (w = 0; w < width; w++)
+                    turned[(c * j->params.latent_rows + h) * width + w] =
+                        x[(c * width + w) * j->params.latent_rows + h];
+        free(x);
+        x = turned;
+    }
+    if (!tango_nn_all_finite(x, v.count)) cli_fail("%s: holds NaN or infinity", j->input);
+    tango_io_unmap(&file);
+    return x;
+}
+
+int main(int argc, char **argv)
+{
+    job j;
+    tango_io_file file;
+    tango_io_output out;
+    tango_io_wav_spec spec;
+    tango_model m;
+    tango_plan plan;
+    float *latent, *wave;
+    void *memory;
+    memset(&j, 0, sizeof j);
+    read_options(&j, argc, argv);
+    clip_open_model(&m, &file, j.model, &j.error);
+    latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
+    j.params.latent = latent;
+    if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
+        cli_fail("%s: %s", j.input, j.error.text);
+    memory = clip_room(plan.memory, 1, "decoder");
+    wave = (float *)clip_room(plan.samples, sizeof(float), "wave");
+    if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
+        cli_fail("%s: %s", j.input, j.error.text);
+    memset(&spec, 0, sizeof spec);
+    spec.channels = 1;
+    spec.rate = (uint32_t)m.rate;
+    spec.frames = plan.samples;
+    if (tango_io_create(&out, j.output, &j.error) != TANGO_OK)
+        cli_fail("%s", j.error.text);
+    if (tango_io_wav_write(&out, wave, &spec, &j.error) != TANGO_OK
+        || tango_io_commit(&out, &j.error) != TANGO_OK) {
+        tango_io_abandon(&out);
+        cli_fail("%s", j.error.text);
+    }
+    if (!j.quiet)
+        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", j.output,
+            (double)plan.samples / (double)m.rate, m.rate);
+    free(memory);
+    free(wave);
+    free(latent);
+    tango_io_unmap(&file);
+    return 0;
+}
