@@ -65,7 +65,7 @@
    Nothing is allocated. A plan (tango_audio_fft, _front, _resampler) is built once in a
    block of ..._size bytes that must outlive it; a function that needs room takes `work`
    of ..._work_size bytes. A size is 0 where parameters are out of range or it does not
-   fit size_t. Blocks need the alignment of float, double for the loudness.
+   fit size_t. Blocks need the alignment of float.
 
    ERRORS
 
@@ -376,7 +376,7 @@ typedef struct tango_audio_resampler {
 } tango_audio_resampler;
 
 /* Rates from 1 to 1000000. The table of 44100 to 16000 takes 26 kB; two rates without a
-   common divisor take about 52 bytes times the larger one, 64 MB at worst. */
+   common divisor take up to 91 bytes times the larger one. */
 TANGO_API size_t tango_audio_resampler_size(size_t source, size_t target);
 TANGO_API tango_result tango_audio_resampler_init(tango_audio_resampler *r, size_t source,
                                                   size_t target, void *memory,
