@@ -38,18 +38,20 @@
    file and the byte offset. Readers work on bytes in memory (a mapping, a buffer, flash)
    and return pointers into them; nothing is copied that can be used in place.
      blob     the weights file of tango models, read and written; format drawn in room 5
-     torch    state dictionaries and tensors of torch.save (zip archives)
-     json     RFC 8259, strict
+     torch    state dictionaries and tensors of torch.save (zip archives), both ways
+     json     RFC 8259, strict; written on one line
      spiece   SentencePiece unigram models with their normalisation trie
      npy      NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
+     png      pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
+     csv      RFC 4180, row by row
      wav      written: 16, 24, 32 bits, float and double, RF64, also to a pipe
      sound    read: WAV in all its forms and FLAC, as a stream in a few kilobytes
      file     read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
    It never executes what a pickle asks for: the few names a state dictionary needs are
-   compared, all others fail the file. It does not decompress, follow links, or guess at
-   damaged input. It knows nothing of networks or of sound.
+   compared, all others fail the file. It does not unpack compressed archives, follow
+   links, or guess at damaged input. It knows nothing of networks or of sound.
 
    GLOSSARY
    blob     one file with all weights and settings of a model
@@ -916,6 +918,42 @@ TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *p
                                           size_t work_size, tango_error *error);
 #endif
 
+/* Colours of matplotlib's maps, exactly. */
+typedef enum tango_io_colours {
+    TANGO_IO_MAGMA = 0,                 /* black, violet, orange, pale yellow */
+    TANGO_IO_VIRIDIS,                   /* violet, blue, green, yellow */
+    TANGO_IO_GREYS                      /* black to white */
+} tango_io_colours;
+
+/* rgb = the colour at x: the first up to 0, the last from 1 on. NaN is the first. */
+TANGO_API void tango_io_colour(unsigned char *rgb, tango_io_colours colours, double x);
+
+/* A mark on an axis: `at` values from its start, with a short text: digits . - + space
+   and the letters of "kHz", "s", "dB"; other characters stay empty. */
+typedef struct tango_io_tick {
+    double at;
+    const char *text;
+} tango_io_tick;
+
+/* A matrix as a picture: one column of values after the other, each from the bottom up,
+   as a log-mel (T, 64) lies in memory. low and high are the values of the first and the
+   last colour. With ticks the picture gets white margins with them below or on the
+   left. */
+typedef struct tango_io_plot {
+    const float *values;                /* (columns, rows) */
+    size_t columns, rows;
+    size_t scale;                       /* pixels a value, each way; 0 means 1 */
+    tango_io_colours colours;
+    double low, high;
+    const tango_io_tick *x_ticks, *y_ticks;
+    size_t x_count, y_count;
+} tango_io_plot;
+
+/* Size of the picture: RGB of 8 bits. 0 if a side would be 0 or over 65535 pixels. */
+TANGO_API int tango_io_plot_size(tango_io_png_spec *spec, const tango_io_plot *plot);
+/* Draws into pixels[0 .. 3 * width * height). */
+TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *plot);
+
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
@@ -1013,7 +1051,7 @@ typedef struct tango_io_flac {
     int32_t *samples;                   /* (channels, block_max), in the caller's work */
     int64_t *wide;                      /* (block_max), only for 32-bit stereo */
     size_t block_max, length, next;     /* longest block; this one; samples taken of it */
-    size_t first;                       /* length of the first block */
+    size_t first, last;                 /* lengths of the first block and of the last */
     uint64_t total, decoded, frames;    /* samples: promised (0: unknown), got; blocks */
     size_t crc_from;                    /* where in the buffer the CRC-16 goes on */
     uint32_t crc;
@@ -7713,6 +7751,217 @@ TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
     return TANGO_OK;
 }
 
+/* magma and viridis by Nathaniel J. Smith, Stefan van der Walt and Eric Firing (CC0), as
+   0xRRGGBB. */
+static const uint32_t tango_io__magma[256] = {
+    0x000003, 0x000004, 0x000006, 0x010007, 0x010109, 0x01010b, 0x02020d, 0x02020f,
+    0x030311, 0x040313, 0x040415, 0x050417, 0x060519, 0x07051b, 0x08061d, 0x09071f,
+    0x0a0722, 0x0b0824, 0x0c0926, 0x0d0a28, 0x0e0a2a, 0x0f0b2c, 0x100c2f, 0x110c31,
+    0x120d33, 0x140d35, 0x150e38, 0x160e3a, 0x170f3c, 0x180f3f, 0x1a1041, 0x1b1044,
+    0x1c1046, 0x1e1049, 0x1f114b, 0x20114d, 0x221150, 0x231152, 0x251155, 0x261157,
+    0x281159, 0x2a115c, 0x2b115e, 0x2d1060, 0x2f1062, 0x301065, 0x321067, 0x341068,
+    0x350f6a, 0x370f6c, 0x390f6e, 0x3b0f6f, 0x3c0f71, 0x3e0f72, 0x400f73, 0x420f74,
+    0x430f75, 0x450f76, 0x470f77, 0x481078, 0x4a1079, 0x4b1079, 0x4d117a, 0x4f117b,
+    0x50127b, 0x52127c, 0x53137c, 0x55137d, 0x57147d, 0x58157e, 0x5a157e, 0x5b167e,
+    0x5d177e, 0x5e177f, 0x60187f, 0x61187f, 0x63197f, 0x651a80, 0x661a80, 0x681b80,
+    0x691c80, 0x6b1c80, 0x6c1d80, 0x6e1e81, 0x6f1e81, 0x711f81, 0x731f81, 0x742081,
+    0x762181, 0x772181, 0x792281, 0x7a2281, 0x7c2381, 0x7e2481, 0x7f2481, 0x812581,
+    0x822581, 0x842681, 0x852681, 0x872781, 0x892881, 0x8a2881, 0x8c2980, 0x8d2980,
+    0x8f2a80, 0x912a80, 0x922b80, 0x942b80, 0x952c80, 0x972c7f, 0x992d7f, 0x9a2d7f,
+    0x9c2e7f, 0x9e2e7e, 0x9f2f7e, 0xa12f7e, 0xa3307e, 0xa4307d, 0xa6317d, 0xa7317d,
+    0xa9327c, 0xab337c, 0xac337b, 0xae347b, 0xb0347b, 0xb1357a, 0xb3357a, 0xb53679,
+    0xb63679, 0xb83778, 0xb93778, 0xbb3877, 0xbd3977, 0xbe3976, 0xc03a75, 0xc23a75,
+    0xc33b74, 0xc53c74, 0xc63c73, 0xc83d72, 0xca3e72, 0xcb3e71, 0xcd3f70, 0xce4070,
+    0xd0416f, 0xd1426e, 0xd3426d, 0xd4436d, 0xd6446c, 0xd7456b, 0xd9466a, 0xda4769,
+    0xdc4869, 0xdd4968, 0xde4a67, 0xe04b66, 0xe14c66, 0xe24d65, 0xe44e64, 0xe55063,
+    0xe65162, 0xe75262, 0xe85461, 0xea5560, 0xeb5660, 0xec585f, 0xed595f, 0xee5b5e,
+    0xee5d5d, 0xef5e5d, 0xf0605d, 0xf1615c, 0xf2635c, 0xf3655c, 0xf3675b, 0xf4685b,
+    0xf56a5b, 0xf56c5b, 0xf66e5b, 0xf6705b, 0xf7715b, 0xf7735c, 0xf8755c, 0xf8775c,
+    0xf9795c, 0xf97b5d, 0xf97d5d, 0xfa7f5e, 0xfa805e, 0xfa825f, 0xfb8460, 0xfb8660,
+    0xfb8861, 0xfb8a62, 0xfc8c63, 0xfc8e63, 0xfc9064, 0xfc9265, 0xfc9366, 0xfd9567,
+    0xfd9768, 0xfd9969, 0xfd9b6a, 0xfd9d6b, 0xfd9f6c, 0xfda16e, 0xfda26f, 0xfda470,
+    0xfea671, 0xfea873, 0xfeaa74, 0xfeac75, 0xfeae76, 0xfeaf78, 0xfeb179, 0xfeb37b,
+    0xfeb57c, 0xfeb77d, 0xfeb97f, 0xfebb80, 0xfebc82, 0xfebe83, 0xfec085, 0xfec286,
+    0xfec488, 0xfec689, 0xfec78b, 0xfec98d, 0xfecb8e, 0xfdcd90, 0xfdcf92, 0xfdd193,
+    0xfdd295, 0xfdd497, 0xfdd698, 0xfdd89a, 0xfdda9c, 0xfddc9d, 0xfddd9f, 0xfddfa1,
+    0xfde1a3, 0xfce3a5, 0xfce5a6, 0xfce6a8, 0xfce8aa, 0xfceaac, 0xfcecae, 0xfceeb0,
+    0xfcf0b1, 0xfcf1b3, 0xfcf3b5, 0xfcf5b7, 0xfbf7b9, 0xfbf9bb, 0xfbfabd, 0xfbfcbf };
+
+static const uint32_t tango_io__viridis[256] = {
+    0x440154, 0x440255, 0x440357, 0x450558, 0x45065a, 0x45085b, 0x46095c, 0x460b5e,
+    0x460c5f, 0x460e61, 0x470f62, 0x471163, 0x471265, 0x471466, 0x471567, 0x471669,
+    0x47186a, 0x48196b, 0x481a6c, 0x481c6e, 0x481d6f, 0x481e70, 0x482071, 0x482172,
+    0x482273, 0x482374, 0x472575, 0x472676, 0x472777, 0x472878, 0x472a79, 0x472b7a,
+    0x472c7b, 0x462d7c, 0x462f7c, 0x46307d, 0x46317e, 0x45327f, 0x45347f, 0x453580,
+    0x453681, 0x443781, 0x443982, 0x433a83, 0x433b83, 0x433c84, 0x423d84, 0x423e85,
+    0x424085, 0x414186, 0x414286, 0x404387, 0x404487, 0x3f4587, 0x3f4788, 0x3e4888,
+    0x3e4989, 0x3d4a89, 0x3d4b89, 0x3d4c89, 0x3c4d8a, 0x3c4e8a, 0x3b508a, 0x3b518a,
+    0x3a528b, 0x3a538b, 0x39548b, 0x39558b, 0x38568b, 0x38578c, 0x37588c, 0x37598c,
+    0x365a8c, 0x365b8c, 0x355c8c, 0x355d8c, 0x345e8d, 0x345f8d, 0x33608d, 0x33618d,
+    0x32628d, 0x32638d, 0x31648d, 0x31658d, 0x31668d, 0x30678d, 0x30688d, 0x2f698d,
+    0x2f6a8d, 0x2e6b8e, 0x2e6c8e, 0x2e6d8e, 0x2d6e8e, 0x2d6f8e, 0x2c708e, 0x2c718e,
+    0x2c728e, 0x2b738e, 0x2b748e, 0x2a758e, 0x2a768e, 0x2a778e, 0x29788e, 0x29798e,
+    0x287a8e, 0x287a8e, 0x287b8e, 0x277c8e, 0x277d8e, 0x277e8e, 0x267f8e, 0x26808e,
+    0x26818e, 0x25828e, 0x25838d, 0x24848d, 0x24858d, 0x24868d, 0x23878d, 0x23888d,
+    0x23898d, 0x22898d, 0x228a8d, 0x228b8d, 0x218c8d, 0x218d8c, 0x218e8c, 0x208f8c,
+    0x20908c, 0x20918c, 0x1f928c, 0x1f938b, 0x1f948b, 0x1f958b, 0x1f968b, 0x1e978a,
+    0x1e988a, 0x1e998a, 0x1e998a, 0x1e9a89, 0x1e9b89, 0x1e9c89, 0x1e9d88, 0x1e9e88,
+    0x1e9f88, 0x1ea087, 0x1fa187, 0x1fa286, 0x1fa386, 0x20a485, 0x20a585, 0x21a685,
+    0x21a784, 0x22a784, 0x23a883, 0x23a982, 0x24aa82, 0x25ab81, 0x26ac81, 0x27ad80,
+    0x28ae7f, 0x29af7f, 0x2ab07e, 0x2bb17d, 0x2cb17d, 0x2eb27c, 0x2fb37b, 0x30b47a,
+    0x32b57a, 0x33b679, 0x35b778, 0x36b877, 0x38b976, 0x39b976, 0x3bba75, 0x3dbb74,
+    0x3ebc73, 0x40bd72, 0x42be71, 0x44be70, 0x45bf6f, 0x47c06e, 0x49c16d, 0x4bc26c,
+    0x4dc26b, 0x4fc369, 0x51c468, 0x53c567, 0x55c666, 0x57c665, 0x59c764, 0x5bc862,
+    0x5ec961, 0x60c960, 0x62ca5f, 0x64cb5d, 0x67cc5c, 0x69cc5b, 0x6bcd59, 0x6dce58,
+    0x70ce56, 0x72cf55, 0x74d054, 0x77d052, 0x79d151, 0x7cd24f, 0x7ed24e, 0x81d34c,
+    0x83d34b, 0x86d449, 0x88d547, 0x8bd546, 0x8dd644, 0x90d643, 0x92d741, 0x95d73f,
+    0x97d83e, 0x9ad83c, 0x9dd93a, 0x9fd938, 0xa2da37, 0xa5da35, 0xa7db33, 0xaadb32,
+    0xaddc30, 0xafdc2e, 0xb2dd2c, 0xb5dd2b, 0xb7dd29, 0xbade27, 0xbdde26, 0xbfdf24,
+    0xc2df22, 0xc5df21, 0xc7e01f, 0xcae01e, 0xcde01d, 0xcfe11c, 0xd2e11b, 0xd4e11a,
+    0xd7e219, 0xdae218, 0xdce218, 0xdfe318, 0xe1e318, 0xe4e318, 0xe7e419, 0xe9e419,
+    0xece41a, 0xeee51b, 0xf1e51c, 0xf3e51e, 0xf6e61f, 0xf8e621, 0xfae622, 0xfde724 };
+
+TANGO_API void tango_io_colour(unsigned char *rgb, tango_io_colours colours, double x)
+{
+    uint32_t i = x >= 1.0 ? 255 : x > 0.0 ? (uint32_t)(x * 256.0) : 0, colour;
+    if (i > 255) i = 255;
+    colour = colours == TANGO_IO_MAGMA ? tango_io__magma[i]
+           : colours == TANGO_IO_VIRIDIS ? tango_io__viridis[i] : i * 0x010101;
+    rgb[0] = (unsigned char)(colour >> 16);
+    rgb[1] = (unsigned char)(colour >> 8 & 255);
+    rgb[2] = (unsigned char)(colour & 255);
+}
+
+/* Letters of 5 by 7 pixels, column after column from the left, lowest bit on top. */
+static const char tango_io__letters[] = "0123456789.-+kHzsdB";
+static const unsigned char tango_io__font[19][5] = {
+    { 62, 81, 73, 69, 62 }, { 0, 66, 127, 64, 0 }, { 66, 97, 81, 73, 70 },
+    { 34, 65, 73, 73, 54 }, { 24, 20, 18, 127, 16 }, { 39, 69, 69, 69, 57 },
+    { 60, 74, 73, 73, 48 }, { 1, 113, 9, 5, 3 }, { 54, 73, 73, 73, 54 },
+    { 6, 73, 73, 41, 30 }, { 0, 96, 96, 0, 0 }, { 8, 8, 8, 8, 8 }, { 8, 8, 62, 8, 8 },
+    { 127, 16, 40, 68, 0 }, { 127, 8, 8, 8, 127 }, { 68, 100, 84, 76, 68 },
+    { 72, 84, 84, 84, 36 }, { 56, 68, 68, 72, 127 }, { 127, 73, 73, 73, 54 } };
+
+enum { TANGO_IO__LETTER = 6, TANGO_IO__TICK = 4, TANGO_IO__MARGIN = 8 };
+
+/* Where the matrix lies in the picture, and the picture's size. */
+typedef struct tango_io__frame {
+    size_t scale, left, top, width, height;
+} tango_io__frame;
+
+static tango_io__frame tango_io__plot_frame(const tango_io_plot *plot)
+{
+    tango_io__frame f;
+    size_t i, longest = 0, below = 0;
+    int axes = plot->x_count > 0 || plot->y_count > 0;
+    f.scale = plot->scale ? plot->scale : 1;
+    for (i = 0; i < plot->y_count; i++) {
+        size_t n = tango_io__length(plot->y_ticks[i].text);
+        if (n > longest) longest = n;
+    }
+    if (longest > 64) longest = 64;
+    f.top = axes ? TANGO_IO__MARGIN : 0;
+    f.left = f.top;
+    if (plot->y_count) f.left += TANGO_IO__LETTER * longest + TANGO_IO__TICK + 1;
+    if (plot->x_count) below = 7 + TANGO_IO__TICK + 1;
+    f.width = f.height = 0;
+    if (plot->columns == 0 || plot->rows == 0 || plot->columns > 65535 / f.scale ||
+        plot->rows > 65535 / f.scale)
+        return f;
+    f.width = f.left + plot->columns * f.scale + (axes ? TANGO_IO__MARGIN * 2 : 0);
+    f.height = f.top + plot->rows * f.scale + (axes ? TANGO_IO__MARGIN : 0) + below;
+    if (f.width > 65535 || f.height > 65535) f.width = f.height = 0;
+    return f;
+}
+
+TANGO_API int tango_io_plot_size(tango_io_png_spec *spec, const tango_io_plot *plot)
+{
+    tango_io__frame f = tango_io__plot_frame(plot);
+    if (f.width == 0) return 0;
+    spec->width = (uint32_t)f.width;
+    spec->height = (uint32_t)f.height;
+    spec->channels = 3;
+    spec->bits = 8;
+    return 1;
+}
+
+/* A black rectangle, cut at the picture's edge. */
+static void tango_io__plot_bar(unsigned char *pixels, const tango_io__frame *f, size_t x,
+                               size_t y, size_t width, size_t height)
+{
+    size_t i, k;
+    for (k = y; k < y + height && k < f->height; k++) {
+        for (i = x; i < x + width && i < f->width; i++)
+            tango_io__zero(pixels + 3 * (k * f->width + i), 3);
+    }
+}
+
+static void tango_io__plot_text(unsigned char *pixels, const tango_io__frame *f, size_t x,
+                                size_t y, const char *text)
+{
+    size_t i, k, n = 0, bit;
+    for (; n < 64 && text[n]; n++, x += TANGO_IO__LETTER) {
+        for (i = 0; tango_io__letters[i] && tango_io__letters[i] != text[n]; i++) {}
+        if (!tango_io__letters[i]) continue;
+        for (k = 0; k < 5; k++) {
+            for (bit = 0; bit < 7; bit++) {
+                if (tango_io__font[i][k] >> bit & 1)
+                    tango_io__plot_bar(pixels, f, x + k, y + bit, 1, 1);
+            }
+        }
+    }
+}
+
+/* Pixels from the start of an axis of `count` values to a tick; SIZE_MAX if outside. */
+static size_t tango_io__plot_place(const tango_io_tick *tick, size_t count, size_t scale)
+{
+    if (!(tick->at >= 0.0 && tick->at <= (double)count)) return SIZE_MAX;
+    return (size_t)(tick->at * (double)scale);
+}
+
+static void tango_io__plot_axes(unsigned char *pixels, const tango_io__frame *f,
+                                const tango_io_plot *plot)
+{
+    size_t bottom = f->top + plot->rows * f->scale, i, at, half;
+    for (i = 0; i < plot->x_count; i++) {
+        const char *text = plot->x_ticks[i].text;
+        at = tango_io__plot_place(&plot->x_ticks[i], plot->columns, f->scale);
+        if (at == SIZE_MAX) continue;
+        at += f->left;
+        half = tango_io__length(text) * TANGO_IO__LETTER / 2;
+        tango_io__plot_bar(pixels, f, at, bottom, 1, TANGO_IO__TICK);
+        tango_io__plot_text(pixels, f, at > half ? at - half : 0,
+                            bottom + TANGO_IO__TICK + 2, text);
+    }
+    for (i = 0; i < plot->y_count; i++) {
+        const char *text = plot->y_ticks[i].text;
+        at = tango_io__plot_place(&plot->y_ticks[i], plot->rows, f->scale);
+        half = tango_io__length(text) * TANGO_IO__LETTER + TANGO_IO__TICK + 1;
+        if (at == SIZE_MAX) continue;
+        at = bottom - at;                       /* top is at least 8: room for a text */
+        if (at > f->top) at--;
+        tango_io__plot_bar(pixels, f, f->left - TANGO_IO__TICK, at, TANGO_IO__TICK, 1);
+        tango_io__plot_text(pixels, f, f->left > half ? f->left - half : 0, at - 3, text);
+    }
+}
+
+TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *plot)
+{
+    tango_io__frame f = tango_io__plot_frame(plot);
+    size_t x, y, i, size = 3 * f.width * f.height;
+    double range = plot->high - plot->low;
+    for (i = 0; i < size; i++) pixels[i] = 255;
+    for (y = 0; f.width > 0 && y < plot->rows * f.scale; y++) {
+        unsigned char *out = pixels + 3 * ((f.top + y) * f.width + f.left);
+        size_t row = plot->rows - 1 - y / f.scale;
+        for (x = 0; x < plot->columns * f.scale; x++, out += 3) {
+            double v = (double)plot->values[x / f.scale * plot->rows + row];
+            tango_io_colour(out, plot->colours, (v - plot->low) / range);
+        }
+    }
+    if (f.width > 0) tango_io__plot_axes(pixels, &f, plot);
+}
+
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
 static tango_result tango_io__csv_bad(const tango_io_csv *csv, tango_error *error,
@@ -7894,8 +8143,8 @@ static uint64_t tango_io__sound_offset(const tango_io_sound *s)
 }
 
 /* Asks for up to `size` bytes; *got = 0 at the end. */
-static tango_result tango_io__sound_more(tango_io_sound *s, unsigned char *to, size_t size,
-                                         size_t *got, tango_error *error)
+static tango_result tango_io__sound_more(tango_io_sound *s, unsigned char *to,
+                                         size_t size, size_t *got, tango_error *error)
 {
     tango_result r;
     *got = 0;
@@ -7983,12 +8232,10 @@ static tango_result tango_io__sound_cut(tango_io_sound *s, const tango_error *wh
     return TANGO_OK;
 }
 
-/* Two's complement. */
+/* Two's complement; compilers see that nothing happens. */
 TANGO_IO__INLINE int32_t tango_io__signed(uint32_t bits)
 {
-    int32_t value;
-    tango_io__copy(&value, &bits, sizeof value);
-    return value;
+    return bits >> 31 ? -(int32_t)~bits - 1 : (int32_t)bits;
 }
 
 /* Where samples go: one of the three, or nowhere. */
@@ -8067,7 +8314,8 @@ static void tango_io__md5_block(uint32_t *state, const unsigned char *p)
     }
     for (i = 16; i < 32; i += 4) {
         a = tango_io__md5_step(a, b, (b & d) | (c & ~d), x[(5 * i + 1) & 15] + k[i], 5);
-        d = tango_io__md5_step(d, a, (a & c) | (b & ~c), x[(5 * i + 6) & 15] + k[i + 1], 9);
+        d = tango_io__md5_step(d, a, (a & c) | (b & ~c), x[(5 * i + 6) & 15] + k[i + 1],
+                               9);
         c = tango_io__md5_step(c, d, (d & b) | (a & ~b), x[(5 * i + 11) & 15] + k[i + 2],
                                14);
         b = tango_io__md5_step(b, c, (c & a) | (d & ~a), x[(5 * i) & 15] + k[i + 3], 20);
@@ -8382,7 +8630,8 @@ TANGO_IO__INLINE void tango_io__flac_lpc32(int32_t *x, size_t n, size_t order,
         uint32_t sum = 0;
         for (j = 0; j < order; j++)
             sum += (uint32_t)coefficient[j] * (uint32_t)x[t - 1 - j];
-        x[t] = tango_io__signed((uint32_t)x[t] + (uint32_t)(tango_io__signed(sum) >> shift));
+        x[t] = tango_io__signed((uint32_t)x[t] +
+                                (uint32_t)(tango_io__signed(sum) >> shift));
     }
 }
 
@@ -8600,7 +8849,8 @@ static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned
     uint32_t hertz;
     size_t n;
     if (p[0] != 0xff || (p[1] & 0xfe) != 0xf8) return "no sync code";
-    if (block == 0 || rate == 15 || depth == 3 || (p[3] & 1)) return "reserved header code";
+    if (block == 0 || rate == 15 || depth == 3 || (p[3] & 1))
+        return "reserved header code";
     head->channels = p[3] >> 4;
     if (head->channels > 10) return "reserved channel assignment";
     n = tango_io__flac_number(p + 4, &number);
@@ -8612,10 +8862,12 @@ static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned
     head->size = n + 1;
     if (number != (variable ? s->flac.decoded : f->frames)) return "unexpected number";
     if (f->frames > 0 && f->variable != variable) return "change of blocking strategy";
-    if (f->frames > 0 && !variable && f->length != f->first) return "block behind a short one";
+    if (f->frames > 0 && !variable && f->last != f->first)
+        return "block behind a short one";
     if (head->length > f->block_max) return "block longer than STREAMINFO says";
     if (rate != 0 && hertz != s->info.rate) return "rate other than in STREAMINFO";
-    if (depth != 0 && depths[depth] != s->info.bits) return "bits other than in STREAMINFO";
+    if (depth != 0 && depths[depth] != s->info.bits)
+        return "bits other than in STREAMINFO";
     if ((head->channels < 8 ? head->channels + 1 : 2) != s->info.channels)
         return "channels other than in STREAMINFO";
     if (f->total != 0 && head->length > f->total - f->decoded)
@@ -8706,6 +8958,7 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
     tango_io__crc16_add(f, s->buffer + f->crc_from, s->at - f->crc_from);
     if (f->crc != 0) return "wrong CRC-16";
     if (f->frames == 0) f->first = head.length;
+    f->last = head.length;
     f->variable = start[1] & 1;
     f->length = head.length;
     f->frames++;
