@@ -1040,7 +1040,7 @@ typedef enum tango_io_sound_format {
 typedef struct tango_io_sound_info {
     tango_io_sound_format format;
     int floats;                         /* 1: IEEE floats; 0: integers */
-    unsigned bits;                      /* of a sample: WAV 8, 16, 24, 32, 64; FLAC 4-32 */
+    unsigned bits;                      /* of a sample: WAV 8 to 64, FLAC 4 to 32 */
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1048575 Hz */
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
@@ -8582,7 +8582,7 @@ static const char *tango_io__flac_residual(tango_io__bits *b, int32_t *out, size
     for (part = 0; part >> log == 0; part++) {
         size_t count = part ? length : length - order;
         unsigned k = (unsigned)tango_io__bits_take(b, size);
-        if (b->over > 8) return NULL;               /* the caller sees the missing bytes */
+        if (b->over > 8) return NULL;           /* the caller sees the missing bytes */
         if (k < (1u << size) - 1) {
             if (!tango_io__flac_rice(b, out + at, count, k))
                 return "residual beyond 32 bits";
@@ -8598,7 +8598,7 @@ static const char *tango_io__flac_residual(tango_io__bits *b, int32_t *out, size
 /* The fixed predictors are exact modulo 2^32, so wrapping sums give the sample. */
 static void tango_io__flac_fixed(int32_t *out, size_t n, size_t order)
 {
-    uint32_t a = 0, b = 0, c = 0, d = 0;        /* differences of order 0 to 3 of x[t-1] */
+    uint32_t a = 0, b = 0, c = 0, d = 0;        /* differences of order 0 to 3 */
     size_t t, j;
     for (j = 0; j < order; j++) {               /* from the warm-up samples */
         uint32_t x = (uint32_t)out[j], a1 = x - a, b1 = a1 - b, c1 = b1 - c;
@@ -9104,7 +9104,7 @@ static tango_result tango_io__flac_streaminfo(tango_io_sound *s, tango_error *er
     s->at += 34;
     if (shortest < 16 || f->block_max < shortest)
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "flac: blocks of %z to %z samples in STREAMINFO at offset %u",
+                             "flac: blocks of %z to %z samples in STREAMINFO, offset %u",
                              shortest, f->block_max, at);
     if (s->info.rate == 0 || s->info.bits < 4)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -9147,8 +9147,8 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
         s->at += 4;
         if (first ? type != 0 || size != 34 : type == 0 || type == 127)
             return tango_io_fail(error, TANGO_ERROR_DATA,
-                                 "flac: metadata block of type %u with %u bytes at offset "
-                                 "%u, %s", (uint64_t)type, (uint64_t)size, at,
+                                 "flac: metadata block of type %u with %u bytes, offset %u, "
+                                 "%s", (uint64_t)type, (uint64_t)size, at,
                                  first ? "STREAMINFO (0) with 34 expected"
                                        : "STREAMINFO comes once and 127 never");
         if (first) {
@@ -9242,8 +9242,8 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         s->container * 8 < s->info.bits ||
         (s->info.floats && s->container * 8 != s->info.bits))
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u do not hold %z samples "
-                             "of %u bits", (uint64_t)align, at + 12, s->info.channels,
+                             "wav: frames of %u bytes at offset %u do not hold %z "
+                             "samples of %u bits", (uint64_t)align, at + 12, s->info.channels,
                              (uint64_t)s->info.bits);
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
