@@ -1,0 +1,286 @@
+/* prepare_base.h: what the parts of prepare share: options, reasons, growing text,
+   JSON, sets of hashes, lists of names.                                           MIT-0 */
+#ifndef TANGO_PREPARE_BASE_H
+#define TANGO_PREPARE_BASE_H
+
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700       /* POSIX 2008 with realpath, also under -std=c99 */
+#endif
+#include "../demo/cli.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+#define TANGO_PTHREADS
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
+
+/* ---- Words ------------------------------------------------------------------------ */
+
+typedef enum layout { WAVCAPS, AUDIOCAPS, FOLDER } layout;
+static const char *const layout_names[] = { "wavcaps", "audiocaps", "folder", NULL };
+
+typedef enum split { TRAIN, VAL, TEST, SPLITS } split;
+static const char *const split_names[] = { "train", "val", "test", NULL };
+
+/* Why a record is not in the set. From DUPLICATE on it does not count as a failure. */
+typedef enum reason {
+    NO_REASON, MISSING, UNREADABLE, SILENT, TOO_SHORT, BAD_ID, BAD_PATH, NO_CAPTION,
+    DUPLICATE, BLACKLISTED, EXCLUDED, REASONS
+} reason;
+static const char *const reason_names[] = { "", "missing", "unreadable", "silent",
+    "too_short", "bad_id", "bad_path", "no_caption", "duplicate", "blacklisted",
+    "excluded", NULL };
+
+enum { LATENT_NPY = 1, LATENT_PT = 2 };
+
+typedef struct settings {
+    layout layout;
+    const char *input;          /* --audio_dir, --root_dir or --input_dir */
+    const char *json_dir, *output, *model, **blacklists;
+    size_t blacklist_count, shard, shards, threads;
+    int sharded, dry_run, json;
+    int latents;                /* LATENT_NPY | LATENT_PT, or 0 */
+    int frequency_first;        /* latents as (8, 16, T) instead of (8, T, 16) */
+    tango_audio_recipe mel;
+    tango_audio_channels channels;
+    double seconds, min_seconds, max_seconds;   /* the last two 0: no limit */
+    size_t frames, cut;         /* mel frames T, samples of original-audio */
+} settings;
+
+/* ---- Growing text ----------------------------------------------------------------- */
+
+typedef struct text { char *data; size_t size, room; } text;
+
+static void *need_memory(void *block)
+{
+    if (!block) cli_fail("out of memory");
+    return block;
+}
+
+/* Room for `more` bytes and a NUL behind what is there. */
+static void text_reserve(text *t, size_t more)
+{
+    size_t wanted, room = t->room ? t->room : 256;
+    if (!tango_add_ok(t->size, more, &wanted) || !tango_add_ok(wanted, 1, &wanted))
+        cli_fail("out of memory");
+    while (room < wanted) room = room > SIZE_MAX / 2 ? wanted : room * 2;
+    if (room == t->room) return;
+    t->data = (char *)need_memory(realloc(t->data, room));
+    t->room = room;
+}
+
+static void text_add(text *t, const void *bytes, size_t size)
+{
+    text_reserve(t, size);
+    if (size) memcpy(t->data + t->size, bytes, size);
+    t->size += size;
+    t->data[t->size] = '\0';
+}
+
+static void text_put(text *t, const char *string) { text_add(t, string, strlen(string)); }
+
+static void text_clear(text *t) { t->size = 0; text_reserve(t, 0); t->data[0] = '\0'; }
+
+static void text_free(text *t) { free(t->data); memset(t, 0, sizeof *t); }
+
+static void text_format(text *t, const char *format, ...)
+{
+    char part[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(part, sizeof part, format, arguments);
+    va_end(arguments);
+    if (n < 0 || (size_t)n >= sizeof part) cli_fail("a text of %d bytes is too long", n);
+    text_add(t, part, (size_t)n);
+}
+
+/* Bytes of the UTF-8 character at p, 0 if it is malformed, overlong or a surrogate. */
+static size_t utf8_size(const unsigned char *p, size_t left)
+{
+    static const unsigned char first[] = { 0, 0, 0xc2, 0xe0, 0xf0 };
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (n == 1) return 1;
+    if (n > left || p[0] < first[n] || p[0] > 0xf4) return 0;
+    for (size_t i = 1; i < n; i++) if ((p[i] & 0xc0) != 0x80) return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
+    return n;
+}
+
+static int utf8_valid(const char *bytes, size_t size)
+{
+    for (size_t at = 0, n; at < size; at += n) {
+        n = utf8_size((const unsigned char *)bytes + at, size - at);
+        if (n == 0) return 0;
+    }
+    return 1;
+}
+
+/* ---- Small pieces of JSON --------------------------------------------------------- */
+
+/* A document behind what is in `t`, of at most `most` bytes. */
+static void json_start(tango_io_json_writer *w, text *t, size_t most)
+{
+    text_reserve(t, most);
+    tango_io_json_begin(w, t->data + t->size, t->room - t->size);
+}
+
+static void json_finish(tango_io_json_writer *w, text *t)
+{
+    size_t n = tango_io_json_end(w);
+    if (n == 0) cli_fail("a JSON text came out too long");
+    t->size += n;
+    t->data[t->size] = '\0';
+}
+
+static void json_member(tango_io_json_writer *w, const char *key, const char *value)
+{
+    tango_io_json_put_key(w, key);
+    tango_io_json_put_string(w, value);
+}
+
+static void json_count(tango_io_json_writer *w, const char *key, size_t value)
+{
+    tango_io_json_put_key(w, key);
+    tango_io_json_put_u64(w, value);
+}
+
+static void json_number(tango_io_json_writer *w, const char *key, double value)
+{
+    tango_io_json_put_key(w, key);
+    tango_io_json_put_number(w, value);
+}
+
+/* Parses into `work`, which grows. */
+static tango_result json_read(tango_io_json *json, text *work, const char *bytes,
+                              size_t size, tango_error *error)
+{
+    size_t need;
+    tango_result r = tango_io_json_work_size(&need, bytes, size, error);
+    if (r != TANGO_OK) return r;
+    work->size = 0;
+    text_reserve(work, need);
+    return tango_io_json_parse(json, bytes, size, work->data, work->room, error);
+}
+
+/* ---- Sets of hashes --------------------------------------------------------------- */
+
+/* Texts are told apart by 64 bits: among a million the chance of a false match is below
+   one in ten million. */
+static uint64_t hash_of(const void *bytes, size_t size)
+{
+    tango_io_checksum sum;
+    tango_io_checksum_begin(&sum);
+    tango_io_checksum_add(&sum, bytes, size);
+    uint64_t h = tango_io_checksum_end(&sum);
+    return h ? h : 1;
+}
+
+typedef struct hashes { uint64_t *slots; size_t count, room; } hashes; /* room: 2^n */
+
+static size_t hashes_slot(const hashes *h, uint64_t value)
+{
+    size_t at = (size_t)value & (h->room - 1);
+    while (h->slots[at] && h->slots[at] != value) at = (at + 1) & (h->room - 1);
+    return at;
+}
+
+static int hashes_have(const hashes *h, uint64_t value)
+{
+    return h->room && h->slots[hashes_slot(h, value)];
+}
+
+/* 1 if the value is new. */
+static int hashes_add(hashes *h, uint64_t value)
+{
+    if (h->count * 2 >= h->room) {
+        hashes old = *h;
+        h->room = old.room ? old.room * 2 : 1024;
+        h->slots = (uint64_t *)need_memory(calloc(h->room, sizeof *h->slots));
+        for (size_t i = 0; i < old.room; i++)
+            if (old.slots[i]) h->slots[hashes_slot(h, old.slots[i])] = old.slots[i];
+        free(old.slots);
+    }
+    size_t at = hashes_slot(h, value);
+    if (h->slots[at]) return 0;
+    h->slots[at] = value;
+    h->count++;
+    return 1;
+}
+
+static void hashes_free(hashes *h) { free(h->slots); memset(h, 0, sizeof *h); }
+
+/* ---- Lists of names --------------------------------------------------------------- */
+
+typedef struct names { text pool; size_t *at; size_t count, room; } names;
+
+static const char *name_at(const names *n, size_t i) { return n->pool.data + n->at[i]; }
+
+static void names_add(names *n, const char *name)
+{
+    if (n->count == n->room) {
+        n->room = n->room ? n->room * 2 : 64;
+        n->at = (size_t *)need_memory(realloc(n->at, n->room * sizeof *n->at));
+    }
+    n->at[n->count++] = n->pool.size;
+    text_add(&n->pool, name, strlen(name) + 1);
+}
+
+static void names_free(names *n)
+{
+    text_free(&n->pool);
+    free(n->at);
+    memset(n, 0, sizeof *n);
+}
+
+/* Byte order, by merging: qsort has no place for the pool. `spare` has room for count. */
+static void names_merge(const names *n, size_t *at, size_t *spare, size_t count)
+{
+    size_t half = count / 2, a = 0, b = half;
+    if (count < 2) return;
+    names_merge(n, at, spare, half);
+    names_merge(n, at + half, spare, count - half);
+    for (size_t i = 0; i < count; i++) {
+        int left = b == count || (a < half && strcmp(n->pool.data + at[a],
+                                                     n->pool.data + at[b]) <= 0);
+        spare[i] = left ? at[a++] : at[b++];
+    }
+    memcpy(at, spare, count * sizeof *at);
+}
+
+static void names_sort(names *n)
+{
+    size_t *spare = (size_t *)need_memory(malloc((n->count + 1) * sizeof *spare));
+    names_merge(n, n->at, spare, n->count);
+    free(spare);
+}
+
+static int ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), m = strlen(suffix);
+    return n >= m && strcmp(name + n - m, suffix) == 0;
+}
+
+/* The names in `folder` that end with `suffix` and do not begin with a dot, sorted. */
+static void names_in_folder(names *n, const char *folder, const char *suffix)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *e;
+    if (!d) cli_fail("%s: no such folder, or it cannot be read", folder);
+    while ((e = readdir(d)) != NULL)
+        if (e->d_name[0] != '.' && ends_with(e->d_name, suffix)) names_add(n, e->d_name);
+    closedir(d);
+    names_sort(n);
+}
+
+/* Bytes of a name without a final .wav or .flac. */
+static size_t stem_size(const char *name)
+{
+    size_t n = strlen(name);
+    return n - (ends_with(name, ".wav") ? 4 : ends_with(name, ".flac") ? 5 : 0);
+}
+#endif

@@ -1,0 +1,464 @@
+/* prepare_clip.h: one clip: sound file -> samples -> mel -> latent -> files.      MIT-0 */
+#ifndef TANGO_PREPARE_CLIP_H
+#define TANGO_PREPARE_CLIP_H
+
+#include "prepare_set.h"
+
+enum { CHUNK = 8192, MELS = 64, RATE = 16000, HOP = 160 };
+
+/* What one thread owns. */
+typedef struct worker {
+    const set *x;
+    const settings *s;
+    const tango_model *model;
+    const tango_audio_front *tacotron, *torchaudio;
+    const char *root;           /* the input folder, absolute */
+    size_t number;
+    entry e;
+    line l;                     /* what became of the clip */
+    char message[200];
+    tango_error error;
+    tango_io_sound sound;
+    text sound_work, resampler_memory, interleaved, input;
+    tango_audio_resampler resampler;
+    uint32_t resampler_rate;    /* of the plan; 0: none yet */
+    size_t input_first, input_count;    /* samples of the file that `input` holds */
+    uint64_t source_frames;
+    float *samples, *wave, *mel, *planes, *latent, *ordered;
+    size_t room, kept, count;   /* of `samples`; kept in it; in the whole clip */
+    double sum;
+    float low, high;
+    uint16_t *pixels;
+    void *frame_work, *png_work, *encode_memory;
+    size_t png_size, encode_size, latent_count, latent_width;
+    tango_io_output output;
+} worker;
+
+static float *need_floats(size_t count)
+{
+    return (float *)need_memory(calloc(count ? count : 1, sizeof(float)));
+}
+
+static tango_encoding encoding_of(const settings *s)
+{
+    tango_encoding e;
+    memset(&e, 0, sizeof e);
+    e.batch = 1;
+    e.frames = s->frames;
+    return e;
+}
+
+static void worker_begin(worker *w)
+{
+    const settings *s = w->s;
+    const tango_io_png_spec png = { (uint32_t)s->frames, MELS, 1, 16 };
+    w->room = s->frames * HOP > s->cut ? s->frames * HOP : s->cut;
+    w->samples = need_floats(w->room);
+    w->wave = need_floats(s->frames * HOP);
+    w->mel = need_floats(s->frames * MELS);
+    w->planes = need_floats(s->frames * MELS);
+    w->pixels = (uint16_t *)need_memory(calloc(s->frames * MELS, sizeof *w->pixels));
+    w->frame_work = need_memory(malloc(tango_audio_frame_work_size(NULL)));
+    if (tango_io_png_write_work_size(&w->png_size, &png, &w->error) != TANGO_OK)
+        cli_fail("%s", w->error.text);
+    w->png_work = need_memory(malloc(w->png_size));
+    if (!w->model) return;
+    tango_encoding e = encoding_of(s);
+    size_t factor = (size_t)1 << (w->model->vae.levels - 1);
+    w->latent_width = MELS / factor;
+    w->latent_count = w->model->vae.embedding * (s->frames / factor) * w->latent_width;
+    w->latent = need_floats(w->latent_count);
+    w->ordered = need_floats(w->latent_count);
+    if (tango_encode_memory(&w->encode_size, w->model, &e, &w->error) != TANGO_OK)
+        cli_fail("%s", w->error.text);
+    w->encode_memory = need_memory(malloc(w->encode_size));
+}
+
+static void worker_end(worker *w)
+{
+    text *const texts[] = { &w->sound_work, &w->resampler_memory, &w->interleaved,
+                            &w->input };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) text_free(texts[i]);
+    entry_free(&w->e);
+    line_free(&w->l);
+    free(w->samples); free(w->wave); free(w->mel); free(w->planes); free(w->latent);
+    free(w->ordered); free(w->pixels); free(w->frame_work); free(w->png_work);
+    free(w->encode_memory);
+}
+
+/* Fails the clip. */
+static reason skip(worker *w, reason why, const char *message)
+{
+    snprintf(w->message, sizeof w->message, "%s", message);
+    return why;
+}
+
+/* ---- Reading ---------------------------------------------------------------------- */
+
+/* Finds the file and maps it. */
+static reason open_clip(worker *w, tango_io_file *file, const char **place)
+{
+    for (size_t i = 0; i < w->e.place_count; i++) {
+        tango_error error;
+        tango_result r = tango_io_map_below(file, w->root, w->e.places[i], &error);
+        if (i == 0 || r != TANGO_ERROR_FILE) w->error = error;
+        *place = w->e.places[i];
+        if (r == TANGO_OK) return NO_REASON;
+        if (r == TANGO_ERROR_FILE) continue;
+        return skip(w, r == TANGO_ERROR_ARGUMENT ? BAD_PATH : UNREADABLE, w->error.text);
+    }
+    return skip(w, MISSING, w->error.text);
+}
+
+/* Plans the way from the file's rate to 16 kHz, unless it is the last clip's. */
+static int plan_resampler(worker *w, uint32_t rate)
+{
+    size_t size = tango_audio_resampler_size(rate, RATE);
+    if (rate == w->resampler_rate) return 1;
+    w->resampler_rate = 0;
+    w->resampler_memory.size = 0;
+    text_reserve(&w->resampler_memory, size);
+    if (size == 0 || tango_audio_resampler_init(&w->resampler, rate, RATE,
+            w->resampler_memory.data, w->resampler_memory.room, &w->error) != TANGO_OK)
+        return 0;
+    w->resampler_rate = rate;
+    return 1;
+}
+
+/* One channel of the next frames behind what `input` holds. 0 at the end, -1 on failure */
+static int read_chunk(worker *w)
+{
+    const size_t channels = w->sound.info.channels;
+    size_t got;
+    w->interleaved.size = w->input.size = 0;
+    text_reserve(&w->interleaved, CHUNK * channels * sizeof(float));
+    w->input.size = w->input_count * sizeof(float);
+    text_reserve(&w->input, CHUNK * sizeof(float));
+    float *from = (float *)(void *)w->interleaved.data;
+    float *to = (float *)(void *)w->input.data + w->input_count;
+    if (tango_io_sound_read_float(&w->sound, from, CHUNK, &got, &w->error) != TANGO_OK)
+        return -1;
+    for (size_t i = 0; i < got * channels; i++) {
+        if (from[i] - from[i] == 0.0f) continue;
+        snprintf(w->error.text, sizeof w->error.text,
+                 "NaN or infinity in frame %llu",
+                 (unsigned long long)(w->source_frames + i / channels));
+        return -1;
+    }
+    tango_audio_downmix(to, from, got, channels, w->s->channels);
+    w->input_count += got;
+    w->source_frames += got;
+    return got == CHUNK;
+}
+
+/* Drops samples before `first`. */
+static void forget_input(worker *w, size_t first)
+{
+    float *p = (float *)(void *)w->input.data;
+    size_t drop = first > w->input_first ? first - w->input_first : 0;
+    if (drop > w->input_count) drop = w->input_count;
+    if (drop == 0) return;
+    memmove(p, p + drop, (w->input_count - drop) * sizeof *p);
+    w->input_first += drop;
+    w->input_count -= drop;
+}
+
+/* Takes in samples at 16 kHz: sums for the level, the first `room` of them as they are. */
+static void take_samples(worker *w, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (w->count == 0 && i == 0) w->low = w->high = x[0];
+        if (x[i] < w->low) w->low = x[i];
+        if (x[i] > w->high) w->high = x[i];
+        w->sum += (double)x[i];
+    }
+    size_t more = w->room - w->kept < n ? w->room - w->kept : n;
+    memcpy(w->samples + w->kept, x, more * sizeof *x);
+    w->kept += more;
+    w->count += n;
+}
+
+/* Reads the whole sound in blocks of 16 kHz samples; memory does not grow with it. */
+static int stream_clip(worker *w)
+{
+    float block[4096];
+    int state = 1;
+    w->input_first = w->input_count = w->kept = w->count = 0;
+    w->source_frames = 0;
+    w->sum = 0.0;
+    w->low = w->high = 0.0f;
+    for (;;) {
+        size_t n = sizeof block / sizeof block[0], first, need;
+        tango_audio_resample_span(&first, &need, w->count, n, &w->resampler);
+        forget_input(w, first);
+        while (state == 1 && first + need > w->input_first + w->input_count)
+            if ((state = read_chunk(w)) < 0) return 0;
+        if (state == 0) {
+            size_t total = tango_audio_resampled_count((size_t)w->source_frames,
+                                                       &w->resampler);
+            if (n > total - w->count) n = total - w->count;
+            if (n == 0) return 1;
+        }
+        tango_audio_resample_part(block, w->count, n, (float *)(void *)w->input.data,
+                                  w->input_first, w->input_count, &w->resampler);
+        take_samples(w, block, n);
+    }
+}
+
+static reason read_clip(worker *w, const tango_io_file *file)
+{
+    const settings *s = w->s;
+    tango_result r = tango_io_sound_open_memory(&w->sound, file->data, file->size, 0,
+                                                &w->error);
+    if (r != TANGO_OK) return skip(w, UNREADABLE, w->error.text);
+    const double rate = w->sound.info.rate;
+    if (s->max_seconds > 0.0 && w->sound.info.frames != TANGO_IO_SOUND_UNKNOWN
+        && (double)w->sound.info.frames > s->max_seconds * rate)
+        return skip(w, EXCLUDED, "longer than --max-seconds");
+    size_t work = tango_io_sound_work_size(&w->sound);
+    w->sound_work.size = 0;
+    text_reserve(&w->sound_work, work);
+    r = tango_io_sound_start(&w->sound, w->sound_work.data, w->sound_work.room, &w->error);
+    if (r != TANGO_OK || !plan_resampler(w, w->sound.info.rate) || !stream_clip(w))
+        return skip(w, UNREADABLE, w->error.text);
+    if (w->count <= 100) {
+        snprintf(w->error.text, sizeof w->error.text, "%zu samples at 16 kHz", w->count);
+        return skip(w, TOO_SHORT, w->error.text);
+    }
+    const double seconds = (double)w->source_frames / rate;
+    if (s->max_seconds > 0.0 && seconds > s->max_seconds)
+        return skip(w, EXCLUDED, "longer than --max-seconds");
+    if (s->min_seconds > 0.0 && seconds < s->min_seconds)
+        return skip(w, EXCLUDED, "shorter than --min-seconds");
+    w->l.seconds = seconds;
+    return NO_REASON;
+}
+
+/* The level rules of the training script, as tango_audio_normalise has them for a clip
+   that lies in memory as a whole:
+   x -= mean; x /= max|x| + 1e-8; x *= 0.5; cut or pad; x /= max|x|; x *= 0.5 */
+static reason level_clip(worker *w)
+{
+    const size_t target = w->s->frames * HOP, kept = w->kept < target ? w->kept : target;
+    const float mean = (float)(w->sum / (double)w->count);
+    const float up = w->high - mean, down = mean - w->low, peak = up > down ? up : down;
+    if (!(peak - peak == 0.0f))
+        return skip(w, UNREADABLE, "samples too large to remove their mean");
+    if (peak < 1e-4f) return skip(w, SILENT, "peak under 1e-4 after removal of the mean");
+    for (size_t i = 0; i < target; i++)
+        w->wave[i] = i < kept ? (w->samples[i] - mean) / (peak + 1e-8f) * 0.5f : 0.0f;
+    const float second = tango_audio_peak(w->wave, kept);
+    for (size_t i = 0; i < kept && second > 0.0f; i++) {
+        float v = w->wave[i] / second * 0.5f;
+        w->wave[i] = v > 1.0f ? 1.0f : v < -1.0f ? -1.0f : v;
+    }
+    return NO_REASON;
+}
+
+/* ---- Writing ---------------------------------------------------------------------- */
+
+static int begin_output(worker *w, int output, text *path)
+{
+    text name = { NULL, 0, 0 };
+    char last[40];
+    output_name(&name, w->s->layout, w->e.stem, output, w->l.link);
+    *path = path_of(w->s, name.data, "");
+    text_free(&name);
+    snprintf(last, sizeof last, "/%zu-%d", w->number, output);
+    text temporary = path_of(w->s, ".prepare", w->x->temporary);
+    text_put(&temporary, last);
+    int ok = tango_io_create_by(&w->output, path->data, temporary.data, &w->error)
+        == TANGO_OK;
+    text_free(&temporary);
+    return ok;
+}
+
+static int write_caption(worker *w)
+{
+    return tango_io_write(&w->output, w->e.caption, strlen(w->e.caption), &w->error)
+        == TANGO_OK;
+}
+
+static int write_npy(worker *w, const float *data, const size_t *shape, size_t rank)
+{
+    return tango_io_npy_write(&w->output, TANGO_IO_F32, data, shape, rank, &w->error)
+        == TANGO_OK;
+}
+
+/* Row 0 is the highest band; 0 to 65535 stand for low to high. */
+static int write_image(worker *w)
+{
+    const size_t frames = w->s->frames;
+    const int power = w->s->mel == TANGO_AUDIO_TORCHAUDIO;
+    const double low = power ? -100.0 : log(1e-5), high = power ? 70.0 : 4.0;
+    const tango_io_png_spec png = { (uint32_t)frames, MELS, 1, 16 };
+    for (size_t b = 0; b < MELS; b++)
+        for (size_t t = 0; t < frames; t++) {
+            double v = (double)w->planes[b * frames + t];
+            if (power) v = 10.0 * log10(v > 1e-10 ? v : 1e-10);
+            v = floor((v - low) / (high - low) * 65535.0 + 0.5);
+            w->pixels[(MELS - 1 - b) * frames + t] =
+                (uint16_t)(v < 0.0 ? 0.0 : v > 65535.0 ? 65535.0 : v);
+        }
+    return tango_io_png_write(&w->output, w->pixels, &png, w->png_work, w->png_size,
+                              &w->error) == TANGO_OK;
+}
+
+static int write_audio(worker *w)
+{
+    tango_io_wav_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.channels = 1;
+    spec.rate = RATE;
+    spec.format = TANGO_IO_WAV_PCM16;
+    spec.round = 1;
+    spec.frames = w->kept < w->s->cut ? w->kept : w->s->cut;
+    return tango_io_wav_write(&w->output, w->samples, &spec, &w->error) == TANGO_OK;
+}
+
+/* latent (8, T, 16) as it comes, or (8, 16, T). */
+static int write_latent(worker *w, int output)
+{
+    const size_t c = w->model->vae.embedding, f = w->latent_width;
+    const size_t t = w->latent_count / c / f;
+    const int swap = w->s->frequency_first;
+    const size_t shape[3] = { c, swap ? f : t, swap ? t : f };
+    const float *data = swap ? w->ordered : w->latent;
+    for (size_t i = 0; swap && i < w->latent_count; i++)
+        w->ordered[(i / (t * f) * f + i % f) * t + i / f % t] = w->latent[i];
+    if (output == OUT_LATENT) return write_npy(w, data, shape, 3);
+    return tango_io_torch_write(&w->output, TANGO_IO_F32, data, shape, 3, &w->error)
+        == TANGO_OK;
+}
+
+static int write_one(worker *w, int output)
+{
+    const size_t mel[2] = { MELS, w->s->frames };
+    text path;
+    int ok = begin_output(w, output, &path);
+    if (ok) switch (output) {
+        case OUT_CAPTION: ok = write_caption(w); break;
+        case OUT_MEL: ok = write_npy(w, w->planes, mel, 2); break;
+        case OUT_IMAGE: ok = write_image(w); break;
+        case OUT_AUDIO: ok = write_audio(w); break;
+        default: ok = write_latent(w, output);
+    }
+    w->l.sizes[output] = w->output.at;
+    ok = ok && tango_io_commit(&w->output, &w->error) == TANGO_OK;
+    if (!ok) tango_io_abandon(&w->output);
+    text_free(&path);
+    return ok;
+}
+
+/* original_wavs/STEM.SUFFIX -> the sound itself. */
+static int write_link(worker *w)
+{
+    text name = { NULL, 0, 0 }, temporary = path_of(w->s, ".prepare", w->x->temporary);
+    text folder = path_of(w->s, output_folder(w->s->layout, OUT_AUDIO), "");
+    char last[40];
+    snprintf(last, sizeof last, "/%zu-link", w->number);
+    text_put(&temporary, last);
+    output_name(&name, w->s->layout, w->e.stem, OUT_AUDIO, w->l.link);
+    text path = path_of(w->s, name.data, "");
+    int fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int ok = fd >= 0 && symlink(w->l.link, temporary.data) == 0
+        && rename(temporary.data, path.data) == 0 && fsync(fd) == 0;
+    if (!ok) {
+        snprintf(w->error.text, sizeof w->error.text, "%.100s: no link: %s", name.data,
+                 strerror(errno));
+        unlink(temporary.data);
+    }
+    if (fd >= 0) close(fd);
+    text_free(&name); text_free(&temporary); text_free(&folder); text_free(&path);
+    return ok;
+}
+
+/* planes (64, T) of mel (T, 64). */
+static void transpose_mel(worker *w)
+{
+    for (size_t t = 0; t < w->s->frames; t++)
+        for (size_t b = 0; b < MELS; b++)
+            w->planes[b * w->s->frames + t] = w->mel[t * MELS + b];
+}
+
+static int write_clip(worker *w)
+{
+    const size_t frames = w->s->frames, samples = frames * HOP;
+    const int torchaudio = w->s->mel == TANGO_AUDIO_TORCHAUDIO;
+    if (torchaudio) {
+        tango_audio_mel(w->mel, w->wave, samples, 0, frames, w->torchaudio, w->frame_work);
+        transpose_mel(w);
+    }
+    if (!torchaudio || w->model)
+        tango_audio_log_mel(w->mel, w->wave, samples, 0, frames, w->tacotron,
+                            w->frame_work);
+    if (!torchaudio) transpose_mel(w);
+    if (w->model) {
+        tango_encoding e = encoding_of(w->s);
+        if (tango_encode(w->latent, NULL, NULL, w->mel, w->model, &e, w->encode_memory,
+                         w->encode_size, &w->error) != TANGO_OK) return 0;
+    }
+    for (int i = 0; i < OUTPUTS; i++) {
+        w->l.sizes[i] = 0;
+        if (!is_written(w->s, i)) continue;
+        const int link = w->s->layout == WAVCAPS && i == OUT_AUDIO;
+        if (!(link ? write_link(w) : write_one(w, i))) return 0;
+    }
+    return 1;
+}
+
+/* ---- One record ------------------------------------------------------------------- */
+
+static const char *static_message(reason r)
+{
+    switch (r) {
+    case BAD_ID: return "the id cannot be the name of a file";
+    case NO_CAPTION: return "no caption";
+    case DUPLICATE: return "an earlier record has this name";
+    case BLACKLISTED: return "on a blacklist";
+    default: return "";
+    }
+}
+
+/* Does all there is to do for record i and describes it in w->l. 0: the disk or the model
+   failed, w->error says how. */
+static int process_record(worker *w, const database *d, size_t i)
+{
+    const record *r = &d->records[i];
+    const char *place = "";
+    tango_io_file file;
+    text link = { NULL, 0, 0 };
+    int ok = 1;
+    read_record(d, i, &w->e);
+    w->l.index = i;
+    w->l.hash = r->hash;
+    w->l.id = w->e.id;
+    w->l.stem = w->e.stem;
+    w->l.caption = w->e.caption;
+    w->l.split = w->e.split;
+    w->l.link = "";
+    w->l.reason = (reason)r->reason;
+    w->l.message = static_message(w->l.reason);
+    if (w->l.reason) return 1;
+    w->l.message = w->message;
+    w->l.reason = open_clip(w, &file, &place);
+    if (w->l.reason == NO_REASON) {
+        w->l.reason = read_clip(w, &file);
+        tango_io_unmap(&file);
+        if (w->l.reason == NO_REASON) w->l.reason = level_clip(w);
+    }
+    if (w->l.reason == NO_REASON && w->s->layout == WAVCAPS) {
+        text_put(&link, w->root);
+        text_put(&link, strcmp(w->root, "/") == 0 ? "" : "/");
+        text_put(&link, place);
+        w->l.link = link.data;
+    }
+    if (!w->s->dry_run && w->l.reason == NO_REASON) ok = write_clip(w);
+    else if (!w->s->dry_run) remove_outputs(w->s, w->e.stem);
+    w->l.room.size = 0;                     /* the link lives on in the line's room */
+    text_add(&w->l.room, link.data ? link.data : "", link.size);
+    w->l.link = w->l.room.data;
+    text_free(&link);
+    return ok;
+}
+#endif
