@@ -35,8 +35,8 @@
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
      packages (torch, diffusers, transformers) to rounding, from the same seed.
    WHAT IT DOES NOT
-     Train, download, resample its output, or read anything but its own blob (tango_io.h
-     has the parsers of foreign bytes). CLIP and CLAP text encoders are not here.
+     Train, download, or resample its output. tango_io.h has the parsers of foreign
+     bytes. CLIP and CLAP text encoders are not here.
 
    GLOSSARY
      latent   what the diffusion works on: (H*W, C), H = mel frames / 4, W = mel bins / 4
@@ -59,8 +59,8 @@
      TANGO_STATIC          all functions static
      TANGO_NO_STDIO        no file access (tango_io.h)
      TANGO_PTHREADS        the thread pool of tango_nn.h
-     TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN, TANGO_COS
-                           (double), TANGO_SINF, TANGO_COSF, TANGO_EXPF (float): default
+     TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXP, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN,
+     TANGO_COS             (double), TANGO_SINF, TANGO_COSF, TANGO_EXPF (float): default
                            to those of <math.h>
 
    CONTENTS
@@ -75,7 +75,8 @@
      9 >>vae        private: AutoencoderKL, both ways
     10 >>vocoder    private: HiFi-GAN
     11 >>generate   parameters, plan, the pipeline (public)
-    12 >>encode     from a log-mel to its latent (public) */
+    12 >>encode     from a log-mel to its latent (public)
+    13 >>dataset    a prepared training set: order, batches (public) */
 
 #include "tango_audio.h"
 #include "tango_io.h"
@@ -431,6 +432,93 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     const float *mel, const tango_model *model, const tango_encoding *encoding,
     void *memory, size_t size, tango_error *error);
 
+/* ==== 13 >>dataset ==== A prepared training set: order, batches ============= */
+
+#ifndef TANGO_NO_STDIO
+
+/* What tools/prepare.c writes: a folder with dataset_info.json and the files it names.
+   Files are opened below that folder only, through no link. The manifest is mapped; one
+   entry of 8 bytes a clip is all that memory grows by. Large manifests take a moment to
+   open: every item is checked once.
+
+       tango_dataset set; tango_batch batch;
+       tango_dataset_memory(&size, "set", &error);
+       tango_dataset_open(&set, "set", "train", memory, size, &error);
+       tango_dataset_order(order, set.count, seed, epoch);
+       tango_batch_memory(&batch_size, &set, 8, TANGO_BATCH_MEL, &error);
+       tango_batch_read(&batch, &set, order, 8, TANGO_BATCH_MEL, room, batch_size,
+           &error);
+       tango_dataset_close(&set); */
+
+enum { TANGO_DATASET_FRAMES_MAX = 1 << 17 };
+
+typedef struct tango_dataset_item {
+    size_t index;               /* the record's number in the metadata */
+    const char *id, *split, *caption;
+    size_t frames;              /* T of mel and latent */
+    double seconds;             /* of the source */
+    const char *mel, *mel_image, *latent, *audio; /* below the folder, NULL: none */
+} tango_dataset_item;
+
+typedef struct tango_dataset {
+    size_t count;               /* clips of the chosen split, by index */
+    size_t frames;              /* the largest T of them */
+    int power;                  /* 1: mels are powers, 0: natural logarithms */
+    double png_low, png_high;   /* what 0 and 65535 of mel images stand for */
+    size_t item_work;           /* bytes of work of tango_dataset_read */
+    const char *root;           /* the rest is private */
+    tango_io_file file;
+    const uint32_t *at;         /* (count, 2): begin and end of each item's text */
+    size_t item_nodes, item_text; /* bytes of JSON nodes, of the longest item */
+    int frequency_first;
+} tango_dataset;
+
+/* *size = bytes of memory for tango_dataset_open, whatever the split. */
+TANGO_API tango_result tango_dataset_memory(
+    size_t *size, const char *root, tango_error *error);
+/* split is "train", "val", "test", or NULL for all. root and memory must outlive it. */
+TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
+    const char *split, void *memory, size_t size, tango_error *error);
+/* Twice is safe, and so is a structure of zeros. */
+TANGO_API void tango_dataset_close(tango_dataset *set);
+/* The clip at a position < count. Texts lie in work (set->item_work bytes). */
+TANGO_API tango_result tango_dataset_read(tango_dataset_item *item,
+    const tango_dataset *set, size_t position, void *work, size_t work_size,
+    tango_error *error);
+/* order (count) = a permutation of 0 .. count-1 that depends on count, seed and epoch
+   alone.                                                   (Fisher-Yates, SplitMix64) */
+TANGO_API void tango_dataset_order(
+    uint32_t *order, size_t count, uint64_t seed, uint64_t epoch);
+
+/* What a batch holds besides captions; to be added. */
+enum { TANGO_BATCH_MEL = 1, TANGO_BATCH_LATENT = 2, TANGO_BATCH_AUDIO = 4 };
+
+/* Clips side by side, padded with zeros to the longest. All points into the block. */
+typedef struct tango_batch {
+    size_t count, frames;       /* frames: the longest of lengths */
+    const size_t *indices;      /* (count) */
+    const size_t *lengths;      /* (count) frames of each */
+    const char *const *captions;
+    const float *mel;           /* (count, frames, 64), or NULL */
+    const float *latent;        /* (count, 8, frames/4, 16), or NULL */
+    const float *audio;         /* (count, samples), or NULL */
+    size_t samples;
+    const size_t *audio_lengths; /* (count), or NULL */
+} tango_batch;
+
+/* *size = bytes that suffice for every batch of `count` clips. */
+TANGO_API tango_result tango_batch_memory(size_t *size, const tango_dataset *set,
+    size_t count, unsigned what, tango_error *error);
+/* The clips at these positions. Mels come from the .npy file where there is one, else
+   from the picture, whose steps are (png_high - png_low)/65535; latents from .npy or .pt,
+   in either order of axes. NaN and infinity are TANGO_ERROR_NUMBER.
+                                              (TangoDataset, TangoDataset.collate_fn) */
+TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset *set,
+    const uint32_t *positions, size_t count, unsigned what, void *memory, size_t size,
+    tango_error *error);
+
+#endif
+
 #endif /* TANGO_H */
 
 #if defined TANGO_IMPLEMENTATION && !defined TANGO_IMPLEMENTED
@@ -439,7 +527,8 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
 #include <string.h>
 #if !defined TANGO_SQRT || !defined TANGO_LOG || !defined TANGO_LOG1P || !defined \
     TANGO_EXPM1 || !defined TANGO_FLOOR || !defined TANGO_SIN || !defined TANGO_COS || \
-    !defined TANGO_SINF || !defined TANGO_COSF || !defined TANGO_EXPF
+    !defined TANGO_SINF || !defined TANGO_COSF || !defined TANGO_EXP || \
+    !defined TANGO_EXPF
 #include <math.h>
 #endif
 #ifndef TANGO_SQRT
@@ -468,6 +557,9 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
 #endif
 #ifndef TANGO_COSF
 #define TANGO_COSF(x) cosf(x)
+#endif
+#ifndef TANGO_EXP
+#define TANGO_EXP(x) exp(x)
 #endif
 #ifndef TANGO_EXPF
 #define TANGO_EXPF(x) expf(x)
@@ -1419,29 +1511,33 @@ static double tango__sigma_at(const tango_sampling *run, double t)
     return s + (t - (double)low) * (TANGO_SQRT((1.0 - b) / b) - s);
 }
 
+/* Checks the timesteps and, where there is room for them, fills the tables. */
 static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error)
 {
     const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
-    double sigma = 0.0;
+    const int measured = run->timesteps == NULL;
+    double t, before = 0.0, sigma;
     size_t i;
-    tango__alphas(run->config, run->alphas);
-    for (i = 0; i < run->steps; i++) {
-        double t = tango__timestep(run, i);
+    if (!measured) tango__alphas(run->config, run->alphas);
+    for (i = 0; i < run->steps; i++, before = t) {
+        t = tango__timestep(run, i);
         if (t < 0.0 || (by_index && t > (double)(run->config->train_steps - 1)))
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-                "sampler: %z steps reach timestep %i, the schedule ends at %z",
-                run->steps, (int64_t)t, run->config->train_steps - 1);
-        if (i > 0 && t >= (double)run->timesteps[i - 1])
+                "steps: %z reach timestep %i, the schedule ends at %z", run->steps,
+                (int64_t)t, run->config->train_steps - 1);
+        if (i > 0 && t >= before)
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-                "sampler: %z steps are too many, timesteps repeat", run->steps);
+                "steps: %z are too many, timesteps repeat", run->steps);
+        if (measured) continue;
         run->timesteps[i] = (float)t;
         run->sigmas[i] = (float)tango__sigma_at(run, t);
-        if (i == 0) sigma = (double)run->sigmas[0];
     }
+    run->initial_scale = 1.0;
+    if (measured) return TANGO_OK;
     run->sigmas[run->steps] = run->final_sigma == TANGO_FINAL_SIGMA_MIN
                                   ? (float)tango__sigma_at(run, 0.0)
                                   : 0.0f;
-    run->initial_scale = 1.0;
+    sigma = (double)run->sigmas[0];
     if (run->kind == TANGO_EULER)
         run->initial_scale =
             run->spacing == TANGO_LEADING ? TANGO_SQRT(sigma * sigma + 1.0) : sigma;
@@ -1496,7 +1592,7 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     if (!ok)
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
             "sampler: no room for %z steps of %z numbers", steps, total);
-    return arena->base == NULL ? TANGO_OK : tango__fill_schedule(run, error);
+    return tango__fill_schedule(run, error);
 }
 
 TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const float *x)
@@ -3628,6 +3724,611 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     tango__arena_close(&arena);
     return result;
 }
+
+/* ==== 13 >>dataset ==== A prepared training set: order, batches ============= */
+
+#ifndef TANGO_NO_STDIO
+
+enum {
+    TANGO__DATASET_MELS = 64,
+    TANGO__DATASET_CHANNELS = 8,
+    TANGO__DATASET_WIDTH = 16,
+    TANGO__DATASET_HOP = 160,
+    TANGO__DATASET_HEAD = 8192,         /* bytes of the manifest besides its lists */
+    TANGO__DATASET_SCRATCH = 1 << 20    /* for PNG and .pt readers */
+};
+
+#define TANGO__MANIFEST "dataset_info.json"
+
+/* What one pass over the manifest finds. */
+typedef struct tango__manifest {
+    size_t begin, end;                  /* of the list of items */
+    size_t count, text, work;           /* items; longest text and most work of one */
+} tango__manifest;
+
+/* Maps the manifest and measures its items; the file is unmapped again on failure. */
+static tango_result tango__manifest_open(
+    tango__manifest *m, tango_io_file *file, const char *root, tango_error *error)
+{
+    size_t begin, end, at, work;
+    tango_result r = tango_io_map_below(file, root, TANGO__MANIFEST, error);
+    if (r != TANGO_OK) return r;
+    memset(m, 0, sizeof *m);
+    r = tango_io_json_work_size(&work, file->data, file->size, error);
+    if (r == TANGO_OK
+        && (!tango_io_json_span(&m->begin, &m->end, file->data, file->size, "items")
+            || file->data[m->begin] != '['))
+        r = tango_io_fail(error, TANGO_ERROR_DATA, TANGO__MANIFEST ": no list of items");
+    at = m->begin;
+    while (r == TANGO_OK
+           && tango_io_json_item(&begin, &end, &at, file->data, file->size)) {
+        r = tango_io_json_work_size(&work, file->data + begin, end - begin, error);
+        if (work > m->work) m->work = work;
+        if (end - begin > m->text) m->text = end - begin;
+        m->count++;
+    }
+    if (r != TANGO_OK) tango_io_unmap(file);
+    return r;
+}
+
+/* Work of one item: nodes, then the texts of all its strings. */
+static int tango__item_work(size_t *size, const tango__manifest *m)
+{
+    return tango_add_ok(m->work, m->text, size) && tango_add_ok(*size, 64, size);
+}
+
+static int tango__dataset_divide(tango_arena *arena, const tango__manifest *m,
+    uint32_t **at, unsigned char **work, size_t *work_size)
+{
+    size_t head = TANGO__DATASET_HEAD * 16;
+    int ok = tango__item_work(work_size, m);
+    *at = (uint32_t *)tango_arena_take(arena, m->count, 2 * sizeof **at, &ok);
+    *work = (unsigned char *)tango_arena_take(
+        arena, *work_size > head ? *work_size : head, 1, &ok);
+    return ok;
+}
+
+TANGO_API tango_result tango_dataset_memory(
+    size_t *size, const char *root, tango_error *error)
+{
+    tango__manifest m;
+    tango_io_file file;
+    tango_arena arena;
+    uint32_t *at;
+    unsigned char *work;
+    size_t work_size;
+    tango_result r = tango__manifest_open(&m, &file, root, error);
+    if (r != TANGO_OK) return r;
+    tango_io_unmap(&file);
+    memset(&arena, 0, sizeof arena);
+    if (!tango__dataset_divide(&arena, &m, &at, &work, &work_size))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, TANGO__MANIFEST ": too large");
+    *size = arena.peak + TANGO__ALIGN;
+    return TANGO_OK;
+}
+
+/* The manifest without its two long lists, to be parsed as a whole: then equal keys are
+   found too. 0 if that is too long. */
+static size_t tango__manifest_head(
+    char *out, const tango_io_file *file, const tango__manifest *m)
+{
+    const char *p = (const char *)file->data;
+    size_t at = 0, begin, end, n = 0, i;
+    int value = 0;
+    while (p[at] != '{') at++;          /* it has members: m->begin was found */
+    out[n++] = '{';
+    while (tango_io_json_item(&begin, &end, &at, p, file->size)) {
+        if (begin == m->begin || (value && p[begin] == '{' && end - begin > 4096))
+            end = begin; /* the items, the indices of the splits */
+        if (end - begin + 4 > (size_t)TANGO__DATASET_HEAD - n) return 0;
+        if (!value && n > 1) out[n++] = ',';
+        if (end == begin) out[n++] = '0';
+        for (i = begin; i < end; i++) out[n++] = p[i];
+        if (!value) out[n++] = ':';
+        value = !value;
+    }
+    out[n++] = '}';
+    return n;
+}
+
+static tango_result tango__dataset_parameters(tango_dataset *set,
+    const tango__manifest *m, unsigned char *work, size_t work_size, tango_error *error)
+{
+    char *text = (char *)work;
+    tango_io_json json;
+    uint64_t version = 0;
+    size_t n = tango__manifest_head(text, &set->file, m), p;
+    tango_result r;
+    if (n == 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_DATA, TANGO__MANIFEST ": too much besides its items");
+    r = tango_io_json_parse(&json, text, n, work + TANGO__DATASET_HEAD,
+        work_size - TANGO__DATASET_HEAD, error);
+    if (r != TANGO_OK) return r;
+    p = tango_io_json_find(&json, 0, "parameters");
+    if (!tango_io_json_equal(&json, tango_io_json_find(&json, 0, "format"),
+            "tango-dataset")
+        || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "version"), &version)
+        || version != 1)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+            TANGO__MANIFEST ": expected format tango-dataset, version 1");
+    if (!tango_io_json_number(&json, tango_io_json_find(&json, p, "png_low"),
+            &set->png_low)
+        || !tango_io_json_number(&json, tango_io_json_find(&json, p, "png_high"),
+            &set->png_high))
+        return tango_io_fail(
+            error, TANGO_ERROR_DATA, TANGO__MANIFEST ": incomplete parameters");
+    set->power = tango_io_json_equal(&json, tango_io_json_find(&json, p, "mel"),
+        "torchaudio");
+    set->frequency_first = tango_io_json_equal(&json,
+        tango_io_json_find(&json, p, "latent_order"), "8,16,T");
+    return TANGO_OK;
+}
+
+/* Text of a member behind `*at`, which moves on; NULL if it is absent or no text. */
+static const char *tango__item_text(
+    const tango_io_json *json, const char *key, char **at, size_t *left)
+{
+    size_t node = tango_io_json_find(json, 0, key), n;
+    char *text = *at;
+    if (node == 0 || !tango_io_json_string(json, node, text, *left)) return NULL;
+    n = strlen(text) + 1;
+    *at += n;
+    *left -= n;
+    return text;
+}
+
+static tango_result tango__item_parse(tango_dataset_item *out, const tango_dataset *set,
+    size_t begin, size_t end, unsigned char *work, size_t size, tango_error *error)
+{
+    const size_t nodes = set->item_nodes;
+    size_t left = size - nodes;
+    char *at = (char *)work + nodes;
+    tango_io_json json;
+    tango_dataset_item item;
+    uint64_t index = 0, frames = 0;
+    tango_result r = tango_io_json_parse(
+        &json, set->file.data + begin, end - begin, work, nodes, error);
+    if (r != TANGO_OK) return r;
+    memset(&item, 0, sizeof item);
+    item.id = tango__item_text(&json, "id", &at, &left);
+    item.split = tango__item_text(&json, "split", &at, &left);
+    item.caption = tango__item_text(&json, "caption", &at, &left);
+    item.mel = tango__item_text(&json, "mel", &at, &left);
+    item.mel_image = tango__item_text(&json, "mel_image", &at, &left);
+    item.latent = tango__item_text(&json, "latent", &at, &left);
+    item.audio = tango__item_text(&json, "audio", &at, &left);
+    if (item.id == NULL || item.split == NULL || item.caption == NULL
+        || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "index"), &index)
+        || index > SIZE_MAX
+        || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "frames"), &frames)
+        || frames == 0 || frames > TANGO_DATASET_FRAMES_MAX
+        || !tango_io_json_number(
+            &json, tango_io_json_find(&json, 0, "seconds"), &item.seconds))
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+            TANGO__MANIFEST ": incomplete item at offset %z", begin);
+    item.index = (size_t)index;
+    item.frames = (size_t)frames;
+    *out = item;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
+    const char *split, void *memory, size_t size, tango_error *error)
+{
+    tango__manifest m;
+    tango_dataset s;
+    tango_dataset_item item;
+    tango_arena arena;
+    uint32_t *entries;
+    unsigned char *work;
+    size_t begin, end, at, work_size;
+    tango_result r;
+    memset(&s, 0, sizeof s);
+    tango__arena_over(&arena, memory, memory == NULL ? 0 : size);
+    r = tango__manifest_open(&m, &s.file, root, error);
+    if (r != TANGO_OK) return r;
+    if (!tango__dataset_divide(&arena, &m, &entries, &work, &work_size))
+        r = tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: %z bytes are too few for %z clips", size, m.count);
+    s.root = root;
+    s.at = entries;
+    s.item_nodes = (m.work + 7) & ~(size_t)7;
+    s.item_text = m.text;
+    s.item_work = work_size;
+    if (r == TANGO_OK)
+        r = tango__dataset_parameters(&s, &m, work, TANGO__DATASET_HEAD * 16, error);
+    at = m.begin;
+    while (r == TANGO_OK
+           && tango_io_json_item(&begin, &end, &at, s.file.data, s.file.size)) {
+        r = tango__item_parse(&item, &s, begin, end, work, work_size, error);
+        if (r != TANGO_OK || (split != NULL && strcmp(split, item.split) != 0)) continue;
+        entries[2 * s.count] = (uint32_t)begin;
+        entries[2 * s.count++ + 1] = (uint32_t)end;
+        if (item.frames > s.frames) s.frames = item.frames;
+    }
+    tango__arena_close(&arena);
+    if (r == TANGO_OK) *set = s;
+    else tango_io_unmap(&s.file);
+    return r;
+}
+
+TANGO_API void tango_dataset_close(tango_dataset *set)
+{
+    tango_io_unmap(&set->file);
+    set->count = 0;
+}
+
+TANGO_API tango_result tango_dataset_read(tango_dataset_item *item,
+    const tango_dataset *set, size_t position, void *work, size_t work_size,
+    tango_error *error)
+{
+    if (position >= set->count)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "dataset: clip %z of %z does not exist", position, set->count);
+    if (work == NULL || work_size < set->item_work)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "dataset: %z bytes of work given, %z needed", work_size, set->item_work);
+    return tango__item_parse(item, set, set->at[2 * position], set->at[2 * position + 1],
+        (unsigned char *)work, work_size, error);
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t tango__mix_next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+TANGO_API void tango_dataset_order(
+    uint32_t *order, size_t count, uint64_t seed, uint64_t epoch)
+{
+    uint64_t state = seed, draw;
+    size_t i;
+    state = tango__mix_next(&state) ^ epoch; /* the epochs of two seeds do not overlap */
+    state = tango__mix_next(&state);
+    for (i = 0; i < count; i++) order[i] = (uint32_t)i;
+    for (i = count; i > 1; i--) {
+        /* Draws from the last, incomplete run of i values are thrown away. */
+        const uint64_t limit = UINT64_MAX - UINT64_MAX % i;
+        uint32_t swap;
+        do draw = tango__mix_next(&state);
+        while (draw >= limit);
+        swap = order[i - 1];
+        order[i - 1] = order[draw % i];
+        order[draw % i] = swap;
+    }
+}
+
+/* The block of a batch, divided; the sizes are those of the longest clip. */
+typedef struct tango__batch_parts {
+    size_t *indices, *lengths, *audio_lengths;
+    const char **captions;
+    char *text;
+    float *mel, *latent, *audio, *row;
+    uint16_t *pixels;
+    unsigned char *item, *scratch;
+} tango__batch_parts;
+
+static int tango__batch_divide(tango_arena *arena, tango__batch_parts *b,
+    const tango_dataset *set, size_t count, unsigned what)
+{
+    const size_t frames = set->frames, mel = frames * TANGO__DATASET_MELS;
+    const size_t latent =
+        (frames + 3) / 4 * TANGO__DATASET_CHANNELS * TANGO__DATASET_WIDTH;
+    int ok = 1;
+    memset(b, 0, sizeof *b);
+    b->indices = (size_t *)tango_arena_take(arena, count, sizeof(size_t), &ok);
+    b->lengths = (size_t *)tango_arena_take(arena, count, sizeof(size_t), &ok);
+    b->captions = (const char **)tango_arena_take(arena, count, sizeof(char *), &ok);
+    b->text = (char *)tango_arena_take(arena, count, set->item_text + 1, &ok);
+    b->item = (unsigned char *)tango_arena_take(arena, set->item_work, 1, &ok);
+    b->scratch = (unsigned char *)tango_arena_take(
+        arena, TANGO__DATASET_SCRATCH + 16 * frames, 1, &ok);
+    b->row = (float *)tango_arena_take(arena, frames + mel, sizeof(float), &ok);
+    b->pixels = (uint16_t *)tango_arena_take(arena, mel, sizeof(uint16_t), &ok);
+    if (what & TANGO_BATCH_MEL)
+        b->mel = (float *)tango_arena_take(arena, count, mel * sizeof(float), &ok);
+    if (what & TANGO_BATCH_LATENT)
+        b->latent = (float *)tango_arena_take(arena, count, latent * sizeof(float), &ok);
+    if (what & TANGO_BATCH_AUDIO) {
+        b->audio = (float *)tango_arena_take(
+            arena, count, frames * TANGO__DATASET_HOP * sizeof(float), &ok);
+        b->audio_lengths = (size_t *)tango_arena_take(arena, count, sizeof(size_t), &ok);
+    }
+    return ok;
+}
+
+TANGO_API tango_result tango_batch_memory(size_t *size, const tango_dataset *set,
+    size_t count, unsigned what, tango_error *error)
+{
+    tango__batch_parts parts;
+    tango_arena arena;
+    memset(&arena, 0, sizeof arena);
+    if (count == 0 || !tango__batch_divide(&arena, &parts, set, count, what))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "batch: %z clips are none or too many", count);
+    *size = arena.peak + TANGO__ALIGN;
+    return TANGO_OK;
+}
+
+/* One clip's reading: its file is mapped while `fill` runs. */
+typedef struct tango__clip {
+    const tango_dataset *set;
+    const tango__batch_parts *parts;
+    size_t frames, stride;              /* of the clip; of the batch */
+    float *out;                         /* where this clip goes, all zero */
+    size_t got;                         /* audio: samples */
+    const char *path;
+    tango_error *error;
+} tango__clip;
+
+typedef tango_result tango__fill(tango__clip *clip, const tango_io_file *file);
+
+static tango_result tango__clip_read(tango__clip *clip, tango__fill *fill)
+{
+    tango_io_file file;
+    tango_error why;
+    tango_result r;
+    why.text[0] = 0;
+    if (clip->path == NULL)
+        return tango_io_fail(
+            clip->error, TANGO_ERROR_ARGUMENT, "batch: the set has no file of this kind");
+    r = tango_io_map_below(&file, clip->set->root, clip->path, clip->error);
+    if (r != TANGO_OK) return r;
+    {
+        tango_error *outer = clip->error;
+        clip->error = &why;
+        r = fill(clip, &file);
+        clip->error = outer;
+        tango_io_unmap(&file);
+        if (r != TANGO_OK) return tango_io_fail(outer, r, "%s: %q", clip->path,
+                                                why.text, strlen(why.text));
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango__clip_finite(tango__clip *clip, const float *x, size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++)
+        if (!(x[i] - x[i] == 0.0f))
+            return tango_io_fail(clip->error, TANGO_ERROR_NUMBER,
+                "NaN or infinity at element %z", i);
+    return TANGO_OK;
+}
+
+static tango_result tango__clip_shape(tango__clip *clip, const char *what)
+{
+    return tango_io_fail(clip->error, TANGO_ERROR_DATA,
+        "not the shape of a %s of %z frames", what, clip->frames);
+}
+
+/* mel (T, 64) of a file (64, T); also of one (T, 64). */
+static tango_result tango__fill_npy(tango__clip *clip, const tango_io_file *file)
+{
+    const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
+    tango_io_npy npy;
+    tango_io_view view;
+    size_t b, t;
+    tango_result r = tango_io_npy_parse(&npy, file->data, file->size, clip->error);
+    if (r != TANGO_OK) return r;
+    tango_io_npy_view(&view, &npy);
+    if (view.rank != 2 || view.count != bins * frames
+        || (view.shape[0] != bins && view.shape[1] != bins))
+        return tango__clip_shape(clip, "mel");
+    if (view.shape[0] != bins) tango_io_view_read(clip->out, &view, 0, view.count);
+    for (b = 0; view.shape[0] == bins && b < bins; b++) {
+        tango_io_view_read(clip->parts->row, &view, b * frames, frames);
+        for (t = 0; t < frames; t++) clip->out[t * bins + b] = clip->parts->row[t];
+    }
+    return tango__clip_finite(clip, clip->out, bins * frames);
+}
+
+/* The inverse of the picture's scale; row 0 is the highest band. */
+static tango_result tango__fill_png(tango__clip *clip, const tango_io_file *file)
+{
+    const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
+    const tango_dataset *set = clip->set;
+    const uint16_t *wide = clip->parts->pixels;
+    const unsigned char *narrow = (const unsigned char *)wide;
+    tango_io_png png;
+    size_t b, t;
+    tango_result r = tango_io_png_open(&png, file->data, file->size, clip->error);
+    if (r != TANGO_OK) return r;
+    if (png.spec.channels != 1 || png.spec.width != frames || png.spec.height != bins)
+        return tango__clip_shape(clip, "grey mel");
+    r = tango_io_png_read(clip->parts->pixels, &png, clip->parts->scratch,
+        TANGO__DATASET_SCRATCH + 16 * set->frames, clip->error);
+    if (r != TANGO_OK) return r;
+    for (b = 0; b < bins; b++)
+        for (t = 0; t < frames; t++) {
+            const size_t at = (bins - 1 - b) * frames + t;
+            double v = png.spec.bits == 16 ? (double)wide[at] / 65535.0
+                                           : (double)narrow[at] / 255.0;
+            v = set->png_low + v * (set->png_high - set->png_low);
+            if (set->power) v = TANGO_EXP(v * (2.302585092994045684018 / 10.0));
+            clip->out[t * bins + b] = (float)v;
+        }
+    return tango__clip_finite(clip, clip->out, bins * frames);
+}
+
+/* latent (8, T/4, 16), planes `stride` apart, of a file in either order of axes. */
+static tango_result tango__latent_view(tango__clip *clip, const tango_io_view *from)
+{
+    const size_t channels = TANGO__DATASET_CHANNELS, width = TANGO__DATASET_WIDTH;
+    const size_t rows = clip->frames / 4, plane = rows * width, skip = from->rank - 3;
+    const size_t *shape = from->shape + (from->rank > 3 ? skip : 0);
+    size_t c, i;
+    int swap;
+    if (from->rank < 3 || from->rank > 4 || (from->rank == 4 && from->shape[0] != 1)
+        || shape[0] != channels || from->count != channels * plane
+        || (shape[1] != width && shape[2] != width) || clip->frames % 4 != 0)
+        return tango__clip_shape(clip, "latent");
+    /* Where both axes are 16 only the manifest can tell. */
+    swap = shape[2] != width || (shape[1] == width && clip->set->frequency_first);
+    for (c = 0; c < channels; c++) {
+        float *to = clip->out + c * (clip->stride / 4) * width;
+        tango_io_view_read(clip->parts->row, from, c * plane, plane);
+        for (i = 0; i < plane; i++)
+            to[i] = clip->parts->row[swap ? i % width * rows + i / width : i];
+    }
+    for (c = 0; c < channels; c++) {
+        tango_result r = tango__clip_finite(
+            clip, clip->out + c * (clip->stride / 4) * width, plane);
+        if (r != TANGO_OK) return r;
+    }
+    return TANGO_OK;
+}
+
+static tango_result tango__fill_latent(tango__clip *clip, const tango_io_file *file)
+{
+    tango_io_torch torch;
+    tango_io_torch_tensor tensor;
+    tango_io_npy npy;
+    tango_io_view view;
+    tango_result r;
+    if (file->size == 0 || file->data[0] != 'P') {
+        r = tango_io_npy_parse(&npy, file->data, file->size, clip->error);
+        if (r != TANGO_OK) return r;
+        tango_io_npy_view(&view, &npy);
+        return tango__latent_view(clip, &view);
+    }
+    r = tango_io_torch_open(&torch, file->data, file->size, clip->parts->scratch,
+        TANGO__DATASET_SCRATCH, clip->error);
+    if (r != TANGO_OK) return r;
+    if (torch.count != 1) return tango__clip_shape(clip, "latent");
+    tango_io_torch_tensor_at(&torch, 0, &tensor);
+    return tango__latent_view(clip, &tensor.view);
+}
+
+static tango_result tango__fill_audio(tango__clip *clip, const tango_io_file *file)
+{
+    const size_t most = clip->stride * TANGO__DATASET_HOP;
+    tango_io_sound sound;
+    float extra;
+    size_t got = 0, more = 0;
+    tango_result r =
+        tango_io_sound_open_memory(&sound, file->data, file->size, 0, clip->error);
+    if (r == TANGO_OK && sound.info.channels != 1)
+        r = tango_io_fail(clip->error, TANGO_ERROR_DATA, "not one channel");
+    if (r == TANGO_OK)
+        r = tango_io_sound_start(
+            &sound, clip->parts->scratch, TANGO__DATASET_SCRATCH, clip->error);
+    if (r == TANGO_OK)
+        r = tango_io_sound_read_float(&sound, clip->out, most, &got, clip->error);
+    if (r == TANGO_OK && got == most)
+        r = tango_io_sound_read_float(&sound, &extra, 1, &more, clip->error);
+    if (r == TANGO_OK && more) return tango__clip_shape(clip, "sound");
+    clip->got = got;
+    return r == TANGO_OK ? tango__clip_finite(clip, clip->out, got) : r;
+}
+
+/* Everything of clip number i of the batch whose item is given. */
+static tango_result tango__batch_clip(tango__batch_parts *b, const tango_dataset *set,
+    const tango_dataset_item *item, size_t i, size_t frames, tango_error *error)
+{
+    tango__clip clip;
+    tango_result r = TANGO_OK;
+    memset(&clip, 0, sizeof clip);
+    clip.set = set;
+    clip.parts = b;
+    clip.frames = item->frames;
+    clip.stride = frames;
+    clip.error = error;
+    if (b->mel != NULL) {
+        clip.out = b->mel + i * frames * TANGO__DATASET_MELS;
+        clip.path = item->mel != NULL ? item->mel : item->mel_image;
+        r = tango__clip_read(&clip, item->mel != NULL ? tango__fill_npy
+                                                      : tango__fill_png);
+    }
+    if (r == TANGO_OK && b->latent != NULL) {
+        clip.out = b->latent
+                   + i * TANGO__DATASET_CHANNELS * (frames / 4) * TANGO__DATASET_WIDTH;
+        clip.path = item->latent;
+        r = tango__clip_read(&clip, tango__fill_latent);
+    }
+    if (r == TANGO_OK && b->audio != NULL) {
+        clip.out = b->audio + i * frames * TANGO__DATASET_HOP;
+        clip.path = item->audio;
+        r = tango__clip_read(&clip, tango__fill_audio);
+        b->audio_lengths[i] = clip.got;
+    }
+    return r;
+}
+
+/* Indices, lengths and captions of all clips; *frames = the longest. */
+static tango_result tango__batch_items(tango__batch_parts *b, const tango_dataset *set,
+    const uint32_t *positions, size_t count, size_t *frames, tango_error *error)
+{
+    tango_dataset_item item;
+    char *text = b->text;
+    size_t i, n;
+    *frames = 0;
+    for (i = 0; i < count; i++) {
+        tango_result r = tango_dataset_read(
+            &item, set, positions[i], b->item, set->item_work, error);
+        if (r != TANGO_OK) return r;
+        b->indices[i] = item.index;
+        b->lengths[i] = item.frames;
+        n = strlen(item.caption) + 1;
+        memcpy(text, item.caption, n);
+        b->captions[i] = text;
+        text += n;
+        if (item.frames > *frames) *frames = item.frames;
+    }
+    return TANGO_OK;
+}
+
+/* Padding is zero, so everything starts as zero. */
+static void tango__batch_clear(tango__batch_parts *b, size_t count, size_t frames)
+{
+    const size_t latent = TANGO__DATASET_CHANNELS * TANGO__DATASET_WIDTH;
+    if (b->mel != NULL)
+        memset(b->mel, 0, count * frames * TANGO__DATASET_MELS * sizeof(float));
+    if (b->latent != NULL)
+        memset(b->latent, 0, count * (frames / 4) * latent * sizeof(float));
+    if (b->audio != NULL)
+        memset(b->audio, 0, count * frames * TANGO__DATASET_HOP * sizeof(float));
+}
+
+TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset *set,
+    const uint32_t *positions, size_t count, unsigned what, void *memory, size_t size,
+    tango_error *error)
+{
+    tango__batch_parts b;
+    tango_dataset_item item;
+    tango_arena arena;
+    size_t i, frames;
+    tango_result r;
+    tango__arena_over(&arena, memory, memory == NULL ? 0 : size);
+    if (count == 0 || !tango__batch_divide(&arena, &b, set, count, what))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "batch: %z bytes are too few for %z clips", size, count);
+    r = tango__batch_items(&b, set, positions, count, &frames, error);
+    if (r == TANGO_OK) tango__batch_clear(&b, count, frames);
+    for (i = 0; r == TANGO_OK && i < count; i++) {
+        r = tango_dataset_read(&item, set, positions[i], b.item, set->item_work, error);
+        if (r == TANGO_OK) r = tango__batch_clip(&b, set, &item, i, frames, error);
+    }
+    tango__arena_close(&arena);
+    if (r != TANGO_OK) return r;
+    batch->count = count;
+    batch->frames = frames;
+    batch->indices = b.indices;
+    batch->lengths = b.lengths;
+    batch->captions = b.captions;
+    batch->mel = b.mel;
+    batch->latent = b.latent;
+    batch->audio = b.audio;
+    batch->samples = b.audio != NULL ? frames * TANGO__DATASET_HOP : 0;
+    batch->audio_lengths = b.audio_lengths;
+    return TANGO_OK;
+}
+
+#endif /* TANGO_NO_STDIO */
 
 #ifdef TANGO__POP_OPTIONS
 #pragma GCC pop_options

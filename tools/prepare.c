@@ -270,7 +270,8 @@ static void begin_generation(run *r)
         text_format(&lines, "{\"carried\": %zu}\n", carried);
     }
     if (!append_journal(&r->x, lines.data, lines.size))
-        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output, r->x.own);
+        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output,
+                 r->x.own);
     text_free(&lines);
     line_free(&l);
 }
@@ -484,7 +485,8 @@ static int command_run(const settings *s)
     describe_parameters(&r->x.parameters, s, model.vae.scale);
     describe_set(&r->x, identity);
     snprintf(r->x.own, sizeof r->x.own, "journal-%zu-of-%zu.jsonl", s->shard, s->shards);
-    snprintf(r->x.temporary, sizeof r->x.temporary, "tmp-%zu-of-%zu", s->shard, s->shards);
+    snprintf(r->x.temporary, sizeof r->x.temporary, "tmp-%zu-of-%zu", s->shard,
+             s->shards);
     build_database(&r->d, s);
     if (!s->dry_run) open_set(r);
     if (!s->dry_run || compare_description(&r->x)) match_journals(r);
@@ -622,7 +624,8 @@ static int command_merge(settings *s)
     for (size_t i = 0; i < x.journal_count; i++) {
         journal *j = &x.journals[i];
         if (j->generation == SIZE_MAX || !j->carried) continue;
-        scan_journal(&x, j, i, after_line(j, j->generation), j->size, &l, gather_line, &g);
+        scan_journal(&x, j, i, after_line(j, j->generation), j->size, &l, gather_line,
+                     &g);
     }
     fail_missing(&x, &g);
     check_outputs(&x, &g);
@@ -692,7 +695,8 @@ static void show_table(const tango_batch *b, const double *sums)
 {
     printf("batch of %zu, mel %zu x %d x %zu\n", b->count, b->count, MELS, b->frames);
     for (size_t i = 0; i < b->count; i++) {
-        printf("  %6zu  %5zu frames  sum %14.6g  ", b->indices[i], b->lengths[i], sums[i]);
+        printf("  %6zu  %5zu frames  sum %14.6g  ", b->indices[i], b->lengths[i],
+               sums[i]);
         cli_print(stdout, b->captions[i]);
         putchar('\n');
     }
@@ -739,8 +743,8 @@ static int command_show(const settings *s, const showing *show)
     if (tango_dataset_memory(&size, s->output, &error) != TANGO_OK)
         cli_fail("%s: %s", s->output, error.text);
     void *memory = need_memory(malloc(size));
-    if (tango_dataset_open(&data, s->output, show->split, memory, size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s->output, error.text);
+    if (tango_dataset_open(&data, s->output, show->split, memory, size, &error)
+        != TANGO_OK) cli_fail("%s: %s", s->output, error.text);
     uint32_t *order = (uint32_t *)need_memory(calloc(data.count + 1, sizeof *order));
     if (show->seeded) tango_dataset_order(order, data.count, show->seed, show->epoch);
     else for (size_t i = 0; i < data.count; i++) order[i] = (uint32_t)i;
@@ -804,7 +808,9 @@ static void read_arguments(arguments *a, int argc, char **argv)
         case LATENT_ORDER: s->frequency_first = (int)cli_choice(&c, orders); break;
         case LATENT_FORMAT: a->format = 1 + (int)cli_choice(&c, formats); break;
         case MEL: a->mel = 1 + (int)cli_choice(&c, recipes); break;
-        case CHANNELS: s->channels = (tango_audio_channels)cli_choice(&c, channels); break;
+        case CHANNELS:
+            s->channels = (tango_audio_channels)cli_choice(&c, channels);
+            break;
         case SECONDS: s->seconds = cli_number(&c, 0.01, 600.0); break;
         case MIN_SECONDS: s->min_seconds = cli_number(&c, 0.0, 1e9); break;
         case MAX_SECONDS: s->max_seconds = cli_number(&c, 0.0, 1e9); break;
@@ -824,7 +830,7 @@ static void read_arguments(arguments *a, int argc, char **argv)
             break;
         case EPOCH: a->show.epoch = (uint64_t)cli_integer(&c, 0, INT64_MAX); break;
         case 'h':
-            cli_help(usage, "Turns recordings and captions into a training set.", options);
+            cli_help(usage, "Recordings and captions become a training set.", options);
             exit(0);
         default:
             if (a->command) cli_usage("more than one command: \"%.60s\"", c.text);

@@ -1,5 +1,5 @@
 /* prepare_base.h: what the parts of prepare share: options, reasons, growing text,
-   JSON, sets of hashes, lists of names.                                           MIT-0 */
+   JSON, sets of hashes, lists of names.                                        MIT-0 */
 #ifndef TANGO_PREPARE_BASE_H
 #define TANGO_PREPARE_BASE_H
 

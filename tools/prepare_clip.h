@@ -1,4 +1,4 @@
-/* prepare_clip.h: one clip: sound file -> samples -> mel -> latent -> files.      MIT-0 */
+/* prepare_clip.h: one clip: sound file -> samples -> mel -> latent -> files.   MIT-0 */
 #ifndef TANGO_PREPARE_CLIP_H
 #define TANGO_PREPARE_CLIP_H
 
@@ -125,7 +125,7 @@ static int plan_resampler(worker *w, uint32_t rate)
     return 1;
 }
 
-/* One channel of the next frames behind what `input` holds. 0 at the end, -1 on failure */
+/* One channel of the next frames behind what `input` holds. 0 at the end, -1: failed */
 static int read_chunk(worker *w)
 {
     const size_t channels = w->sound.info.channels;
@@ -163,7 +163,7 @@ static void forget_input(worker *w, size_t first)
     w->input_count -= drop;
 }
 
-/* Takes in samples at 16 kHz: sums for the level, the first `room` of them as they are. */
+/* Takes in samples at 16 kHz: sums for the level, the first `room` of them. */
 static void take_samples(worker *w, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -218,7 +218,8 @@ static reason read_clip(worker *w, const tango_io_file *file)
     size_t work = tango_io_sound_work_size(&w->sound);
     w->sound_work.size = 0;
     text_reserve(&w->sound_work, work);
-    r = tango_io_sound_start(&w->sound, w->sound_work.data, w->sound_work.room, &w->error);
+    r = tango_io_sound_start(&w->sound, w->sound_work.data, w->sound_work.room,
+                             &w->error);
     if (r != TANGO_OK || !plan_resampler(w, w->sound.info.rate) || !stream_clip(w))
         return skip(w, UNREADABLE, w->error.text);
     if (w->count <= 100) {
@@ -386,7 +387,8 @@ static int write_clip(worker *w)
     const size_t frames = w->s->frames, samples = frames * HOP;
     const int torchaudio = w->s->mel == TANGO_AUDIO_TORCHAUDIO;
     if (torchaudio) {
-        tango_audio_mel(w->mel, w->wave, samples, 0, frames, w->torchaudio, w->frame_work);
+        tango_audio_mel(w->mel, w->wave, samples, 0, frames, w->torchaudio,
+                        w->frame_work);
         transpose_mel(w);
     }
     if (!torchaudio || w->model)

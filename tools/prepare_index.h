@@ -1,6 +1,6 @@
 /* prepare_index.h: from metadata to records. A record is 40 bytes that say where its text
    lies in a mapped file; the text itself is read again when it is needed, so memory grows
-   by the record only.                                                             MIT-0 */
+   by the record only.                                                          MIT-0 */
 #ifndef TANGO_PREPARE_INDEX_H
 #define TANGO_PREPARE_INDEX_H
 

@@ -8,7 +8,7 @@
        {"index": 1, "hash": "...", "id": ..., "reason": "missing", "message": ...}
        {"carried": 2}              the lines taken over from older metadata are all there
    OUT/.prepare/tmp-I-of-N/        files being written; emptied at the next start
-   OUT/.prepare/lock               byte 0: set.json; byte 1 + 65536 N + I: that shard; the
+   OUT/.prepare/lock               byte 0: set.json; byte 1 + 2^20 N + I: that shard; the
                                    system gives locks back when a process dies
 
    A line counts from the moment its line feed is written. It counts for a record if it
@@ -326,7 +326,10 @@ static void unlock_byte(int fd, size_t byte)
     fcntl(fd, F_SETLK, &l);
 }
 
-static size_t shard_byte(size_t shard, size_t shards) { return 1 + 65536 * shards + shard; }
+static size_t shard_byte(size_t shard, size_t shards)
+{
+    return 1 + ((size_t)1 << 20) * shards + shard;
+}
 
 /* 1 if some process works on the set. */
 static int is_busy(int fd)
@@ -374,7 +377,8 @@ static void remove_temporary(const set *x)
 /* Writes OUT/name unless it holds these bytes already. A link is replaced. */
 static void write_whole(const set *x, const char *name, const text *bytes)
 {
-    text path = path_of(x->s, name, ""), temporary = path_of(x->s, ".prepare", x->temporary);
+    text temporary = path_of(x->s, ".prepare", x->temporary);
+    text path = path_of(x->s, name, "");
     tango_io_output out;
     tango_io_file file;
     tango_error error;
@@ -557,7 +561,8 @@ static void open_own_journal(set *x)
     size_t size = 0;
     for (size_t i = 0; i < x->journal_count; i++)
         if (strcmp(x->journals[i].name, x->own) == 0) size = x->journals[i].size;
-    x->out = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    x->out = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                  0644);
     if (x->out < 0 || ftruncate(x->out, (off_t)size) != 0)
         cli_fail("%s: %s", path.data, strerror(errno));
     x->written = size;
@@ -634,7 +639,8 @@ typedef struct big_file {
 
 static void big_begin(big_file *b, const set *x, const char *name)
 {
-    text path = path_of(x->s, name, ""), temporary = path_of(x->s, ".prepare", x->temporary);
+    text temporary = path_of(x->s, ".prepare", x->temporary);
+    text path = path_of(x->s, name, "");
     tango_error error;
     memset(b, 0, sizeof *b);
     text_put(&temporary, "/");
@@ -708,7 +714,8 @@ static void write_manifest(const set *x, const record *records, size_t total,
     text_put(&info.buffer, "\"skipped\": {");
     for (int i = 1; i < REASONS; i++) {
         if (t->reasons[i] == 0) continue;
-        text_format(&info.buffer, "%s\"%s\": %zu", between, reason_names[i], t->reasons[i]);
+        text_format(&info.buffer, "%s\"%s\": %zu", between, reason_names[i],
+                    t->reasons[i]);
         between = ", ";
     }
     text_put(&info.buffer, "},\n\"items\": [");
