@@ -376,7 +376,7 @@ typedef struct tango_audio_resampler {
 } tango_audio_resampler;
 
 /* Rates from 1 to 1000000. The table of 44100 to 16000 takes 26 kB; two rates without a
-   common divisor take up to 91 bytes times the larger one. */
+   common divisor take up to 94 bytes times the larger one. */
 TANGO_API size_t tango_audio_resampler_size(size_t source, size_t target);
 TANGO_API tango_result tango_audio_resampler_init(tango_audio_resampler *r, size_t source,
                                                   size_t target, void *memory,
