@@ -1,11 +1,13 @@
-/* inspect.c: lists a weights blob: values, tensors, statistics, checksums.        MIT-0
+/* inspect.c: lists what is in a weights blob, .npy, .pt or .png file.             MIT-0
 
        cc tools/inspect.c -lm -o inspect
        ./inspect demo/tiny.tango                   everything
        ./inspect demo/tiny.tango unet.conv         only names that contain unet.conv
        ./inspect --json demo/tiny.tango            for programs
        ./inspect --no-check demo/tiny.tango        header only: no tensor data is read
+       ./inspect mel.npy                           shape, type, range; so with .pt, .png
 
+   The kind of a file is known by its first bytes, not by its name.
    Exit status: 0 all is well, 1 the file is damaged (each bad tensor is named on stderr),
    2 wrong usage. */
 #include "../demo/cli.h"
@@ -212,6 +214,238 @@ static void json_tensor(const tango_io_blob *b, const tango_io_tensor *t, int ch
     putchar('}');
 }
 
+/* ---- Arrays of other files -------------------------------------------------------- */
+
+/* Byte offset of element number i, counted in row-major order. */
+static size_t element_at(const tango_io_view *v, size_t i)
+{
+    size_t at = 0;
+    for (size_t axis = v->rank; axis-- > 0; i /= v->shape[axis])
+        at += i % v->shape[axis] * v->strides[axis];
+    return at * tango_io_type_size(v->type);
+}
+
+/* One element of a type that float does not hold exactly. */
+static double wide_element(const tango_io_view *v, size_t i)
+{
+    const unsigned char *p = v->data + element_at(v, i);
+    uint64_t bits = 0;
+    double x;
+    for (size_t k = tango_io_type_size(v->type); k-- > 0;) bits = bits << 8 | p[k];
+    switch (v->type) {
+    case TANGO_IO_I32: return (double)(int32_t)(uint32_t)bits;
+    case TANGO_IO_I64: return (double)(int64_t)bits;
+    case TANGO_IO_F64: memcpy(&x, &bits, sizeof x); return x;
+    default: return (double)bits;
+    }
+}
+
+static int is_wide(tango_io_type type)
+{
+    return type == TANGO_IO_I32 || type == TANGO_IO_I64 || type == TANGO_IO_U32
+        || type == TANGO_IO_U64 || type == TANGO_IO_F64;
+}
+
+static statistics measure_view(const tango_io_view *v)
+{
+    statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1 };
+    float chunk[1024];
+    int wide = is_wide(v->type);
+    for (size_t at = 0; at < v->count;) {
+        size_t n = v->count - at < 1024 ? v->count - at : 1024;
+        if (!wide) tango_io_view_read(chunk, v, at, n);
+        for (size_t i = 0; i < n; i++) {
+            double x = wide ? wide_element(v, at + i) : (double)chunk[i];
+            if (!(fabs(x) <= 1.7976931348623157e308)) s.finite = 0;
+            s.low = x < s.low ? x : s.low;
+            s.high = x > s.high ? x : s.high;
+            s.norm += x * x;
+        }
+        at += n;
+    }
+    s.norm = sqrt(s.norm);
+    return s;
+}
+
+/* A range's end: as many digits as the type has. */
+static const char *number_text(char out[40], tango_io_type type, double x)
+{
+    tango_io_json_writer w;
+    tango_io_json_begin(&w, out, 40);
+    tango_io_json_put_number(&w, x);
+    if (!is_wide(type) || !(fabs(x) <= 1.7976931348623157e308)
+        || tango_io_json_end(&w) == 0)
+        snprintf(out, 40, "%.9g", x);
+    return out;
+}
+
+static void json_range(const char *key, tango_io_type type, double x)
+{
+    char text[40];
+    int finite = fabs(x) <= 1.7976931348623157e308;
+    printf(", \"%s\": %s", key, finite ? number_text(text, type, x) : "null");
+}
+
+static void print_array(const settings *s, const char *name, const tango_io_view *v)
+{
+    char shape[256] = "", size[32];
+    for (size_t i = 0; i < v->rank; i++) {
+        size_t n = strlen(shape);
+        snprintf(shape + n, sizeof shape - n, i ? " x %zu" : "%zu", v->shape[i]);
+    }
+    fputs("  ", stdout);
+    if (name[0]) {
+        cli_print(stdout, name);
+        fputs("  ", stdout);
+    }
+    printf("%s  %s  %s", v->rank ? shape : "scalar", tango_io_type_name(v->type),
+           bytes_text(size, (double)v->count * (double)tango_io_type_size(v->type)));
+    if (s->check && v->count > 0) {
+        statistics r = measure_view(v);
+        char low[40], high[40];
+        printf("  min %s  max %s  norm %.9g%s", number_text(low, v->type, r.low),
+               number_text(high, v->type, r.high), r.norm,
+               r.finite ? "" : "  NOT FINITE");
+    }
+    putchar('\n');
+}
+
+static void json_array(const settings *s, const char *name, const tango_io_view *v)
+{
+    fputs("{\"name\": ", stdout);
+    json_text(name);
+    printf(", \"type\": \"%s\", \"shape\": [", tango_io_type_name(v->type));
+    for (size_t i = 0; i < v->rank; i++) printf(i ? ", %zu" : "%zu", v->shape[i]);
+    putchar(']');
+    if (s->check && v->count > 0) {
+        statistics r = measure_view(v);
+        json_range("min", v->type, r.low);
+        json_range("max", v->type, r.high);
+        json_number("norm", r.norm);
+        printf(", \"finite\": %s", r.finite ? "true" : "false");
+    }
+    putchar('}');
+}
+
+/* The line above the arrays, and the one below (format NULL). */
+static void frame_arrays(const settings *s, const char *format, const char *note,
+                         size_t size)
+{
+    char text[32];
+    if (s->json && format)
+        printf("{\"format\": \"%s\", \"size\": %zu, \"arrays\": [", format, size);
+    else if (s->json) puts("]}");
+    else if (format) {
+        cli_print(stdout, s->path);
+        printf("  %s%s  %s\n", format, note, bytes_text(text, (double)size));
+    }
+}
+
+static void list_array(const settings *s, const char *name, const tango_io_view *v,
+                       int first)
+{
+    if (!s->json) {
+        print_array(s, name, v);
+        return;
+    }
+    fputs(first ? "\n  " : ",\n  ", stdout);
+    json_array(s, name, v);
+}
+
+static void inspect_npy(const settings *s, const tango_io_file *file)
+{
+    tango_io_npy npy;
+    tango_io_view view;
+    tango_error error;
+    if (tango_io_npy_parse(&npy, file->data, file->size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->path, error.text);
+    tango_io_npy_view(&view, &npy);
+    frame_arrays(s, "npy", npy.fortran ? ", fortran order" : "", file->size);
+    list_array(s, "", &view, 1);
+    frame_arrays(s, NULL, "", 0);
+}
+
+static void *room(const settings *s, size_t size)
+{
+    void *block = malloc(size ? size : 1);
+    if (!block) cli_fail("%s: no memory for %zu bytes", s->path, size);
+    return block;
+}
+
+static void inspect_torch(const settings *s, const tango_io_file *file)
+{
+    tango_io_torch torch;
+    tango_io_torch_tensor t;
+    tango_error error;
+    size_t size, first = 1;
+    if (tango_io_torch_work_size(&size, file->data, file->size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->path, error.text);
+    void *work = room(s, size);
+    if (tango_io_torch_open(&torch, file->data, file->size, work, size, &error)
+        != TANGO_OK)
+        cli_fail("%s: %s", s->path, error.text);
+    if (torch.count == 0) tango_io_torch_enter(&torch, "state_dict");
+    frame_arrays(s, "torch", "", file->size);
+    for (size_t i = 0; i < torch.count; i++) {
+        tango_io_torch_tensor_at(&torch, i, &t);
+        if (s->filter && !strstr(t.name, s->filter)) continue;
+        list_array(s, t.name, &t.view, first != 0);
+        first = 0;
+    }
+    frame_arrays(s, NULL, "", 0);
+    free(work);
+}
+
+/* A PNG as an array (height, width) or (height, width, channels). */
+static void inspect_png(const settings *s, const tango_io_file *file)
+{
+    tango_io_png png;
+    tango_io_view v;
+    tango_error error;
+    if (tango_io_png_open(&png, file->data, file->size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->path, error.text);
+    unsigned char *pixels = (unsigned char *)room(s, s->check ? png.size : 1);
+    void *work = room(s, png.work_size);
+    if (s->check
+        && tango_io_png_read(pixels, &png, work, png.work_size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->path, error.text);
+    memset(&v, 0, sizeof v);
+    v.data = pixels;
+    v.type = png.spec.bits == 16 ? TANGO_IO_U16 : TANGO_IO_U8;
+    v.rank = png.spec.channels == 1 ? 2 : 3;
+    v.shape[0] = png.spec.height;
+    v.shape[1] = png.spec.width;
+    v.shape[2] = v.rank == 3 ? png.spec.channels : 0;
+    v.count = png.size / tango_io_type_size(v.type);
+    v.strides[0] = v.count / v.shape[0];
+    v.strides[1] = png.spec.channels;
+    v.strides[2] = v.rank == 3;
+    for (size_t i = 0; s->check && v.type == TANGO_IO_U16 && i < v.count; i++) {
+        uint16_t sample;                 /* views are little-endian, samples are not */
+        memcpy(&sample, pixels + 2 * i, 2);
+        pixels[2 * i] = (unsigned char)(sample & 255);
+        pixels[2 * i + 1] = (unsigned char)(sample >> 8);
+    }
+    frame_arrays(s, "png", "", file->size);
+    list_array(s, "", &v, 1);
+    frame_arrays(s, NULL, "", 0);
+    free(work);
+    free(pixels);
+}
+
+/* 1 if the file is one of these and has been listed; 0: then it should be a blob. */
+static int inspect_other(const settings *s, const tango_io_file *file)
+{
+    if (file->size >= 6 && memcmp(file->data, "\x93NUMPY", 6) == 0)
+        inspect_npy(s, file);
+    else if (file->size >= 4 && memcmp(file->data, "PK\3\4", 4) == 0)
+        inspect_torch(s, file);
+    else if (file->size >= 8 && memcmp(file->data, "\x89PNG\r\n\x1a\n", 8) == 0)
+        inspect_png(s, file);
+    else return 0;
+    return 1;
+}
+
 /* ---- The whole listing ------------------------------------------------------------ */
 
 static int wanted(const settings *s, const char *name)
@@ -309,8 +543,9 @@ int main(int argc, char **argv)
         case NO_CHECK: s.check = 0; break;
         case 'h':
             cli_help(
-                "inspect FILE.tango [FILTER] [options]",
-                "Lists what a weights blob holds, or only names that contain FILTER.",
+                "inspect FILE [FILTER] [options]",
+                "Lists what a weights blob, .npy, .pt or .png file holds, or only names "
+                "that\ncontain FILTER.",
                 options);
             return 0;
         default:
@@ -325,9 +560,12 @@ int main(int argc, char **argv)
     tango_io_blob blob;
     tango_error error;
     if (tango_io_map(&file, s.path, &error) != TANGO_OK) cli_fail("%s", error.text);
-    if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s.path, error.text);
-    totals sum = list(&s, &blob);
+    totals sum = { 0, 0, 0, 0.0 };
+    if (!inspect_other(&s, &file)) {
+        if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
+            cli_fail("%s: %s", s.path, error.text);
+        sum = list(&s, &blob);
+    }
     tango_io_unmap(&file);
     if (fflush(stdout) != 0 || ferror(stdout))
         cli_fail("standard output: writing failed");
