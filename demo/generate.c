@@ -370,8 +370,9 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     tango_result result;
     void *memory;
     float *wave;
-    if (tango_prepare(plan, model, &j->params, &j->error) != TANGO_OK)
-        cli_fail("%s", j->error.text);
+    result = tango_prepare(plan, model, &j->params, &j->error);
+    if (result == TANGO_ERROR_ARGUMENT) cli_usage("%s", j->error.text);
+    if (result != TANGO_OK) cli_fail("%s", j->error.text);
     memory = malloc(plan->memory);
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
     if (memory == NULL || wave == NULL)
