@@ -846,6 +846,8 @@ TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format);
    than `count` if the next one is not finite. */
 TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
                                      size_t count, const tango_io_wav_spec *spec);
+TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
+                                            size_t count, const tango_io_wav_spec *spec);
 
 #ifndef TANGO_NO_STDIO
 
@@ -862,6 +864,9 @@ TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *ou
                                           tango_error *error);
 TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *samples,
                                            uint64_t frames, tango_error *error);
+TANGO_API tango_result tango_io_wav_frames_double(tango_io_wav *wav,
+                                                  const double *samples, uint64_t frames,
+                                                  tango_error *error);
 /* All frames must have come. */
 TANGO_API tango_result tango_io_wav_end(tango_io_wav *wav, tango_error *error);
 /* The three at once: spec->frames frames. */
@@ -6464,33 +6469,53 @@ TANGO_IO__INLINE int32_t tango_io__wav_integer(double x, int bits, int round)
     return n;
 }
 
+/* One sample; 0 if it is not finite in the format. */
+TANGO_IO__INLINE int tango_io__wav_put(unsigned char *out, double x,
+                                       const tango_io_wav_spec *spec)
+{
+    uint32_t bits;
+    float single;
+    if (!tango_io__finite(x)) return 0;
+    switch (spec->format) {
+    case TANGO_IO_WAV_PCM16:
+        bits = (uint32_t)tango_io__wav_integer(x, 15, spec->round);
+        tango_io__put16(out, bits & 0xffff);
+        break;
+    case TANGO_IO_WAV_PCM24:
+        bits = (uint32_t)tango_io__wav_integer(x, 23, spec->round);
+        tango_io__put16(out, bits & 0xffff);
+        out[2] = (unsigned char)(bits >> 16 & 0xff);
+        break;
+    case TANGO_IO_WAV_PCM32:
+        tango_io__put32(out, (uint32_t)tango_io__wav_integer(x, 31, spec->round));
+        break;
+    case TANGO_IO_WAV_FLOAT32:
+        single = tango_io__narrow(x);
+        if (!tango_io__finite((double)single)) return 0;
+        tango_io__copy(&bits, &single, 4);
+        tango_io__put32(out, bits);
+        break;
+    case TANGO_IO_WAV_FLOAT64: tango_io__put64(out, tango_io__double_bits(x)); break;
+    }
+    return 1;
+}
+
 TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
                                      size_t count, const tango_io_wav_spec *spec)
 {
     size_t i, size = tango_io_wav_sample_size(spec->format);
     for (i = 0; i < count; i++, out += size) {
-        double x = (double)samples[i];
-        uint32_t bits;
-        if (!tango_io__finite(x)) return i;
-        switch (spec->format) {
-        case TANGO_IO_WAV_PCM16:
-            tango_io__put16(out,
-                            (uint32_t)tango_io__wav_integer(x, 15, spec->round) & 0xffff);
-            break;
-        case TANGO_IO_WAV_PCM24:
-            bits = (uint32_t)tango_io__wav_integer(x, 23, spec->round);
-            tango_io__put16(out, bits & 0xffff);
-            out[2] = (unsigned char)(bits >> 16 & 0xff);
-            break;
-        case TANGO_IO_WAV_PCM32:
-            tango_io__put32(out, (uint32_t)tango_io__wav_integer(x, 31, spec->round));
-            break;
-        case TANGO_IO_WAV_FLOAT32:
-            tango_io__copy(&bits, &samples[i], 4);
-            tango_io__put32(out, bits);
-            break;
-        case TANGO_IO_WAV_FLOAT64: tango_io__put64(out, tango_io__double_bits(x)); break;
-        }
+        if (!tango_io__wav_put(out, (double)samples[i], spec)) return i;
+    }
+    return count;
+}
+
+TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
+                                            size_t count, const tango_io_wav_spec *spec)
+{
+    size_t i, size = tango_io_wav_sample_size(spec->format);
+    for (i = 0; i < count; i++, out += size) {
+        if (!tango_io__wav_put(out, samples[i], spec)) return i;
     }
     return count;
 }
@@ -6513,21 +6538,25 @@ TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *ou
     return tango_io_write(output, header, n, error);
 }
 
-TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *samples,
-                                           uint64_t frames, tango_error *error)
+/* One of the two is NULL. */
+static tango_result tango_io__wav_frames(tango_io_wav *wav, const float *floats,
+                                         const double *doubles, uint64_t frames,
+                                         tango_error *error)
 {
     unsigned char buffer[8 * 1024];
-    size_t channels = wav->spec.channels, n, done;
+    size_t channels = wav->spec.channels, n, done, at = 0;
     size_t size = tango_io_wav_sample_size(wav->spec.format) *
                   channels; /* at most 2048 */
     tango_result r;
     if (frames > wav->spec.frames - wav->frames)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                              "wav: more than the %u frames announced", wav->spec.frames);
-    for (; frames > 0; frames -= n, samples += n * channels) {
+    for (; frames > 0; frames -= n, at += n * channels) {
         n = sizeof buffer / size;
         if (n > frames) n = (size_t)frames;
-        done = tango_io_wav_encode(buffer, samples, n * channels, &wav->spec);
+        done = floats ? tango_io_wav_encode(buffer, floats + at, n * channels, &wav->spec)
+                      : tango_io_wav_encode_double(buffer, doubles + at, n * channels,
+                                                   &wav->spec);
         if (done < n * channels)
             return tango_io_fail(error, TANGO_ERROR_NUMBER,
                                  "wav: sample is not finite (frame %u)",
@@ -6537,6 +6566,19 @@ TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *sampl
         wav->frames += n;
     }
     return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_wav_frames(tango_io_wav *wav, const float *samples,
+                                           uint64_t frames, tango_error *error)
+{
+    return tango_io__wav_frames(wav, samples, NULL, frames, error);
+}
+
+TANGO_API tango_result tango_io_wav_frames_double(tango_io_wav *wav,
+                                                  const double *samples, uint64_t frames,
+                                                  tango_error *error)
+{
+    return tango_io__wav_frames(wav, NULL, samples, frames, error);
 }
 
 TANGO_API tango_result tango_io_wav_end(tango_io_wav *wav, tango_error *error)
@@ -9147,8 +9189,8 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
         s->at += 4;
         if (first ? type != 0 || size != 34 : type == 0 || type == 127)
             return tango_io_fail(error, TANGO_ERROR_DATA,
-                                 "flac: metadata block of type %u with %u bytes, offset %u, "
-                                 "%s", (uint64_t)type, (uint64_t)size, at,
+                                 "flac: metadata block of type %u with %u bytes, offset "
+                                 "%u, %s", (uint64_t)type, (uint64_t)size, at,
                                  first ? "STREAMINFO (0) with 34 expected"
                                        : "STREAMINFO comes once and 127 never");
         if (first) {
@@ -9242,8 +9284,8 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         s->container * 8 < s->info.bits ||
         (s->info.floats && s->container * 8 != s->info.bits))
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u do not hold %z "
-                             "samples of %u bits", (uint64_t)align, at + 12, s->info.channels,
+                             "wav: frames of %u bytes at offset %u are not %z samples of "
+                             "%u bits", (uint64_t)align, at + 12, s->info.channels,
                              (uint64_t)s->info.bits);
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
