@@ -1,0 +1,994 @@
+/* sound: look at, convert and analyse sound files (WAV, FLAC).                      MIT-0
+
+       cc tools/sound.c -lm -o sound && ./sound info dog.flac
+
+       dog.flac: flac 16 bit, 1 channel, 16000 Hz, 80000 frames, 5 s, peak 0.88, rms 0.14
+
+       sound info FILE... [--json]              reads and checks whole files
+       sound convert IN OUT.wav [options]       cut, channels, rate, level, quantise
+       sound mel IN OUT.npy|OUT.png [--recipe tacotron|torchaudio]
+       sound stft IN OUT.npy [--complex]
+       sound griffinlim IN.npy OUT.wav [--iterations N] [--seed N]
+       sound mix A B OUT.wav
+
+   IN and OUT may be - for standard input and output. Exit status: 0 done, 1 failed, 2
+   wrong usage. Output appears whole or not at all. */
+#include "../demo/cli.h"
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
+#include <float.h>
+#include <math.h>
+
+enum { BLOCK = 4096, RATE = 16000 };
+
+static const cli_option options[] = {
+    { 256, "json", NULL, "info: one line of JSON a file" },
+    { 257, "rate", "R", "convert: sample rate in Hz; the input's if not given" },
+    { 258, "bits", "16|24|32|f32|f64", "WAV samples; convert: the input's, at least 16" },
+    { 259, "channels", "mono|first|keep", "convert: average, channel 0, or all" },
+    { 260, "start", "S", "convert: seconds to pass over" },
+    { 261, "seconds", "S", "convert: length" },
+    { 262, "normalize", "peak|rms|none", "convert: peak 0.95, or rms 0.1" },
+    { 263, "lenient", NULL, "convert: keep what is whole of a damaged file" },
+    { 264, "recipe", "NAME", "mel: tacotron or torchaudio" },
+    { 265, "complex", NULL, "stft: real and imaginary parts" },
+    { 266, "iterations", "N", "griffinlim: 60 if not given" },
+    { 267, "seed", "N", "griffinlim: of the first phases; 0 if not given" },
+    { 'h', "help", NULL, "this text" },
+    { 0, NULL, NULL, NULL },
+};
+
+typedef enum command { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command;
+static const char *const command_names[] = { "info", "convert", "mel", "stft",
+                                             "griffinlim", "mix", NULL };
+/* Options each command knows, by id. */
+static const int known[][8] = { { 256 }, { 257, 258, 259, 260, 261, 262, 263 },
+                                { 264 }, { 265 }, { 258, 266, 267 }, { 258 } };
+
+typedef enum leveling { LEVEL_NONE, LEVEL_PEAK, LEVEL_RMS } leveling;
+
+typedef struct settings {
+    command command;
+    const char **files;
+    size_t file_count;
+    int json, lenient, complex, bits; /* bits: tango_io_wav_format, or -1 */
+    long rate;                        /* 0: the input's */
+    size_t channels;                  /* 0 mono, 1 first, 2 keep */
+    double start, seconds;            /* seconds < 0: to the end */
+    leveling level;
+    tango_audio_recipe recipe;
+    size_t iterations;
+    uint64_t seed;
+} settings;
+
+/* ---- Messages and memory ---------------------------------------------------------- */
+
+/* Library messages about files begin with the name already. */
+static void report(const char *kind, const char *path, const char *text)
+{
+    int named = strncmp(path, text, strlen(path)) == 0;
+    fflush(stdout);
+    fputs(kind, stderr);
+    if (!named) {
+        cli_print(stderr, path);
+        fputs(": ", stderr);
+    }
+    cli_print(stderr, text);
+    fputc('\n', stderr);
+}
+
+CLI_STOPS static void fail(const char *format, ...);
+
+static void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cli_message("error: ", format, arguments);
+    va_end(arguments);
+    exit(1);
+}
+
+static void need(tango_result r, const char *path, const tango_error *error)
+{
+    if (r == TANGO_OK) return;
+    report("error: ", path, error->text);
+    exit(1);
+}
+
+static void *room(size_t count, size_t size)
+{
+    size_t bytes = 0;
+    void *p = tango_mul_ok(count, size, &bytes) ? malloc(bytes ? bytes : 1) : NULL;
+    if (!p) fail("no memory for %zu times %zu bytes", count, size);
+    return p;
+}
+
+static float *floats(size_t count) { return (float *)room(count, sizeof(float)); }
+
+/* ---- Sources ---------------------------------------------------------------------- */
+
+/* A sound file that can be read from its start again. Standard input is kept in memory
+   for that, as far as it has been read, unless nobody will ask. */
+typedef struct source {
+    const char *path;
+    int lenient, standard, keep, slurped;
+    tango_io_input input;
+    tango_io_sound sound;
+    void *work;
+    unsigned char *bytes; /* of standard input */
+    size_t size, capacity;
+} source;
+
+static tango_result source_keep(source *s, const void *bytes, size_t size)
+{
+    if (size > s->capacity - s->size) {
+        size_t larger = 2 * s->capacity + size;
+        unsigned char *p = larger > s->capacity
+                               ? (unsigned char *)realloc(s->bytes, larger)
+                               : NULL;
+        if (!p) return TANGO_ERROR_MEMORY;
+        s->bytes = p;
+        s->capacity = larger;
+    }
+    if (size) memcpy(s->bytes + s->size, bytes, size);
+    s->size += size;
+    return TANGO_OK;
+}
+
+static tango_result source_read(void *context, void *buffer, size_t size, size_t *got,
+                                tango_error *error)
+{
+    source *s = (source *)context;
+    tango_result r = tango_io_input_read(&s->input, buffer, size, got, error);
+    if (r == TANGO_OK && s->keep && source_keep(s, buffer, *got) != TANGO_OK)
+        r = tango_io_fail(error, TANGO_ERROR_MEMORY, "no memory for the input");
+    return r;
+}
+
+/* 1 if the file was opened; error->text otherwise. */
+static int source_open(source *s, const char *path, int lenient, int keep,
+                       tango_error *error)
+{
+    size_t work;
+    memset(s, 0, sizeof *s);
+    s->path = path;
+    s->lenient = lenient;
+    s->standard = strcmp(path, "-") == 0;
+    s->keep = keep && s->standard;
+    if (tango_io_input_open(&s->input, path, error) != TANGO_OK) return 0;
+    if (tango_io_sound_open(&s->sound, source_read, s, s->input.size, lenient, error)
+        != TANGO_OK) {
+        tango_io_input_close(&s->input);
+        return 0;
+    }
+    work = tango_io_sound_work_size(&s->sound);
+    s->work = room(work, 1);
+    return tango_io_sound_start(&s->sound, s->work, work, error) == TANGO_OK;
+}
+
+static void source_close(source *s)
+{
+    tango_io_input_close(&s->input);
+    free(s->work);
+    free(s->bytes);
+    s->work = NULL;
+    s->bytes = NULL;
+}
+
+/* To the first sample again. */
+static void source_rewind(source *s)
+{
+    tango_error error = { "" };
+    unsigned char part[8192];
+    size_t got = 1;
+    tango_result r = TANGO_OK;
+    if (s->standard) {
+        while (r == TANGO_OK && got > 0 && !s->slurped)
+            r = source_read(s, part, sizeof part, &got, &error);
+        s->slurped = 1;
+        if (r == TANGO_OK)
+            r = tango_io_sound_open_memory(&s->sound, s->bytes, s->size, s->lenient,
+                                           &error);
+    } else {
+        tango_io_input_close(&s->input);
+        r = tango_io_input_open(&s->input, s->path, &error);
+        if (r == TANGO_OK)
+            r = tango_io_sound_open(&s->sound, source_read, s, s->input.size, s->lenient,
+                                    &error);
+    }
+    need(r, s->path, &error);
+    free(s->work);
+    s->work = room(tango_io_sound_work_size(&s->sound), 1);
+    r = tango_io_sound_start(&s->sound, s->work, tango_io_sound_work_size(&s->sound),
+                             &error);
+    need(r, s->path, &error);
+}
+
+/* Place of the first NaN or infinity; count if there is none. */
+static size_t not_finite(const double *x, size_t count)
+{
+    size_t i = 0;
+    while (i < count && isfinite(x[i])) i++;
+    return i;
+}
+
+/* Up to `frames` frames, all finite. */
+static int source_frames(source *s, double *out, size_t frames, size_t *got,
+                         tango_error *error)
+{
+    uint64_t first = s->sound.frame;
+    size_t channels = s->sound.info.channels, bad;
+    if (tango_io_sound_read_double(&s->sound, out, frames, got, error) != TANGO_OK)
+        return 0;
+    bad = not_finite(out, *got * channels);
+    if (bad == *got * channels) return 1;
+    tango_io_fail(error, TANGO_ERROR_NUMBER, "NaN or infinity in frame %u",
+                  first + bad / channels);
+    return 0;
+}
+
+/* ---- info ------------------------------------------------------------------------- */
+
+static void print_info(const settings *set, const char *path,
+                       const tango_io_sound_info *info, uint64_t frames, double peak,
+                       double rms)
+{
+    const char *format = info->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav";
+    const char *encoding = info->format == TANGO_IO_SOUND_FLAC ? "flac"
+                           : info->floats                      ? "float"
+                                                               : "pcm";
+    double seconds = (double)frames / (double)info->rate;
+    if (set->json) {
+        size_t size = 6 * strlen(path) + 1024;
+        char *text = (char *)room(size, 1);
+        tango_io_json_writer w;
+        tango_io_json_begin(&w, text, size);
+        tango_io_json_open_object(&w);
+        tango_io_json_put_key(&w, "file");
+        tango_io_json_put_string(&w, path);
+        tango_io_json_put_key(&w, "format");
+        tango_io_json_put_string(&w, format);
+        tango_io_json_put_key(&w, "encoding");
+        tango_io_json_put_string(&w, encoding);
+        tango_io_json_put_key(&w, "bits");
+        tango_io_json_put_u64(&w, info->bits);
+        tango_io_json_put_key(&w, "channels");
+        tango_io_json_put_u64(&w, info->channels);
+        tango_io_json_put_key(&w, "rate");
+        tango_io_json_put_u64(&w, info->rate);
+        tango_io_json_put_key(&w, "frames");
+        tango_io_json_put_u64(&w, frames);
+        tango_io_json_put_key(&w, "seconds");
+        tango_io_json_put_number(&w, seconds);
+        tango_io_json_put_key(&w, "peak");
+        tango_io_json_put_number(&w, peak);
+        tango_io_json_put_key(&w, "rms");
+        tango_io_json_put_number(&w, rms);
+        tango_io_json_close(&w);
+        if (tango_io_json_end(&w) < size) puts(text);
+        free(text);
+        return;
+    }
+    cli_print(stdout, path);
+    printf(": %s", format);
+    if (strcmp(format, encoding) != 0) printf(" %s", encoding);
+    printf(" %u bit, %zu channel%s, %lu Hz, %llu frames, %.6g s, peak %.6g, rms %.6g\n",
+           info->bits, info->channels, info->channels == 1 ? "" : "s",
+           (unsigned long)info->rate, (unsigned long long)frames, seconds, peak, rms);
+}
+
+/* Reads a whole file. 1 if all is well. */
+static int look_at(const settings *set, const char *path)
+{
+    source s;
+    tango_error error = { "" };
+    size_t got = BLOCK, i;
+    double peak = 0.0, square = 0.0, *x;
+    uint64_t count;
+    if (!source_open(&s, path, 0, 0, &error)) {
+        report("error: ", path, error.text);
+        return 0;
+    }
+    x = (double *)room((size_t)BLOCK * s.sound.info.channels, sizeof(double));
+    while (got == BLOCK) {
+        if (!source_frames(&s, x, BLOCK, &got, &error)) {
+            report("error: ", path, error.text);
+            free(x);
+            source_close(&s);
+            return 0;
+        }
+        for (i = 0; i < got * s.sound.info.channels; i++) {
+            if (fabs(x[i]) > peak) peak = fabs(x[i]);
+            square += x[i] * x[i];
+        }
+    }
+    count = s.sound.frame * s.sound.info.channels;
+    print_info(set, path, &s.sound.info, s.sound.frame, peak,
+               count ? sqrt(square / (double)count) : 0.0);
+    free(x);
+    source_close(&s);
+    return 1;
+}
+
+static int run_info(const settings *set)
+{
+    int bad = 0;
+    size_t i;
+    for (i = 0; i < set->file_count; i++) bad |= !look_at(set, set->files[i]);
+    if (fflush(stdout) != 0 || ferror(stdout)) fail("standard output: writing failed");
+    return bad;
+}
+
+/* ---- convert ---------------------------------------------------------------------- */
+
+/* Cut, channels, resampling as a stream: from the source to blocks of frames. */
+typedef struct pipeline {
+    source source;
+    size_t channels;            /* of the output */
+    int average;
+    uint64_t start, length;     /* frames of the source that are wanted */
+    int whole;                  /* 1: they reach to its end */
+    uint64_t total;             /* frames of the output */
+    tango_audio_resampler resampler;
+    int resamples;
+    void *memory;
+    double *raw;                /* (BLOCK, channels of the source) */
+    double *held;               /* (channels, held_room): source frames for resampling */
+    size_t held_room, held_count;
+    uint64_t held_first;
+    double *line;               /* (BLOCK): one channel of the output */
+    uint64_t taken, made;       /* frames from the source, of the output, in this pass */
+} pipeline;
+
+/* Frames that the source holds, by reading all of it. */
+static uint64_t count_frames(pipeline *p)
+{
+    tango_error error = { "" };
+    uint64_t n = 0;
+    need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
+         &error);
+    if (p->source.sound.cut) report("warning: ", p->source.path,
+                                    p->source.sound.note.text);
+    source_rewind(&p->source);
+    return n;
+}
+
+static void skip_to_start(pipeline *p)
+{
+    tango_error error = { "" };
+    uint64_t n = 0;
+    need(tango_io_sound_skip(&p->source.sound, p->start, &n, &error), p->source.path,
+         &error);
+    if (n < p->start) fail("%s: ends at frame %llu", p->source.path,
+                           (unsigned long long)n);
+    p->taken = p->made = 0;
+    p->held_first = 0;
+    p->held_count = 0;
+}
+
+/* The next n <= BLOCK wanted frames with the channels of the output, interleaved. */
+static void take(pipeline *p, double *out, size_t n)
+{
+    tango_error error = { "" };
+    size_t in = p->source.sound.info.channels, got = 0, i, c;
+    if (!source_frames(&p->source, p->raw, n, &got, &error))
+        need(TANGO_ERROR_DATA, p->source.path, &error);
+    if (got < n) fail("%s: ends before frame %llu", p->source.path,
+                      (unsigned long long)(p->start + p->taken + n));
+    for (i = 0; i < n; i++) {
+        const double *x = p->raw + i * in;
+        if (p->average) {
+            double sum = 0.0;
+            for (c = 0; c < in; c++) sum += x[c];
+            out[i] = sum / (double)in;
+        } else {
+            for (c = 0; c < p->channels; c++) out[i * p->channels + c] = x[c];
+        }
+    }
+    p->taken += n;
+}
+
+/* Source frames up to `end` into p->held; those before `first` are dropped. */
+static void hold(pipeline *p, double *scratch, uint64_t first, uint64_t end)
+{
+    size_t c, i, n;
+    if (first > p->held_first) {
+        size_t drop = first - p->held_first < p->held_count
+                          ? (size_t)(first - p->held_first)
+                          : p->held_count;
+        for (c = 0; c < p->channels; c++) {
+            double *line = p->held + c * p->held_room;
+            memmove(line, line + drop, (p->held_count - drop) * sizeof *line);
+        }
+        p->held_first += drop;
+        p->held_count -= drop;
+    }
+    while (p->taken < end) {
+        n = end - p->taken < BLOCK ? (size_t)(end - p->taken) : BLOCK;
+        take(p, scratch, n);
+        for (c = 0; c < p->channels; c++)
+            for (i = 0; i < n; i++)
+                p->held[c * p->held_room + p->held_count + i] =
+                    scratch[i * p->channels + c];
+        p->held_count += n;
+    }
+}
+
+/* The next block of the output: up to BLOCK frames, 0 at the end. */
+static size_t next_block(pipeline *p, double *out)
+{
+    size_t n = p->total - p->made < BLOCK ? (size_t)(p->total - p->made) : BLOCK, c, i;
+    size_t first, count;
+    if (n == 0) return 0;
+    if (!p->resamples) {
+        take(p, out, n);
+        p->made += n;
+        return n;
+    }
+    tango_audio_resample_span(&first, &count, (size_t)p->made, n, &p->resampler);
+    if (first > p->length) first = (size_t)p->length;
+    if (count > p->length - first) count = (size_t)(p->length - first);
+    hold(p, out, first, first + count);
+    for (c = 0; c < p->channels; c++) {
+        tango_audio_resample_part_double(p->line, (size_t)p->made, n,
+                                         p->held + c * p->held_room,
+                                         (size_t)p->held_first, p->held_count,
+                                         &p->resampler);
+        for (i = 0; i < n; i++) out[i * p->channels + c] = p->line[i];
+    }
+    p->made += n;
+    return n;
+}
+
+static void plan_resampling(pipeline *p, const settings *set)
+{
+    uint32_t from = p->source.sound.info.rate;
+    tango_error error = { "" };
+    size_t size, first, count, most;
+    p->total = p->length;
+    if (set->rate == 0 || (uint32_t)set->rate == from) return;
+    size = tango_audio_resampler_size(from, (size_t)set->rate);
+    p->memory = room(size, 1);
+    need(tango_audio_resampler_init(&p->resampler, from, (size_t)set->rate, p->memory,
+                                    size, &error), p->source.path, &error);
+    p->resamples = 1;
+    if (p->length > SIZE_MAX / 2) fail("%s: too long to resample", p->source.path);
+    p->total = tango_audio_resampled_count((size_t)p->length, &p->resampler);
+    if (p->total == 0 && p->length > 0) fail("%s: too long to resample", p->source.path);
+    /* Far from the start, so that the span is not cut there; one block may be longer than
+       another by the rounding of both ends. */
+    most = p->resampler.target;
+    tango_audio_resample_span(&first, &count, most * 64, BLOCK, &p->resampler);
+    p->held_room = count + 2 * p->resampler.taps + 2 * p->resampler.source + 2 * BLOCK;
+    p->held = (double *)room(p->held_room, p->channels * sizeof(double));
+    p->line = (double *)room(BLOCK, sizeof(double));
+}
+
+static void plan(pipeline *p, const settings *set)
+{
+    const tango_io_sound_info *info = &p->source.sound.info;
+    uint64_t frames = info->frames;
+    double start = floor(set->start * (double)info->rate + 0.5),
+           length = floor(set->seconds * (double)info->rate + 0.5);
+    p->average = set->channels == 0;
+    p->channels = set->channels == 2 ? info->channels : 1;
+    p->raw = (double *)room(BLOCK, info->channels * sizeof(double));
+    if (frames == TANGO_IO_SOUND_UNKNOWN || set->lenient) frames = count_frames(p);
+    if (start > (double)frames)
+        fail("%s: starts at %g s, but only has %g s", p->source.path, set->start,
+             (double)frames / (double)info->rate);
+    p->start = (uint64_t)start;
+    p->length = frames - p->start;
+    if (set->seconds >= 0.0 && length < (double)p->length) p->length = (uint64_t)length;
+    p->whole = p->start + p->length == frames;
+    plan_resampling(p, set);
+    skip_to_start(p);
+}
+
+/* The factor of normalisation, from a pass over the output. */
+static double measure(pipeline *p, leveling level, double *block)
+{
+    double peak = 0.0, square = 0.0, rms;
+    size_t n, i;
+    if (level == LEVEL_NONE) return 1.0;
+    while ((n = next_block(p, block)) > 0)
+        for (i = 0; i < n * p->channels; i++) {
+            if (fabs(block[i]) > peak) peak = fabs(block[i]);
+            square += block[i] * block[i];
+        }
+    source_rewind(&p->source);
+    skip_to_start(p);
+    if (peak == 0.0) return 1.0;
+    rms = sqrt(square / ((double)p->total * (double)p->channels));
+    if (level == LEVEL_RMS && 0.1 / rms * peak <= 0.95) return 0.1 / rms;
+    return 0.95 / peak;
+}
+
+/* Resampling may need less than all frames; the rest of a file that is not cut on purpose
+   is checked even so, and with it the sums at its end. */
+static void check_rest(pipeline *p)
+{
+    tango_error error = { "" };
+    uint64_t n = 0;
+    if (!p->whole) return;
+    need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
+         &error);
+}
+
+static tango_io_wav_format same_format(const tango_io_sound_info *info)
+{
+    if (info->floats) return info->bits == 64 ? TANGO_IO_WAV_FLOAT64
+                                              : TANGO_IO_WAV_FLOAT32;
+    return info->bits <= 16   ? TANGO_IO_WAV_PCM16
+           : info->bits <= 24 ? TANGO_IO_WAV_PCM24
+                              : TANGO_IO_WAV_PCM32;
+}
+
+/* Large: a path of 4 KiB twice. */
+static tango_io_output output;
+
+static void give_up(const char *path, const tango_error *error)
+{
+    tango_io_abandon(&output);
+    need(TANGO_ERROR_FILE, path, error);
+}
+
+static void abandon_at_exit(void) { tango_io_abandon(&output); }
+
+static void create(const char *path)
+{
+    tango_error error = { "" };
+    atexit(abandon_at_exit);
+    cli_catch_interrupts();
+    if (tango_io_create(&output, path, &error) != TANGO_OK)
+        need(TANGO_ERROR_FILE, path, &error);
+}
+
+static void commit(const char *path)
+{
+    tango_error error = { "" };
+    if (cli_interrupted()) exit(130);
+    if (tango_io_commit(&output, &error) != TANGO_OK) give_up(path, &error);
+}
+
+static int run_convert(const settings *set)
+{
+    static pipeline p;
+    const char *to = set->files[1];
+    tango_error error = { "" };
+    tango_io_wav wav;
+    tango_io_wav_spec spec;
+    double *block, factor;
+    size_t n, i;
+    if (!source_open(&p.source, set->files[0], set->lenient, 1, &error))
+        need(TANGO_ERROR_DATA, set->files[0], &error);
+    if (p.source.sound.info.frames != TANGO_IO_SOUND_UNKNOWN && !set->lenient &&
+        set->level == LEVEL_NONE)
+        p.source.keep = 0; /* one pass will do */
+    plan(&p, set);
+    block = (double *)room(BLOCK, p.channels * sizeof(double));
+    factor = measure(&p, set->level, block);
+    memset(&spec, 0, sizeof spec);
+    spec.channels = p.channels;
+    spec.rate = set->rate ? (uint32_t)set->rate : p.source.sound.info.rate;
+    spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
+                                 : same_format(&p.source.sound.info);
+    spec.round = 1;
+    spec.frames = p.total;
+    create(to);
+    if (tango_io_wav_begin(&wav, &output, &spec, &error) != TANGO_OK)
+        give_up(to, &error);
+    while ((n = next_block(&p, block)) > 0) {
+        if (cli_interrupted()) exit(130);
+        for (i = 0; i < n * p.channels && factor != 1.0; i++) block[i] *= factor;
+        if (tango_io_wav_frames_double(&wav, block, n, &error) != TANGO_OK)
+            give_up(to, &error);
+    }
+    check_rest(&p);
+    if (tango_io_wav_end(&wav, &error) != TANGO_OK) give_up(to, &error);
+    commit(to);
+    free(block);
+    free(p.raw);
+    free(p.held);
+    free(p.line);
+    free(p.memory);
+    source_close(&p.source);
+    return 0;
+}
+
+/* ---- Clips in memory -------------------------------------------------------------- */
+
+/* Channel 0 at 16 kHz in float, as the encoders take it. */
+static float *load(const char *path, size_t *count)
+{
+    static source s;
+    tango_error error = { "" };
+    tango_audio_resampler r;
+    size_t got = BLOCK, n = 0, capacity = 0, size, i, channels;
+    float *x = NULL, *y;
+    double *block;
+    void *memory;
+    if (!source_open(&s, path, 0, 0, &error)) need(TANGO_ERROR_DATA, path, &error);
+    channels = s.sound.info.channels;
+    block = (double *)room(BLOCK, channels * sizeof(double));
+    for (; got == BLOCK; n += got) {
+        if (!source_frames(&s, block, BLOCK, &got, &error))
+            need(TANGO_ERROR_DATA, path, &error);
+        if (got > capacity - n) { /* grows with what is there, not with what is said */
+            capacity = 2 * capacity + BLOCK;
+            x = (float *)realloc(x, capacity * sizeof *x);
+            if (!x) fail("%s: no memory for %zu samples", path, capacity);
+        }
+        for (i = 0; i < got; i++) {
+            double v = block[i * channels];
+            if (fabs(v) > (double)FLT_MAX)
+                fail("%s: %g in frame %zu is too large", path, v, n + i);
+            x[n + i] = (float)v;
+        }
+    }
+    free(block);
+    size = tango_audio_resampler_size(s.sound.info.rate, RATE);
+    memory = room(size, 1);
+    need(tango_audio_resampler_init(&r, s.sound.info.rate, RATE, memory, size, &error),
+         path, &error);
+    *count = tango_audio_resampled_count(n, &r);
+    y = floats(*count);
+    tango_audio_resample(y, x, n, &r);
+    free(memory);
+    free(x);
+    source_close(&s);
+    return y;
+}
+
+typedef struct analysis {
+    tango_audio_front front;
+    void *memory, *work;
+} analysis;
+
+static analysis analyse(tango_audio_recipe recipe)
+{
+    analysis a;
+    tango_audio_parameters p;
+    tango_error error = { "" };
+    size_t size;
+    memset(&a, 0, sizeof a);
+    memset(&p, 0, sizeof p);
+    p.recipe = recipe;
+    size = tango_audio_front_size(&p);
+    a.memory = room(size, 1);
+    a.work = room(tango_audio_frame_work_size(&p), 1);
+    need(tango_audio_front_init(&a.front, &p, a.memory, size, &error), "analysis",
+         &error);
+    return a;
+}
+
+static float *load_for_frames(const char *path, size_t *count)
+{
+    float *x = load(path, count);
+    if (*count < 513)
+        fail("%s: %zu samples at 16 kHz, at least 513 expected", path, *count);
+    return x;
+}
+
+/* part (n, width) becomes columns at .. at+n-1 of out (width, total). */
+static void turn(float *out, const float *part, size_t n, size_t width, size_t at,
+                 size_t total)
+{
+    size_t i, k;
+    for (k = 0; k < width; k++)
+        for (i = 0; i < n; i++) out[k * total + at + i] = part[i * width + k];
+}
+
+static int ends_in(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), m = strlen(suffix);
+    return n > m && strcmp(path + n - m, suffix) == 0;
+}
+
+static void write_npy(const char *path, const float *data, const size_t *shape,
+                      size_t rank)
+{
+    tango_error error = { "" };
+    create(path);
+    if (tango_io_npy_write(&output, TANGO_IO_F32, data, shape, rank, &error) != TANGO_OK)
+        give_up(path, &error);
+    commit(path);
+}
+
+static void write_wav(const settings *set, const char *path, const float *x,
+                      size_t count)
+{
+    tango_error error = { "" };
+    tango_io_wav_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.channels = 1;
+    spec.rate = RATE;
+    spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits : TANGO_IO_WAV_PCM16;
+    spec.round = 1;
+    spec.frames = count;
+    create(path);
+    if (tango_io_wav_write(&output, x, &spec, &error) != TANGO_OK) give_up(path, &error);
+    commit(path);
+}
+
+/* ---- mel and stft ----------------------------------------------------------------- */
+
+/* 16-bit grey, low bands at the bottom. tacotron: ln 1e-5 .. 4; torchaudio: -100 .. 70
+   dB. */
+static void write_mel_png(const settings *set, const char *path, const float *mel,
+                          size_t mels, size_t frames)
+{
+    int db = set->recipe == TANGO_AUDIO_TORCHAUDIO;
+    double low = db ? -100.0 : log(1e-5), high = db ? 70.0 : 4.0;
+    uint16_t *pixels = (uint16_t *)room(mels * frames, sizeof *pixels);
+    tango_io_png_spec spec;
+    tango_error error = { "" };
+    size_t size, m, t;
+    void *work;
+    for (m = 0; m < mels; m++)
+        for (t = 0; t < frames; t++) {
+            double v = (double)mel[m * frames + t];
+            if (db) v = 10.0 * log10(v > 1e-10 ? v : 1e-10);
+            v = floor((v - low) / (high - low) * 65535.0 + 0.5);
+            v = v < 0.0 ? 0.0 : v > 65535.0 ? 65535.0 : v;
+            pixels[(mels - 1 - m) * frames + t] = (uint16_t)v;
+        }
+    if (frames > 0x7fffffff) fail("%s: too long for a picture", path);
+    spec.width = (uint32_t)frames;
+    spec.height = (uint32_t)mels;
+    spec.channels = 1;
+    spec.bits = 16;
+    need(tango_io_png_write_work_size(&size, &spec, &error), path, &error);
+    work = room(size, 1);
+    create(path);
+    if (tango_io_png_write(&output, pixels, &spec, work, size, &error) != TANGO_OK)
+        give_up(path, &error);
+    commit(path);
+    free(work);
+    free(pixels);
+}
+
+static int run_mel(const settings *set)
+{
+    const char *to = set->files[1];
+    int png = ends_in(to, ".png");
+    size_t count, frames, t, n, shape[2];
+    float *x, *mel, *part;
+    analysis a;
+    if (!png && !ends_in(to, ".npy"))
+        cli_usage("mel: expected an output .npy or .png, found \"%.60s\"", to);
+    x = load_for_frames(set->files[0], &count);
+    a = analyse(set->recipe);
+    frames = tango_audio_frame_count(count, &a.front);
+    shape[0] = a.front.parameters.mels;
+    shape[1] = frames;
+    mel = floats(shape[0] * frames);
+    part = floats(64 * shape[0]);
+    for (t = 0; t < frames; t += n) {
+        n = frames - t < 64 ? frames - t : 64;
+        if (set->recipe == TANGO_AUDIO_TACOTRON)
+            tango_audio_log_mel(part, x, count, t, n, &a.front, a.work);
+        else
+            tango_audio_mel(part, x, count, t, n, &a.front, a.work);
+        turn(mel, part, n, shape[0], t, frames);
+    }
+    if (png) write_mel_png(set, to, mel, shape[0], frames);
+    else write_npy(to, mel, shape, 2);
+    free(part);
+    free(mel);
+    free(x);
+    free(a.memory);
+    free(a.work);
+    return 0;
+}
+
+static int run_stft(const settings *set)
+{
+    const char *to = set->files[1];
+    size_t count, frames, t, n, bins, shape[3], parts = set->complex ? 2 : 1;
+    float *x, *all, *re, *im;
+    analysis a;
+    if (!ends_in(to, ".npy"))
+        cli_usage("stft: expected an output .npy, found \"%.60s\"", to);
+    x = load_for_frames(set->files[0], &count);
+    a = analyse(TANGO_AUDIO_TACOTRON);
+    bins = a.front.bins;
+    frames = tango_audio_frame_count(count, &a.front);
+    if (frames > SIZE_MAX / (8 * bins)) fail("%s: too long", set->files[0]);
+    all = floats(parts * bins * frames);
+    re = floats(64 * bins);
+    im = floats(64 * bins);
+    for (t = 0; t < frames; t += n) {
+        n = frames - t < 64 ? frames - t : 64;
+        if (set->complex) {
+            tango_audio_stft(re, im, x, count, t, n, &a.front, a.work);
+            turn(all + bins * frames, im, n, bins, t, frames);
+        } else {
+            tango_audio_magnitude(re, x, count, t, n, &a.front, a.work);
+        }
+        turn(all, re, n, bins, t, frames);
+    }
+    shape[0] = 2;
+    shape[1] = bins;
+    shape[2] = frames;
+    write_npy(to, all, set->complex ? shape : shape + 1, 1 + parts);
+    free(re);
+    free(im);
+    free(all);
+    free(x);
+    free(a.memory);
+    free(a.work);
+    return 0;
+}
+
+/* ---- griffinlim and mix ----------------------------------------------------------- */
+
+/* A tacotron mel (64, T) as (T, 64); also (T, 64) itself, and a leading axis of 1. */
+static float *load_mel(const char *path, size_t *frames)
+{
+    tango_io_file file;
+    tango_io_npy npy;
+    tango_io_view view;
+    tango_error error = { "" };
+    const size_t *shape;
+    float *x, *mel;
+    need(tango_io_map(&file, path, &error), path, &error);
+    need(tango_io_npy_parse(&npy, file.data, file.size, &error), path, &error);
+    shape = npy.shape + (npy.rank == 3 && npy.shape[0] == 1);
+    if (npy.rank < 2 || npy.rank > 3 || (npy.rank == 3 && npy.shape[0] != 1) ||
+        (shape[0] != 64 && shape[1] != 64))
+        fail("%s: expected a mel of the shape (64, T)", path);
+    if (npy.type != TANGO_IO_F16 && npy.type != TANGO_IO_F32 && npy.type != TANGO_IO_F64)
+        fail("%s: expected floats, found %s", path, tango_io_type_name(npy.type));
+    *frames = shape[0] == 64 ? shape[1] : shape[0];
+    if (*frames < 2) fail("%s: %zu frames, at least 2 expected", path, *frames);
+    tango_io_npy_view(&view, &npy);
+    x = floats(npy.count);
+    tango_io_view_read(x, &view, 0, npy.count);
+    tango_io_unmap(&file);
+    if (npy.shape[npy.rank - 2] != 64) return x;
+    mel = floats(npy.count);
+    turn(mel, x, 64, *frames, 0, 64);
+    free(x);
+    return mel;
+}
+
+static int run_griffinlim(const settings *set)
+{
+    size_t frames, size, count;
+    float *mel = load_mel(set->files[0], &frames), *uniform, *x;
+    tango_random random;
+    tango_error error = { "" };
+    void *work;
+    size = tango_audio_vocode_work_size(frames, NULL);
+    if (size == 0 || !tango_mul_ok(frames, 513, &count))
+        fail("%s: too long", set->files[0]);
+    work = room(size, 1);
+    uniform = floats(count);
+    count = (frames - 1) * 160;
+    x = floats(count);
+    tango_random_seed(&random, set->seed);
+    tango_rand(&random, uniform, frames * 513);
+    need(tango_audio_vocode(x, mel, frames, NULL, set->iterations, uniform, work, size,
+                            &error), set->files[0], &error);
+    write_wav(set, set->files[1], x, count);
+    free(x);
+    free(uniform);
+    free(work);
+    free(mel);
+    return 0;
+}
+
+/* Both clips as the encoders normalise them, mixed half and half, peak 0.5. */
+static int run_mix(const settings *set)
+{
+    const size_t target = 163840;
+    float *clip[2];
+    size_t i, count;
+    void *work = room(tango_audio_loudness_work_size(), 1);
+    for (i = 0; i < 2; i++) {
+        tango_error error = { "" };
+        float *x = load(set->files[i], &count);
+        clip[i] = floats(target);
+        need(tango_audio_normalise(clip[i], x, count, target, TANGO_AUDIO_TANGO, &error),
+             set->files[i], &error);
+        free(x);
+    }
+    tango_audio_mix(clip[0], clip[0], clip[1], target, 0.5, RATE, work);
+    tango_audio_set_peak(clip[0], target, 0.5f);
+    write_wav(set, set->files[2], clip[0], target);
+    free(clip[0]);
+    free(clip[1]);
+    free(work);
+    return 0;
+}
+
+/* ---- Command line ----------------------------------------------------------------- */
+
+static void help(void)
+{
+    cli_help("sound info|convert|mel|stft|griffinlim|mix FILE... [options]",
+             "Looks at, converts and analyses WAV and FLAC files.\n"
+             "  info FILE...                 format, length, peak, rms; checks all\n"
+             "  convert IN OUT.wav           cut, channels, rate, level, quantise\n"
+             "  mel IN OUT.npy|OUT.png       mel spectrogram of channel 0 at 16 kHz\n"
+             "  stft IN OUT.npy              spectrogram, 513 bins\n"
+             "  griffinlim IN.npy OUT.wav    sound from a tacotron mel\n"
+             "  mix A B OUT.wav              two sounds at equal loudness", options);
+}
+
+static int is_known(command which, int id)
+{
+    size_t i;
+    for (i = 0; i < sizeof known[0] / sizeof known[0][0]; i++)
+        if (known[which][i] == id) return 1;
+    return 0;
+}
+
+static void set_option(settings *set, const cli *c, int id)
+{
+    static const char *const bits[] = { "16", "24", "32", "f32", "f64", NULL },
+                      *const channels[] = { "mono", "first", "keep", NULL },
+                      *const levels[] = { "none", "peak", "rms", NULL },
+                      *const recipes[] = { "tacotron", "torchaudio", NULL };
+    if (id != CLI_OPERAND && !is_known(set->command, id))
+        cli_usage("%s has no option --%s", command_names[set->command], c->option->name);
+    switch (id) {
+    case CLI_OPERAND: set->files[set->file_count++] = c->text; break;
+    case 256: set->json = 1; break;
+    case 257: set->rate = (long)cli_integer(c, 1, 1000000); break;
+    case 258: set->bits = (int)cli_choice(c, bits); break;
+    case 259: set->channels = cli_choice(c, channels); break;
+    case 260: set->start = cli_number(c, 0.0, 1e9); break;
+    case 261: set->seconds = cli_number(c, 0.0, 1e9); break;
+    case 262: set->level = (leveling)cli_choice(c, levels); break;
+    case 263: set->lenient = 1; break;
+    case 264: set->recipe = (tango_audio_recipe)cli_choice(c, recipes); break;
+    case 265: set->complex = 1; break;
+    case 266: set->iterations = (size_t)cli_integer(c, 0, 100000); break;
+    case 267: set->seed = (uint64_t)cli_integer(c, 0, INT64_MAX); break;
+    default: break;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static int (*const run[])(const settings *) = { run_info, run_convert, run_mel,
+                                                    run_stft, run_griffinlim, run_mix };
+    settings set;
+    cli c;
+    int id, status;
+    size_t want;
+    memset(&set, 0, sizeof set);
+    set.bits = -1;
+    set.channels = 2;
+    set.seconds = -1.0;
+    set.iterations = 60;
+    if (argc < 2) cli_usage("expected info, convert, mel, stft, griffinlim or mix; -h "
+                            "explains");
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        help();
+        return 0;
+    }
+    while (command_names[set.command] && strcmp(argv[1], command_names[set.command]) != 0)
+        set.command = (command)(set.command + 1);
+    if (!command_names[set.command])
+        cli_usage("unknown command \"%.60s\"; -h lists the commands", argv[1]);
+    set.files = (const char **)room((size_t)argc, sizeof *set.files);
+    c = cli_begin(argc - 1, argv + 1, options);
+    while ((id = cli_next(&c)) != 0) {
+        if (id == 'h') {
+            help();
+            return 0;
+        }
+        set_option(&set, &c, id);
+    }
+    want = set.command == INFO ? 0 : set.command == MIX ? 3 : 2;
+    if (want ? set.file_count != want : set.file_count == 0)
+        cli_usage("%s: expected %s, found %zu files", command_names[set.command],
+                  want == 0 ? "at least 1 file" : want == 3 ? "3 files" : "2 files",
+                  set.file_count);
+    status = run[set.command](&set);
+    free(set.files);
+    return status;
+}
