@@ -296,7 +296,7 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
    empty, "." or "..", a backslash or a control character, or leads through a link.
    TANGO_ERROR_FILE: there is no such file. TANGO_ERROR_UNSUPPORTED: it is there but no
    regular file (a link is none), it cannot be opened or mapped, or this system or build
-   lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` itself may be a link. */
+   lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` may be a link. */
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
@@ -336,6 +336,9 @@ TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
                                      tango_error *error);
 /* Completes the file. On failure the temporary file is gone and `path` is as it was. */
 TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *error);
+/* Closes the file and leaves it, complete, under its temporary name: a program that
+   writes thousands of files synchronises and renames them together. */
+TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error);
 /* Drops the file. Safe at any time after tango_io_create, also twice and after a
    commit. */
 TANGO_API void tango_io_abandon(tango_io_output *output);
@@ -2073,6 +2076,13 @@ static int tango_io__finish(tango_io_output *output)
     return ok;
 }
 
+static int tango_io__shut(tango_io_output *output)
+{
+    int ok = close(output->descriptor) == 0;
+    output->descriptor = -1;
+    return ok;
+}
+
 static void tango_io__drop(tango_io_output *output)
 {
     if (output->descriptor >= 0) close(output->descriptor);
@@ -2197,6 +2207,13 @@ static int tango_io__finish(tango_io_output *output)
     return rename(output->temporary, output->path) == 0;
 }
 
+static int tango_io__shut(tango_io_output *output)
+{
+    int ok = fclose((FILE *)output->stream) == 0;
+    output->stream = NULL;
+    return ok;
+}
+
 static void tango_io__drop(tango_io_output *output)
 {
     if (output->stream) fclose((FILE *)output->stream);
@@ -2312,6 +2329,17 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "completing an output that is not open");
     if (!tango_io__finish(output))
+        return tango_io__output_failed(output, error, "completing the file failed");
+    output->state = TANGO_IO__CLOSED;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error)
+{
+    if (output->state != TANGO_IO__FILE)
+        return tango_io_fail(error, TANGO_ERROR_FILE,
+                             "completing an output that is no open file");
+    if (!tango_io__shut(output))
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
     return TANGO_OK;

@@ -68,7 +68,7 @@ enum { BLOCK = 256 };
 
 /* What became of one record of a block. */
 typedef struct slot {
-    int ready, kept;
+    int ready, kept, waiting;   /* waiting: its files are written but not in place */
     reason reason;
     text line;                  /* to be appended to the journal; empty: it is there */
 } slot;
@@ -79,7 +79,7 @@ typedef struct run {
     set x;
     worker *workers;
     slot slots[BLOCK];
-    size_t first, block, next;  /* of the shard's records; next: in this block */
+    size_t first, block, done;  /* of the shard's records; done: in this block */
     tally tally;
     cli_progress progress;
     pthread_mutex_t mutex;
@@ -104,33 +104,40 @@ static void name_skipped(run *r, const line *l)
     fputc('\n', stderr);
 }
 
-/* Counts finished records and appends their lines, in order. Under the mutex. */
-static void settle(run *r, line *l)
+/* A block in order: everything on the disk, files in place, then the journal. Records
+   behind one that was not reached wait for the next run. */
+static int publish_block(run *r)
 {
-    for (; r->next < r->block && r->slots[r->next].ready; r->next++) {
-        slot *it = &r->slots[r->next];
+    const int writing = !r->s->dry_run;
+    size_t n = 0, waiting = 0;
+    text lines = { NULL, 0, 0 };
+    line l;
+    int ok = 1;
+    memset(&l, 0, sizeof l);
+    for (; n < r->block && r->slots[n].ready; n++) waiting += (size_t)r->slots[n].waiting;
+    if (waiting && writing) ok = sync_waiting(&r->x);
+    for (size_t i = 0; i < n && ok; i++) {
+        const slot *it = &r->slots[i];
+        const record *rec = &r->d.records[(r->first + i) * r->s->shards + r->s->shard];
         tango_io_json json;
         tango_error error;
-        if (it->line.size && !r->s->dry_run
-            && !append_journal(&r->x, it->line.data, it->line.size)) {
-            snprintf(r->error.text, sizeof r->error.text,
-                     "the journal cannot be written (disk full?)");
-            r->failed = 1;
-            return;
-        }
+        if (!it->line.size && it->reason) line_of(&r->x, rec, &l);
+        else if (it->line.size && json_read(&json, &l.work, it->line.data, it->line.size,
+                                            &error) == TANGO_OK)
+            read_line(&l, &json, it->line.size);
+        if (it->waiting && writing) ok = publish_clip(&r->x, i, &l);
+        text_add(&lines, it->line.data, it->line.size);
         r->tally.reasons[it->reason]++;
         if (!it->reason) r->tally.kept += (size_t)it->kept;
         if (!it->reason) r->tally.written += (size_t)!it->kept;
-        if (it->reason) {
-            const record *rec =
-                &r->d.records[(r->first + r->next) * r->s->shards + r->s->shard];
-            if (!it->line.size) line_of(&r->x, rec, l);
-            else if (json_read(&json, &l->work, it->line.data, it->line.size, &error)
-                     == TANGO_OK) read_line(l, &json, it->line.size);
-            name_skipped(r, l);
-        }
-        cli_progress_step(&r->progress, r->first + r->next + 1, shard_count(r));
+        if (it->reason) name_skipped(r, &l);
     }
+    if (waiting && writing) ok = ok && sync_folders(&r->x);
+    if (writing) ok = ok && append_journal(&r->x, lines.data, lines.size)
+                   && fsync(r->x.out) == 0;
+    text_free(&lines);
+    line_free(&l);
+    return ok;
 }
 
 /* The line that the journals have for a record; 0 if there is none or it is outdated. */
@@ -160,11 +167,14 @@ static void settle_record(void *data, size_t index, size_t number)
     memset(&old, 0, sizeof old);
     const int known = old_line(r, &r->d.records[i], &old);
     it->line.size = 0;
+    it->waiting = 0;
+    w->slot = index;
     it->kept = known && !old.reason && outputs_whole(r->s, &old);
     it->reason = NO_REASON;
     if (!it->kept) {
         ok = process_record(w, &r->d, i);
         it->reason = w->l.reason;
+        it->waiting = ok && !it->reason;
         if (ok && !(known && same_line(&old, &w->l))) write_line(&it->line, &w->l);
     }
     pthread_mutex_lock(&r->mutex);
@@ -173,7 +183,7 @@ static void settle_record(void *data, size_t index, size_t number)
         r->error = w->error;
     }
     it->ready = ok;
-    if (!r->failed) settle(r, &old);
+    cli_progress_step(&r->progress, r->first + ++r->done, shard_count(r));
     pthread_mutex_unlock(&r->mutex);
     line_free(&old);
 }
@@ -403,19 +413,25 @@ static void open_front(tango_audio_front *front, tango_audio_recipe recipe, void
 /* All records of the shard, block by block. */
 static void run_blocks(run *r, tango_nn_pool *pool)
 {
-    const size_t count = shard_count(r);
+    const size_t count = shard_count(r), least = 4 * r->s->threads;
+    size_t most = least < BLOCK ? least : BLOCK;
     for (r->first = 0; r->first < count && !stop_signal && !r->failed;
          r->first += r->block) {
-        r->block = count - r->first < BLOCK ? count - r->first : BLOCK;
-        r->next = 0;
+        const double start = cli_seconds();
+        r->block = count - r->first < most ? count - r->first : most;
+        r->done = 0;
         for (size_t i = 0; i < r->block; i++) r->slots[i].ready = 0;
         if (pool) tango_nn_pool_for(pool, r->block, settle_record, r);
         for (size_t i = 0; !pool && i < r->block; i++) settle_record(r, i, 0);
-        if (!r->s->dry_run && fsync(r->x.out) != 0 && !r->failed) {
+        if (!publish_block(r) && !r->failed) {
             r->failed = 1;
-            snprintf(r->error.text, sizeof r->error.text, "the journal: %s",
+            snprintf(r->error.text, sizeof r->error.text, "cannot be written: %s",
                      strerror(errno));
         }
+        /* A block is what a kill can cost: about five seconds of work. */
+        const double spent = cli_seconds() - start;
+        if (spent < 2.5 && most < BLOCK) most = most * 2 < BLOCK ? most * 2 : BLOCK;
+        if (spent > 10.0 && most / 2 >= least) most /= 2;
     }
 }
 
@@ -449,7 +465,6 @@ static void run_workers(run *r, const char *root, const tango_model *model)
         w->tacotron = &fronts[0];
         w->torchaudio = &fronts[1];
         w->root = root;
-        w->number = i;
         worker_begin(w);
     }
     if (s->threads > 1) {

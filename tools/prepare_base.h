@@ -3,7 +3,9 @@
 #ifndef TANGO_PREPARE_BASE_H
 #define TANGO_PREPARE_BASE_H
 
-#ifndef _XOPEN_SOURCE
+#if defined __linux__ && !defined _GNU_SOURCE
+#define _GNU_SOURCE             /* syncfs */
+#elif !defined _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700       /* POSIX 2008 with realpath, also under -std=c99 */
 #endif
 #include "../demo/cli.h"

@@ -13,7 +13,7 @@ typedef struct worker {
     const tango_model *model;
     const tango_audio_front *tacotron, *torchaudio;
     const char *root;           /* the input folder, absolute */
-    size_t number;
+    size_t slot;                /* names the files that wait for publication */
     entry e;
     line l;                     /* what became of the clip */
     char message[200];
@@ -261,13 +261,10 @@ static reason level_clip(worker *w)
 static int begin_output(worker *w, int output, text *path)
 {
     text name = { NULL, 0, 0 };
-    char last[40];
     output_name(&name, w->s->layout, w->e.stem, output, w->l.link);
     *path = path_of(w->s, name.data, "");
     text_free(&name);
-    snprintf(last, sizeof last, "/%zu-%d", w->number, output);
-    text temporary = path_of(w->s, ".prepare", w->x->temporary);
-    text_put(&temporary, last);
+    text temporary = waiting_name(w->x, w->slot, output);
     int ok = tango_io_create_by(&w->output, path->data, temporary.data, &w->error)
         == TANGO_OK;
     text_free(&temporary);
@@ -345,7 +342,7 @@ static int write_one(worker *w, int output)
         default: ok = write_latent(w, output);
     }
     w->l.sizes[output] = w->output.at;
-    ok = ok && tango_io_commit(&w->output, &w->error) == TANGO_OK;
+    ok = ok && tango_io_leave(&w->output, &w->error) == TANGO_OK;
     if (!ok) tango_io_abandon(&w->output);
     text_free(&path);
     return ok;
@@ -354,23 +351,11 @@ static int write_one(worker *w, int output)
 /* original_wavs/STEM.SUFFIX -> the sound itself. */
 static int write_link(worker *w)
 {
-    text name = { NULL, 0, 0 }, temporary = path_of(w->s, ".prepare", w->x->temporary);
-    text folder = path_of(w->s, output_folder(w->s->layout, OUT_AUDIO), "");
-    char last[40];
-    snprintf(last, sizeof last, "/%zu-link", w->number);
-    text_put(&temporary, last);
-    output_name(&name, w->s->layout, w->e.stem, OUT_AUDIO, w->l.link);
-    text path = path_of(w->s, name.data, "");
-    int fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int ok = fd >= 0 && symlink(w->l.link, temporary.data) == 0
-        && rename(temporary.data, path.data) == 0 && fsync(fd) == 0;
-    if (!ok) {
-        snprintf(w->error.text, sizeof w->error.text, "%.100s: no link: %s", name.data,
-                 strerror(errno));
-        unlink(temporary.data);
-    }
-    if (fd >= 0) close(fd);
-    text_free(&name); text_free(&temporary); text_free(&folder); text_free(&path);
+    text temporary = waiting_name(w->x, w->slot, OUT_AUDIO);
+    int ok = symlink(w->l.link, temporary.data) == 0;
+    if (!ok) snprintf(w->error.text, sizeof w->error.text, "%.60s: no link: %.60s",
+                      w->e.stem, strerror(errno));
+    text_free(&temporary);
     return ok;
 }
 

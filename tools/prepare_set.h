@@ -535,6 +535,77 @@ static void remove_outputs(const settings *s, const char *stem)
     text_free(&name);
 }
 
+/* ---- Publication ------------------------------------------------------------------ */
+
+/* Where an output waits until its block is on the disk. */
+static text waiting_name(const set *x, size_t slot, int output)
+{
+    char last[40];
+    text t = path_of(x->s, ".prepare", x->temporary);
+    snprintf(last, sizeof last, "/%zu-%d", slot, output);
+    text_put(&t, last);
+    return t;
+}
+
+/* Puts everything that waits on the disk: the file system as a whole where that can be
+   asked, which is some fifty times faster than file by file; else file by file. */
+static int sync_waiting(const set *x)
+{
+    text folder = path_of(x->s, ".prepare", x->temporary);
+    const struct dirent *e;
+    int ok = 1, fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    text_free(&folder);
+    if (!d) return 0;
+#ifdef __linux__
+    (void)e;
+    ok = syncfs(dirfd(d)) == 0;
+#else
+    while (ok && (e = readdir(d)) != NULL) {
+        struct stat info;
+        if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0
+            || !S_ISREG(info.st_mode)) continue;
+        int file = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
+        ok = file >= 0 && fsync(file) == 0;
+        if (file >= 0) close(file);
+    }
+#endif
+    closedir(d);
+    return ok;
+}
+
+/* Renames the outputs of one clip to where they belong. */
+static int publish_clip(const set *x, size_t slot, const line *l)
+{
+    int ok = 1;
+    for (int i = 0; i < OUTPUTS && ok; i++) {
+        text name = { NULL, 0, 0 };
+        if (!is_written(x->s, i)) continue;
+        output_name(&name, x->s->layout, l->stem, i, l->link);
+        text from = waiting_name(x, slot, i), to = path_of(x->s, name.data, "");
+        ok = rename(from.data, to.data) == 0;
+        text_free(&name);
+        text_free(&from);
+        text_free(&to);
+    }
+    return ok;
+}
+
+/* The renames of a block, too. */
+static int sync_folders(const set *x)
+{
+    int ok = 1;
+    for (int i = 0; i < OUTPUTS; i++) {
+        if (!is_written(x->s, i)) continue;
+        text folder = path_of(x->s, output_folder(x->s->layout, i), "");
+        int fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ok = fd >= 0 && fsync(fd) == 0 && ok;
+        if (fd >= 0) close(fd);
+        text_free(&folder);
+    }
+    return ok;
+}
+
 /* ---- The own journal -------------------------------------------------------------- */
 
 /* Appends whole lines; after a failure the journal is as long as before. */
