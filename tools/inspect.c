@@ -276,6 +276,8 @@ static const char *number_text(char out[40], tango_io_type type, double x)
     if (!is_wide(type) || !(fabs(x) <= 1.7976931348623157e308)
         || tango_io_json_end(&w) == 0)
         snprintf(out, 40, "%.9g", x);
+    else if (type != TANGO_IO_F64 && strstr(out, ".0"))
+        *strstr(out, ".0") = '\0'; /* integers stay integers */
     return out;
 }
 
