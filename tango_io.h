@@ -1,4 +1,5 @@
-/* tango_io.h - bytes from outside: weights blobs, PyTorch, JSON, SentencePiece, NPY, WAV
+/* tango_io.h - bytes from outside: weights blobs, PyTorch, JSON, SentencePiece, NPY, PNG,
+   CSV, WAV, FLAC
 
    Version 0.1.0                                          SPDX-License-Identifier: MIT-0
 
