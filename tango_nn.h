@@ -1242,7 +1242,18 @@ static const tango_nn_kernels tango_nn__kernels_avx2 = {
 /* The first n of 16 lanes. */
 TANGO_NN__INLINE TANGO_NN__AVX512 __mmask16 tango_nn__mask16(size_t n)
 {
-    return n >= 16 ? TANGO_NN__ALL : (__mmask16)((1u << n) - 1u);
+    return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u);
+}
+
+/* The sum of 16 lanes, halves first. */
+TANGO_NN__INLINE TANGO_NN__AVX512 float tango_nn__sum16(__m512 v)
+{
+    float lane[16];
+    _mm512_storeu_ps(lane, v);
+    for (size_t half = 8; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
+    }
+    return lane[0];
 }
 
 /* See tango_nn__exp8. scalef multiplies by 2^n and over- and underflows by itself. */
@@ -1488,7 +1499,7 @@ TANGO_NN__AVX512 static float tango_nn__exponentials_avx512(float *out, const fl
         _mm512_mask_storeu_ps(out + i, m, y);
         sum = _mm512_mask_add_ps(sum, m, sum, y);
     }
-    return _mm512_reduce_add_ps(sum);
+    return tango_nn__sum16(sum);
 }
 
 TANGO_NN__AVX512 static void tango_nn__normalize_avx512(float *out, const float *x,
