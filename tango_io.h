@@ -916,7 +916,7 @@ TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
                                          tango_error *error);
 
 #ifndef TANGO_NO_STDIO
-/* *size = bytes of work that tango_io_png_write needs: about 0.6 MB and 4 rows. */
+/* *size = bytes of work that tango_io_png_write needs: about 0.45 MB and 4 rows. */
 TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
                                                     const tango_io_png_spec *spec,
                                                     tango_error *error);
