@@ -121,7 +121,7 @@ static int publish_block(run *r)
         const record *rec = &r->d.records[(r->first + i) * r->s->shards + r->s->shard];
         tango_io_json json;
         tango_error error;
-        if (!it->line.size && it->reason) line_of(&r->x, rec, &l);
+        if (!it->line.size && (it->reason || it->waiting)) line_of(&r->x, rec, &l);
         else if (it->line.size && json_read(&json, &l.work, it->line.data, it->line.size,
                                             &error) == TANGO_OK)
             read_line(&l, &json, it->line.size);
@@ -148,13 +148,6 @@ static int old_line(const run *r, const record *rec, line *l)
     return l->hash == rec->hash;
 }
 
-/* Whether a line still says what a new attempt would say, so that the journal stays. */
-static int same_line(const line *old, const line *now)
-{
-    return old->reason && old->reason == now->reason
-        && strcmp(old->message, now->message) == 0;
-}
-
 static void settle_record(void *data, size_t index, size_t number)
 {
     run *r = (run *)data;
@@ -175,7 +168,9 @@ static void settle_record(void *data, size_t index, size_t number)
         ok = process_record(w, &r->d, i);
         it->reason = w->l.reason;
         it->waiting = ok && !it->reason;
-        if (ok && !(known && same_line(&old, &w->l))) write_line(&it->line, &w->l);
+        if (ok) write_line(&it->line, &w->l);
+        if (ok && known && is_old_line(&r->x, &r->d.records[i], &it->line))
+            text_clear(&it->line);
     }
     pthread_mutex_lock(&r->mutex);
     if (!ok && !r->failed) {

@@ -493,6 +493,14 @@ static void line_of(const set *x, const record *r, line *l)
         fail_journal(x, j, (size_t)(r->line - 1));
 }
 
+/* Whether these are the bytes of the line that a record points to. */
+static int is_old_line(const set *x, const record *r, const text *now)
+{
+    const journal *j = &x->journals[r->journal];
+    return now->size <= j->size - (size_t)(r->line - 1)
+        && memcmp(j->file.data + (r->line - 1), now->data, now->size) == 0;
+}
+
 /* 1 if every output of a finished clip is there with its size. */
 static int outputs_whole(const settings *s, const line *l)
 {
@@ -629,12 +637,15 @@ static int append_journal(set *x, const char *bytes, size_t size)
 static void open_own_journal(set *x)
 {
     text path = path_of(x->s, ".prepare", x->own);
-    size_t size = 0;
-    for (size_t i = 0; i < x->journal_count; i++)
-        if (strcmp(x->journals[i].name, x->own) == 0) size = x->journals[i].size;
+    size_t size = 0, there = 0;
+    for (size_t i = 0; i < x->journal_count; i++) {
+        if (strcmp(x->journals[i].name, x->own) != 0) continue;
+        size = x->journals[i].size;
+        there = x->journals[i].file.size;
+    }
     x->out = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
                   0644);
-    if (x->out < 0 || ftruncate(x->out, (off_t)size) != 0)
+    if (x->out < 0 || (size < there && ftruncate(x->out, (off_t)size) != 0))
         cli_fail("%s: %s", path.data, strerror(errno));
     x->written = size;
     text_free(&path);
