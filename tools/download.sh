@@ -16,7 +16,7 @@ set -u
 unset CDPATH
 program=$(basename -- "$0")
 tab=$(printf '\t')
-state=.download run='' scratch='' child='' pids='' drawer='' watcher='' locked=''
+state=.download run='' scratch='' child='' pids='' drawer='' marks=0 locked=''
 longest_wait=3600     # a server that asks for more patience than this is not waited for
 
 # ---- Messages ------------------------------------------------------------------------
@@ -47,6 +47,19 @@ h help . this text'
 
 option_rows() { printf '%s\n%s\n' "$options" "$common_options" | sed '/^ *$/d'; }
 
+# dashes_to CHARACTER WORD: sets word with every - and _ turned into CHARACTER.
+dashes_to()
+{
+    word=
+    rest=$2
+    while :; do
+        case $rest in
+        *[_-]*) word=$word${rest%%[_-]*}$1 rest=${rest#*[_-]} ;;
+        *) word=$word$rest; return ;;
+        esac
+    done
+}
+
 print_help()
 {
     printf 'usage: %s\n%s\n\n' "$usage" "$about"
@@ -59,15 +72,23 @@ print_help()
     [ -z "${after_help-}" ] || printf '\n%s\n' "$after_help"
 }
 
-# find_option COLUMN WORD: the row "name value" whose letter (1) or name (2) is WORD.
+# find_option WORD: sets found to the "name value" of the row whose letter or name is WORD.
 find_option()
 {
-    option_rows | awk -v column="$1" -v word="$2" '$column == word { print $2, $3; exit }'
+    found=
+    while read -r letter name value help; do
+        case $1 in '' | -) ;; "$letter" | "$name") found="$name $value"; return ;; esac
+    done <<ROWS
+$options
+$common_options
+ROWS
 }
 
+# set_option "NAME VALUE_NAME" VALUE
 set_option()
 {
-    variable=opt_$(printf '%s' "${1%% *}" | tr - _)
+    dashes_to _ "${1%% *}"
+    variable=opt_$word
     if [ "${1#* }" = LIST ]; then
         eval "$variable=\"\${$variable-} \$2\""
     else
@@ -78,43 +99,40 @@ set_option()
 # Reads the command line into opt_NAME variables and calls `operand WORD` for the rest.
 parse_options()
 {
-    for row in $(option_rows | awk '{ print $2 }' | tr - _); do eval "opt_$row="; done
+    for row in $(option_rows | sed 's/^[^ ]* \([^ ]*\).*/\1/; s/-/_/g'); do eval "opt_$row="; done
     while [ "$#" -gt 0 ]; do
         word=$1
         shift
         case $word in
         --) for word; do operand "$word"; done; break ;;
         --*)
-            name=${word%%=*}
-            name=$(printf '%s' "${name#--}" | tr _ -)
-            found=$(find_option 2 "$name")
-            [ -n "$found" ] && [ "$name" != - ] ||
-                usage_error "unknown option --$name; -h lists the options"
-            case "$found $word" in
-            *' . '*=*) usage_error "option --$name takes no value" ;;
+            given=$word long=${word%%=*}
+            dashes_to - "${long#--}"
+            long=$word
+            case $long in ? | '') found= ;; *) find_option "$long" ;; esac
+            [ -n "$found" ] || usage_error "unknown option --$long; -h lists the options"
+            case "$found $given" in
+            *' . '*=*) usage_error "option --$long takes no value" ;;
             *' . '*) set_option "$found" 1 ;;
-            *=*) set_option "$found" "${word#*=}" ;;
+            *=*) set_option "$found" "${given#*=}" ;;
             *)
-                [ "$#" -gt 0 ] || usage_error "option --$name needs a value"
+                [ "$#" -gt 0 ] || usage_error "option --$long needs a value"
                 set_option "$found" "$1"
                 shift ;;
             esac ;;
         -?*)
             cluster=${word#-}
             while [ -n "$cluster" ]; do
-                rest=${cluster#?} letter=${cluster%"${cluster#?}"}
-                found=
-                [ "$letter" = - ] || found=$(find_option 1 "$letter")
-                [ -n "$found" ] ||
-                    usage_error "unknown option -$letter; -h lists the options"
-                cluster=$rest
+                short=${cluster%"${cluster#?}"} cluster=${cluster#?}
+                find_option "$short"
+                [ -n "$found" ] || usage_error "unknown option -$short; -h lists the options"
                 [ "${found#* }" != . ] || { set_option "$found" 1; continue; }
-                if [ -z "$rest" ]; then
-                    [ "$#" -gt 0 ] || usage_error "option -$letter needs a value"
-                    rest=$1
+                if [ -z "$cluster" ]; then
+                    [ "$#" -gt 0 ] || usage_error "option -$short needs a value"
+                    cluster=$1
                     shift
                 fi
-                set_option "$found" "$rest"
+                set_option "$found" "$cluster"
                 cluster=
             done ;;
         *) operand "$word" ;;
@@ -214,11 +232,15 @@ hex_digest()
 
 file_size() { if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
 
+# larger A B: A > B, for sizes; the numbers of some shells end at 2147483647.
+larger() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 > b + 0) }'; }
+
 # digest_matches FILE KIND:HEX    kinds: sha256, md5, git (the id git gives to a file)
 digest_matches()
 {
     case $2 in
-    git:*) found=$({ printf 'blob %s\000' "$(file_size "$1")"; cat -- "$1"; } | hex_digest sha1) ;;
+    git:*)
+        found=$({ printf 'blob %s\000' "$(file_size "$1")"; cat -- "$1"; } | hex_digest sha1) ;;
     sha256:*) found=$(hex_digest sha256 <"$1") ;;
     md5:*) found=$(hex_digest md5 <"$1") ;;
     *) return 0 ;;
@@ -318,10 +340,14 @@ clean_up()
 interrupted()
 {
     trap '' INT TERM HUP
+    [ -z "$run" ] || stop_all stopped     # for a worker too young to hear the signal
+    rm -f -- "$run"/mark*
     # shellcheck disable=SC2086 # a list of process numbers
-    [ -z "$child$pids" ] || kill $child $pids $drawer $watcher 2>/dev/null
+    [ -z "$child$pids" ] || kill $child $pids $drawer 2>/dev/null
     wait
     printf '\n%s: stopped; the same command goes on from here\n' "$program" >&2
+    clean_up
+    trap - EXIT     # in some shells its status would be the one that counts
     exit "$1"
 }
 
@@ -374,11 +400,15 @@ worker()
     done 3<"$scratch/list"
 }
 
-# watch PID...: ends them when this script is gone, even by kill -9.
+# watch PID...: ends them when this script is gone by kill -9; a run that ended otherwise
+# removed the mark. Marks, as a signal to a shell that has only just begun may be lost.
 watch()
 {
-    while kill -0 $$; do sleep 1; done
-    kill "$@"
+    while kill -0 $$; do
+        [ -e "$mark" ] || return
+        sleep 1
+    done
+    [ ! -e "$mark" ] || kill "$@"
 }
 
 # run_workers FUNCTION LIST: all lines, on $jobs workers at a time.
@@ -391,23 +421,21 @@ run_workers()
         pids="$pids $!"
         number=$((number + 1))
     done
+    marks=$((marks + 1)) mark=$run/mark$marks
+    : >"$mark"
     if [ -z "$opt_quiet" ] && [ -t 2 ]; then
         draw_progress "$(wc -l <"$2")" &
         drawer=$!
     fi
     # shellcheck disable=SC2086
     watch $pids $drawer >/dev/null 2>&1 &
-    watcher=$!
     ended_well=1
     workers=$pids
     for pid in $workers; do wait "$pid" || ended_well=; done
     pids=
-    kill "$watcher" 2>/dev/null
-    wait "$watcher" 2>/dev/null
-    watcher=
+    rm -f -- "$mark"
     if [ -n "$drawer" ]; then
-        kill "$drawer" 2>/dev/null
-        wait "$drawer" 2>/dev/null
+        wait "$drawer"
         drawer=
         progress_line "$(wc -l <"$2")"
         echo >&2
@@ -418,14 +446,16 @@ run_workers()
 
 progress_line()
 {
-    awk -v done="$(file_size "$run/ticks")" -v total="$1" -v spent="$(($(date +%s) - started))" '
+    spent=$(($(date +%s) - started))
+    awk -v done="$(file_size "$run/ticks")" -v total="$1" -v spent="$spent" '
         BEGIN {
             full = total > 0 ? int(30 * done / total) : 30
             for (i = 0; i < 30; i++) bar = bar (i < full ? "#" : "-")
             line = sprintf("\r[%s] %d/%d", bar, done, total)
             if (done > 0 && spent > 0) {
                 left = int(spent / done * (total - done) + 0.5)
-                line = line sprintf("  %.3g it/s  ETA %d:%02d", done / spent, left / 60, left % 60)
+                line = line sprintf("  %.3g it/s", done / spent)
+                line = line sprintf("  ETA %d:%02d", left / 60, left % 60)
             }
             printf "%s\033[K", line
         }' >&2
@@ -434,7 +464,7 @@ progress_line()
 draw_progress()
 {
     started=$(date +%s)
-    while :; do
+    while [ -e "$mark" ]; do
         progress_line "$1"
         sleep 1
     done
@@ -451,10 +481,12 @@ wait_before()
         /^HTTP\// { seconds = "" }
         tolower($1) == "retry-after:" && $2 ~ /^[0-9]+$/ { seconds = $2 }
         END { print seconds }')
-    awk -v asked="$asked" -v first="$retry_delay" -v try="$1" -v place="$scratch" -v top="$longest_wait" '
+    awk -v asked="$asked" -v first="$retry_delay" -v try="$1" -v place="$scratch" \
+        -v top="$longest_wait" '
         BEGIN {
             sub(/.*[^0-9]/, "", place)
-            seconds = first * 2 ^ (try - 1) * (1 + (place % 16) / 32)
+            seconds = first * (1 + (place % 16) / 32)
+            for (i = 1; i < try && seconds < 600; i++) seconds *= 2
             if (seconds > 600) seconds = 600
             if (asked != "") seconds = asked + 0
             print int(seconds > top ? top : seconds)
@@ -481,10 +513,11 @@ transfer()
     protocols='=https'
     case $1 in http://*) protocols='=http,https' ;; esac
     set -- --fail --silent --show-error --location --globoff --max-redirs 10 \
-        --proto "$protocols" --proto-redir "$protocols" --connect-timeout "$timeout" --speed-limit 1 --speed-time "$timeout" \
-        --user-agent tango-download --dump-header "$scratch/headers" --write-out '%{http_code}' \
+        --proto "$protocols" --proto-redir "$protocols" --connect-timeout "$timeout" \
+        --speed-limit 1 --speed-time "$timeout" --user-agent tango-download \
+        --dump-header "$scratch/headers" --write-out '%{http_code}' \
         --output "$part" --url "$1"
-    [ "$part_size" -eq 0 ] || set -- --continue-at "$part_size" "$@"
+    [ "$part_size" = 0 ] || set -- --continue-at "$part_size" "$@"
     [ -z "${token_header-}" ] || set -- --header "@$token_header" "$@"
     run_child curl "$@" >"$scratch/http" 2>"$scratch/error"
     curl_status=$?
@@ -512,11 +545,11 @@ fetch()
         # Where the server cannot go on in the middle, each try is from the start.
         [ -n "$ranges" ] || rm -f -- "$part"
         part_size=$(file_size "$part")
-        if [ "$want_size" != - ] && [ "$part_size" -gt "$want_size" ]; then
+        if [ "$want_size" != - ] && larger "$part_size" "$want_size"; then
             rm -f -- "$part"
             part_size=0
         fi
-        if [ "$want_size" = - ] || [ "$part_size" -lt "$want_size" ] || [ ! -f "$part" ]; then
+        if [ "$part_size" != "$want_size" ] || [ ! -f "$part" ]; then
             transfer "$url"
         else
             curl_status=0 http=200
@@ -527,11 +560,16 @@ fetch()
             after_failure && return "$verdict"
         fi
         ! stopped || { reason='stopped'; return 1; }
-        [ $(($(file_size "$part") - part_size)) -lt 1048576 ] || tries=0
+        ! grew_by_a_megabyte || tries=0
         tries=$((tries + 1))
         [ "$tries" -le "$retries" ] || return 1
         pause "$(wait_before "$tries")"
     done
+}
+
+grew_by_a_megabyte()
+{
+    larger "$(file_size "$part")" "$(awk -v n="$part_size" 'BEGIN { printf "%.0f", n + 1e6 }')"
 }
 
 # Size and digest of a transfer that ended well; what is wrong is thrown away.
@@ -542,11 +580,11 @@ verify_part()
         stop_all "$part: cannot write"
         return 1
     fi
-    if [ "$want_size" != - ] && [ "$part_now" -lt "$want_size" ]; then
+    if [ "$want_size" != - ] && larger "$want_size" "$part_now"; then
         reason="$part_now bytes came, expected $want_size"
         return 1
     fi
-    if [ "$want_size" != - ] && [ "$part_now" -gt "$want_size" ]; then
+    if [ "$want_size" != - ] && larger "$part_now" "$want_size"; then
         reason="$part_now bytes came, expected $want_size"
     elif digest_matches "$part" "$want_digest"; then
         return 0
@@ -658,7 +696,10 @@ json_flat()
 }
 
 # json_value FILE PATH: one scalar.
-json_value() { json_flat "$1" 2>/dev/null | awk -F "$tab" -v path="$2" '$1 == path { print $2; exit }'; }
+json_value()
+{
+    json_flat "$1" 2>/dev/null | awk -F "$tab" -v path="$2" '$1 == path { print $2; exit }'
+}
 
 # file_rows: from json_flat of a list of files, "name size digest" a line; columns by the
 # names that the two hosts use.
@@ -667,7 +708,7 @@ file_rows()
     awk -F "$tab" '
         function flush() {
             if (row != "" && kind != "directory" && path != "" && size ~ /^[0-9]+$/)
-                printf "%s\t%s\t%s\n", path, size, digest == "" ? "-" : digest
+                printf "%s\t%s\t%s\n", path, size, (digest == "" ? "-" : digest)
             path = size = digest = kind = ""
         }
         {
@@ -700,7 +741,8 @@ list_hub()
         json_flat "$scratch/page.json" >"$scratch/flat" 2>"$scratch/error" ||
             { reason="the list of files is $(head -n 1 "$scratch/error")"; return 1; }
         file_rows <"$scratch/flat" >>"$3"
-        next=$(tr -d '\r' <"$scratch/headers" | sed -n 's/^[Ll]ink: *<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
+        next=$(tr -d '\r' <"$scratch/headers" |
+            sed -n 's/^[Ll]ink: *<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
         case $next in
         "$hub_url"/*) page_url=$next ;;
         *) return 0 ;;
@@ -713,7 +755,7 @@ list_hub()
 in_place()
 {
     [ -f "$1" ] && [ ! -L "$1" ] || return 1
-    [ "$2" = - ] || [ "$(file_size "$1")" -eq "$2" ] || return 1
+    [ "$2" = - ] || [ "$(file_size "$1")" = "$2" ] || return 1
     [ -z "${opt_verify-}" ] || digest_matches "$1" "$3"
 }
 
@@ -766,9 +808,15 @@ need_space()
 {
     free=$(df -Pk . | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
     case $free in '' | *[!0-9]*) return 0 ;; esac
-    [ "$1" -le "$free" ] ||
+    ! larger "$1" "$free" ||
         fail "$opt_output_dir: $2 needs $(human_size "$1"), only $(human_size "$free") are free"
 }
 
-human_size() { awk -v n="$1" 'BEGIN { split("B kB MB GB TB", u, " "); i = 1
-    while (n >= 1000 && i < 5) { n /= 1000; i++ } printf (i > 1 ? "%.1f %s\n" : "%d %s\n"), n, u[i] }'; }
+human_size()
+{
+    awk -v n="$1" 'BEGIN {
+        split("B kB MB GB TB", unit, " ")
+        for (i = 1; n >= 1000 && i < 5; i++) n /= 1000
+        printf (i > 1 ? "%.1f %s\n" : "%d %s\n"), n, unit[i]
+    }'
+}

@@ -69,11 +69,9 @@ add_rows()
 # What is in $run/rows and not in place yet, in bytes.
 bytes_to_fetch()
 {
-    bytes=0
     while IFS=$tab read -r url target size digest; do
-        in_place "$target" "$size" - || bytes=$((bytes + size))
-    done <"$run/rows"
-    echo $bytes
+        in_place "$target" "$size" - || echo "$size"
+    done <"$run/rows" | awk '{ n += $1 } END { printf "%.0f", n }'
 }
 
 # fetch_all: the rows, on all workers. Status 1 if one of them did not come.
@@ -93,8 +91,8 @@ list_archive()
         return 1
     tr -d '\r\t' <"$run/slt" | awk '
         function flush() {
-            if (path != "" && folder != "+" && attributes !~ /^D/ && attributes !~ / [dlbcps]/ && !link)
-                printf "%s\t%s\n", path, size
+            plain = folder != "+" && attributes !~ /^D/ && attributes !~ / [dlbcps]/ && !link
+            if (path != "" && plain) printf "%s\t%s\n", path, size
             path = size = folder = attributes = ""
             link = 0
         }
@@ -252,12 +250,15 @@ caption_ids()
 # Captions without sound are gone.
 compare_captions()
 {
-    stems_of "audio/$1" | sort -u >"$run/there"
+    {
+        stems_of "audio/$1"
+        awk -F "$tab" -v s="$1" '$1 == "failed" && $2 == s { print $3 }' "$run/log" |
+            sed 's/\.[a-z]*$//'
+    } >"$run/there"
     caption_ids "json/$1" >"$run/ids"
-    awk -F "$tab" -v s="$1" '$1 == "failed" && $2 == s { sub(/\.[a-z]+$/, "", $3); print $3 }' \
-        "$run/log" | sort -u >"$run/damaged"
-    comm -23 "$run/ids" "$run/there" | comm -23 - "$run/damaged" |
-        awk -v s="$1" '{ print "gone\t" s "\t" $0 "\tnot in the archive of the source" }' >>"$run/log"
+    awk -v s="$1" 'FILENAME == there { have[$0] = 1; next }
+        !($0 in have) { print "gone\t" s "\t" $0 "\tnot in the archive of the source" }' \
+        there="$run/there" "$run/there" "$run/ids" >>"$run/log"
 }
 
 # get_sound SUBSET: archive, clips, clean-up.
