@@ -1,6 +1,6 @@
 /* cc -I.. test_tango_io_sound.c -lm -o t && ./t     prints one line a claim
-   Reading sound: WAV files of every kind are built here; golden/sound holds small FLAC files
-   of the flac tool (oracle/sound.py), whose samples follow a formula. */
+   Reading sound: WAV files of every kind are built here; golden/sound holds files of the
+   flac tool (oracle/sound.py), whose samples follow a formula. */
 #define TANGO_IO_IMPLEMENTATION
 #include "../tango_io.h"
 #include "check.h"

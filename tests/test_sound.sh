@@ -1,0 +1,159 @@
+#!/bin/sh
+# test_sound.sh: what tools/sound prints, writes and refuses.
+#
+#     sh tests/test_sound.sh              needs a C compiler ($CC, or cc) and nothing else
+#
+# Prints one line a claim, then "N passed, N failed"; the exit status is 0 if none failed.
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/tango_sound.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT INT TERM
+passed=0 failed=0
+golden=$here/golden/sound
+
+${CC:-cc} ${CFLAGS:-} "$here/../tools/sound.c" -lm -o "$work/sound" || exit 1
+cd "$work" || exit 1
+sound=$work/sound
+
+# claim NAME STATUS TEXT COMMAND...: the command exits with STATUS and says TEXT.
+claim() {
+    name=$1 status=$2 text=$3; shift 3
+    "$@" > out 2> err; got=$?
+    if [ $got -eq "$status" ] && { [ -z "$text" ] || cat out err | grep -qF -- "$text"; }; then
+        passed=$((passed + 1)); echo "pass  $name"
+    else
+        failed=$((failed + 1)); echo "FAIL  $name"
+        echo "    exit $got, expected $status and \"$text\""; head -5 err | sed 's/^/    /'
+    fi
+}
+
+# samples FILE: checksum and size of what follows the head of a WAV (44 bytes; float 58).
+samples() { tail -c +"$((${2:-44} + 1))" "$1" | cksum; }
+same() { [ "$1" = "$2" ] || { echo "$1 is not $2" >&2; return 1; }; }
+equal() { cmp "$1" "$2"; }
+
+# A WAV head for mono 16 kHz; numbers as printf escapes.
+wav_head() { # DATA_SIZE_IN_OCTAL_ESCAPES CODEC BITS FRAME
+    printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0'"$2"'\0\1\0\200\76\0\0\0\0\0\0'"$4"'\0'"$3"'\0data'"$1"
+}
+
+# ---- info
+claim "info names format, bits, channels, rate, frames" 0 \
+    "flac 16 bit, 2 channels, 44100 Hz, 1200 frames" "$sound" info "$golden/stereo16.flac"
+claim "info --json is one line of JSON" 0 \
+    '"format": "flac", "encoding": "flac", "bits": 24, "channels": 1, "rate": 96000, "frames": 500' \
+    "$sound" info --json "$golden/mono24.flac"
+claim "info reads standard input" 0 '"file": "-"' sh -c '"$1" info - --json < "$2"' - "$sound" \
+    "$golden/mono24.flac"
+head -c 600 "$golden/mono24.flac" > cut.flac
+claim "info goes on after a bad file and then fails" 1 "eight8.flac: flac 8 bit" \
+    "$sound" info cut.flac missing.wav "$golden/eight8.flac"
+claim "bad files are one line each" 0 "" sh -c \
+    '[ $("$1" info cut.flac missing.wav 2>&1 | wc -l) -eq 2 ]' - "$sound"
+claim "damage is named with file and offset" 1 "cut.flac: flac: missing bytes in the block at offset" \
+    "$sound" info cut.flac
+claim "a folder is no sound" 1 "not a regular file" "$sound" info .
+claim "text is no sound" 1 "offset 0" "$sound" info "$here/test_sound.sh"
+
+# ---- convert: samples as the flac tool decodes them
+for line in "eight8 16" "left16 2620868642 1200" "mono24 4213544235 1500" \
+    "stereo16 391032013 4800" "stereo32 3777510112 2400" "wasted16 1478712180 800"; do
+    # shellcheck disable=SC2086
+    set -- $line
+    claim "convert $1.flac" 0 "" "$sound" convert "$golden/$1.flac" "$1.wav"
+    [ "$#" -eq 3 ] && claim "$1.wav has the samples of flac -d" 0 "" \
+        same "$(samples "$1.wav")" "$2 $3"
+done
+claim "8 bits become 16" 0 "wav pcm 16 bit, 8 channels, 8000 Hz, 200 frames" "$sound" info eight8.wav
+for bits in f32 f64; do
+    "$sound" convert mono24.wav float.wav --bits $bits
+    claim "24 bits survive $bits" 0 "" "$sound" convert float.wav back.wav --bits 24
+    claim "byte for byte ($bits)" 0 "" equal back.wav mono24.wav
+done
+"$sound" convert stereo16.wav wide.wav --bits 32
+claim "16 bits survive 32" 0 "" "$sound" convert wide.wav back.wav --bits=16
+claim "byte for byte (32)" 0 "" equal back.wav stereo16.wav
+claim "a pipe gives the same bytes" 0 "" sh -c \
+    '"$1" convert - - < "$2" > piped.wav && cmp piped.wav stereo16.wav' - "$sound" \
+    "$golden/stereo16.flac"
+
+printf '\0\100\0\300\1\0\0\200' > four   # 0.5 -0.5 1/32768 -1
+{ wav_head '\10\0\0\0' '\1' '\20' '\2'; cat four; } > raw.wav
+claim "a RIFF size of 0 is passed over" 0 "" "$sound" convert raw.wav four.wav
+claim "start and seconds cut to frames" 0 "" "$sound" convert four.wav part.wav \
+    --start 0.0000625 --seconds 0.000125
+claim "they are the middle two" 0 "" same "$(samples part.wav)" \
+    "$(printf '\0\300\1\0' | cksum)"
+claim "a start past the end fails" 1 "starts at" "$sound" convert four.wav part.wav --start 1
+claim "peak makes 0.95" 0 "peak 0.95" sh -c \
+    '"$1" convert four.wav loud.wav --normalize peak --bits f64 && "$1" info loud.wav' - "$sound"
+claim "rms makes 0.1" 0 "rms 0.1" sh -c \
+    '"$1" convert stereo16.wav loud.wav --normalize rms --bits f64 && "$1" info loud.wav' - "$sound"
+claim "mono averages" 0 "1 channel," sh -c \
+    '"$1" convert stereo16.wav mono.wav --channels mono && "$1" info mono.wav' - "$sound"
+claim "channels of equal content average to themselves" 0 "" sh -c \
+    '"$1" convert four.wav mono.wav --channels mono && cmp mono.wav four.wav' - "$sound"
+claim "rate keeps the length in seconds" 0 "16000 Hz, 436 frames" sh -c \
+    '"$1" convert stereo16.wav rate.wav --rate 16000 && "$1" info rate.wav' - "$sound"
+claim "the same through a pipe" 0 "" sh -c \
+    '"$1" convert - - --rate 16000 < stereo16.wav | cmp - rate.wav' - "$sound"
+
+# ---- convert: damage
+cp four.wav kept.wav
+claim "a cut file fails" 1 "cut.flac" "$sound" convert cut.flac kept.wav
+claim "and leaves the old output" 0 "" equal kept.wav four.wav
+claim "lenient warns" 0 "warning: cut.flac" "$sound" convert cut.flac lenient.wav --lenient
+claim "and keeps whole blocks" 0 "384 frames" "$sound" info lenient.wav
+head -c 49 four.wav > cut.wav
+claim "a cut WAV fails" 1 "cut.wav: wav: data chunk of 8 bytes at offset 44" \
+    "$sound" convert cut.wav kept.wav
+claim "lenient keeps its whole frames" 0 "2 frames" sh -c \
+    '"$1" convert cut.wav - --lenient | "$1" info -' - "$sound"
+{ wav_head '\4\0\0\0' '\3' '\40' '\4'; printf '\0\0\300\177'; } > nan.wav
+claim "NaN fails" 1 "NaN or infinity in frame 0" "$sound" convert nan.wav kept.wav
+claim "info finds it too" 1 "NaN" "$sound" info nan.wav
+claim "the old output is still there" 0 "" equal kept.wav four.wav
+claim "no temporary file is left" 0 "" sh -c '[ -z "$(ls -A | grep tmp)" ]'
+claim "a folder is no output" 1 "not a regular file" "$sound" convert four.wav .
+claim "input and output may be one file" 0 "" sh -c \
+    '"$1" convert kept.wav kept.wav && cmp kept.wav four.wav' - "$sound"
+if [ -w /dev/full ]; then
+    claim "a full disk fails" 1 "writing failed" sh -c '"$1" convert four.wav - > /dev/full' - "$sound"
+fi
+
+# ---- mel, stft, griffinlim, mix
+{ wav_head '\0\10\0\0' '\1' '\20' '\2'; head -c 2048 stereo16.wav; } > long.wav
+claim "mel writes 64 x frames" 0 "" "$sound" mel long.wav mel.npy
+claim "of the shape that numpy reads" 0 "'shape': (64, 7)" head -c 128 mel.npy
+claim "mel as a picture" 0 "PNG" sh -c '"$1" mel long.wav mel.png && head -c 8 mel.png' - "$sound"
+claim "torchaudio's mel" 0 "" "$sound" mel long.wav other.npy --recipe torchaudio
+claim "is another" 1 "" cmp -s mel.npy other.npy
+claim "another suffix is wrong usage" 2 ".npy or .png" "$sound" mel long.wav mel.txt
+claim "513 samples are needed" 1 "at least 513" "$sound" mel four.wav none.npy
+claim "stft" 0 "'shape': (513, 7)" sh -c \
+    '"$1" stft long.wav stft.npy && head -c 128 stft.npy' - "$sound"
+claim "stft --complex" 0 "'shape': (2, 513, 7)" sh -c \
+    '"$1" stft long.wav stft.npy --complex && head -c 128 stft.npy' - "$sound"
+claim "griffinlim gives (T - 1) 160 samples" 0 "960 frames" sh -c \
+    '"$1" griffinlim mel.npy gl.wav --iterations 3 && "$1" info gl.wav' - "$sound"
+claim "one seed, the same bytes" 0 "" sh -c \
+    '"$1" griffinlim mel.npy again.wav --iterations 3 --seed 0 && cmp gl.wav again.wav' - "$sound"
+claim "another seed, others" 1 "" sh -c \
+    '"$1" griffinlim mel.npy again.wav --iterations 3 --seed 1 && cmp -s gl.wav again.wav' - "$sound"
+claim "griffinlim wants a mel" 1 "shape (64, T)" "$sound" griffinlim stft.npy gl.wav
+claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
+    '"$1" mix long.wav stereo16.wav mix.wav && "$1" info mix.wav' - "$sound"
+
+# ---- usage
+claim "no command" 2 "usage error" "$sound"
+claim "an unknown command" 2 "unknown command" "$sound" play
+claim "-h" 0 "griffinlim" "$sound" -h
+claim "too few files" 2 "expected 2 files" "$sound" convert four.wav
+claim "an unknown option" 2 "unknown option" "$sound" info --loud four.wav
+claim "an option of another command" 2 "mel has no option" "$sound" mel long.wav x.npy --rate 1
+claim "a rate out of range" 2 "--rate" "$sound" convert four.wav x.wav --rate 0
+claim "bits that do not exist" 2 "--bits" "$sound" convert four.wav x.wav --bits 12
+claim "-- ends options" 1 "--json: no such file" "$sound" info -- --json
+claim "usage errors are one line" 0 "" sh -c '[ $("$1" play 2>&1 | wc -l) -eq 1 ]' - "$sound"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
