@@ -2,8 +2,9 @@
 # sh tests/test_download.sh
 #
 # The download scripts beside a local server that drops, truncates, refuses and lies
-# (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where they
-# are installed. Nothing leaves this machine. Needs python3 and curl; skipped without.
+# (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where
+# they are installed. Nothing leaves this machine. Needs python3 and curl; skipped
+# without.
 # shellcheck disable=SC2015,SC2317 # claims are called by name
 
 . "$(dirname "$0")/lib.sh"
@@ -39,8 +40,8 @@ plan()
 
 calm() { : >"$tmp/plan"; : >"$tmp/requests"; }
 
-# Stand-ins. What yt-dlp meets is in videos/ID: a message that it fails with, each time or as
-# often as a number before it says; without such a file the clip is there.
+# Stand-ins. What yt-dlp meets is in videos/ID: a message that it fails with, each time or
+# as often as a number before it says; without such a file the clip is there.
 cat >"$tmp/bin/yt-dlp" <<'STUB'
 #!/bin/sh
 for word; do

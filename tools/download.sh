@@ -6,8 +6,8 @@
 # .download there; a file appears under its final name only when it is whole. Names that
 # come from outside are checked (safe_path, safe_name) before they touch the disk.
 #
-# Exit status of the scripts: 0 done, 1 failed, 2 wrong usage, 3 finished, but something was
-# skipped, 130 or 143 after a signal.
+# Exit status of the scripts: 0 done, 1 failed, 2 wrong usage, 3 finished, but something
+# was skipped, 130 or 143 after a signal.
 
 LC_ALL=C
 export LC_ALL
@@ -31,8 +31,8 @@ usage_error() { printf 'usage error: %s\n' "$(printable "$*")" >&2; exit 2; }
 
 # ---- Options -------------------------------------------------------------------------
 
-# Options that every script knows, in the form of all option tables: letter or -, long name,
-# name of the value or . for a switch, help. LIST options add up when repeated.
+# Options that every script knows, in the form of all option tables: letter or -, long
+# name, name of the value or . for a switch, help. LIST options add up when repeated.
 common_options='
 o output-dir DIR where everything goes; made if missing
 j jobs N parallel downloads (default 4)
@@ -72,7 +72,8 @@ print_help()
     [ -z "${after_help-}" ] || printf '\n%s\n' "$after_help"
 }
 
-# find_option WORD: sets found to the "name value" of the row whose letter or name is WORD.
+# find_option WORD: sets found to the "name value" of the row whose letter or name is
+# WORD.
 find_option()
 {
     found=
@@ -99,7 +100,9 @@ set_option()
 # Reads the command line into opt_NAME variables and calls `operand WORD` for the rest.
 parse_options()
 {
-    for row in $(option_rows | sed 's/^[^ ]* \([^ ]*\).*/\1/; s/-/_/g'); do eval "opt_$row="; done
+    for row in $(option_rows | sed 's/^[^ ]* \([^ ]*\).*/\1/; s/-/_/g'); do
+        eval "opt_$row="
+    done
     while [ "$#" -gt 0 ]; do
         word=$1
         shift
@@ -173,7 +176,8 @@ check_url()
     usage_error "--$1: expected http://... or https://..., found \"$2\""
 }
 
-# choices NAME LIST WORD...: the words of LIST (commas or spaces), each one of WORDs, once.
+# choices NAME LIST WORD...: the words of LIST (commas or spaces), each one of WORDs,
+# once.
 choices()
 {
     choice_name=$1 list=$(printf '%s' "$2" | tr ',\n' '  ')
@@ -385,7 +389,8 @@ record()
 
 count() { awk -F "$tab" -v word="$1" '$1 == word { n++ } END { print n + 0 }' "$run/log"; }
 
-# worker FUNCTION LIST K: calls FUNCTION with every line of LIST whose number is K mod jobs.
+# worker FUNCTION LIST K: calls FUNCTION with every line of LIST whose number is K mod
+# jobs.
 worker()
 {
     pids=
@@ -473,8 +478,9 @@ started=$(date +%s)
 
 # ---- Fetching ------------------------------------------------------------------------
 
-# Seconds to wait before try number $1 (from 1): what the server asked for in the headers of
-# its answer, else the first pause doubled each time, a little longer for later workers.
+# Seconds to wait before try number $1 (from 1): what the server asked for in the headers
+# of its answer, else the first pause doubled each time, a little longer for later
+# workers.
 wait_before()
 {
     asked=$(tr -d '\r' <"$scratch/headers" 2>/dev/null | awk '
@@ -493,7 +499,8 @@ wait_before()
         }'
 }
 
-# --token-file: the header goes to curl in a file, never on a command line that all can see.
+# --token-file: the header goes to curl in a file, never on a command line that all can
+# see.
 use_token()
 {
     token_header=
@@ -528,12 +535,12 @@ transfer()
     return "$curl_status"
 }
 
-# fetch URL TARGET SIZE DIGEST: SIZE and DIGEST may be - for unknown. Returns 0 when TARGET is
-# in place, 3 when the source no longer has it, 1 otherwise; reason says why.
+# fetch URL TARGET SIZE DIGEST: SIZE and DIGEST may be - for unknown. Returns 0 when
+# TARGET is in place, 3 when the source no longer has it, 1 otherwise; reason says why.
 #
-# A part that is left over is continued only if something can tell that the whole is right.
-# Each failure costs one try; tries start anew when a transfer brought a megabyte or more, so
-# a connection that breaks every hour does not end a download of days.
+# A part that is left over is continued only if something can tell that the whole is
+# right. Each failure costs one try; tries start anew when a transfer brought a megabyte
+# or more, so a connection that breaks every hour does not end a download of days.
 fetch()
 {
     url=$1 target=$2 want_size=$3 want_digest=$4
@@ -618,8 +625,8 @@ after_failure()
 
 # ---- Lists of files ------------------------------------------------------------------
 
-# json_flat FILE: every scalar of a JSON text as "path<TAB>value"; strings keep their escapes.
-# Text is cut at quotation marks, so the time is linear.
+# json_flat FILE: every scalar of a JSON text as "path<TAB>value"; strings keep their
+# escapes. Text is cut at quotation marks, so the time is linear.
 json_flat()
 {
     tr -d '\n\r\t' <"$1" | awk '
@@ -728,7 +735,8 @@ file_rows()
 }
 
 # list_hub REPOSITORY FOLDER FILE: the files in a folder of a Hugging Face repository, as
-# file_rows; REPOSITORY is owner/name, with datasets/ before it for data. Returns as fetch.
+# file_rows; REPOSITORY is owner/name, with datasets/ before it for data. Returns as
+# fetch.
 list_hub()
 {
     case $1 in datasets/*) kind_path=$1 ;; *) kind_path=models/$1 ;; esac

@@ -6,14 +6,15 @@
 #     sh tools/download_audiocaps.sh -o audiocaps --subset val,test --jobs 8
 #     prepare audiocaps --root_dir audiocaps --output_dir set          what comes next
 #
-# Fetches train.csv, val.csv and test.csv (files of that name that are there already are used
-# as they are), then ten seconds of sound for each clip, as 16 kHz mono 16-bit WAV:
+# Fetches train.csv, val.csv and test.csv (files of that name that are there already are
+# used as they are), then ten seconds of sound for each clip, as 16 kHz mono 16-bit WAV:
 # DIR/<split>/<youtube_id>_<start>.wav. Several captions of one clip share its file.
 #
-# Run it again at any time: only what is missing is fetched. Clips that the source no longer
-# has are listed in DIR/gone.tsv (split, youtube_id, start, reason) and not asked for again
-# without --retry-gone; what failed for another reason is in DIR/failed.tsv and is tried again
-# by the next run. A source that asks for a sign-in five times in a row ends the run.
+# Run it again at any time: only what is missing is fetched. Clips that the source no
+# longer has are listed in DIR/gone.tsv (split, youtube_id, start, reason) and not asked
+# for again without --retry-gone; what failed for another reason is in DIR/failed.tsv and
+# is tried again by the next run. A source that asks for a sign-in five times in a row
+# ends the run.
 # shellcheck source=tools/download.sh
 . "$(dirname -- "$0")/download.sh"
 
@@ -30,8 +31,8 @@ options='
 - video-url URL where clips come from; the youtube_id is put behind it
 - cookies FILE cookies for yt-dlp, where the source wants a sign-in
 - retry-gone . ask again for clips in gone.tsv'
-after_help='--base-url is the folder of the lists. Exit status: 0 done, 1 failed, 2 wrong usage, 3
-finished, but some clips are gone or failed (gone.tsv, failed.tsv).'
+after_help='--base-url is the folder of the lists. Exit status: 0 done, 1 failed, 2 wrong usage,
+3 finished, but some clips are gone or failed (gone.tsv, failed.tsv).'
 
 seconds=10
 header_bytes=44
@@ -40,8 +41,9 @@ operand() { usage_error "unexpected \"$1\"; -h shows the usage"; }
 
 # ---- Lists ---------------------------------------------------------------------------
 
-# read_list FILE: "audiocap_id youtube_id start" a record of an RFC 4180 file, header driven;
-# a wrong youtube_id becomes "-bad-". Anything else that is wrong: a message and status 1.
+# read_list FILE: "audiocap_id youtube_id start" a record of an RFC 4180 file, header
+# driven; a wrong youtube_id becomes "-bad-". Anything else that is wrong: a message and
+# status 1.
 read_list()
 {
     tr -d '\000' <"$1" | cmp -s - "$1" || { echo "$1: holds a NUL byte" >&2; return 1; }
@@ -157,16 +159,18 @@ make_clips()
 
 # ---- Clips ---------------------------------------------------------------------------
 
-# What the answer of yt-dlp means: gone, blocked (asks for a sign-in or is tired of us), or
-# worth another try.
+# What the answer of yt-dlp means: gone, blocked (asks for a sign-in or is tired of us),
+# or worth another try.
 classify()
 {
-    if grep -qiE 'not a bot|HTTP Error 429|rate.?limit|too many requests|try again later' "$1"; then
+    if grep -qiE -e 'not a bot|HTTP Error 429|rate.?limit' \
+        -e 'too many requests|try again later' "$1"; then
         echo blocked
     elif grep -qiE -e 'video (is )?(not available|unavailable|private|no longer available)' \
         -e 'private video|removed (by|for|because)|(been|was) (removed|deleted|terminated)' \
         -e 'available in your country|does not exist|copyright|members.only|confirm your age' \
-        -e 'HTTP Error (404|410)|closed (their|his|her) |account .* (closed|terminated)' "$1"; then
+        -e 'HTTP Error (404|410)|closed (their|his|her) ' \
+        -e 'account .* (closed|terminated)' "$1"; then
         echo gone
     else
         echo again
@@ -262,7 +266,8 @@ get_clip()
 
 # ---- Reports -------------------------------------------------------------------------
 
-# Clips that are known to be gone leave the list. A torn last line of the journal is dropped.
+# Clips that are known to be gone leave the list. A torn last line of the journal is
+# dropped.
 drop_gone()
 {
     : >"$run/gone"
@@ -296,8 +301,10 @@ write_reports()
     report gone.tsv "$run/gone"
     report failed.tsv "$run/failed"
     # Gone clips count where this run asked for them.
-    awk -F "$tab" 'FNR == NR && FILENAME == asked { split($0, w, " "); want[w[1], w[2], w[3]] = 1; next }
-        ($1, $2, $3) in want { print "gone\t" $0 }' asked="$run/clips" "$run/clips" "$run/gone" >>"$run/log"
+    awk -F "$tab" '
+        FILENAME == asked { split($0, w, " "); want[w[1], w[2], w[3]] = 1; next }
+        ($1, $2, $3) in want { print "gone\t" $0 }' asked="$run/clips" "$run/clips" \
+        "$run/gone" >>"$run/log"
 }
 
 parse_options "$@"
@@ -331,7 +338,8 @@ if [ -n "$opt_dry_run" ]; then
         if [ -s "$split/${clip}_$start.wav" ]; then here=$((here + 1)); fi
     done <"$run/wanted"
     total=$(($(wc -l <"$run/wanted")))
-    echo "$total clips, $here there already, $((total - here)) to fetch, $(($(wc -l <"$run/gone"))) known to be gone"
+    known=$(($(wc -l <"$run/gone")))
+    echo "$total clips, $here there already, $((total - here)) to fetch, $known known to be gone"
     exit 0
 fi
 for split in $subsets; do make_folder "$split"; done

@@ -8,9 +8,9 @@
 #
 # DIR/<model> gets the three weight files and configurations of the model, and beside them
 # what the published folders only name: unet_config.json of the Tango code, the text
-# encoder's configuration and spiece.model, and the scheduler's configuration. Every file is
-# checked by size and digest where the source publishes them; a transfer that broke off goes
-# on where it stopped. OWNER/NAME fetches another folder of the same layout.
+# encoder's configuration and spiece.model, and the scheduler's configuration. Every file
+# is checked by size and digest where the source publishes them; a transfer that broke off
+# goes on where it stopped. OWNER/NAME fetches another folder of the same layout.
 # shellcheck source=tools/download.sh
 . "$(dirname -- "$0")/download.sh"
 
@@ -30,8 +30,8 @@ options='
 - zenodo-url URL where the AudioLDM checkpoints are
 - token-file FILE file with an access token, should the source want one
 - verify . check the digests of files that are already there too'
-after_help='--base-url stands for the hub that has the models. Exit status: 0 done, 1 failed, 2 wrong
-usage, 3 finished, but some of the models are not complete.'
+after_help='--base-url stands for the hub that has the models. Exit status: 0 done, 1 failed,
+2 wrong usage, 3 finished, but some of the models are not complete.'
 
 models=''
 
@@ -55,7 +55,8 @@ safe_repository()
 operand()
 {
     # shellcheck disable=SC2086 # lists of words
-    case " "$(echo $hub_models $zenodo_models)" " in
+    known=$(echo $hub_models $zenodo_models)
+    case " $known " in
     *" $1 "*) ;;
     *) safe_repository "$1" || usage_error "unknown model \"$1\"; --list shows the names" ;;
     esac
@@ -113,7 +114,7 @@ text_rows()
 {
     revision=main
     safe_repository "$2" ||
-        { trouble "$1" text_encoder_config.json "text_encoder_name \"$2\" is no repository"; return; }
+        { trouble "$1" spiece.model "text_encoder_name \"$2\" is no repository"; return; }
     list_hub "$2" '' "$run/listing" || { trouble "$1" spiece.model "$2: $reason"; return; }
     own text_encoder_config.json || hub_row "$2" config.json "$1/text_encoder_config.json" ||
         trouble "$1" text_encoder_config.json "$2 has no config.json"
@@ -132,7 +133,8 @@ unet_rows()
 # own FILE: the model's repository has it.
 own() { grep -q "^$1$tab" "$run/own"; }
 
-# hub_model REPOSITORY: its own files first, then what main_config.json names and it lacks.
+# hub_model REPOSITORY: its own files first, then what main_config.json names and it
+# lacks.
 hub_model()
 {
     name=${1##*/}
@@ -229,7 +231,8 @@ summary files
 complete=0 incomplete=0
 for model in $models; do
     name=${model##*/}
-    if awk -F "$tab" -v name="$name/" '($1 == "gone" || $1 == "failed") && index($2, name) == 1 { bad = 1 }
+    if awk -F "$tab" -v name="$name/" '
+        ($1 == "gone" || $1 == "failed") && index($2, name) == 1 { bad = 1 }
         END { exit bad }' "$run/log"; then
         complete=$((complete + 1))
         note "$opt_output_dir/$name: complete"

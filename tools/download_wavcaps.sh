@@ -8,10 +8,11 @@
 #         --blacklist wavcaps/blacklist/FILE.json --output_dir set      what comes next
 #
 # For each subset: captions to DIR/json/<subset>, the parts of the archive to
-# DIR/archives/<subset> (each checked by size and SHA-256), its clips to DIR/audio/<subset> as
-# 16 kHz mono FLAC, and then the archive is removed. The lists of clips that also are in test
-# sets go to DIR/blacklist. Clips are unpacked a few hundred at a time, so the disk needs room
-# for the archive and the result, not for the whole unpacked set beside them.
+# DIR/archives/<subset> (each checked by size and SHA-256), its clips to
+# DIR/audio/<subset> as 16 kHz mono FLAC, and then the archive is removed. The lists of
+# clips that also are in test sets go to DIR/blacklist. Clips are unpacked a few hundred
+# at a time, so the disk needs room for the archive and the result, not for the whole
+# unpacked set beside them.
 #
 # Run it again at any time: parts go on where they broke off, only missing clips are
 # unpacked, and a subset that is complete is left alone. Clips that have a caption but no
@@ -43,8 +44,8 @@ operand() { usage_error "unexpected \"$1\"; -h shows the usage"; }
 
 # ---- Files of the source -------------------------------------------------------------
 
-# add_rows FOLDER TARGET PATTERN: what a folder of the source holds and a case pattern takes,
-# as rows "url target size digest" at the end of $run/rows.
+# add_rows FOLDER TARGET PATTERN: what a folder of the source holds and a case pattern
+# takes, as rows "url target size digest" at the end of $run/rows.
 add_rows()
 {
     list_hub "$repository" "$1" "$run/listing" || {
@@ -84,7 +85,8 @@ fetch_all()
 
 # ---- Archives ------------------------------------------------------------------------
 
-# list_archive FILE: "path<TAB>size" of every plain file in it. 7z checks the parts' presence.
+# list_archive FILE: "path<TAB>size" of every plain file in it. 7z checks the parts'
+# presence.
 list_archive()
 {
     run_child "$seven" l -slt -ba -- "$1" >"$run/slt" 2>"$scratch/error" </dev/null ||
@@ -217,7 +219,8 @@ unpack()
 
 # ---- Subsets -------------------------------------------------------------------------
 
-# is_complete SUBSET: an earlier run unpacked this very archive, and all its clips are there.
+# is_complete SUBSET: an earlier run unpacked this very archive, and all its clips are
+# there.
 is_complete()
 {
     [ -f "$state/complete.$1" ] && [ -d "audio/$1" ] || return 1
@@ -238,8 +241,8 @@ remember_complete()
 }
 
 # caption_ids FOLDER: the ids of all captions, without suffix. Text is cut at brackets and
-# commas, so a file of one long line is no trouble; a quoted "id" inside a caption does not
-# count, its quotation marks are escaped.
+# commas, so a file of one long line is no trouble; a quoted "id" inside a caption does
+# not count, its quotation marks are escaped.
 caption_ids()
 {
     cat -- "$1"/*.json | tr ',{}' '\n\n\n' |
