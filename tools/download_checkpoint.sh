@@ -212,6 +212,7 @@ for model in $models; do
     fi
 done
 check_stop
+# shellcheck disable=SC2034 # columns by name
 bytes=$(while IFS=$tab read -r url target size digest; do
     [ "$size" = - ] || in_place "$target" "$size" - || echo "$size"
 done <"$run/rows" | awk '{ n += $1 } END { printf "%.0f", n }')
