@@ -427,7 +427,7 @@ TANGO_API tango_result tango_encode_memory(size_t *size, const tango_model *mode
 /* latent (batch, C, frames/4, F/4) = scale factor * posterior of mel (batch, frames, F),
    natural log. mean and logvar, of the same shape, take the posterior itself, logvar
    clamped to [-30, 20]; either may be NULL, and so may latent. Nothing overlaps.
-                                                               (ldm AutoencoderKL.encode) */
+                                                          (ldm AutoencoderKL.encode) */
 TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     const float *mel, const tango_model *model, const tango_encoding *encoding,
     void *memory, size_t size, tango_error *error);
@@ -3672,8 +3672,8 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
     if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
         || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-            "encode: %z frames, windows of %z; expected multiples of %z, windows of 0 or at "
-            "least %z",
+            "encode: %z frames, windows of %z; expected multiples of %z, windows of 0 or "
+            "at least %z",
             e->frames, e->window, factor, 8 * factor);
     memset(&params, 0, sizeof params);
     params.kernels = e->kernels;
@@ -3796,7 +3796,7 @@ TANGO_API tango_result tango_dataset_memory(
     tango_arena arena;
     uint32_t *at;
     unsigned char *work;
-    size_t work_size;
+    size_t work_size = 0;
     tango_result r = tango__manifest_open(&m, &file, root, error);
     if (r != TANGO_OK) return r;
     tango_io_unmap(&file);
@@ -3922,7 +3922,7 @@ TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
     tango_arena arena;
     uint32_t *entries;
     unsigned char *work;
-    size_t begin, end, at, work_size;
+    size_t begin, end, at, work_size = 0;
     tango_result r;
     memset(&s, 0, sizeof s);
     tango__arena_over(&arena, memory, memory == NULL ? 0 : size);
@@ -4069,7 +4069,7 @@ typedef tango_result tango__fill(tango__clip *clip, const tango_io_file *file);
 
 static tango_result tango__clip_read(tango__clip *clip, tango__fill *fill)
 {
-    tango_io_file file;
+    tango_io_file file = { NULL, 0, NULL };
     tango_error why;
     tango_result r;
     why.text[0] = 0;

@@ -7200,7 +7200,7 @@ static int tango_io__inflate_stored(tango_io__inflate *d)
 /* Block header: two codes by their word lengths, which come in runs under a third. */
 static int tango_io__inflate_codes(tango_io__inflate *d)
 {
-    unsigned char lengths[288 + 32];
+    unsigned char lengths[288 + 32] = { 0 };
     uint32_t literals = 257 + tango_io__inflate_bits(d, 5),
              distances = 1 + tango_io__inflate_bits(d, 5),
              sent = 4 + tango_io__inflate_bits(d, 4), symbol, run, i;
@@ -7432,7 +7432,7 @@ TANGO_API tango_result tango_io_png_write(tango_io_output *output, const void *p
     static const unsigned char colour[5] = { 0, 0, 4, 2, 6 };
     unsigned char head[13], *row[4], *swap, kind;
     const unsigned char *in = (const unsigned char *)pixels;
-    size_t skip = (size_t)((0 - (uintptr_t)work) % 8), step, size, need, i;
+    size_t skip = (size_t)((0 - (uintptr_t)work) % 8), step = 0, size = 0, need, i;
     tango_io__png_writer *w;
     uint32_t y;
     tango_result r = tango_io_png_write_work_size(&need, spec, error);
@@ -7631,7 +7631,7 @@ TANGO_API tango_result tango_io_png_open(tango_io_png *png, const void *data, si
 {
     tango_io_png out;
     uint64_t packed = 0, raw = 0;
-    size_t row;
+    size_t row = 0;
     unsigned pass;
     tango_result r;
     tango_io__zero(&out, sizeof out);

@@ -10,18 +10,23 @@
 static int check_bad, check_passed, check_failed;
 
 #define CHECK(condition) \
-    ((condition) ? (void)0 : (void)(check_bad++, printf("    %s:%d: %s\n", __FILE__, __LINE__, #condition)))
+    ((condition) ? (void)0                                                               \
+                 : (void)(check_bad++,                                                   \
+                     printf("    %s:%d: %s\n", __FILE__, __LINE__, #condition)))
 /* Written so that NaN fails. */
 #define CHECK_NEAR(got, want, tolerance) \
     check_near((double)(got), (double)(want), (double)(tolerance), __FILE__, __LINE__)
 #define RUN(test) check_run(#test, test)
-#define CHECK_DONE() (printf("%d passed, %d failed\n", check_passed, check_failed), check_failed != 0)
+#define CHECK_DONE()                                                                     \
+    (printf("%d passed, %d failed\n", check_passed, check_failed), check_failed != 0)
 
-static void check_near(double got, double want, double tolerance, const char *file, int line)
+static void check_near(
+    double got, double want, double tolerance, const char *file, int line)
 {
     if (!(fabs(got - want) <= tolerance)) {
         check_bad++;
-        printf("    %s:%d: got %.9g, expected %.9g within %.3g\n", file, line, got, want, tolerance);
+        printf("    %s:%d: got %.9g, expected %.9g within %.3g\n", file, line, got, want,
+            tolerance);
     }
 }
 

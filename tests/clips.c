@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 {
     static const uint32_t rates[] = { 16000, 44100, 8000, 48000 };
     static float x[2 * 48000];
-    unsigned char nan_file[44 + 4 * 400] = "RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x03\0\x01\0"
+    unsigned char nan_file[44 + 4 * 400] =
+        "RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x03\0\x01\0"
         "\x80\x3e\0\0\0\xfa\0\0\x04\0\x20\0" "data\x40\x06\0\0";
     char path[1024];
     uint32_t noise = 1;

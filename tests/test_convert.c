@@ -28,7 +28,8 @@ static void mel_matrix_is_librosas(void)
     for (size_t i = 0; i < 5; i++) CHECK_NEAR(mel_weight(&a, 0, i + 1), row0[i], 1e-8);
 }
 
-/* The sum over rows of inverse[row][m] forward[row][n] is hop / fft on the diagonal, times
+/* The sum over rows of inverse[row][m] forward[row][n] is hop / fft on the diagonal,
+   times
    both windows, and zero elsewhere: that makes it the pseudo-inverse. */
 static void inverse_basis_inverts_the_forward_basis(void)
 {
