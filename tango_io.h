@@ -6715,7 +6715,8 @@ typedef struct tango_io__huffman {
     unsigned char length[288];
 } tango_io__huffman;
 
-static void tango_io__deflate_bits(tango_io__deflate *d, uint32_t value, unsigned count)
+TANGO_IO__INLINE void tango_io__deflate_bits(tango_io__deflate *d, uint32_t value,
+                                             unsigned count)
 {
     d->bits |= (uint64_t)value << d->bit_count;
     d->bit_count += count;
@@ -6932,14 +6933,14 @@ static void tango_io__deflate_block(tango_io__deflate *d, int last)
     d->tokens = 0;
 }
 
-static size_t tango_io__deflate_hash(const unsigned char *p)
+TANGO_IO__INLINE size_t tango_io__deflate_hash(const unsigned char *p)
 {
     uint32_t v = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
     return v * 0x9e3779b1u >> 17;               /* 15 bits */
 }
 
 /* Enters window[at], of which 3 bytes exist, into its chain. */
-static void tango_io__deflate_enter(tango_io__deflate *d, size_t at)
+TANGO_IO__INLINE void tango_io__deflate_enter(tango_io__deflate *d, size_t at)
 {
     uint32_t position = d->base + (uint32_t)at;
     size_t hash = tango_io__deflate_hash(d->window + at);
@@ -7314,13 +7315,13 @@ static int tango_io__inflate_run(tango_io__inflate *d)
 
 static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
 
-static uint32_t tango_io__png_near(uint32_t a, uint32_t b)
+TANGO_IO__INLINE uint32_t tango_io__png_near(uint32_t a, uint32_t b)
 {
     return a > b ? a - b : b - a;
 }
 
 /* Paeth: of left, up and up-left the one nearest to left + up - up-left. */
-static unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint32_t c)
+TANGO_IO__INLINE unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t pa = tango_io__png_near(b, c), pb = tango_io__png_near(a, c),
              pc = tango_io__png_near(a + b, 2 * c);
@@ -7360,6 +7361,33 @@ static void tango_io__png_data(void *context, const unsigned char *data, size_t 
         tango_io__png_chunk((tango_io__png_writer *)context, "IDAT", data, size);
 }
 
+/* One byte: what is left after the guess of filter `kind` from the bytes at the left,
+   above, and above left. */
+TANGO_IO__INLINE unsigned char tango_io__png_rest(unsigned char byte, uint32_t a,
+                                                  uint32_t b, uint32_t c, int kind)
+{
+    uint32_t guess = kind == 0 ? 0 : kind == 1 ? a : kind == 2 ? b
+                   : kind == 3 ? (a + b) / 2 : tango_io__png_paeth(a, b, c);
+    return (unsigned char)((byte - guess) & 0xff);
+}
+
+/* The body of tango_io__png_filter; `kind` is a constant, so each filter has its loop. */
+TANGO_IO__INLINE uint64_t tango_io__png_filter_as(unsigned char *out,
+                                                  const unsigned char *row,
+                                                  const unsigned char *above, size_t size,
+                                                  size_t step, int kind)
+{
+    uint64_t sum = 0;
+    size_t i;
+    for (i = 0; i < step && i < size; i++)
+        out[i] = tango_io__png_rest(row[i], 0, above[i], 0, kind);
+    for (; i < size; i++)
+        out[i] = tango_io__png_rest(row[i], row[i - step], above[i], above[i - step],
+                                    kind);
+    for (i = 0; i < size; i++) sum += out[i] < 128 ? out[i] : 256u - out[i];
+    return sum;
+}
+
 /* out[i] = row[i] minus what filter `kind` predicts from the pixel to the left (`step`
    bytes before; 0 at the edge), above and above left. Returns the sum of the differences
    as signed numbers, without sign. */
@@ -7367,17 +7395,13 @@ static uint64_t tango_io__png_filter(unsigned char *out, const unsigned char *ro
                                      const unsigned char *above, size_t size, size_t step,
                                      int kind)
 {
-    uint64_t sum = 0;
-    size_t i;
-    for (i = 0; i < size; i++) {
-        uint32_t a = i < step ? 0u : row[i - step], b = above[i],
-                 c = i < step ? 0u : above[i - step];
-        uint32_t guess = kind == 0 ? 0 : kind == 1 ? a : kind == 2 ? b
-                       : kind == 3 ? (a + b) / 2 : tango_io__png_paeth(a, b, c);
-        out[i] = (unsigned char)((row[i] - guess) & 0xff);
-        sum += out[i] < 128 ? out[i] : 256u - out[i];
+    switch (kind) {
+    case 0: return tango_io__png_filter_as(out, row, above, size, step, 0);
+    case 1: return tango_io__png_filter_as(out, row, above, size, step, 1);
+    case 2: return tango_io__png_filter_as(out, row, above, size, step, 2);
+    case 3: return tango_io__png_filter_as(out, row, above, size, step, 3);
+    default: return tango_io__png_filter_as(out, row, above, size, step, 4);
     }
-    return sum;
 }
 
 /* Bytes of a pixel and of a row; 0 if the picture is impossible. */

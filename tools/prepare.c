@@ -79,7 +79,9 @@ typedef struct run {
     set x;
     worker *workers;
     slot slots[BLOCK];
-    size_t first, block, done;  /* of the shard's records; done: in this block */
+    size_t first, block;        /* of the shard's records; size of this block */
+    size_t done;                /* records of this block, as they are finished */
+    double block_start;
     tally tally;
     cli_progress progress;
     pthread_mutex_t mutex;
@@ -105,8 +107,8 @@ static void name_skipped(run *r, const line *l)
 }
 
 /* A block in order: everything on the disk, files in place, then the journal. Records
-   behind one that was not reached wait for the next run. */
-static int publish_block(run *r)
+   behind one that was not reached come again. *count: how many are done. */
+static int publish_block(run *r, size_t *count)
 {
     const int writing = !r->s->dry_run;
     size_t n = 0, waiting = 0;
@@ -115,6 +117,7 @@ static int publish_block(run *r)
     int ok = 1;
     memset(&l, 0, sizeof l);
     for (; n < r->block && r->slots[n].ready; n++) waiting += (size_t)r->slots[n].waiting;
+    *count = n;
     if (waiting && writing) ok = sync_waiting(&r->x);
     for (size_t i = 0; i < n && ok; i++) {
         const slot *it = &r->slots[i];
@@ -156,7 +159,9 @@ static void settle_record(void *data, size_t index, size_t number)
     const size_t i = (r->first + index) * r->s->shards + r->s->shard;
     line old;
     int ok = 1;
-    if (stop_signal || r->failed) return;
+    /* A block is what a kill can cost: about five seconds of work. */
+    if (stop_signal || r->failed
+        || (index > 0 && cli_seconds() - r->block_start > 5.0)) return;
     memset(&old, 0, sizeof old);
     const int known = old_line(r, &r->d.records[i], &old);
     it->line.size = 0;
@@ -408,25 +413,20 @@ static void open_front(tango_audio_front *front, tango_audio_recipe recipe, void
 /* All records of the shard, block by block. */
 static void run_blocks(run *r, tango_nn_pool *pool)
 {
-    const size_t count = shard_count(r), least = 4 * r->s->threads;
-    size_t most = least < BLOCK ? least : BLOCK;
-    for (r->first = 0; r->first < count && !stop_signal && !r->failed;
-         r->first += r->block) {
-        const double start = cli_seconds();
-        r->block = count - r->first < most ? count - r->first : most;
+    const size_t count = shard_count(r);
+    size_t done = 0;
+    for (r->first = 0; r->first < count && !stop_signal && !r->failed; r->first += done) {
+        r->block = count - r->first < BLOCK ? count - r->first : BLOCK;
+        r->block_start = cli_seconds();
         r->done = 0;
         for (size_t i = 0; i < r->block; i++) r->slots[i].ready = 0;
         if (pool) tango_nn_pool_for(pool, r->block, settle_record, r);
         for (size_t i = 0; !pool && i < r->block; i++) settle_record(r, i, 0);
-        if (!publish_block(r) && !r->failed) {
+        if (!publish_block(r, &done) && !r->failed) {
             r->failed = 1;
             snprintf(r->error.text, sizeof r->error.text, "cannot be written: %s",
                      strerror(errno));
         }
-        /* A block is what a kill can cost: about five seconds of work. */
-        const double spent = cli_seconds() - start;
-        if (spent < 2.5 && most < BLOCK) most = most * 2 < BLOCK ? most * 2 : BLOCK;
-        if (spent > 10.0 && most / 2 >= least) most /= 2;
     }
 }
 

@@ -20,6 +20,12 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 
+/* A plain `cc` build runs the loops of this program at full speed too. */
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
+#pragma GCC optimize("O3")
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 /* ---- Words ------------------------------------------------------------------------ */
 
 typedef enum layout { WAVCAPS, AUDIOCAPS, FOLDER } layout;

@@ -359,26 +359,45 @@ static int write_link(worker *w)
     return ok;
 }
 
-/* planes (64, T) of mel (T, 64). */
+/* The frames that padding fills are all alike: the first of them is copied. A frame is
+   padding if all of its 1024 samples, and those that it mirrors, lie behind the sound. */
+static void fill_mel(worker *w, int logarithm)
+{
+    const size_t frames = w->s->frames, samples = frames * HOP;
+    const size_t sound = w->kept < samples ? w->kept : samples;
+    size_t quiet = (sound + 512 + HOP - 1) / HOP + 1;       /* first frame of padding */
+    const int mirrors = samples < sound + 1024; /* the end mirrors what lies before it */
+    if (mirrors || quiet >= frames) quiet = frames;
+    const size_t count = quiet < frames ? quiet + 1 : frames;
+    if (logarithm) tango_audio_log_mel(w->mel, w->wave, samples, 0, count, w->tacotron,
+                                       w->frame_work);
+    else tango_audio_mel(w->mel, w->wave, samples, 0, count, w->torchaudio,
+                         w->frame_work);
+    for (size_t t = count; t < frames; t++)
+        memcpy(w->mel + t * MELS, w->mel + quiet * MELS, MELS * sizeof *w->mel);
+}
+
+/* planes (64, T) of mel (T, 64), 16 frames at a time: a row of planes then takes whole
+   cache lines. */
 static void transpose_mel(worker *w)
 {
-    for (size_t t = 0; t < w->s->frames; t++)
+    const size_t frames = w->s->frames;
+    for (size_t first = 0; first < frames; first += 16) {
+        const size_t n = frames - first < 16 ? frames - first : 16;
         for (size_t b = 0; b < MELS; b++)
-            w->planes[b * w->s->frames + t] = w->mel[t * MELS + b];
+            for (size_t t = first; t < first + n; t++)
+                w->planes[b * frames + t] = w->mel[t * MELS + b];
+    }
 }
 
 static int write_clip(worker *w)
 {
-    const size_t frames = w->s->frames, samples = frames * HOP;
     const int torchaudio = w->s->mel == TANGO_AUDIO_TORCHAUDIO;
     if (torchaudio) {
-        tango_audio_mel(w->mel, w->wave, samples, 0, frames, w->torchaudio,
-                        w->frame_work);
+        fill_mel(w, 0);
         transpose_mel(w);
     }
-    if (!torchaudio || w->model)
-        tango_audio_log_mel(w->mel, w->wave, samples, 0, frames, w->tacotron,
-                            w->frame_work);
+    if (!torchaudio || w->model) fill_mel(w, 1);
     if (!torchaudio) transpose_mel(w);
     if (w->model) {
         tango_encoding e = encoding_of(w->s);
