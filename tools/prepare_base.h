@@ -167,7 +167,7 @@ static void json_number(tango_io_json_writer *w, const char *key, double value)
 static tango_result json_read(tango_io_json *json, text *work, const char *bytes,
                               size_t size, tango_error *error)
 {
-    size_t need;
+    size_t need = 0;
     tango_result r = tango_io_json_work_size(&need, bytes, size, error);
     if (r != TANGO_OK) return r;
     work->size = 0;
