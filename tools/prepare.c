@@ -136,8 +136,8 @@ static int publish_block(run *r, size_t *count)
         if (it->reason) name_skipped(r, &l);
     }
     if (waiting && writing) ok = ok && sync_folders(&r->x);
-    if (writing) ok = ok && append_journal(&r->x, lines.data, lines.size)
-                   && fsync(r->x.out) == 0;
+    if (writing && lines.size) ok = ok && append_journal(&r->x, lines.data, lines.size)
+                                 && fsync(r->x.out) == 0;
     text_free(&lines);
     line_free(&l);
     return ok;
@@ -884,6 +884,7 @@ int main(int argc, char **argv)
 {
     arguments a;
     int status;
+    setvbuf(stderr, NULL, _IOLBF, 4096);    /* a line of a skipped clip is one write */
     memset(&a, 0, sizeof a);
     a.s.seconds = 10.24;
     a.s.shards = 1;
