@@ -80,7 +80,7 @@ static void set_ticks(tango_io_plot *p, double columns_a_second)
     size_t step = 1, decade = 1, k = 0, i;
     double seconds = (double)p->columns / columns_a_second;
     while ((double)step * columns_a_second * (double)p->scale < 48.0
-        || seconds / (double)step >= SECONDS_MAX) {
+        || seconds / (double)step >= (double)SECONDS_MAX) {
         step = decade * factor[k % 3];
         if (++k % 3 == 0) decade *= 10;
     }

@@ -109,7 +109,10 @@ claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 
 if [ -w /dev/full ]; then
     claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
 fi
-claim "too little memory is one line"         sh -c '(ulimit -v 120000 && ! ./generate -m "$0" -q -t 1 --seconds 600 --steps 1 x 2>e) && [ "$(wc -l <e)" -eq 1 ]' "$model"
+case ${CFLAGS-} in
+    *sanitize*) ;; # sanitizers themselves need more address space than the limit leaves
+    *) claim "too little memory is one line"         sh -c '(ulimit -v 120000 && ! ./generate -m "$0" -q -t 1 --seconds 600 --steps 1 x 2>e) && [ "$(wc -l <e)" -eq 1 ]' "$model" ;;
+esac
 ./generate -m "$model" -q --sampler ddim --steps 900 --seconds 10 --dump interrupted -o never.wav x 2>stderr &
 job=$!
 sleep 1

@@ -69,7 +69,7 @@ enum { BLOCK = 256 };
 /* What became of one record of a block. */
 typedef struct slot {
     int ready, kept, waiting;   /* waiting: its files are written but not in place */
-    reason reason;
+    reason_kind reason;
     text line;                  /* to be appended to the journal; empty: it is there */
 } slot;
 
@@ -82,7 +82,7 @@ typedef struct run {
     size_t first, block;        /* of the shard's records; size of this block */
     size_t done;                /* records of this block, as they are finished */
     double block_start;
-    tally tally;
+    tally_counts tally;
     cli_progress progress;
     pthread_mutex_t mutex;
     int failed;
@@ -323,7 +323,7 @@ static void reload_journals(run *r)
 }
 
 /* record.reason as the lines say it: split_indices lists what is in the set. */
-static void settle_reasons(const set *x, record *records, size_t total, tally *t)
+static void settle_reasons(const set *x, record *records, size_t total, tally_counts *t)
 {
     line l;
     memset(&l, 0, sizeof l);
@@ -339,7 +339,7 @@ static void settle_reasons(const set *x, record *records, size_t total, tally *t
 
 /* ---- Summary ---------------------------------------------------------------------- */
 
-static int report(const settings *s, const tally *t, double seconds)
+static int report(const settings *s, const tally_counts *t, double seconds)
 {
     const size_t done = t->written + t->kept, skipped = tally_skipped(t);
     const double rate = seconds > 0.0 ? (double)t->written / seconds : 0.0;
@@ -416,7 +416,7 @@ static void run_blocks(run *r, tango_nn_pool *pool)
     const size_t count = shard_count(r);
     size_t done = 0;
     for (r->first = 0; r->first < count && !stop_signal && !r->failed; r->first += done) {
-        r->block = count - r->first < BLOCK ? count - r->first : BLOCK;
+        r->block = count - r->first < BLOCK ? count - r->first : (size_t)BLOCK;
         r->block_start = cli_seconds();
         r->done = 0;
         for (size_t i = 0; i < r->block; i++) r->slots[i].ready = 0;
@@ -433,7 +433,7 @@ static void run_blocks(run *r, tango_nn_pool *pool)
 /* The manifest needs every record: those of other runs' journals count too. */
 static void finish_set(run *r)
 {
-    tally all = r->tally;
+    tally_counts all = r->tally;
     close(r->x.out);
     if (!r->s->sharded) {
         reload_journals(r);
@@ -520,7 +520,7 @@ static int command_run(const settings *s)
     tango_io_unmap(&blob);
     text_free(&r->x.parameters);
     text_free(&r->x.description);
-    const tally t = r->tally;
+    const tally_counts t = r->tally;
     free(root);
     free(r);
     return report(s, &t, cli_seconds() - start);
@@ -550,7 +550,7 @@ static void read_description(set *x, settings *s)
             tango_io_json_find(&j, p, "frames"), &frames)
         || !tango_io_json_span(&begin, &end, file.data, file.size, "parameters"))
         cli_fail("%s: damaged at offset 0", path.data);
-    s->layout = (layout)layout_index;
+    s->layout = (layout_kind)layout_index;
     s->frames = (size_t)frames;
     s->latents = strcmp(word, "npy") == 0 ? LATENT_NPY : strcmp(word, "pt") == 0
         ? LATENT_PT : strcmp(word, "both") == 0 ? LATENT_NPY | LATENT_PT : 0;
@@ -607,7 +607,7 @@ static int command_merge(settings *s)
 {
     set x;
     gathering g = { NULL, 0 };
-    tally t;
+    tally_counts t;
     line l;
     const double start = cli_seconds();
     memset(&x, 0, sizeof x);
@@ -862,7 +862,7 @@ static void complete(arguments *a)
     settings *s = &a->s;
     const size_t l = word_index(a->command, layout_names, 3);
     if (l == 3) cli_usage("unknown command \"%.60s\"", a->command);
-    s->layout = (layout)l;
+    s->layout = (layout_kind)l;
     s->input = l == WAVCAPS ? need_folder(a->audio_dir, "audio_dir")
         : l == AUDIOCAPS ? need_folder(a->root_dir, "root_dir")
         : need_folder(a->input_dir, "input_dir");

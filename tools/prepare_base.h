@@ -28,17 +28,17 @@
 
 /* ---- Words ------------------------------------------------------------------------ */
 
-typedef enum layout { WAVCAPS, AUDIOCAPS, FOLDER } layout;
+typedef enum layout_kind { WAVCAPS, AUDIOCAPS, FOLDER } layout_kind;
 static const char *const layout_names[] = { "wavcaps", "audiocaps", "folder", NULL };
 
-typedef enum split { TRAIN, VAL, TEST, SPLITS } split;
+typedef enum split_kind { TRAIN, VAL, TEST, SPLITS } split_kind;
 static const char *const split_names[] = { "train", "val", "test", NULL };
 
 /* Why a record is not in the set. From DUPLICATE on it does not count as a failure. */
-typedef enum reason {
+typedef enum reason_kind {
     NO_REASON, MISSING, UNREADABLE, SILENT, TOO_SHORT, BAD_ID, BAD_PATH, NO_CAPTION,
     DUPLICATE, BLACKLISTED, EXCLUDED, REASONS
-} reason;
+} reason_kind;
 static const char *const reason_names[] = { "", "missing", "unreadable", "silent",
     "too_short", "bad_id", "bad_path", "no_caption", "duplicate", "blacklisted",
     "excluded", NULL };
@@ -46,7 +46,7 @@ static const char *const reason_names[] = { "", "missing", "unreadable", "silent
 enum { LATENT_NPY = 1, LATENT_PT = 2 };
 
 typedef struct settings {
-    layout layout;
+    layout_kind layout;
     const char *input;          /* --audio_dir, --root_dir or --input_dir */
     const char *json_dir, *output, *model, **blacklists;
     size_t blacklist_count, shard, shards, threads;

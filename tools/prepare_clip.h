@@ -87,7 +87,7 @@ static void worker_end(worker *w)
 }
 
 /* Fails the clip. */
-static reason skip(worker *w, reason why, const char *message)
+static reason_kind skip(worker *w, reason_kind why, const char *message)
 {
     snprintf(w->message, sizeof w->message, "%s", message);
     return why;
@@ -96,7 +96,7 @@ static reason skip(worker *w, reason why, const char *message)
 /* ---- Reading ---------------------------------------------------------------------- */
 
 /* Finds the file and maps it. */
-static reason open_clip(worker *w, tango_io_file *file, const char **place)
+static reason_kind open_clip(worker *w, tango_io_file *file, const char **place)
 {
     for (size_t i = 0; i < w->e.place_count; i++) {
         tango_error error;
@@ -205,7 +205,7 @@ static int stream_clip(worker *w)
     }
 }
 
-static reason read_clip(worker *w, const tango_io_file *file)
+static reason_kind read_clip(worker *w, const tango_io_file *file)
 {
     const settings *s = w->s;
     tango_result r = tango_io_sound_open_memory(&w->sound, file->data, file->size, 0,
@@ -238,7 +238,7 @@ static reason read_clip(worker *w, const tango_io_file *file)
 /* The level rules of the training script, as tango_audio_normalise has them for a clip
    that lies in memory as a whole:
    x -= mean; x /= max|x| + 1e-8; x *= 0.5; cut or pad; x /= max|x|; x *= 0.5 */
-static reason level_clip(worker *w)
+static reason_kind level_clip(worker *w)
 {
     const size_t target = w->s->frames * HOP, kept = w->kept < target ? w->kept : target;
     const float mean = (float)(w->sum / (double)w->count);
@@ -415,7 +415,7 @@ static int write_clip(worker *w)
 
 /* ---- One record ------------------------------------------------------------------- */
 
-static const char *static_message(reason r)
+static const char *static_message(reason_kind r)
 {
     switch (r) {
     case BAD_ID: return "the id cannot be the name of a file";
@@ -443,7 +443,7 @@ static int process_record(worker *w, const database *d, size_t i)
     w->l.caption = w->e.caption;
     w->l.split = w->e.split;
     w->l.link = "";
-    w->l.reason = (reason)r->reason;
+    w->l.reason = (reason_kind)r->reason;
     w->l.message = static_message(w->l.reason);
     if (w->l.reason) return 1;
     w->l.message = w->message;

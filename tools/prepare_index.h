@@ -25,7 +25,7 @@ typedef struct source {
     tango_io_file file;
     tango_io_csv csv;           /* CSV_ROWS: the header */
     size_t columns[4];          /* audiocap_id, youtube_id, start_time, caption */
-    split split;
+    split_kind split;
 } source;
 
 typedef struct database {
@@ -49,7 +49,7 @@ typedef struct entry {
     const char *places[PLACES_MAX];     /* where the sound may be, below the input */
     size_t place_count;
     int id_ok;
-    split split;
+    split_kind split;
     text room, work;
 } entry;
 
@@ -149,7 +149,7 @@ static void read_wavcaps(entry *e, const tango_io_json *j)
 }
 
 /* The split named by a line of a folder; SPLITS if there is no such split. */
-static split split_named(const char *name)
+static split_kind split_named(const char *name)
 {
     if (!name || strcmp(name, "train") == 0) return TRAIN;
     if (strcmp(name, "test") == 0) return TEST;
@@ -331,7 +331,7 @@ static void index_lines(database *d, const char *name)
     }
 }
 
-static int index_csv(database *d, split which)
+static int index_csv(database *d, split_kind which)
 {
     static const char *const column[] = { "audiocap_id", "youtube_id", "start_time",
                                           "caption" };
@@ -553,7 +553,7 @@ static void build_database(database *d, const settings *s)
         for (size_t i = 0; i < list.count; i++) index_json(d, name_at(&list, i));
     } else if (s->layout == AUDIOCAPS) {
         int found = 0;
-        for (int i = 0; i < SPLITS; i++) found += index_csv(d, (split)i);
+        for (int i = 0; i < SPLITS; i++) found += index_csv(d, (split_kind)i);
         if (!found) cli_fail("%s: no train.csv, val.csv or test.csv in it", s->input);
     } else {
         names_in_folder(&list, s->input, ".jsonl");

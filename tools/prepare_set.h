@@ -33,7 +33,7 @@ static int is_written(const settings *s, int output)
     return 1;
 }
 
-static const char *output_folder(layout l, int output)
+static const char *output_folder(layout_kind l, int output)
 {
     static const char *const wavcaps[] = { "captions", "mel_spectrograms",
         "mel_spectrograms", "latent_vectors", "latent_vectors", "original_wavs" };
@@ -44,7 +44,8 @@ static const char *output_folder(layout l, int output)
 
 /* FOLDER/STEM.SUFFIX below the output folder. `link` is the sound's own path: the suffix
    of a link in original_wavs. */
-static void output_name(text *t, layout l, const char *stem, int output, const char *link)
+static void output_name(text *t, layout_kind l, const char *stem, int output,
+                        const char *link)
 {
     static const char *const suffix[] = { ".txt", ".npy", ".png", ".npy", ".pt", ".wav" };
     text_put(t, output_folder(l, output));
@@ -60,8 +61,8 @@ typedef struct line {
     size_t index;
     uint64_t hash;
     const char *id, *caption, *message, *link, *stem;
-    reason reason;
-    split split;
+    reason_kind reason;
+    split_kind split;
     double seconds;
     uint64_t sizes[OUTPUTS];
     text room, work;
@@ -140,9 +141,9 @@ static int read_line(line *l, const tango_io_json *j, size_t size)
     l->hash = strtoull(hash, NULL, 16);
     l->id = line_text(l, j, "id");
     l->stem = line_text(l, j, "stem");
-    l->split = (split)word_index(which, split_names, SPLITS);
+    l->split = (split_kind)word_index(which, split_names, SPLITS);
     if (!l->id || !l->stem || l->split == SPLITS) return 0;
-    l->reason = why ? (reason)word_index(why, reason_names, REASONS) : NO_REASON;
+    l->reason = why ? (reason_kind)word_index(why, reason_names, REASONS) : NO_REASON;
     if (l->reason) {
         l->message = line_text(l, j, "message");
         return l->message && l->reason != REASONS;
@@ -654,18 +655,18 @@ static void open_own_journal(set *x)
 /* ---- The manifest ----------------------------------------------------------------- */
 
 /* What is counted, for the summary and the exit status. */
-typedef struct tally {
+typedef struct tally_counts {
     size_t total, written, kept, reasons[REASONS];
-} tally;
+} tally_counts;
 
-static size_t tally_skipped(const tally *t)
+static size_t tally_skipped(const tally_counts *t)
 {
     size_t n = 0;
     for (int i = 1; i < DUPLICATE; i++) n += t->reasons[i];
     return n;
 }
 
-static size_t tally_excluded(const tally *t)
+static size_t tally_excluded(const tally_counts *t)
 {
     return t->reasons[BLACKLISTED] + t->reasons[EXCLUDED];
 }
@@ -779,7 +780,7 @@ static void write_splits(big_file *b, const record *records, size_t total)
 /* dataset_info.json and skipped.jsonl from the journals: records need `line`, `reason`
    and `split` only. */
 static void write_manifest(const set *x, const record *records, size_t total,
-                           const tally *t)
+                           const tally_counts *t)
 {
     big_file info, skipped;
     line l;

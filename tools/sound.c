@@ -38,7 +38,7 @@ static const cli_option options[] = {
     { 0, NULL, NULL, NULL },
 };
 
-typedef enum command { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command;
+typedef enum command_kind { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command_kind;
 static const char *const command_names[] = { "info", "convert", "mel", "stft",
                                              "griffinlim", "mix", NULL };
 /* Options each command knows, by id. */
@@ -48,7 +48,7 @@ static const int known[][8] = { { 256 }, { 257, 258, 259, 260, 261, 262, 263 },
 typedef enum leveling { LEVEL_NONE, LEVEL_PEAK, LEVEL_RMS } leveling;
 
 typedef struct settings {
-    command command;
+    command_kind command;
     const char **files;
     size_t file_count;
     int json, lenient, complex, bits; /* bits: tango_io_wav_format, or -1 */
@@ -109,7 +109,7 @@ static float *floats(size_t count) { return (float *)room(count, sizeof(float));
 
 /* A sound file that can be read from its start again. Standard input is kept in memory
    for that, as far as it has been read, unless nobody will ask. */
-typedef struct source {
+typedef struct input_sound {
     const char *path;
     int lenient, standard, keep, slurped;
     tango_io_input input;
@@ -117,9 +117,9 @@ typedef struct source {
     void *work;
     unsigned char *bytes; /* of standard input */
     size_t size, capacity;
-} source;
+} input_sound;
 
-static tango_result source_keep(source *s, const void *bytes, size_t size)
+static tango_result source_keep(input_sound *s, const void *bytes, size_t size)
 {
     if (size > s->capacity - s->size) {
         size_t larger = 2 * s->capacity + size;
@@ -138,7 +138,7 @@ static tango_result source_keep(source *s, const void *bytes, size_t size)
 static tango_result source_read(void *context, void *buffer, size_t size, size_t *got,
                                 tango_error *error)
 {
-    source *s = (source *)context;
+    input_sound *s = (input_sound *)context;
     tango_result r = tango_io_input_read(&s->input, buffer, size, got, error);
     if (r == TANGO_OK && s->keep && source_keep(s, buffer, *got) != TANGO_OK)
         r = tango_io_fail(error, TANGO_ERROR_MEMORY, "no memory for the input");
@@ -146,7 +146,7 @@ static tango_result source_read(void *context, void *buffer, size_t size, size_t
 }
 
 /* 1 if the file was opened; error->text otherwise. */
-static int source_open(source *s, const char *path, int lenient, int keep,
+static int source_open(input_sound *s, const char *path, int lenient, int keep,
                        tango_error *error)
 {
     size_t work;
@@ -166,7 +166,7 @@ static int source_open(source *s, const char *path, int lenient, int keep,
     return tango_io_sound_start(&s->sound, s->work, work, error) == TANGO_OK;
 }
 
-static void source_close(source *s)
+static void source_close(input_sound *s)
 {
     tango_io_input_close(&s->input);
     free(s->work);
@@ -176,7 +176,7 @@ static void source_close(source *s)
 }
 
 /* To the first sample again. */
-static void source_rewind(source *s)
+static void source_rewind(input_sound *s)
 {
     tango_error error = { "" };
     unsigned char part[8192];
@@ -213,7 +213,7 @@ static size_t not_finite(const double *x, size_t count)
 }
 
 /* Up to `frames` frames, all finite. */
-static int source_frames(source *s, double *out, size_t frames, size_t *got,
+static int source_frames(input_sound *s, double *out, size_t frames, size_t *got,
                          tango_error *error)
 {
     uint64_t first = s->sound.frame;
@@ -280,7 +280,7 @@ static void print_info(const settings *set, const char *path,
 /* Reads a whole file. 1 if all is well. */
 static int look_at(const settings *set, const char *path)
 {
-    source s;
+    input_sound s;
     tango_error error = { "" };
     size_t got = BLOCK, i;
     double peak = 0.0, square = 0.0, *x;
@@ -323,7 +323,7 @@ static int run_info(const settings *set)
 
 /* Cut, channels, resampling as a stream: from the source to blocks of frames. */
 typedef struct pipeline {
-    source source;
+    input_sound source;
     size_t channels;            /* of the output */
     int average;
     uint64_t start, length;     /* frames of the source that are wanted */
@@ -404,7 +404,7 @@ static void hold(pipeline *p, double *scratch, uint64_t first, uint64_t end)
         p->held_count -= drop;
     }
     while (p->taken < end) {
-        n = end - p->taken < BLOCK ? (size_t)(end - p->taken) : BLOCK;
+        n = end - p->taken < BLOCK ? (size_t)(end - p->taken) : (size_t)BLOCK;
         take(p, scratch, n);
         for (c = 0; c < p->channels; c++)
             for (i = 0; i < n; i++)
@@ -417,8 +417,8 @@ static void hold(pipeline *p, double *scratch, uint64_t first, uint64_t end)
 /* The next block of the output: up to BLOCK frames, 0 at the end. */
 static size_t next_block(pipeline *p, double *out)
 {
-    size_t n = p->total - p->made < BLOCK ? (size_t)(p->total - p->made) : BLOCK, c, i;
-    size_t first, count;
+    uint64_t left = p->total - p->made;
+    size_t n = left < BLOCK ? (size_t)left : (size_t)BLOCK, c, i, first, count;
     if (n == 0) return 0;
     if (!p->resamples) {
         take(p, out, n);
@@ -601,7 +601,7 @@ static int run_convert(const settings *set)
 /* Channel 0 at 16 kHz in float, as the encoders take it. */
 static float *load(const char *path, size_t *count)
 {
-    static source s;
+    static input_sound s;
     tango_error error = { "" };
     tango_audio_resampler r;
     size_t got = BLOCK, n = 0, capacity = 0, size, i, channels;
@@ -917,7 +917,7 @@ static void help(void)
              "  mix A B OUT.wav              two sounds at equal loudness", options);
 }
 
-static int is_known(command which, int id)
+static int is_known(command_kind which, int id)
 {
     size_t i;
     for (i = 0; i < sizeof known[0] / sizeof known[0][0]; i++)
@@ -971,7 +971,7 @@ int main(int argc, char **argv)
         return 0;
     }
     while (command_names[set.command] && strcmp(argv[1], command_names[set.command]) != 0)
-        set.command = (command)(set.command + 1);
+        set.command = (command_kind)(set.command + 1);
     if (!command_names[set.command])
         cli_usage("unknown command \"%.60s\"; -h lists the commands", argv[1]);
     set.files = (const char **)room((size_t)argc, sizeof *set.files);
