@@ -1383,6 +1383,15 @@ static size_t tango_io__put_string(unsigned char *out, size_t at, const char *te
 
 #ifndef TANGO_NO_STDIO
 
+/* Whether numbers lie in memory as they lie in files. */
+TANGO_IO__INLINE int tango_io__is_little(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    tango_io__copy(&first, &one, 1);
+    return first == 1;
+}
+
 /* `count` numbers of 1, 2, 4 or 8 bytes from the machine's byte order to
    little-endian. */
 static void tango_io__little(unsigned char *out, const unsigned char *in, size_t size,
@@ -6412,6 +6421,8 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "npy: impossible shape");
     }
     r = tango_io_write(output, buffer, n, error);
+    if (r == TANGO_OK && count > 0 && tango_io__is_little())
+        return tango_io_write(output, p, count * size, error);
     while (count > 0 && r == TANGO_OK) {
         n = count < sizeof buffer / size ? count : sizeof buffer / size;
         tango_io__little(buffer, p, size, n);
@@ -6482,20 +6493,24 @@ TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec
     return tango_io__wav_chunk(out, at, "data", large ? UINT64_MAX : data);
 }
 
-/* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]. The product is exact in
-   double; it is clamped before the cast, which would be undefined out of range. */
+/* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]; rounded half to even or cut
+   toward zero. The product is exact in double; it is clamped before the cast, which would
+   be undefined out of range. NaN counts as the least number. No branches: the loop over
+   many samples becomes vector code. */
 TANGO_IO__INLINE int32_t tango_io__wav_integer(double x, int bits, int round)
 {
-    double limit = (double)((int64_t)1 << bits), part;
-    int32_t n;
+    const double limit = (double)((int64_t)1 << bits);
+    double part;
+    int32_t n, odd;
     x *= limit;
-    if (x >= limit - 1.0) return (int32_t)(limit - 1.0);
-    if (x <= -limit) return (int32_t)-limit;
+    x = x > -limit ? x : -limit;
+    x = x < limit - 1.0 ? x : limit - 1.0;
     n = (int32_t)x;                             /* toward zero */
+    if (!round) return n;
+    odd = n & 1;
     part = x - (double)n;
-    if (round && (part > 0.5 || (part >= 0.5 && (n & 1)))) n++;
-    if (round && (part < -0.5 || (part <= -0.5 && (n & 1)))) n--;
-    return n;
+    return n + ((part > 0.5) | ((part >= 0.5) & odd))
+        - ((part < -0.5) | ((part <= -0.5) & odd));
 }
 
 /* One sample; 0 if it is not finite in the format. */
@@ -6529,10 +6544,26 @@ TANGO_IO__INLINE int tango_io__wav_put(unsigned char *out, double x,
     return 1;
 }
 
+/* The usual format; returns 1 if all samples are finite, else `out` means nothing. */
+static int tango_io__wav_pcm16(unsigned char *out, const float *samples, size_t count)
+{
+    int finite = 1;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        double x = (double)samples[i];
+        finite &= tango_io__finite(x);
+        tango_io__put16(out + 2 * i,
+                        (uint32_t)tango_io__wav_integer(x, 15, 1) & 0xffff);
+    }
+    return finite;
+}
+
 TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
                                      size_t count, const tango_io_wav_spec *spec)
 {
     size_t i, size = tango_io_wav_sample_size(spec->format);
+    if (spec->format == TANGO_IO_WAV_PCM16 && spec->round &&
+        tango_io__wav_pcm16(out, samples, count)) return count;
     for (i = 0; i < count; i++, out += size) {
         if (!tango_io__wav_put(out, (double)samples[i], spec)) return i;
     }
@@ -6690,8 +6721,10 @@ static uint32_t tango_io__adler(uint32_t adler, const unsigned char *p, size_t s
 enum {
     TANGO_IO__WINDOW = 32768,           /* farthest distance */
     TANGO_IO__MATCH = 258,              /* longest match */
+    TANGO_IO__SHORT = 4,                /* shortest one that is looked for */
+    TANGO_IO__ENTER = 16,               /* of longer ones only the start is remembered */
     TANGO_IO__TOKENS = 16384,
-    TANGO_IO__CHAIN = 48                /* candidates looked at */
+    TANGO_IO__CHAIN = 16                /* candidates looked at */
 };
 
 typedef struct tango_io__deflate {
@@ -6702,6 +6735,7 @@ typedef struct tango_io__deflate {
     uint16_t distance[TANGO_IO__TOKENS];
     unsigned char out[32768];
     size_t tokens, out_size, fill, at;  /* at: next byte of the window to be coded */
+    size_t missed;                      /* bytes since the last match */
     uint32_t base;                      /* position of window[0], modulo 2^32 */
     uint32_t adler;
     uint64_t bits;
@@ -6720,15 +6754,14 @@ TANGO_IO__INLINE void tango_io__deflate_bits(tango_io__deflate *d, uint32_t valu
 {
     d->bits |= (uint64_t)value << d->bit_count;
     d->bit_count += count;
-    while (d->bit_count >= 8) {
-        d->out[d->out_size++] = (unsigned char)(d->bits & 0xff);
-        d->bits >>= 8;
-        d->bit_count -= 8;
-        if (d->out_size == sizeof d->out) {
-            d->flush(d->context, d->out, d->out_size);
-            d->out_size = 0;
-        }
-    }
+    if (d->bit_count < 32) return;
+    tango_io__put32(d->out + d->out_size, (uint32_t)(d->bits & 0xffffffffu));
+    d->out_size += 4;                           /* `out` is a multiple of 4 long */
+    d->bits >>= 32;
+    d->bit_count -= 32;
+    if (d->out_size < sizeof d->out) return;
+    d->flush(d->context, d->out, d->out_size);
+    d->out_size = 0;
 }
 
 typedef struct tango_io__symbol { uint32_t weight, index; } tango_io__symbol;
@@ -6918,7 +6951,7 @@ static void tango_io__deflate_block(tango_io__deflate *d, int last)
     tango_io__deflate_bits(d, (last ? 1u : 0u) | 2u << 1, 3);
     tango_io__deflate_codes(d, &literal, &distance);
     for (i = 0; i < d->tokens; i++) {
-        k = tango_io__deflate_symbol(d, i);
+        k = d->distance[i] ? tango_io__deflate_symbol(d, i) : d->length[i];
         tango_io__deflate_bits(d, literal.code[k], literal.length[k]);
         if (d->distance[i] == 0) continue;
         tango_io__deflate_bits(d, (uint32_t)d->length[i] - tango_io__length_base[k - 257],
@@ -6935,11 +6968,12 @@ static void tango_io__deflate_block(tango_io__deflate *d, int last)
 
 TANGO_IO__INLINE size_t tango_io__deflate_hash(const unsigned char *p)
 {
-    uint32_t v = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    uint32_t v = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16
+               | (uint32_t)p[3] << 24;
     return v * 0x9e3779b1u >> 17;               /* 15 bits */
 }
 
-/* Enters window[at], of which 3 bytes exist, into its chain. */
+/* Enters window[at], of which 4 bytes exist, into its chain. */
 TANGO_IO__INLINE void tango_io__deflate_enter(tango_io__deflate *d, size_t at)
 {
     uint32_t position = d->base + (uint32_t)at;
@@ -6948,7 +6982,22 @@ TANGO_IO__INLINE void tango_io__deflate_enter(tango_io__deflate *d, size_t at)
     d->head[hash] = position + 1;
 }
 
-/* Longest match for window[at], of at most `room` bytes; 0 if none of 3 or more. Entries
+/* How many of the first `room` bytes at p are those `back` before. */
+TANGO_IO__INLINE size_t tango_io__deflate_equal(const unsigned char *p, size_t back,
+                                                size_t room)
+{
+    size_t n;
+    for (n = 0; n + 8 <= room; n += 8) {
+        uint64_t a, b;
+        tango_io__copy(&a, p + n, 8);
+        tango_io__copy(&b, p + n - back, 8);
+        if (a != b) break;
+    }
+    while (n < room && p[n] == *(p + n - back)) n++;
+    return n;
+}
+
+/* Longest match for window[at], of at most `room` bytes; 0 if none of 4 or more. Entries
    of a chain lead back in the stream; the first out of reach ends it. */
 static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, size_t room,
                                       size_t *distance)
@@ -6956,14 +7005,14 @@ static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, siz
     const unsigned char *p = d->window + at;
     uint32_t position = d->base + (uint32_t)at,
              entry = d->head[tango_io__deflate_hash(p)];
-    size_t best = 2, last = 0, back, n, tries;
+    size_t best = TANGO_IO__SHORT - 1, last = 0, back, n, tries;
     for (tries = 0; tries < TANGO_IO__CHAIN && entry != 0; tries++) {
         back = (size_t)(position - (entry - 1));
         if (back <= last || back > at || back > TANGO_IO__WINDOW - 1) break;
         last = back;
         if (p[best] == *(p + best - back)) {
-            for (n = 0; n < room && p[n] == *(p + n - back);) n++;
-            if (n > best && (n > 3 || back <= 4096)) {  /* 3 from afar cost more */
+            n = tango_io__deflate_equal(p, back, room);
+            if (n > best) {
                 best = n;
                 *distance = back;
                 if (n == room) break;
@@ -6971,22 +7020,28 @@ static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, siz
         }
         entry = d->previous[(entry - 1) % TANGO_IO__WINDOW];
     }
-    return best > 2 ? best : 0;
+    return best < TANGO_IO__SHORT ? 0 : best;
 }
 
-/* Codes the window up to its fill; unless `all`, leaves a longest match of lookahead. */
+/* Codes the window up to its fill; unless `all`, leaves a longest match of lookahead.
+   After 64 bytes without a match only one byte in four is looked up: noise has none. */
 static void tango_io__deflate_code(tango_io__deflate *d, int all)
 {
     size_t n, distance = 0, room, k;
     while (d->at < d->fill && (all || d->fill - d->at > TANGO_IO__MATCH)) {
+        int look = d->missed < 64 || d->at % 4 == 0;
         room = d->fill - d->at;
         if (room > TANGO_IO__MATCH) room = TANGO_IO__MATCH;
-        n = room > 3 ? tango_io__deflate_match(d, d->at, room, &distance) : 0;
+        n = !look || room < TANGO_IO__SHORT ? 0
+            : tango_io__deflate_match(d, d->at, room, &distance);
+        d->missed = n ? 0 : d->missed + 1;
         d->length[d->tokens] = (uint16_t)(n ? n : d->window[d->at]);
         d->distance[d->tokens++] = (uint16_t)(n ? distance : 0);
-        for (k = n ? n : 1; k > 0; k--, d->at++) {
-            if (d->fill - d->at >= 3) tango_io__deflate_enter(d, d->at);
-        }
+        if (n == 0) n = 1;
+        for (k = 0; look && k < n && k < TANGO_IO__ENTER; k++)
+            if (d->fill - d->at >= k + TANGO_IO__SHORT)
+                tango_io__deflate_enter(d, d->at + k);
+        d->at += n;
         if (d->tokens == TANGO_IO__TOKENS) tango_io__deflate_block(d, 0);
     }
 }
@@ -6995,7 +7050,7 @@ static void tango_io__deflate_begin(tango_io__deflate *d, void *context,
                                     void (*flush)(void *, const unsigned char *, size_t))
 {
     tango_io__zero(d->head, sizeof d->head);
-    d->tokens = d->out_size = d->fill = d->at = 0;
+    d->tokens = d->out_size = d->fill = d->at = d->missed = 0;
     d->base = 0;
     d->adler = 1;
     d->bits = 0;
@@ -7031,9 +7086,11 @@ static void tango_io__deflate_end(tango_io__deflate *d)
     size_t i;
     tango_io__deflate_code(d, 1);
     tango_io__deflate_block(d, 1);
-    if (d->bit_count > 0) tango_io__deflate_bits(d, 0, 8 - d->bit_count);
+    tango_io__deflate_bits(d, 0, (8 - d->bit_count % 8) % 8);
     tango_io__putbig(sum, d->adler);
     for (i = 0; i < 4; i++) tango_io__deflate_bits(d, sum[i], 8);
+    for (; d->bit_count > 0; d->bit_count -= 8, d->bits >>= 8)      /* 3 bytes at most */
+        d->out[d->out_size++] = (unsigned char)(d->bits & 0xff);
     d->flush(d->context, d->out, d->out_size);
     d->out_size = 0;
 }
@@ -7315,17 +7372,16 @@ static int tango_io__inflate_run(tango_io__inflate *d)
 
 static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
 
-TANGO_IO__INLINE uint32_t tango_io__png_near(uint32_t a, uint32_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
-/* Paeth: of left, up and up-left the one nearest to left + up - up-left. */
+/* Paeth: of left, up and up-left the one nearest to left + up - up-left. 16 bits are
+   enough, and twice as many go into a vector. */
 TANGO_IO__INLINE unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint32_t c)
 {
-    uint32_t pa = tango_io__png_near(b, c), pb = tango_io__png_near(a, c),
-             pc = tango_io__png_near(a + b, 2 * c);
-    return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
+    int16_t x = (int16_t)((int32_t)b - (int32_t)c),
+            y = (int16_t)((int32_t)a - (int32_t)c), z = (int16_t)(x + y);
+    int16_t pa = (int16_t)(x < 0 ? -x : x), pb = (int16_t)(y < 0 ? -y : y),
+            pc = (int16_t)(z < 0 ? -z : z);
+    int16_t other = (int16_t)(pb <= pc ? b : c);
+    return (unsigned char)(((pa <= pb) & (pa <= pc)) ? a : (uint32_t)other);
 }
 
 #ifndef TANGO_NO_STDIO
@@ -7378,13 +7434,20 @@ TANGO_IO__INLINE uint64_t tango_io__png_filter_as(unsigned char *out,
                                                   size_t step, int kind)
 {
     uint64_t sum = 0;
-    size_t i;
+    size_t i, n;
     for (i = 0; i < step && i < size; i++)
         out[i] = tango_io__png_rest(row[i], 0, above[i], 0, kind);
     for (; i < size; i++)
         out[i] = tango_io__png_rest(row[i], row[i - step], above[i], above[i - step],
                                     kind);
-    for (i = 0; i < size; i++) sum += out[i] < 128 ? out[i] : 256u - out[i];
+    for (i = 0; i < size; i += n) {             /* 256 times 128 fits 16 bits */
+        uint16_t part = 0;
+        size_t k;
+        n = size - i < 256 ? size - i : 256;
+        for (k = i; k < i + n; k++)
+            part = (uint16_t)(part + (out[k] < 128 ? out[k] : 256 - out[k]));
+        sum += part;
+    }
     return sum;
 }
 

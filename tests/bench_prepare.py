@@ -148,10 +148,10 @@ def main():
         m = reference.Model(checkpoint)
         for title, vae in (("mel only", None), ("with VAE", m.vae)):
             ours, theirs = [], []
-            for _ in range(a.rounds + 1):       # the first round warms caches and is dropped
-                sets = [os.path.join(work, "ours"), os.path.join(work, "theirs")]
-                for s in sets:
-                    shutil.rmtree(s, ignore_errors=True)
+            for i in range(a.rounds + 1):       # the first round warms caches and is dropped
+                # New folders: after a removal the file system looks longer for free places.
+                sets = [os.path.join(work, "%s-%d-%d" % (who, vae is not None, i))
+                        for who in ("ours", "theirs")]
                 options = ["--no-latents"] if vae is None else ["-m", model]
                 t = time.perf_counter()
                 subprocess.run([program, "folder", "--input_dir", folder, "--output_dir", sets[0],

@@ -294,9 +294,10 @@ static int write_image(worker *w)
         for (size_t t = 0; t < frames; t++) {
             double v = (double)w->planes[b * frames + t];
             if (power) v = 10.0 * log10(v > 1e-10 ? v : 1e-10);
-            v = floor((v - low) / (high - low) * 65535.0 + 0.5);
+            v = (v - low) / (high - low) * 65535.0 + 0.5;
+            v = v > 0.0 ? v : 0.0;
             w->pixels[(MELS - 1 - b) * frames + t] =
-                (uint16_t)(v < 0.0 ? 0.0 : v > 65535.0 ? 65535.0 : v);
+                (uint16_t)(int32_t)(v < 65535.0 ? v : 65535.0);
         }
     return tango_io_png_write(&w->output, w->pixels, &png, w->png_work, w->png_size,
                               &w->error) == TANGO_OK;

@@ -556,8 +556,8 @@ static text waiting_name(const set *x, size_t slot, int output)
     return t;
 }
 
-/* Puts everything that waits on the disk: the file system as a whole where that can be
-   asked, which is some fifty times faster than file by file; else file by file. */
+/* Puts everything that waits on the disk, file by file. Where the file system can be asked
+   to write all of them at once, that comes first: each fsync then has little to wait for. */
 static int sync_waiting(const set *x)
 {
     text folder = path_of(x->s, ".prepare", x->temporary);
@@ -567,18 +567,16 @@ static int sync_waiting(const set *x)
     text_free(&folder);
     if (!d) return 0;
 #ifdef __linux__
-    (void)e;
     ok = syncfs(dirfd(d)) == 0;
-#else
+#endif
     while (ok && (e = readdir(d)) != NULL) {
         struct stat info;
         if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0
             || !S_ISREG(info.st_mode)) continue;
-        int file = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
+        int file = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         ok = file >= 0 && fsync(file) == 0;
         if (file >= 0) close(file);
     }
-#endif
     closedir(d);
     return ok;
 }
