@@ -439,7 +439,9 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
 /* What tools/prepare.c writes: a folder with dataset_info.json and the files it names.
    Files are opened below that folder only, through no link. The manifest is mapped; one
    entry of 8 bytes a clip is all that memory grows by. Large manifests take a moment to
-   open: every item is checked once.
+   open: every item is checked once. Items stand in order of their index, and those of a
+   split are the ones that split_indices lists. Of the clips only one is looked at, the
+   longest: no batch becomes as large as a manifest says and no file is.
 
        tango_dataset set; tango_batch batch;
        tango_dataset_memory(&size, "set", &error);
@@ -476,7 +478,8 @@ typedef struct tango_dataset {
 /* *size = bytes of memory for tango_dataset_open, whatever the split. */
 TANGO_API tango_result tango_dataset_memory(
     size_t *size, const char *root, tango_error *error);
-/* split is "train", "val", "test", or NULL for all. root and memory must outlive it. */
+/* split is "train", "val", "test", or NULL for all. root and memory must outlive it.
+   What is wrong with a manifest is TANGO_ERROR_DATA, and its message has the offset. */
 TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
     const char *split, void *memory, size_t size, tango_error *error);
 /* Twice is safe, and so is a structure of zeros. */
@@ -490,8 +493,14 @@ TANGO_API tango_result tango_dataset_read(tango_dataset_item *item,
 TANGO_API void tango_dataset_order(
     uint32_t *order, size_t count, uint64_t seed, uint64_t epoch);
 
-/* What a batch holds besides captions; to be added. */
-enum { TANGO_BATCH_MEL = 1, TANGO_BATCH_LATENT = 2, TANGO_BATCH_AUDIO = 4 };
+/* What a batch holds besides captions; to be added. IMAGE: mels from the pictures, also
+   where there are .npy files. */
+enum {
+    TANGO_BATCH_MEL = 1,
+    TANGO_BATCH_LATENT = 2,
+    TANGO_BATCH_AUDIO = 4,
+    TANGO_BATCH_IMAGE = 8
+};
 
 /* Clips side by side, padded with zeros to the longest. All points into the block. */
 typedef struct tango_batch {
@@ -511,7 +520,8 @@ TANGO_API tango_result tango_batch_memory(size_t *size, const tango_dataset *set
     size_t count, unsigned what, tango_error *error);
 /* The clips at these positions. Mels come from the .npy file where there is one, else
    from the picture, whose steps are (png_high - png_low)/65535; latents from .npy or .pt,
-   in either order of axes. NaN and infinity are TANGO_ERROR_NUMBER.
+   in either order of axes; audio is 16 kHz, one channel, at most 160 samples a frame.
+   NaN and infinity are TANGO_ERROR_NUMBER. On failure only memory has changed.
                                               (TangoDataset, TangoDataset.collate_fn) */
 TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset *set,
     const uint32_t *positions, size_t count, unsigned what, void *memory, size_t size,
@@ -3733,59 +3743,109 @@ enum {
     TANGO__DATASET_MELS = 64,
     TANGO__DATASET_CHANNELS = 8,
     TANGO__DATASET_WIDTH = 16,
+    TANGO__DATASET_RATE = 16000,
     TANGO__DATASET_HOP = 160,
+    TANGO__DATASET_SCALE = 380,         /* most, either way, of png_low and png_high */
+    TANGO__DATASET_SPLITS = 3,
     TANGO__DATASET_HEAD = 8192,         /* bytes of the manifest besides its lists */
+    TANGO__DATASET_VALUE = 1024,        /* bytes of one value of these */
+    TANGO__DATASET_NODES = 1 << 20,     /* bytes of JSON nodes of an item, at most */
     TANGO__DATASET_SCRATCH = 1 << 20    /* for PNG and .pt readers */
 };
 
 #define TANGO__MANIFEST "dataset_info.json"
 
-/* What one pass over the manifest finds. */
+/* "path: why". Where both do not fit, the path gives way: the offset stands last. */
+static tango_result tango__path_fail(
+    tango_error *error, tango_result r, const char *path, const tango_error *why)
+{
+    const size_t most = sizeof why->text - 3;
+    size_t n, m = strlen(why->text);
+    if (error == NULL) return r;
+    tango_io_fail(error, r, "%s", path);
+    n = strlen(error->text);
+    if (m > most) m = most;
+    if (n > most - m) n = most - m;
+    memcpy(error->text + n, ": ", 2);
+    memcpy(error->text + n + 2, why->text, m);
+    error->text[n + 2 + m] = 0;
+    return r;
+}
+
+static tango_result tango__manifest_fail(
+    tango_error *error, const char *what, size_t offset)
+{
+    return tango_io_fail(
+        error, TANGO_ERROR_DATA, TANGO__MANIFEST ": %s (offset %z)", what, offset);
+}
+
+/* What one pass over the manifest finds, and the caller's memory, divided. */
 typedef struct tango__manifest {
     size_t begin, end;                  /* of the list of items */
     size_t count, text, work;           /* items; longest text and most work of one */
+    uint32_t *at;                       /* (count, 2) */
+    unsigned char *room;                /* for the head, then for one item at a time */
+    size_t room_size;
 } tango__manifest;
 
-/* Maps the manifest and measures its items; the file is unmapped again on failure. */
-static tango_result tango__manifest_open(
-    tango__manifest *m, tango_io_file *file, const char *root, tango_error *error)
+/* Measures the items of a mapped manifest. */
+static tango_result tango__manifest_measure(
+    tango__manifest *m, const tango_io_file *file, tango_error *error)
 {
     size_t begin, end, at, work;
-    tango_result r = tango_io_map_below(file, root, TANGO__MANIFEST, error);
-    if (r != TANGO_OK) return r;
+    tango_error why;
+    tango_result r = tango_io_json_work_size(&work, file->data, file->size, &why);
     memset(m, 0, sizeof *m);
-    r = tango_io_json_work_size(&work, file->data, file->size, error);
-    if (r == TANGO_OK
-        && (!tango_io_json_span(&m->begin, &m->end, file->data, file->size, "items")
-            || file->data[m->begin] != '['))
-        r = tango_io_fail(error, TANGO_ERROR_DATA, TANGO__MANIFEST ": no list of items");
+    if (r != TANGO_OK) return tango__path_fail(error, r, TANGO__MANIFEST, &why);
+    if (!tango_io_json_span(&m->begin, &m->end, file->data, file->size, "items")
+        || file->data[m->begin] != '[')
+        return tango__manifest_fail(error, "no list of items", m->begin);
     at = m->begin;
-    while (r == TANGO_OK
-           && tango_io_json_item(&begin, &end, &at, file->data, file->size)) {
-        r = tango_io_json_work_size(&work, file->data + begin, end - begin, error);
+    while (tango_io_json_item(&begin, &end, &at, file->data, file->size)) {
+        if (file->data[begin] != '{')
+            return tango__manifest_fail(error, "item is no object", begin);
+        r = tango_io_json_work_size(&work, file->data + begin, end - begin, &why);
+        if (r != TANGO_OK || work > TANGO__DATASET_NODES)
+            return tango__manifest_fail(error, "item of too many members", begin);
         if (work > m->work) m->work = work;
         if (end - begin > m->text) m->text = end - begin;
         m->count++;
     }
+    return TANGO_OK;
+}
+
+/* Maps the manifest and measures it; the file is unmapped again on failure. */
+static tango_result tango__manifest_open(
+    tango__manifest *m, tango_io_file *file, const char *root, tango_error *error)
+{
+    tango_result r = tango_io_map_below(file, root, TANGO__MANIFEST, error);
+    if (r != TANGO_OK) return r;
+    r = tango__manifest_measure(m, file, error);
     if (r != TANGO_OK) tango_io_unmap(file);
     return r;
 }
 
-/* Work of one item: nodes, then the texts of all its strings. */
-static int tango__item_work(size_t *size, const tango__manifest *m)
+/* Divides the memory of tango_dataset_open. An item's room: nodes, then its texts. */
+static int tango__manifest_divide(tango__manifest *m, tango_arena *arena)
 {
-    return tango_add_ok(m->work, m->text, size) && tango_add_ok(*size, 64, size);
+    const size_t head = TANGO__DATASET_HEAD * 16;
+    int ok = tango_add_ok(m->work, m->text, &m->room_size)
+             && tango_add_ok(m->room_size, 64, &m->room_size);
+    if (m->room_size < head) m->room_size = head;
+    m->at = (uint32_t *)tango_arena_take(arena, m->count, 2 * sizeof *m->at, &ok);
+    m->room = (unsigned char *)tango_arena_take(arena, m->room_size, 1, &ok);
+    return ok;
 }
 
-static int tango__dataset_divide(tango_arena *arena, const tango__manifest *m,
-    uint32_t **at, unsigned char **work, size_t *work_size)
+static tango_result tango__manifest_memory(
+    size_t *size, tango__manifest *m, tango_error *error)
 {
-    size_t head = TANGO__DATASET_HEAD * 16;
-    int ok = tango__item_work(work_size, m);
-    *at = (uint32_t *)tango_arena_take(arena, m->count, 2 * sizeof **at, &ok);
-    *work = (unsigned char *)tango_arena_take(
-        arena, *work_size > head ? *work_size : head, 1, &ok);
-    return ok;
+    tango_arena arena;
+    memset(&arena, 0, sizeof arena);
+    if (!tango__manifest_divide(m, &arena)
+        || !tango_add_ok(arena.peak, TANGO__ALIGN, size))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, TANGO__MANIFEST ": too large");
+    return TANGO_OK;
 }
 
 TANGO_API tango_result tango_dataset_memory(
@@ -3793,85 +3853,118 @@ TANGO_API tango_result tango_dataset_memory(
 {
     tango__manifest m;
     tango_io_file file;
-    tango_arena arena;
-    uint32_t *at;
-    unsigned char *work;
-    size_t work_size = 0;
     tango_result r = tango__manifest_open(&m, &file, root, error);
     if (r != TANGO_OK) return r;
     tango_io_unmap(&file);
-    memset(&arena, 0, sizeof arena);
-    if (!tango__dataset_divide(&arena, &m, &at, &work, &work_size))
-        return tango_io_fail(error, TANGO_ERROR_MEMORY, TANGO__MANIFEST ": too large");
-    *size = arena.peak + TANGO__ALIGN;
-    return TANGO_OK;
+    return tango__manifest_memory(size, &m, error);
 }
 
-/* The manifest without its two long lists, to be parsed as a whole: then equal keys are
-   found too. 0 if that is too long. */
-static size_t tango__manifest_head(
-    char *out, const tango_io_file *file, const tango__manifest *m)
+static int tango__outline_put(char *out, size_t *n, const char *text, size_t size)
+{
+    if (size > TANGO__DATASET_HEAD - *n) return 0;
+    memcpy(out + *n, text, size);
+    *n += size;
+    return 1;
+}
+
+/* Appends the object at `at` to out[0..n) with 0 for all its lists and long texts, so
+   that it can be parsed as a whole: then equal keys are found too. 0 if it is too long.
+   It calls itself at most 64 deep, as deep as accepted JSON is. */
+static int tango__outline(char *out, size_t *n, const tango_io_file *file, size_t at)
 {
     const char *p = (const char *)file->data;
-    size_t at = 0, begin, end, n = 0, i;
-    int value = 0;
-    while (p[at] != '{') at++;          /* it has members: m->begin was found */
-    out[n++] = '{';
-    while (tango_io_json_item(&begin, &end, &at, p, file->size)) {
-        if (begin == m->begin || (value && p[begin] == '{' && end - begin > 4096))
-            end = begin; /* the items, the indices of the splits */
-        if (end - begin + 4 > (size_t)TANGO__DATASET_HEAD - n) return 0;
-        if (!value && n > 1) out[n++] = ',';
-        if (end == begin) out[n++] = '0';
-        for (i = begin; i < end; i++) out[n++] = p[i];
-        if (!value) out[n++] = ':';
+    size_t begin, end;
+    int value = 0, first = 1, ok = tango__outline_put(out, n, "{", 1);
+    while (ok && tango_io_json_item(&begin, &end, &at, p, file->size)) {
+        if (value || !first) ok = tango__outline_put(out, n, value ? ":" : ",", 1);
+        if (ok && value && p[begin] == '{')
+            ok = tango__outline(out, n, file, begin);
+        else if (ok && value && (p[begin] == '[' || end - begin > TANGO__DATASET_VALUE))
+            ok = tango__outline_put(out, n, "0", 1);
+        else if (ok)
+            ok = tango__outline_put(out, n, p + begin, end - begin);
         value = !value;
+        first = 0;
     }
-    out[n++] = '}';
-    return n;
+    return ok && tango__outline_put(out, n, "}", 1);
 }
 
-static tango_result tango__dataset_parameters(tango_dataset *set,
-    const tango__manifest *m, unsigned char *work, size_t work_size, tango_error *error)
+/* 1 if the member is one of two words; *second tells which. */
+static int tango__json_choice(const tango_io_json *json, size_t object, const char *key,
+    const char *a, const char *b, int *second)
 {
-    char *text = (char *)work;
+    const size_t node = tango_io_json_find(json, object, key);
+    *second = node != 0 && tango_io_json_equal(json, node, b);
+    return *second || (node != 0 && tango_io_json_equal(json, node, a));
+}
+
+static int tango__json_is(
+    const tango_io_json *json, size_t object, const char *key, uint64_t expected)
+{
+    uint64_t value;
+    const size_t node = tango_io_json_find(json, object, key);
+    return node != 0 && tango_io_json_u64(json, node, &value) && value == expected;
+}
+
+/* An end of the scale of pictures. The bound keeps all of them inside float. */
+static int tango__json_scale(
+    const tango_io_json *json, size_t object, const char *key, double *value)
+{
+    const double most = (double)TANGO__DATASET_SCALE;
+    const size_t node = tango_io_json_find(json, object, key);
+    return node != 0 && tango_io_json_number(json, node, value) && *value >= -most
+           && *value <= most;
+}
+
+static tango_result tango__dataset_parameters(
+    tango_dataset *set, const tango__manifest *m, tango_error *error)
+{
+    const tango_io_file *file = &set->file;
+    char *text = (char *)m->room;
     tango_io_json json;
-    uint64_t version = 0;
-    size_t n = tango__manifest_head(text, &set->file, m), p;
-    tango_result r;
-    if (n == 0)
-        return tango_io_fail(
-            error, TANGO_ERROR_DATA, TANGO__MANIFEST ": too much besides its items");
-    r = tango_io_json_parse(&json, text, n, work + TANGO__DATASET_HEAD,
-        work_size - TANGO__DATASET_HEAD, error);
-    if (r != TANGO_OK) return r;
-    p = tango_io_json_find(&json, 0, "parameters");
-    if (!tango_io_json_equal(&json, tango_io_json_find(&json, 0, "format"),
-            "tango-dataset")
-        || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "version"), &version)
-        || version != 1)
+    tango_error why;
+    size_t n = 0, top = 0, p, at = 0, end;
+    int other;
+    while (file->data[top] != '{') top++; /* it has members: m->begin was found */
+    if (!tango__outline(text, &n, file, top))
+        return tango__manifest_fail(error, "too much besides its items", top);
+    if (tango_io_json_parse(&json, text, n, m->room + TANGO__DATASET_HEAD,
+            m->room_size - TANGO__DATASET_HEAD, &why) != TANGO_OK)
+        return tango__manifest_fail(error, "two members of one name", top);
+    if (!tango__json_choice(&json, 0, "format", "tango-dataset", "tango-dataset", &other)
+        || !tango__json_is(&json, 0, "version", 1))
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
-            TANGO__MANIFEST ": expected format tango-dataset, version 1");
-    if (!tango_io_json_number(&json, tango_io_json_find(&json, p, "png_low"),
-            &set->png_low)
-        || !tango_io_json_number(&json, tango_io_json_find(&json, p, "png_high"),
-            &set->png_high))
-        return tango_io_fail(
-            error, TANGO_ERROR_DATA, TANGO__MANIFEST ": incomplete parameters");
-    set->power = tango_io_json_equal(&json, tango_io_json_find(&json, p, "mel"),
-        "torchaudio");
-    set->frequency_first = tango_io_json_equal(&json,
-        tango_io_json_find(&json, p, "latent_order"), "8,16,T");
+            TANGO__MANIFEST ": no tango-dataset of version 1 (offset %z)", top);
+    p = tango_io_json_find(&json, 0, "parameters");
+    if (p == 0 || !tango_io_json_span(&at, &end, file->data, file->size, "parameters"))
+        return tango__manifest_fail(error, "no parameters", top);
+    if (!tango__json_is(&json, p, "sample_rate", TANGO__DATASET_RATE)
+        || !tango__json_is(&json, p, "hop_length", TANGO__DATASET_HOP)
+        || !tango__json_is(&json, p, "n_mels", TANGO__DATASET_MELS))
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+            TANGO__MANIFEST ": not 64 mels each 160 samples at 16 kHz (offset %z)", at);
+    if (!tango__json_scale(&json, p, "png_low", &set->png_low)
+        || !tango__json_scale(&json, p, "png_high", &set->png_high)
+        || !(set->png_low < set->png_high)
+        || !tango__json_choice(&json, p, "mel", "tacotron", "torchaudio", &set->power)
+        || !tango__json_choice(
+            &json, p, "latent_order", "8,T,16", "8,16,T", &set->frequency_first))
+        return tango__manifest_fail(error, "parameters missing or out of range", at);
     return TANGO_OK;
 }
 
-/* Text of a member behind `*at`, which moves on; NULL if it is absent or no text. */
+/* Text of a member behind `*at`, which moves on; NULL if it is absent. *ok = 0 if it is
+   no text, or one with a NUL in it. */
 static const char *tango__item_text(
-    const tango_io_json *json, const char *key, char **at, size_t *left)
+    const tango_io_json *json, const char *key, char **at, size_t *left, int *ok)
 {
     size_t node = tango_io_json_find(json, 0, key), n;
     char *text = *at;
-    if (node == 0 || !tango_io_json_string(json, node, text, *left)) return NULL;
+    if (node == 0) return NULL;
+    if (!tango_io_json_string(json, node, text, *left)) {
+        *ok = 0;
+        return NULL;
+    }
     n = strlen(text) + 1;
     *at += n;
     *left -= n;
@@ -3886,31 +3979,238 @@ static tango_result tango__item_parse(tango_dataset_item *out, const tango_datas
     char *at = (char *)work + nodes;
     tango_io_json json;
     tango_dataset_item item;
+    tango_error why;
     uint64_t index = 0, frames = 0;
-    tango_result r = tango_io_json_parse(
-        &json, set->file.data + begin, end - begin, work, nodes, error);
-    if (r != TANGO_OK) return r;
+    int ok = 1;
+    if (tango_io_json_parse(&json, set->file.data + begin, end - begin, work, nodes, &why)
+        != TANGO_OK)
+        return tango__manifest_fail(error, "two members of one name in an item", begin);
     memset(&item, 0, sizeof item);
-    item.id = tango__item_text(&json, "id", &at, &left);
-    item.split = tango__item_text(&json, "split", &at, &left);
-    item.caption = tango__item_text(&json, "caption", &at, &left);
-    item.mel = tango__item_text(&json, "mel", &at, &left);
-    item.mel_image = tango__item_text(&json, "mel_image", &at, &left);
-    item.latent = tango__item_text(&json, "latent", &at, &left);
-    item.audio = tango__item_text(&json, "audio", &at, &left);
-    if (item.id == NULL || item.split == NULL || item.caption == NULL
+    item.id = tango__item_text(&json, "id", &at, &left, &ok);
+    item.split = tango__item_text(&json, "split", &at, &left, &ok);
+    item.caption = tango__item_text(&json, "caption", &at, &left, &ok);
+    item.mel = tango__item_text(&json, "mel", &at, &left, &ok);
+    item.mel_image = tango__item_text(&json, "mel_image", &at, &left, &ok);
+    item.latent = tango__item_text(&json, "latent", &at, &left, &ok);
+    item.audio = tango__item_text(&json, "audio", &at, &left, &ok);
+    if (!ok || item.id == NULL || item.split == NULL || item.caption == NULL
+        || (item.mel == NULL && item.mel_image == NULL)
         || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "index"), &index)
-        || index > SIZE_MAX
+        || index >= SIZE_MAX
         || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "frames"), &frames)
         || frames == 0 || frames > TANGO_DATASET_FRAMES_MAX
         || !tango_io_json_number(
             &json, tango_io_json_find(&json, 0, "seconds"), &item.seconds))
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-            TANGO__MANIFEST ": incomplete item at offset %z", begin);
+        return tango__manifest_fail(error, "incomplete item", begin);
     item.index = (size_t)index;
     item.frames = (size_t)frames;
     *out = item;
     return TANGO_OK;
+}
+
+/* ---- Splits: the lists of split_indices are walked beside the items. */
+
+static const char *const tango__splits[TANGO__DATASET_SPLITS] = { "train", "val",
+                                                                  "test" };
+
+/* TANGO__DATASET_SPLITS: there is no such split. */
+static size_t tango__split_number(const char *name)
+{
+    size_t i = 0;
+    while (i < TANGO__DATASET_SPLITS && strcmp(tango__splits[i], name) != 0) i++;
+    return i;
+}
+
+/* lists[i] = where the list of split i begins, 0 if there is none. */
+static void tango__splits_find(size_t *lists, const tango_io_file *file)
+{
+    size_t begin, end, first, last, i;
+    for (i = 0; i < TANGO__DATASET_SPLITS; i++) {
+        lists[i] = 0;
+        if (tango_io_json_span(&begin, &end, file->data, file->size, "split_indices")
+            && tango_io_json_span(
+                &first, &last, file->data + begin, end - begin, tango__splits[i])
+            && file->data[begin + first] == '[')
+            lists[i] = begin + first;
+    }
+}
+
+/* The next number of the list; SIZE_MAX: something else stands there. 0 at its end. */
+static int tango__split_next(size_t *index, size_t *list, const tango_io_file *file)
+{
+    size_t begin, end, digit, value = 0;
+    if (*list == 0 || !tango_io_json_item(&begin, &end, list, file->data, file->size))
+        return 0;
+    for (*index = SIZE_MAX; begin < end; begin++) {
+        digit = (size_t)file->data[begin] - '0';
+        if (digit > 9 || value > (SIZE_MAX - digit) / 10) return 1;
+        value = value * 10 + digit;
+    }
+    *index = value;
+    return 1;
+}
+
+/* Fills set->at with the items of the split; *longest becomes the position of a longest
+   one, if there is any. */
+static tango_result tango__dataset_index(tango_dataset *set, const tango__manifest *m,
+    const char *split, size_t *longest, tango_error *error)
+{
+    const tango_io_file *file = &set->file;
+    size_t lists[TANGO__DATASET_SPLITS], begin, end, at = m->begin, index, next = 0, i;
+    tango_dataset_item item;
+    tango__splits_find(lists, file);
+    while (tango_io_json_item(&begin, &end, &at, file->data, file->size)) {
+        tango_result r =
+            tango__item_parse(&item, set, begin, end, m->room, m->room_size, error);
+        if (r != TANGO_OK) return r;
+        if (item.index < next)
+            return tango__manifest_fail(error, "items out of order of index", begin);
+        next = item.index + 1;
+        i = tango__split_number(item.split);
+        if (i == TANGO__DATASET_SPLITS || !tango__split_next(&index, &lists[i], file)
+            || index != item.index)
+            return tango__manifest_fail(error, "not as split_indices says", begin);
+        if (split != NULL && strcmp(split, item.split) != 0) continue;
+        if (set->count == m->count) break; /* the file changes under us */
+        m->at[2 * set->count] = (uint32_t)begin;
+        m->at[2 * set->count + 1] = (uint32_t)end;
+        if (item.frames > set->frames) {
+            set->frames = item.frames;
+            *longest = set->count;
+        }
+        set->count++;
+    }
+    for (i = 0; i < TANGO__DATASET_SPLITS; i++)
+        if (tango__split_next(&index, &lists[i], file))
+            return tango__manifest_fail(error, "no item of this index", lists[i]);
+    return TANGO_OK;
+}
+
+/* Everything of tango_dataset_open but the files: set->file is the manifest. */
+static tango_result tango__dataset_parse(tango_dataset *set, tango__manifest *m,
+    const char *split, void *memory, size_t size, size_t *longest, tango_error *error)
+{
+    tango_arena arena;
+    size_t need = 0;
+    tango_result r = tango__manifest_memory(&need, m, error);
+    if (r != TANGO_OK) return r;
+    if (memory == NULL || size < need)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: %z bytes given, %z needed for %z clips", size, need, m->count);
+    if (split != NULL && tango__split_number(split) == TANGO__DATASET_SPLITS)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "%s: expected the split train, val or test", split);
+    tango__arena_over(&arena, memory, size);
+    tango__manifest_divide(m, &arena);
+    set->at = m->at;
+    set->item_nodes = (m->work + 7) & ~(size_t)7;
+    set->item_text = m->text;
+    set->item_work = m->room_size;
+    r = tango__dataset_parameters(set, m, error);
+    if (r == TANGO_OK) r = tango__dataset_index(set, m, split, longest, error);
+    tango__arena_close(&arena);
+    return r;
+}
+
+/* ---- One file of a clip, mapped while `fill` reads it. */
+
+struct tango__batch_parts;
+
+typedef struct tango__clip {
+    const tango_dataset *set;
+    const struct tango__batch_parts *parts;
+    size_t index;
+    size_t frames, stride;              /* of the clip; of the batch */
+    const char *what;
+    float *out;                         /* where this clip goes, all zero */
+    size_t got;                         /* audio: samples */
+    tango_error *error;
+} tango__clip;
+
+typedef tango_result tango__fill(tango__clip *clip, const tango_io_file *file);
+
+static tango_result tango__clip_read(
+    tango__clip *clip, const char *what, const char *path, tango__fill *fill)
+{
+    tango_io_file file = { NULL, 0, NULL };
+    tango_error why, *error = clip->error;
+    tango_result r;
+    clip->what = what;
+    if (path == NULL)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            TANGO__MANIFEST ": clip %z has no %s", clip->index, what);
+    r = tango_io_map_below(&file, clip->set->root, path, error);
+    if (r != TANGO_OK) return r;
+    clip->error = &why;
+    r = fill(clip, &file);
+    clip->error = error;
+    tango_io_unmap(&file);
+    return r == TANGO_OK ? r : tango__path_fail(error, r, path, &why);
+}
+
+static tango_result tango__clip_shape(const tango__clip *clip)
+{
+    return tango_io_fail(clip->error, TANGO_ERROR_DATA,
+        "not the shape of a %s of %z frames (offset 0)", clip->what, clip->frames);
+}
+
+/* A mel as an array (64, T), or (T, 64). */
+static tango_result tango__clip_array(
+    tango_io_view *view, const tango__clip *clip, const tango_io_file *file)
+{
+    const size_t bins = TANGO__DATASET_MELS;
+    tango_io_npy npy;
+    tango_result r = tango_io_npy_parse(&npy, file->data, file->size, clip->error);
+    if (r != TANGO_OK) return r;
+    tango_io_npy_view(view, &npy);
+    if (view->rank != 2 || view->count != bins * clip->frames
+        || (view->shape[0] != bins && view->shape[1] != bins))
+        return tango__clip_shape(clip);
+    return TANGO_OK;
+}
+
+/* A mel as a picture: grey, T wide, 64 high. */
+static tango_result tango__clip_picture(
+    tango_io_png *png, const tango__clip *clip, const tango_io_file *file)
+{
+    tango_result r = tango_io_png_open(png, file->data, file->size, clip->error);
+    if (r == TANGO_OK && (png->spec.channels != 1 || png->spec.width != clip->frames
+                          || png->spec.height != TANGO__DATASET_MELS))
+        r = tango__clip_shape(clip);
+    return r;
+}
+
+/* Only a look at the shape, as a tango__fill. */
+static tango_result tango__look_array(tango__clip *clip, const tango_io_file *file)
+{
+    tango_io_view view;
+    return tango__clip_array(&view, clip, file);
+}
+
+static tango_result tango__look_picture(tango__clip *clip, const tango_io_file *file)
+{
+    tango_io_png png;
+    return tango__clip_picture(&png, clip, file);
+}
+
+/* A set is as long as its longest clip, and memory is planned by that: its mel must be
+   there, in this length. */
+static tango_result tango__dataset_look(const tango_dataset *set, size_t position,
+    const tango__manifest *m, tango_error *error)
+{
+    tango_dataset_item item;
+    tango__clip clip;
+    tango_result r =
+        tango_dataset_read(&item, set, position, m->room, m->room_size, error);
+    if (r != TANGO_OK) return r;
+    memset(&clip, 0, sizeof clip);
+    clip.set = set;
+    clip.index = item.index;
+    clip.frames = item.frames;
+    clip.error = error;
+    return item.mel != NULL
+               ? tango__clip_read(&clip, "mel", item.mel, tango__look_array)
+               : tango__clip_read(&clip, "mel", item.mel_image, tango__look_picture);
 }
 
 TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
@@ -3918,36 +4218,14 @@ TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
 {
     tango__manifest m;
     tango_dataset s;
-    tango_dataset_item item;
-    tango_arena arena;
-    uint32_t *entries;
-    unsigned char *work;
-    size_t begin, end, at, work_size = 0;
+    size_t longest = 0;
     tango_result r;
     memset(&s, 0, sizeof s);
-    tango__arena_over(&arena, memory, memory == NULL ? 0 : size);
+    s.root = root;
     r = tango__manifest_open(&m, &s.file, root, error);
     if (r != TANGO_OK) return r;
-    if (!tango__dataset_divide(&arena, &m, &entries, &work, &work_size))
-        r = tango_io_fail(error, TANGO_ERROR_MEMORY,
-            "memory: %z bytes are too few for %z clips", size, m.count);
-    s.root = root;
-    s.at = entries;
-    s.item_nodes = (m.work + 7) & ~(size_t)7;
-    s.item_text = m.text;
-    s.item_work = work_size;
-    if (r == TANGO_OK)
-        r = tango__dataset_parameters(&s, &m, work, TANGO__DATASET_HEAD * 16, error);
-    at = m.begin;
-    while (r == TANGO_OK
-           && tango_io_json_item(&begin, &end, &at, s.file.data, s.file.size)) {
-        r = tango__item_parse(&item, &s, begin, end, work, work_size, error);
-        if (r != TANGO_OK || (split != NULL && strcmp(split, item.split) != 0)) continue;
-        entries[2 * s.count] = (uint32_t)begin;
-        entries[2 * s.count++ + 1] = (uint32_t)end;
-        if (item.frames > s.frames) s.frames = item.frames;
-    }
-    tango__arena_close(&arena);
+    r = tango__dataset_parse(&s, &m, split, memory, size, &longest, error);
+    if (r == TANGO_OK && s.count > 0) r = tango__dataset_look(&s, longest, &m, error);
     if (r == TANGO_OK) *set = s;
     else tango_io_unmap(&s.file);
     return r;
@@ -4018,7 +4296,7 @@ static int tango__batch_divide(tango_arena *arena, tango__batch_parts *b,
     const size_t frames = set->frames, mel = frames * TANGO__DATASET_MELS;
     const size_t latent =
         (frames + 3) / 4 * TANGO__DATASET_CHANNELS * TANGO__DATASET_WIDTH;
-    int ok = 1;
+    int ok = count > 0 && what < 2 * TANGO_BATCH_IMAGE;
     memset(b, 0, sizeof *b);
     b->indices = (size_t *)tango_arena_take(arena, count, sizeof(size_t), &ok);
     b->lengths = (size_t *)tango_arena_take(arena, count, sizeof(size_t), &ok);
@@ -4027,7 +4305,8 @@ static int tango__batch_divide(tango_arena *arena, tango__batch_parts *b,
     b->item = (unsigned char *)tango_arena_take(arena, set->item_work, 1, &ok);
     b->scratch = (unsigned char *)tango_arena_take(
         arena, TANGO__DATASET_SCRATCH + 16 * frames, 1, &ok);
-    b->row = (float *)tango_arena_take(arena, frames + mel, sizeof(float), &ok);
+    /* A band of a mel has T numbers, a channel of a latent T/4 rows of 16. */
+    b->row = (float *)tango_arena_take(arena, 4 * frames, sizeof(float), &ok);
     b->pixels = (uint16_t *)tango_arena_take(arena, mel, sizeof(uint16_t), &ok);
     if (what & TANGO_BATCH_MEL)
         b->mel = (float *)tango_arena_take(arena, count, mel * sizeof(float), &ok);
@@ -4047,88 +4326,51 @@ TANGO_API tango_result tango_batch_memory(size_t *size, const tango_dataset *set
     tango__batch_parts parts;
     tango_arena arena;
     memset(&arena, 0, sizeof arena);
-    if (count == 0 || !tango__batch_divide(&arena, &parts, set, count, what))
-        return tango_io_fail(
-            error, TANGO_ERROR_ARGUMENT, "batch: %z clips are none or too many", count);
-    *size = arena.peak + TANGO__ALIGN;
+    if (!tango__batch_divide(&arena, &parts, set, count, what)
+        || !tango_add_ok(arena.peak, TANGO__ALIGN, size))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "batch: %z clips are none or too many, or %z is no sum of TANGO_BATCH_...",
+            count, (size_t)what);
     return TANGO_OK;
 }
 
-/* One clip's reading: its file is mapped while `fill` runs. */
-typedef struct tango__clip {
-    const tango_dataset *set;
-    const tango__batch_parts *parts;
-    size_t frames, stride;              /* of the clip; of the batch */
-    float *out;                         /* where this clip goes, all zero */
-    size_t got;                         /* audio: samples */
-    const char *path;
-    tango_error *error;
-} tango__clip;
-
-typedef tango_result tango__fill(tango__clip *clip, const tango_io_file *file);
-
-static tango_result tango__clip_read(tango__clip *clip, tango__fill *fill)
+/* out = elements of a view into the file, checked. */
+static tango_result tango__clip_view(tango__clip *clip, float *out,
+    const tango_io_file *file, const tango_io_view *view, size_t first, size_t count)
 {
-    tango_io_file file = { NULL, 0, NULL };
-    tango_error why;
-    tango_result r;
-    why.text[0] = 0;
-    if (clip->path == NULL)
+    size_t i, axis;
+    tango_io_view_read(out, view, first, count);
+    for (i = 0; i < count; i++) {
+        size_t at = 0, rest = first + i;
+        if (out[i] - out[i] == 0.0f) continue;
+        for (axis = view->rank; axis-- > 0; rest /= view->shape[axis])
+            at += rest % view->shape[axis] * view->strides[axis];
+        at = at * tango_io_type_size(view->type) + (size_t)(view->data - file->data);
         return tango_io_fail(
-            clip->error, TANGO_ERROR_ARGUMENT, "batch: the set has no file of this kind");
-    r = tango_io_map_below(&file, clip->set->root, clip->path, clip->error);
-    if (r != TANGO_OK) return r;
-    {
-        tango_error *outer = clip->error;
-        clip->error = &why;
-        r = fill(clip, &file);
-        clip->error = outer;
-        tango_io_unmap(&file);
-        if (r != TANGO_OK) return tango_io_fail(outer, r, "%s: %q", clip->path,
-                                                why.text, strlen(why.text));
+            clip->error, TANGO_ERROR_NUMBER, "NaN or infinity (offset %z)", at);
     }
     return TANGO_OK;
 }
 
-static tango_result tango__clip_finite(tango__clip *clip, const float *x, size_t count)
-{
-    size_t i;
-    for (i = 0; i < count; i++)
-        if (!(x[i] - x[i] == 0.0f))
-            return tango_io_fail(clip->error, TANGO_ERROR_NUMBER,
-                "NaN or infinity at element %z", i);
-    return TANGO_OK;
-}
-
-static tango_result tango__clip_shape(tango__clip *clip, const char *what)
-{
-    return tango_io_fail(clip->error, TANGO_ERROR_DATA,
-        "not the shape of a %s of %z frames", what, clip->frames);
-}
-
-/* mel (T, 64) of a file (64, T); also of one (T, 64). */
-static tango_result tango__fill_npy(tango__clip *clip, const tango_io_file *file)
+/* mel (T, 64) of either order of axes. */
+static tango_result tango__fill_array(tango__clip *clip, const tango_io_file *file)
 {
     const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
-    tango_io_npy npy;
+    float *row = clip->parts->row;
     tango_io_view view;
     size_t b, t;
-    tango_result r = tango_io_npy_parse(&npy, file->data, file->size, clip->error);
-    if (r != TANGO_OK) return r;
-    tango_io_npy_view(&view, &npy);
-    if (view.rank != 2 || view.count != bins * frames
-        || (view.shape[0] != bins && view.shape[1] != bins))
-        return tango__clip_shape(clip, "mel");
-    if (view.shape[0] != bins) tango_io_view_read(clip->out, &view, 0, view.count);
-    for (b = 0; view.shape[0] == bins && b < bins; b++) {
-        tango_io_view_read(clip->parts->row, &view, b * frames, frames);
-        for (t = 0; t < frames; t++) clip->out[t * bins + b] = clip->parts->row[t];
+    tango_result r = tango__clip_array(&view, clip, file);
+    if (r == TANGO_OK && view.shape[0] != bins)
+        return tango__clip_view(clip, clip->out, file, &view, 0, view.count);
+    for (b = 0; r == TANGO_OK && b < bins; b++) {
+        r = tango__clip_view(clip, row, file, &view, b * frames, frames);
+        for (t = 0; r == TANGO_OK && t < frames; t++) clip->out[t * bins + b] = row[t];
     }
-    return tango__clip_finite(clip, clip->out, bins * frames);
+    return r;
 }
 
 /* The inverse of the picture's scale; row 0 is the highest band. */
-static tango_result tango__fill_png(tango__clip *clip, const tango_io_file *file)
+static tango_result tango__fill_picture(tango__clip *clip, const tango_io_file *file)
 {
     const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
     const tango_dataset *set = clip->set;
@@ -4136,10 +4378,8 @@ static tango_result tango__fill_png(tango__clip *clip, const tango_io_file *file
     const unsigned char *narrow = (const unsigned char *)wide;
     tango_io_png png;
     size_t b, t;
-    tango_result r = tango_io_png_open(&png, file->data, file->size, clip->error);
+    tango_result r = tango__clip_picture(&png, clip, file);
     if (r != TANGO_OK) return r;
-    if (png.spec.channels != 1 || png.spec.width != frames || png.spec.height != bins)
-        return tango__clip_shape(clip, "grey mel");
     r = tango_io_png_read(clip->parts->pixels, &png, clip->parts->scratch,
         TANGO__DATASET_SCRATCH + 16 * set->frames, clip->error);
     if (r != TANGO_OK) return r;
@@ -4150,35 +4390,34 @@ static tango_result tango__fill_png(tango__clip *clip, const tango_io_file *file
                                            : (double)narrow[at] / 255.0;
             v = set->png_low + v * (set->png_high - set->png_low);
             if (set->power) v = TANGO_EXP(v * (2.302585092994045684018 / 10.0));
-            clip->out[t * bins + b] = (float)v;
+            clip->out[t * bins + b] = (float)v; /* finite: TANGO__DATASET_SCALE */
         }
-    return tango__clip_finite(clip, clip->out, bins * frames);
+    return TANGO_OK;
 }
 
 /* latent (8, T/4, 16), planes `stride` apart, of a file in either order of axes. */
-static tango_result tango__latent_view(tango__clip *clip, const tango_io_view *from)
+static tango_result tango__latent_view(
+    tango__clip *clip, const tango_io_file *file, const tango_io_view *from)
 {
     const size_t channels = TANGO__DATASET_CHANNELS, width = TANGO__DATASET_WIDTH;
-    const size_t rows = clip->frames / 4, plane = rows * width, skip = from->rank - 3;
-    const size_t *shape = from->shape + (from->rank > 3 ? skip : 0);
+    const size_t rows = clip->frames / 4, plane = rows * width;
+    const size_t *shape = from->shape + (from->rank == 4);
+    const float *row = clip->parts->row;
     size_t c, i;
     int swap;
     if (from->rank < 3 || from->rank > 4 || (from->rank == 4 && from->shape[0] != 1)
         || shape[0] != channels || from->count != channels * plane
         || (shape[1] != width && shape[2] != width) || clip->frames % 4 != 0)
-        return tango__clip_shape(clip, "latent");
+        return tango__clip_shape(clip);
     /* Where both axes are 16 only the manifest can tell. */
     swap = shape[2] != width || (shape[1] == width && clip->set->frequency_first);
     for (c = 0; c < channels; c++) {
         float *to = clip->out + c * (clip->stride / 4) * width;
-        tango_io_view_read(clip->parts->row, from, c * plane, plane);
-        for (i = 0; i < plane; i++)
-            to[i] = clip->parts->row[swap ? i % width * rows + i / width : i];
-    }
-    for (c = 0; c < channels; c++) {
-        tango_result r = tango__clip_finite(
-            clip, clip->out + c * (clip->stride / 4) * width, plane);
+        tango_result r =
+            tango__clip_view(clip, clip->parts->row, file, from, c * plane, plane);
         if (r != TANGO_OK) return r;
+        for (i = 0; i < plane; i++)
+            to[i] = row[swap ? i % width * rows + i / width : i];
     }
     return TANGO_OK;
 }
@@ -4194,26 +4433,29 @@ static tango_result tango__fill_latent(tango__clip *clip, const tango_io_file *f
         r = tango_io_npy_parse(&npy, file->data, file->size, clip->error);
         if (r != TANGO_OK) return r;
         tango_io_npy_view(&view, &npy);
-        return tango__latent_view(clip, &view);
+        return tango__latent_view(clip, file, &view);
     }
     r = tango_io_torch_open(&torch, file->data, file->size, clip->parts->scratch,
         TANGO__DATASET_SCRATCH, clip->error);
     if (r != TANGO_OK) return r;
-    if (torch.count != 1) return tango__clip_shape(clip, "latent");
+    if (torch.count != 1) return tango__clip_shape(clip);
     tango_io_torch_tensor_at(&torch, 0, &tensor);
-    return tango__latent_view(clip, &tensor.view);
+    return tango__latent_view(clip, file, &tensor.view);
 }
 
 static tango_result tango__fill_audio(tango__clip *clip, const tango_io_file *file)
 {
-    const size_t most = clip->stride * TANGO__DATASET_HOP;
+    const size_t most = clip->frames * TANGO__DATASET_HOP;
     tango_io_sound sound;
     float extra;
-    size_t got = 0, more = 0;
+    size_t got = 0, more = 0, i;
     tango_result r =
         tango_io_sound_open_memory(&sound, file->data, file->size, 0, clip->error);
-    if (r == TANGO_OK && sound.info.channels != 1)
-        r = tango_io_fail(clip->error, TANGO_ERROR_DATA, "not one channel");
+    if (r == TANGO_OK
+        && (sound.info.channels != 1 || sound.info.rate != TANGO__DATASET_RATE))
+        r = tango_io_fail(clip->error, TANGO_ERROR_DATA,
+            "%z channels of %z Hz, expected 1 of 16000 (offset 0)", sound.info.channels,
+            (size_t)sound.info.rate);
     if (r == TANGO_OK)
         r = tango_io_sound_start(
             &sound, clip->parts->scratch, TANGO__DATASET_SCRATCH, clip->error);
@@ -4221,39 +4463,45 @@ static tango_result tango__fill_audio(tango__clip *clip, const tango_io_file *fi
         r = tango_io_sound_read_float(&sound, clip->out, most, &got, clip->error);
     if (r == TANGO_OK && got == most)
         r = tango_io_sound_read_float(&sound, &extra, 1, &more, clip->error);
-    if (r == TANGO_OK && more) return tango__clip_shape(clip, "sound");
+    if (r != TANGO_OK) return r;
+    if (more) return tango__clip_shape(clip);
+    for (i = 0; i < got; i++)
+        if (!(clip->out[i] - clip->out[i] == 0.0f))
+            return tango_io_fail(
+                clip->error, TANGO_ERROR_NUMBER, "NaN or infinity at sample %z", i);
     clip->got = got;
-    return r == TANGO_OK ? tango__clip_finite(clip, clip->out, got) : r;
+    return TANGO_OK;
 }
 
 /* Everything of clip number i of the batch whose item is given. */
 static tango_result tango__batch_clip(tango__batch_parts *b, const tango_dataset *set,
-    const tango_dataset_item *item, size_t i, size_t frames, tango_error *error)
+    const tango_dataset_item *item, size_t i, size_t frames, unsigned what,
+    tango_error *error)
 {
+    const size_t latent = TANGO__DATASET_CHANNELS * TANGO__DATASET_WIDTH;
     tango__clip clip;
     tango_result r = TANGO_OK;
     memset(&clip, 0, sizeof clip);
     clip.set = set;
     clip.parts = b;
+    clip.index = item->index;
     clip.frames = item->frames;
     clip.stride = frames;
     clip.error = error;
     if (b->mel != NULL) {
         clip.out = b->mel + i * frames * TANGO__DATASET_MELS;
-        clip.path = item->mel != NULL ? item->mel : item->mel_image;
-        r = tango__clip_read(&clip, item->mel != NULL ? tango__fill_npy
-                                                      : tango__fill_png);
+        if (item->mel != NULL && !(what & TANGO_BATCH_IMAGE))
+            r = tango__clip_read(&clip, "mel", item->mel, tango__fill_array);
+        else
+            r = tango__clip_read(&clip, "mel", item->mel_image, tango__fill_picture);
     }
     if (r == TANGO_OK && b->latent != NULL) {
-        clip.out = b->latent
-                   + i * TANGO__DATASET_CHANNELS * (frames / 4) * TANGO__DATASET_WIDTH;
-        clip.path = item->latent;
-        r = tango__clip_read(&clip, tango__fill_latent);
+        clip.out = b->latent + i * (frames / 4) * latent;
+        r = tango__clip_read(&clip, "latent", item->latent, tango__fill_latent);
     }
     if (r == TANGO_OK && b->audio != NULL) {
         clip.out = b->audio + i * frames * TANGO__DATASET_HOP;
-        clip.path = item->audio;
-        r = tango__clip_read(&clip, tango__fill_audio);
+        r = tango__clip_read(&clip, "sound", item->audio, tango__fill_audio);
         b->audio_lengths[i] = clip.got;
     }
     return r;
@@ -4301,17 +4549,19 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
     tango__batch_parts b;
     tango_dataset_item item;
     tango_arena arena;
-    size_t i, frames;
-    tango_result r;
-    tango__arena_over(&arena, memory, memory == NULL ? 0 : size);
-    if (count == 0 || !tango__batch_divide(&arena, &b, set, count, what))
+    size_t i, frames, need = 0;
+    tango_result r = tango_batch_memory(&need, set, count, what, error);
+    if (r != TANGO_OK) return r;
+    if (memory == NULL || size < need)
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
-            "batch: %z bytes are too few for %z clips", size, count);
+            "batch: %z bytes given, %z needed for %z clips", size, need, count);
+    tango__arena_over(&arena, memory, size);
+    tango__batch_divide(&arena, &b, set, count, what);
     r = tango__batch_items(&b, set, positions, count, &frames, error);
     if (r == TANGO_OK) tango__batch_clear(&b, count, frames);
     for (i = 0; r == TANGO_OK && i < count; i++) {
         r = tango_dataset_read(&item, set, positions[i], b.item, set->item_work, error);
-        if (r == TANGO_OK) r = tango__batch_clip(&b, set, &item, i, frames, error);
+        if (r == TANGO_OK) r = tango__batch_clip(&b, set, &item, i, frames, what, error);
     }
     tango__arena_close(&arena);
     if (r != TANGO_OK) return r;

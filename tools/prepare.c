@@ -717,10 +717,11 @@ static void show_batches(const settings *s, const showing *show,
 {
     tango_batch b;
     tango_error error;
-    size_t size;
-    double *sums = (double *)need_memory(calloc(show->batch, sizeof *sums));
+    size_t size, most = show->batch < data->count ? show->batch : data->count;
+    if (most == 0) return;
+    double *sums = (double *)need_memory(calloc(most, sizeof *sums));
     text out = { NULL, 0, 0 };
-    if (tango_batch_memory(&size, data, show->batch, TANGO_BATCH_MEL, &error) != TANGO_OK)
+    if (tango_batch_memory(&size, data, most, TANGO_BATCH_MEL, &error) != TANGO_OK)
         cli_fail("%s: %s", s->output, error.text);
     void *room = need_memory(malloc(size));
     for (size_t at = 0; at < data->count && !stop_signal; at += show->batch) {
