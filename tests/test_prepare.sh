@@ -115,6 +115,52 @@ rm waves/nowhere.wav
 # shellcheck disable=SC2086
 claim "dry run: the same verdict" exits 3 $run_wavcaps other --dry-run --json
 claim "dry run: writes nothing" test ! -e other
+mkdir twice
+echo '{"data": [], "d\u0061ta": []}' >twice/a.json
+claim "a key twice stops" exits 1 "$prepare" wavcaps --audio_dir waves --json_dir twice \
+    --no-latents --output_dir other
+claim "by its offset" has err.txt "twice/a.json" "offset 13"
+claim "sounds among the outputs stop" exits 1 "$prepare" wavcaps --json_dir json --no-latents \
+    --audio_dir set/original_wavs --output_dir set
+# A sound that changes its suffix leaves no old link behind.
+mkdir one_wave one_json
+cp waves/000.wav one_wave/a.flac
+echo '{"data": [{"id": "a", "caption": "x"}]}' >one_json/a.json
+run_a="$prepare wavcaps --audio_dir one_wave --json_dir one_json --no-latents --output_dir aset"
+# shellcheck disable=SC2086
+claim "a.flac" exits 0 $run_a
+mv one_wave/a.flac one_wave/a.wav
+rm aset/captions/a.txt
+# shellcheck disable=SC2086
+claim "becomes a.wav" exits 0 $run_a
+claim "with one link" test "$(ls aset/original_wavs)" = a.wav
+# Records that move from shard to shard, and some that go.
+wavcaps_list()
+{
+    for id; do printf '%s{"id": "%s", "caption": "c"}' "$between" "$id"; between=,; done
+}
+run_moving="$prepare wavcaps --audio_dir waves --json_dir moving --no-latents --seconds 0.32
+    --output_dir"
+mkdir moving
+echo "[$(between='' && wavcaps_list 000 001 002 003 004)]" >moving/a.json
+for shard in 0/2 1/2; do
+    # shellcheck disable=SC2086
+    claim "moving: shard $shard" exits 0 $run_moving mset --shard $shard
+done
+echo "[$(between='' && wavcaps_list 003 002 001 000)]" >moving/a.json
+for shard in 1/2 0/2; do
+    # shellcheck disable=SC2086
+    claim "moving: shard $shard of other metadata" exits 0 $run_moving mset --shard $shard
+done
+claim "moving: merge" exits 0 "$prepare" merge --output_dir mset
+# shellcheck disable=SC2086
+claim "moving: at once" exits 0 $run_moving mset2
+claim "moving: is the same" same mset2 mset
+echo "[$(between='' && wavcaps_list 003 002)]" >moving/a.json
+# shellcheck disable=SC2086
+claim "moving: shards, then one run" exits 0 $run_moving mset
+claim "moving: removed records leave nothing" test "$(ls mset/captions)" = "002.txt
+003.txt"
 
 # --- audiocaps ---------------------------------------------------------------------------
 mkdir -p ac/train ac/val ac/test
@@ -170,6 +216,9 @@ for i in 0 1 2; do
 done
 claim "merge: a missing shard" exits 1 "$prepare" merge --output_dir shards
 claim "is named" has err.txt "1/3"
+: >shards/.prepare/journal-1-of-3.jsonl
+claim "merge: a shard killed at its start" exits 1 "$prepare" merge --output_dir shards
+claim "is missing, too" has err.txt "missing" "1/3"
 claim "a shard writes no manifest" test ! -e shards/dataset_info.json
 # shellcheck disable=SC2086
 claim "shard 1/3" exits 0 $run_folder --output_dir shards --shard 1/3
@@ -214,6 +263,9 @@ rm -rf stolen && mkdir -p stolen elsewhere && ln -s ../elsewhere stolen/caption
 claim "an output folder that is a link stops" exits 1 "$prepare" folder --input_dir fo \
     --output_dir stolen --no-latents
 claim "and nothing leaves" test -z "$(ls elsewhere)"
+claim "input and output in one folder stop" exits 1 "$prepare" folder --input_dir fo \
+    --output_dir fo --no-latents
+claim "before anything is written" test ! -e fo/.prepare
 
 # --- disk, usage -------------------------------------------------------------------------
 claim "no space: exit 1" exits 1 sh -c "ulimit -f 40; exec $run_folder --output_dir full"
@@ -225,8 +277,11 @@ claim "later the rest" exits 0 $run_folder --output_dir full
 claim "is as if nothing had been" same one full
 claim "usage: no command" exits 2 "$prepare" --output_dir x
 claim "usage: no model" exits 2 "$prepare" folder --input_dir fo --output_dir x
-claim "usage: shard out of range" exits 2 "$prepare" folder --input_dir fo --output_dir x \
-    --no-latents --shard 3/3
+for shard in 3/3 0/0 1 a/b -1/3 1/3x "" 0/99999999; do
+    claim "usage: --shard \"$shard\"" exits 2 "$prepare" folder --input_dir fo --output_dir x \
+        --no-latents --shard "$shard"
+done
+claim "usage: nothing is written" test ! -e x
 claim "a missing folder" exits 1 "$prepare" folder --input_dir nope --output_dir x --no-latents
 
 # --- show --------------------------------------------------------------------------------

@@ -49,8 +49,6 @@ static const cli_option options[] = {
     { 0, NULL, NULL, NULL }
 };
 
-static volatile sig_atomic_t stop_signal;
-
 static void on_stop(int number) { stop_signal = number; }
 
 static void catch_signals(void)
@@ -233,15 +231,53 @@ static void match_journals(run *r)
     line_free(&l);
 }
 
-/* The outputs of lines that no record claims are removed. */
+/* The names of outputs that the records of now may have. */
+typedef struct dropper { run *r; hashes stems; } dropper;
+
+static void collect_stems(dropper *d)
+{
+    const database *from = &d->r->d;
+    entry e;
+    memset(&e, 0, sizeof e);
+    for (size_t i = 0; i < from->count; i++) {
+        if (from->records[i].reason) continue;
+        read_record(from, i, &e);
+        hashes_add(&d->stems, hash_of(e.stem, strlen(e.stem)));
+    }
+    entry_free(&e);
+}
+
+/* Outputs whose name no record has any more are removed. Those of a record that moved to
+   another shard are that shard's: it replaces or removes them. */
 static void drop_line(void *user, journal *j, size_t number, line *l, size_t at)
 {
-    run *r = ((matcher *)user)->r;
+    const dropper *d = (const dropper *)user;
     (void)j;
-    const record *rec = l->index < r->d.count ? &r->d.records[l->index] : NULL;
-    if (rec && rec->journal == number && rec->line == at + 1) return;
-    if (rec && rec->line && rec->hash == l->hash) return;
-    if (!l->reason && name_ok(l->stem)) remove_outputs(r->s, l->stem);
+    (void)number;
+    (void)at;
+    if (l->reason || !name_ok(l->stem)) return;
+    if (!hashes_have(&d->stems, hash_of(l->stem, strlen(l->stem))))
+        remove_outputs(d->r->s, l->stem);
+}
+
+/* Goes through the journals of other metadata, of this shard and of all others. */
+static void drop_old_outputs(run *r, line *l)
+{
+    dropper d;
+    int collected = 0;
+    memset(&d, 0, sizeof d);
+    d.r = r;
+    for (size_t i = 0; i < r->x.journal_count; i++) {
+        journal *j = &r->x.journals[i];
+        size_t from, to;
+        if (j->carried && j->fingerprint == r->d.fingerprint && j->total == r->d.count)
+            continue;
+        if (!collected) collect_stems(&d);
+        collected = 1;
+        live_lines(j, &from, &to);
+        scan_journal(&r->x, j, i, after_line(j, from), to, l, drop_line, &d);
+    }
+    hashes_free(&d.stems);
 }
 
 /* Starts a generation in the own journal if the metadata changed, and carries over the
@@ -250,7 +286,6 @@ static void begin_generation(run *r)
 {
     char header[120];
     text lines = { NULL, 0, 0 };
-    matcher m = { r };
     line l;
     journal *own = NULL;
     memset(&l, 0, sizeof l);
@@ -260,15 +295,14 @@ static void begin_generation(run *r)
     const int same = !new_one && own->fingerprint == r->d.fingerprint
         && own->total == r->d.count;
     if (same && own->carried) return;
+    drop_old_outputs(r, &l);
     if (!same) {
         snprintf(header, sizeof header, "{\"total\": %zu, \"metadata\": \"%016llx\"}\n",
                  r->d.count, (unsigned long long)r->d.fingerprint);
         text_put(&lines, header);
     }
     if (own && own->generation != SIZE_MAX) {
-        size_t from, to, number = (size_t)(own - r->x.journals), carried = 0;
-        live_lines(own, &from, &to);
-        scan_journal(&r->x, own, number, after_line(own, from), to, &l, drop_line, &m);
+        size_t number = (size_t)(own - r->x.journals), carried = 0;
         for (size_t i = 0; i < r->d.count; i++) {
             const record *rec = &r->d.records[i];
             if (!rec->line || rec->journal != number) continue;
@@ -386,8 +420,8 @@ static int report(const settings *s, const tally_counts *t, double seconds)
 static uint64_t open_model(const settings *s, tango_io_file *file, tango_model *model)
 {
     tango_error error;
-    if (tango_io_map(file, s->model, &error) != TANGO_OK
-        || tango_open(model, file->data, file->size, &error) != TANGO_OK)
+    if (tango_io_map(file, s->model, &error) != TANGO_OK) cli_fail("%s", error.text);
+    if (tango_open(model, file->data, file->size, &error) != TANGO_OK)
         cli_fail("%s: %s", s->model, error.text);
     if (model->rate != RATE || model->hop != HOP || model->mels != MELS
         || model->fft != 1024 || model->vae.levels != 3)
@@ -476,6 +510,21 @@ static void run_workers(run *r, const char *root, const tango_model *model)
     free(memory[1]);
 }
 
+/* What is read must not lie where files are written. */
+static void check_apart(const settings *s)
+{
+    for (int i = -2; i < OUTPUTS; i++) {
+        const char *in = i == -2 ? s->json_dir : s->input;
+        struct stat a, b;
+        if (i == -2 ? s->layout != WAVCAPS : i == -1 && s->layout != FOLDER) continue;
+        text path = path_of(s, i < 0 ? "" : output_folder(s->layout, i), "");
+        if (stat(in, &a) == 0 && stat(path.data, &b) == 0 && a.st_dev == b.st_dev
+            && a.st_ino == b.st_ino)
+            cli_fail("%s: is both read and written to", in);
+        text_free(&path);
+    }
+}
+
 static int command_run(const settings *s)
 {
     run *r = (run *)need_memory(calloc(1, sizeof *r));
@@ -486,6 +535,9 @@ static int command_run(const settings *s)
     char *root = realpath(s->input, NULL);
     if (!root || stat(root, &info) != 0 || !S_ISDIR(info.st_mode))
         cli_fail("%s: no such folder", s->input);
+    if (s->layout == WAVCAPS && !utf8_valid(root, strlen(root)))
+        cli_fail("%s: its path is not UTF-8", s->input);
+    check_apart(s);
     memset(&blob, 0, sizeof blob);
     memset(&model, 0, sizeof model);
     r->s = r->x.s = s;
@@ -593,7 +645,7 @@ static void check_outputs(const set *x, const gathering *g)
     line l;
     size_t bad = 0, first = 0;
     memset(&l, 0, sizeof l);
-    for (size_t i = 0; i < g->total; i++) {
+    for (size_t i = 0; i < g->total && !stop_signal; i++) {
         line_of(x, &g->records[i], &l);
         if (!l.reason && !name_ok(l.stem)) fail_journal(x, &x->journals[0], 0);
         if (!l.reason && !outputs_whole(x->s, &l) && bad++ == 0) first = i;
@@ -620,16 +672,18 @@ static int command_merge(settings *s)
     if (!lock_byte(x.lock, 0, 1)) cli_fail("%s: is locked", s->output);
     if (is_busy(x.lock)) cli_fail("%s: shards are still at work", s->output);
     open_journals(&x, &l);
-    if (x.journal_count == 0) cli_fail("%s: no shard has run", s->output);
+    const journal *first = NULL;
     for (size_t i = 0; i < x.journal_count; i++) {
-        const journal *j = &x.journals[i], *first = &x.journals[0];
-        if (j->generation == SIZE_MAX) continue;
-        if (j->total > SIZE_MAX / sizeof *g.records || j->total != first->total
+        const journal *j = &x.journals[i];
+        if (j->generation == SIZE_MAX) continue;    /* killed before its first line */
+        if (!first) first = j;
+        if (j->total > SIZE_MAX / sizeof *g.records - 1 || j->total != first->total
             || j->fingerprint != first->fingerprint)
             cli_fail("%s: %s and %s saw different metadata; run both again", s->output,
                      first->name, j->name);
     }
-    g.total = x.journals[0].total;
+    if (!first) cli_fail("%s: no shard has run", s->output);
+    g.total = first->total;
     g.records = (record *)need_memory(calloc(g.total + 1, sizeof *g.records));
     for (size_t i = 0; i < x.journal_count; i++) {
         journal *j = &x.journals[i];
@@ -639,6 +693,7 @@ static int command_merge(settings *s)
     }
     fail_missing(&x, &g);
     check_outputs(&x, &g);
+    if (stop_signal) return 128 + stop_signal;
     settle_reasons(&x, g.records, g.total, &t);
     strcpy(x.temporary, "tmp-merge");
     text path = path_of(s, ".prepare", x.temporary);
@@ -780,6 +835,7 @@ static void read_shard(const cli *c, settings *s)
     char *end = NULL;
     const char *slash = strchr(c->text, '/');
     size_t digits = strspn(c->text, "0123456789");
+    s->shards = 0;
     if (slash && digits && c->text + digits == slash && digits < 8
         && digits_ok(slash + 1) && strlen(slash + 1) < 8) {
         s->shard = (size_t)strtoul(c->text, &end, 10);

@@ -59,6 +59,9 @@ typedef struct settings {
     size_t frames, cut;         /* mel frames T, samples of original-audio */
 } settings;
 
+/* SIGINT or SIGTERM, once it came. */
+static volatile sig_atomic_t stop_signal;
+
 /* ---- Growing text ----------------------------------------------------------------- */
 
 typedef struct text { char *data; size_t size, room; } text;

@@ -299,6 +299,30 @@ static void add_record(database *d, size_t at, size_t size)
     r->source = (uint16_t)(d->source_count - 1);
 }
 
+/* Equal keys of the outermost object; those further in are found record by record. */
+static void check_keys(const source *s, size_t at)
+{
+    const char *p = (const char *)s->file.data;
+    hashes seen = { NULL, 0, 0 };
+    text work = { NULL, 0, 0 }, key = { NULL, 0, 0 };
+    size_t begin, end;
+    for (int value = 0; tango_io_json_item(&begin, &end, &at, p, s->file.size);
+         value = !value) {
+        tango_io_json json;
+        tango_error error;
+        if (value) continue;
+        key.size = 0;
+        text_reserve(&key, end - begin);
+        if (json_read(&json, &work, p + begin, end - begin, &error) != TANGO_OK
+            || !tango_io_json_string(&json, 0, key.data, key.room)) continue;
+        if (!hashes_add(&seen, hash_of(key.data, strlen(key.data))))
+            cli_fail("%s: a key stands twice (offset %zu)", s->path, begin);
+    }
+    hashes_free(&seen);
+    text_free(&work);
+    text_free(&key);
+}
+
 /* {"data": [{...}, ...]} or [{...}, ...] */
 static void index_json(database *d, const char *name)
 {
@@ -309,6 +333,7 @@ static void index_json(database *d, const char *name)
     if (tango_io_json_work_size(&need, p, size, &error) != TANGO_OK)
         cli_fail("%s: %s", s->path, error.text);
     while (p[begin] <= ' ') begin++;        /* the text is valid: there is something */
+    if (p[begin] == '{') check_keys(s, begin);
     if (p[begin] != '[' && !tango_io_json_span(&begin, &end, p, size, "data"))
         cli_fail("%s: expected a list \"data\" of clips", s->path);
     if (p[begin] != '[') cli_fail("%s: \"data\" is no list (offset %zu)", s->path, begin);
@@ -519,7 +544,7 @@ static void judge_records(database *d)
         text_put(&key, e.name);
         if (!e.id_ok) r->reason = BAD_ID;
         else if (!hashes_add(&seen, hash_of(key.data, key.size))) r->reason = DUPLICATE;
-        else if (hashes_have(&d->blacklist, hash_of(e.name, stem_size(e.name))))
+        else if (hashes_have(&d->blacklist, hash_of(e.name, strlen(e.name))))
             r->reason = BLACKLISTED;
         else if (!e.caption) r->reason = NO_CAPTION;
         text_free(&key);

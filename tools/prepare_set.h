@@ -309,7 +309,8 @@ static int lock_byte(int fd, size_t byte, int wait)
     l.l_start = (off_t)byte;
     l.l_len = 1;
     while (fcntl(fd, wait ? F_SETLKW : F_SETLK, &l) != 0) {
-        if (errno == EINTR && !cli_interrupted()) continue;
+        if (errno == EINTR && stop_signal) exit(128 + (int)stop_signal);
+        if (errno == EINTR) continue;
         if (errno == EACCES || errno == EAGAIN) return 0;
         cli_fail("locking failed: %s", strerror(errno));
     }
@@ -591,6 +592,17 @@ static int publish_clip(const set *x, size_t slot, const line *l)
         output_name(&name, x->s->layout, l->stem, i, l->link);
         text from = waiting_name(x, slot, i), to = path_of(x->s, name.data, "");
         ok = rename(from.data, to.data) == 0;
+        if (ok && x->s->layout == WAVCAPS && i == OUT_AUDIO) {
+            /* The sound was found under its other suffix before. */
+            text_clear(&to);
+            text_clear(&name);
+            output_name(&name, WAVCAPS, l->stem, i,
+                        ends_with(l->link, ".flac") ? ".wav" : ".flac");
+            text_put(&to, x->s->output);
+            text_put(&to, "/");
+            text_put(&to, name.data);
+            unlink(to.data);
+        }
         text_free(&name);
         text_free(&from);
         text_free(&to);
@@ -718,6 +730,12 @@ typedef struct big_file {
     int same;                   /* all bytes so far are those of the old file */
 } big_file;
 
+static void big_fail(const big_file *b, const tango_error *error)
+{
+    remove_temporary(b->x);
+    cli_fail("%s", error->text);
+}
+
 static void big_begin(big_file *b, const set *x, const char *name)
 {
     text temporary = path_of(x->s, ".prepare", x->temporary);
@@ -730,7 +748,7 @@ static void big_begin(big_file *b, const set *x, const char *name)
     b->name = name;
     b->same = tango_io_map_below(&b->old, x->s->output, name, NULL) == TANGO_OK;
     if (tango_io_create_by(&b->out, path.data, temporary.data, &error) != TANGO_OK)
-        cli_fail("%s", error.text);
+        big_fail(b, &error);
     text_free(&path);
     text_free(&temporary);
 }
@@ -743,7 +761,7 @@ static void big_flush(big_file *b, size_t limit)
     if (b->same) b->same = b->buffer.size <= b->old.size - at
                         && memcmp(b->old.data + at, b->buffer.data, b->buffer.size) == 0;
     if (tango_io_write(&b->out, b->buffer.data, b->buffer.size, &error) != TANGO_OK)
-        cli_fail("%s", error.text);
+        big_fail(b, &error);
     text_clear(&b->buffer);
 }
 
@@ -752,7 +770,7 @@ static void big_end(big_file *b)
     tango_error error;
     big_flush(b, 0);
     if (b->same && b->out.at == b->old.size) tango_io_abandon(&b->out);
-    else if (tango_io_commit(&b->out, &error) != TANGO_OK) cli_fail("%s", error.text);
+    else if (tango_io_commit(&b->out, &error) != TANGO_OK) big_fail(b, &error);
     tango_io_unmap(&b->old);
     text_free(&b->buffer);
 }
