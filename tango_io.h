@@ -3474,7 +3474,8 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
 
    No cycle can arise, without a search: an object is sealed when it becomes part of
    another, and a sealed object takes no more members. Then every link of a cycle would
-   have to be older than the next one, all around. */
+   have to be older than the next one, all around. For the same reason a part's depth is
+   final when the whole takes it over. */
 
 typedef enum tango_io__kind {
     TANGO_IO__NONE,
@@ -3492,8 +3493,12 @@ typedef enum tango_io__kind {
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
+enum { TANGO_IO__SEALED = 1, TANGO_IO__NAMED = 2, TANGO_IO__PICKLE_DEPTH_MAX = 64 };
+
 typedef struct tango_io__object {
-    unsigned char kind, sealed, type, named;
+    unsigned char kind, type;
+    unsigned char flags;    /* SEALED; NAMED: a key whose text lies among the names */
+    unsigned char level;    /* containers nested here, with this one; 0: it is none */
     uint32_t at;            /* offset in the pickle */
     uint32_t a, b;
 } tango_io__object;
@@ -3680,8 +3685,21 @@ static tango_io__object *tango_io__pickle_push(tango_io__pickle *p, tango_io__ki
     o = &p->objects[p->object_count++];
     tango_io__zero(o, sizeof *o);
     o->kind = (unsigned char)kind;
+    o->level = kind == TANGO_IO__TUPLE || kind == TANGO_IO__LIST
+               || kind == TANGO_IO__DICT || kind == TANGO_IO__INERT;
     o->at = (uint32_t)at;
     return o;
+}
+
+/* `part` becomes part of a whole that nests *level deep so far. */
+static tango_result tango_io__pickle_seal(tango_io__pickle *p, tango_io__object *part,
+                                          unsigned char *level, size_t at)
+{
+    part->flags |= TANGO_IO__SEALED;
+    if (part->level >= TANGO_IO__PICKLE_DEPTH_MAX)
+        return tango_io__pickle_bad(p, at, "nested over 64 deep");
+    if (part->level >= *level) *level = (unsigned char)(part->level + 1);
+    return TANGO_OK;
 }
 
 /* The object `below` places under the top; NULL if a mark or nothing is there. */
@@ -3724,11 +3742,12 @@ static tango_result tango_io__pickle_tuple(tango_io__pickle *p, size_t n, int ma
                                            size_t at)
 {
     tango_io__object *o;
+    unsigned char level = 1;
     size_t i, first;
     for (i = 0; i < n; i++) {
         o = tango_io__pickle_top(p, i);
         if (!o) return tango_io__pickle_bad(p, at, "tuple of more than the stack holds");
-        o->sealed = 1;
+        if (tango_io__pickle_seal(p, o, &level, at) != TANGO_OK) return TANGO_ERROR_DATA;
     }
     first = p->items - n;
     for (i = n; i-- > 0;) p->stack[first + i] = p->stack[p->depth - n + i];
@@ -3736,6 +3755,7 @@ static tango_result tango_io__pickle_tuple(tango_io__pickle *p, size_t n, int ma
     p->items = first;
     o = tango_io__pickle_push(p, TANGO_IO__TUPLE, at);
     if (!o) return TANGO_ERROR_DATA;
+    o->level = level;
     o->a = (uint32_t)first;
     o->b = (uint32_t)n;
     return TANGO_OK;
@@ -3758,13 +3778,14 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
         return tango_io__pickle_bad(p, at, pairs ? "items set on what is no dictionary"
                                                  : "items appended to what is no list");
     if (pairs && n % 2 != 0) return tango_io__pickle_bad(p, at, "key without a value");
-    if (target->sealed)
+    if (target->flags & TANGO_IO__SEALED)
         return tango_io__pickle_bad(p, at, "members added to a used object");
     for (i = 0; i < n; i++) {
         o = tango_io__pickle_top(p, i);
         if (!o || o == target)
             return tango_io__pickle_bad(p, at, "object put into itself");
-        o->sealed = 1;
+        if (tango_io__pickle_seal(p, o, &target->level, at) != TANGO_OK)
+            return TANGO_ERROR_DATA;
     }
     for (i = p->depth - n; pairs && dictionary && i < p->depth; i += 2) {
         if (p->entry_count == p->max.keys)
@@ -4066,13 +4087,14 @@ static tango_result tango_io__pickle_call(tango_io__pickle *p, unsigned code, si
             return tango_io__pickle_bad(p, at, "parameter has arguments of other types");
         made = *tango_io__item(p, args, 0);
     }
+    if (made.level == 0) made.level = 1;
+    if (r == TANGO_OK) r = tango_io__pickle_seal(p, args, &made.level, at);
     if (r != TANGO_OK) return r;
-    args->sealed = 1;
     p->depth -= 2;
     o = tango_io__pickle_push(p, TANGO_IO__NONE, at);
     if (!o) return TANGO_ERROR_DATA;
     made.at = o->at;
-    made.sealed = 0;
+    made.flags = 0;
     *o = made;
     return TANGO_OK;
 }
@@ -4086,11 +4108,10 @@ static tango_result tango_io__pickle_build(tango_io__pickle *p, size_t at)
     if (o->kind != TANGO_IO__INERT &&
         (o->kind != TANGO_IO__ORDERED || state->kind != TANGO_IO__DICT))
         return tango_io__pickle_bad(p, at, "attributes set on what takes none");
-    if (o->sealed)
+    if (o->flags & TANGO_IO__SEALED)
         return tango_io__pickle_bad(p, at, "attributes added to a used object");
-    state->sealed = 1;
     p->depth--;
-    return TANGO_OK;
+    return tango_io__pickle_seal(p, state, &o->level, at);
 }
 
 static tango_result tango_io__pickle_step(tango_io__pickle *p, const tango_io__op *op)
@@ -4368,18 +4389,18 @@ static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
         int class_of = tango_io__entry_class(p->objects, &p->entries[i]);
         if (class_of == 2) continue;
         if (class_of == 0 &&
-            !tango_io__name_ok(key->named ? (const unsigned char *)names + key->a
+            !tango_io__name_ok(key->flags & TANGO_IO__NAMED ? (const unsigned char *)names + key->a
                                           : tango_io__text(p, key),
                                key->b))
             return tango_io__pickle_bad(p, key->at,
                                         "name of a tensor is empty or not clean");
-        if (key->named) continue;
+        if (key->flags & TANGO_IO__NAMED) continue;
         if (at + key->b + 1 > p->max.strings)
             return tango_io__pickle_bad(p, key->at, "changed while it was read");
         tango_io__copy(names + at, tango_io__text(p, key), key->b);
         names[at + key->b] = 0;
         key->a = (uint32_t)at;
-        key->named = 1;
+        key->flags |= TANGO_IO__NAMED;
         at += key->b + 1;
     }
     return TANGO_OK;
@@ -8951,8 +8972,8 @@ static uint32_t tango_io__crc8(const unsigned char *p, size_t size)
     return c;
 }
 
-/* The number of a frame or sample: like UTF-8, up to 7 bytes and 36 bits. Returns its
-   bytes, 0 if it is none. */
+/* The number of a frame or sample: like UTF-8, up to 7 bytes and 36 bits, no longer than it
+   must be. Returns its bytes, 0 if it is none. */
 static size_t tango_io__flac_number(const unsigned char *p, uint64_t *number)
 {
     size_t n = 1, i;
@@ -8967,7 +8988,7 @@ static size_t tango_io__flac_number(const unsigned char *p, uint64_t *number)
         if ((p[i] & 0xc0) != 0x80) return 0;
         *number = *number << 6 | (p[i] & 0x3f);
     }
-    return n;
+    return *number >> (n == 2 ? 7 : 5 * n - 4) != 0 ? n : 0;
 }
 
 /* Block length and rate from their codes; `p` points behind the number. Returns the bytes

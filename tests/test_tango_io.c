@@ -1005,6 +1005,24 @@ static void memo_and_cycles_are_guarded(void)
     CHECK(torch_refuses("} ( N 1 N 2 u .", "duplicate key"));
 }
 
+static void pickles_nest_64_deep_at_most(void)
+{
+    char text[400], tuples[400] = "} 'k' )", lists[400] = "} 'k' ]";
+    bytes b;
+    size_t i;
+    for (i = 0; i < 62; i++) strcat(tuples, " ^1");
+    for (i = 0; i < 62; i++) strcat(lists, " ]");
+    for (i = 0; i < 62; i++) strcat(lists, " a");
+    b = archive(strcat(strcpy(text, tuples), " s ."), 0);
+    CHECK(torch_reads(b.p, b.n));
+    release(&b);
+    b = archive(strcat(strcpy(text, lists), " s ."), 0);
+    CHECK(torch_reads(b.p, b.n));
+    release(&b);
+    CHECK(torch_refuses(strcat(tuples, " ^1 s ."), "nested over 64"));
+    CHECK(torch_refuses(strcat(lists, " ^1 s ."), "nested over 64"));
+}
+
 static void tensors_stay_inside_their_storages(void)
 {
     CHECK(torch_refuses(TENSOR(STORAGE("FloatStorage", "9", "6"), "0", "6", "1") ".",
@@ -2040,6 +2058,7 @@ int main(void)
     RUN(pickles_outside_the_table_are_refused);
     RUN(pickles_with_operands_of_other_types_are_refused);
     RUN(memo_and_cycles_are_guarded);
+    RUN(pickles_nest_64_deep_at_most);
     RUN(tensors_stay_inside_their_storages);
     RUN(too_many_objects_are_refused);
     RUN(a_cut_archive_is_refused);

@@ -545,6 +545,25 @@ static void flac_sums_and_lengths_must_agree(void)
     CHECK(read_file(0, &n) == TANGO_OK && n == 500);
 }
 
+/* Each length holds what the one before cannot, and nothing else. */
+static void flac_numbers_are_no_longer_than_they_must_be(void)
+{
+    static const char *const first[] = { "\xc2\x80", "\xe0\xa0\x80", "\xf0\x90\x80\x80",
+        "\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80",
+        "\xfe\x82\x80\x80\x80\x80\x80" };
+    static const char *const longer[] = { "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+        "\xf8\x87\xbf\xbf\xbf", "\xfc\x83\xbf\xbf\xbf\xbf",
+        "\xfe\x81\xbf\xbf\xbf\xbf\xbf" };
+    static const unsigned bits[] = { 7, 11, 16, 21, 26, 31 };
+    uint64_t number;
+    size_t i;
+    for (i = 0; i < 6; i++) {
+        CHECK(tango_io__flac_number((const unsigned char *)first[i], &number) == i + 2);
+        CHECK(number == (uint64_t)1 << bits[i]);
+        CHECK(tango_io__flac_number((const unsigned char *)longer[i], &number) == 0);
+    }
+}
+
 static void streaminfo_comes_first_and_once(void)
 {
     load_golden(&goldens[2]);
@@ -696,6 +715,7 @@ int main(void)
     RUN(cut_flac_files);
     RUN(damaged_flac_files);
     RUN(flac_sums_and_lengths_must_agree);
+    RUN(flac_numbers_are_no_longer_than_they_must_be);
     RUN(streaminfo_comes_first_and_once);
     RUN(escaped_partitions);
     RUN(subframes_out_of_range_are_refused);
