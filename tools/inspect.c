@@ -11,6 +11,7 @@
    Exit status: 0 all is well, 1 the file is damaged (each bad tensor is named on stderr),
    2 wrong usage. */
 #include "../demo/cli.h"
+#include <float.h>
 #include <math.h>
 #define TANGO_IO_IMPLEMENTATION
 #include "../tango_io.h"
@@ -39,6 +40,7 @@ typedef struct totals {
 typedef struct statistics {
     double low, high, norm; /* norm = square root of the sum of squares */
     int finite;
+    uint64_t least, most; /* 64-bit integers, exact: bits with the sign bit turned */
 } statistics;
 
 /* ---- Reading ---------------------------------------------------------------------- */
@@ -66,7 +68,7 @@ static tango_io_view stored_numbers(const tango_io_tensor *t)
 /* Columns beyond the outputs of the last panel are padding and do not count. */
 static statistics measure(const tango_io_tensor *t)
 {
-    statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1 };
+    statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, 0, 0 };
     tango_io_view v = stored_numbers(t);
     float chunk[64 * TANGO_IO_PANEL];
     int panels = t->layout == TANGO_IO_PANELS;
@@ -226,12 +228,15 @@ static size_t element_at(const tango_io_view *v, size_t i)
 }
 
 /* One element of a type that float does not hold exactly. */
-static double wide_element(const tango_io_view *v, size_t i)
+static double wide_element(const tango_io_view *v, size_t i, statistics *s)
 {
     const unsigned char *p = v->data + element_at(v, i);
-    uint64_t bits = 0;
+    uint64_t bits = 0, turned;
     double x;
     for (size_t k = tango_io_type_size(v->type); k-- > 0;) bits = bits << 8 | p[k];
+    turned = v->type == TANGO_IO_I64 ? bits ^ (uint64_t)1 << 63 : bits;
+    if (turned < s->least) s->least = turned;
+    if (turned > s->most) s->most = turned;
     switch (v->type) {
     case TANGO_IO_I32: return (double)(int32_t)(uint32_t)bits;
     case TANGO_IO_I64: return (double)(int64_t)bits;
@@ -248,15 +253,15 @@ static int is_wide(tango_io_type type)
 
 static statistics measure_view(const tango_io_view *v)
 {
-    statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1 };
+    statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, UINT64_MAX, 0 };
     float chunk[1024];
     int wide = is_wide(v->type);
     for (size_t at = 0; at < v->count;) {
         size_t n = v->count - at < 1024 ? v->count - at : 1024;
         if (!wide) tango_io_view_read(chunk, v, at, n);
         for (size_t i = 0; i < n; i++) {
-            double x = wide ? wide_element(v, at + i) : (double)chunk[i];
-            if (!(fabs(x) <= 1.7976931348623157e308)) s.finite = 0;
+            double x = wide ? wide_element(v, at + i, &s) : (double)chunk[i];
+            if (!(fabs(x) <= DBL_MAX)) s.finite = 0;
             s.low = x < s.low ? x : s.low;
             s.high = x > s.high ? x : s.high;
             s.norm += x * x;
@@ -268,24 +273,27 @@ static statistics measure_view(const tango_io_view *v)
 }
 
 /* A range's end: as many digits as the type has. */
-static const char *number_text(char out[40], tango_io_type type, double x)
+static const char *number_text(char out[40], tango_io_type type, double x,
+                               uint64_t turned)
 {
     tango_io_json_writer w;
     tango_io_json_begin(&w, out, 40);
-    tango_io_json_put_number(&w, x);
-    if (!is_wide(type) || !(fabs(x) <= 1.7976931348623157e308)
-        || tango_io_json_end(&w) == 0)
-        snprintf(out, 40, "%.9g", x);
-    else if (type != TANGO_IO_F64 && strstr(out, ".0"))
-        *strstr(out, ".0") = '\0'; /* integers stay integers */
+    if (type == TANGO_IO_I64)
+        tango_io_json_put_i64(&w, (int64_t)(turned ^ (uint64_t)1 << 63));
+    else if (type == TANGO_IO_U64) tango_io_json_put_u64(&w, turned);
+    else tango_io_json_put_number(&w, x);
+    if ((type == TANGO_IO_F64 && fabs(x) <= DBL_MAX) || type == TANGO_IO_I64
+        || type == TANGO_IO_U64)
+        tango_io_json_end(&w);
+    else snprintf(out, 40, is_wide(type) ? "%.10g" : "%.9g", x);
     return out;
 }
 
-static void json_range(const char *key, tango_io_type type, double x)
+static void json_range(const char *key, tango_io_type type, double x, uint64_t turned)
 {
     char text[40];
-    int finite = fabs(x) <= 1.7976931348623157e308;
-    printf(", \"%s\": %s", key, finite ? number_text(text, type, x) : "null");
+    int finite = fabs(x) <= DBL_MAX;
+    printf(", \"%s\": %s", key, finite ? number_text(text, type, x, turned) : "null");
 }
 
 static void print_array(const settings *s, const char *name, const tango_io_view *v)
@@ -305,8 +313,8 @@ static void print_array(const settings *s, const char *name, const tango_io_view
     if (s->check && v->count > 0) {
         statistics r = measure_view(v);
         char low[40], high[40];
-        printf("  min %s  max %s  norm %.9g%s", number_text(low, v->type, r.low),
-               number_text(high, v->type, r.high), r.norm,
+        printf("  min %s  max %s  norm %.9g%s", number_text(low, v->type, r.low, r.least),
+               number_text(high, v->type, r.high, r.most), r.norm,
                r.finite ? "" : "  NOT FINITE");
     }
     putchar('\n');
@@ -321,8 +329,8 @@ static void json_array(const settings *s, const char *name, const tango_io_view 
     putchar(']');
     if (s->check && v->count > 0) {
         statistics r = measure_view(v);
-        json_range("min", v->type, r.low);
-        json_range("max", v->type, r.high);
+        json_range("min", v->type, r.low, r.least);
+        json_range("max", v->type, r.high, r.most);
         json_number("norm", r.norm);
         printf(", \"finite\": %s", r.finite ? "true" : "false");
     }
