@@ -1866,17 +1866,15 @@ static tango_result tango_io__open_regular(int *fd, size_t *size, const char *pa
 static tango_result tango_io__map_open(tango_io_file *file, int fd, size_t size,
                                        const char *path, tango_error *error)
 {
-    static const union {
-        uint64_t align[8];
-        unsigned char bytes[64];
-    } nothing = { { 0 } };
+    static const unsigned char nothing[64] = { 0 };     /* one of its bytes is aligned */
     void *mapping = NULL;
     if (size > 0) mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (size > 0 && mapping == MAP_FAILED)
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %z bytes cannot be mapped",
                              path, size);
-    file->data = mapping ? (const unsigned char *)mapping : nothing.bytes;
+    file->data = mapping ? (const unsigned char *)mapping
+                         : nothing + (size_t)(0 - (uintptr_t)nothing) % 64;
     file->size = size;
     file->mapping = mapping;
     return TANGO_OK;
@@ -7656,7 +7654,8 @@ static tango_result tango_io__png_extra(tango_io_png *png, const unsigned char *
 {
     if (tango_io__equal(p, 4, "PLTE")) {
         if (png->palette || png->first || png->alpha || png->colour == 0 ||
-            png->colour == 4 || size % 3 || size == 0 || size > 768)
+            png->colour == 4 || size % 3 || size == 0 || size > 768 ||
+            (png->colour == 3 && size / 3 > (size_t)1 << png->depth))
             return tango_io__png_bad(error, "PLTE out of place or of a wrong size", at);
         png->palette = at + 8;
         png->palette_size = size / 3;

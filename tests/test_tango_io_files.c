@@ -279,6 +279,7 @@ static void each_rule_of_png_has_its_message(void)
     CHECK(png_refuses(f, n, 0, 0, "not a PNG file (offset 0)"));
     CHECK(png_refuses(f, n, 24, 3, "no such bits"));
     CHECK(png_refuses(f, n, 25, 1, "no such bits"));
+    CHECK(png_refuses(palette_png, sizeof palette_png, 24, 1, "PLTE out of place"));
     CHECK(png_refuses(f, n, 26, 1, "no such compression"));
     CHECK(png_refuses(f, n, 28, 2, "interlace"));
     CHECK(png_refuses(f, n, 16, 0x80, "out of range"));
