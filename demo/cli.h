@@ -41,8 +41,10 @@
 #endif
 #ifdef __GNUC__
 #define CLI_STOPS __attribute__((noreturn, format(printf, 1, 2)))
+#define CLI_ENDS __attribute__((noreturn))
 #else
 #define CLI_STOPS
+#define CLI_ENDS
 #endif
 
 enum { CLI_OPERAND = 1 };
@@ -99,6 +101,38 @@ CLI_STOPS static inline void cli_fail(const char *format, ...)
     va_start(arguments, format);
     cli_message("error: ", format, arguments);
     va_end(arguments);
+    exit(1);
+}
+
+/* What a library message says behind the file's name, which it begins with or, if that is
+   long, with the first 40 and the last 21 characters. */
+static inline const char *cli_reason(const char *path, const char *text)
+{
+    size_t n = strlen(path);
+    if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+        return text + n + 2;
+    if (n > 64 && strncmp(text, path, 40) == 0 && strncmp(text + 40, "...", 3) == 0
+        && strncmp(text + 43, path + n - 21, 21) == 0 && strncmp(text + 64, ": ", 2) == 0)
+        return text + 66;
+    return text;
+}
+
+/* A line of stderr about a file, whose name is printed whole. */
+static inline void cli_file_message(const char *kind, const char *path, const char *text)
+{
+    fflush(stdout);
+    fputs(kind, stderr);
+    if (strcmp(path, "-") != 0 || strncmp(text, "standard ", 9) != 0) {
+        cli_print(stderr, path);
+        fputs(": ", stderr);
+    }
+    cli_print(stderr, cli_reason(path, text));
+    fputc('\n', stderr);
+}
+
+CLI_ENDS static inline void cli_fail_file(const char *path, const char *text)
+{
+    cli_file_message("error: ", path, text);
     exit(1);
 }
 

@@ -23,7 +23,7 @@ static inline float *clip_read(
     size_t room = 0, got = chunk;
     for (*count = 0; got == chunk; *count += got) {
         if (tango_io_sound_read_float(sound, frames, chunk, &got, error) != TANGO_OK)
-            cli_fail("%s: %s", path, error->text);
+            cli_fail_file(path, error->text);
         if (*count + got > room) {
             room = 2 * room + chunk;
             larger = (float *)realloc(all, room * sizeof(float));
@@ -45,7 +45,7 @@ static inline float *clip_resample(
     void *memory = clip_room(size, 1, path);
     float *y;
     if (tango_audio_resampler_init(&r, from, to, memory, size, error) != TANGO_OK)
-        cli_fail("%s: %s", path, error->text);
+        cli_fail_file(path, error->text);
     n = tango_audio_resampled_count(*count, &r);
     y = (float *)clip_room(n, sizeof(float), path);
     tango_audio_resample(y, x, *count, &r);
@@ -64,13 +64,13 @@ static inline float *clip_load(
     size_t work_size;
     void *work;
     float *x;
-    if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail("%s", error->text);
+    if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
     if (tango_io_sound_open_memory(&sound, file.data, file.size, 0, error) != TANGO_OK)
-        cli_fail("%s: %s", path, error->text);
+        cli_fail_file(path, error->text);
     work_size = tango_io_sound_work_size(&sound);
     work = clip_room(work_size, 1, path);
     if (tango_io_sound_start(&sound, work, work_size, error) != TANGO_OK)
-        cli_fail("%s: %s", path, error->text);
+        cli_fail_file(path, error->text);
     x = clip_read(path, &sound, count, error);
     free(work);
     tango_io_unmap(&file);
@@ -111,9 +111,9 @@ static inline void clip_open_model(
     tango_model *m, tango_io_file *file, const char *path, tango_error *error)
 {
     if (path == NULL) path = "demo/tiny.tango";
-    if (tango_io_map(file, path, error) != TANGO_OK) cli_fail("%s", error->text);
+    if (tango_io_map(file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
     if (tango_open(m, file->data, file->size, error) != TANGO_OK)
-        cli_fail("%s: %s", path, error->text);
+        cli_fail_file(path, error->text);
 }
 
 #endif

@@ -86,7 +86,7 @@ static void save(
     if (result == TANGO_OK) result = tango_io_commit(&out, &j->error);
     if (result == TANGO_OK) return;
     tango_io_abandon(&out);
-    cli_fail("%s", j->error.text);
+    cli_fail_file(path, j->error.text);
 }
 
 static void dump(
@@ -105,7 +105,7 @@ static float *level(job *j, float *x, size_t count, size_t target)
     float *samples = (float *)clip_room(target, sizeof(float), j->input);
     if (tango_audio_normalise(samples, x, count, target, TANGO_AUDIO_TANGO, &j->error)
         != TANGO_OK)
-        cli_fail("%s: %s", j->input, j->error.text);
+        cli_fail_file(j->input, j->error.text);
     free(x);
     return samples;
 }
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
     j.encoding.batch = 1;
     j.encoding.frames = frames;
     if (tango_encode_memory(&memory_size, &m, &j.encoding, &j.error) != TANGO_OK)
-        cli_fail("%s", j.error.text);
+        cli_fail_file(j.input, j.error.text);
     memory = clip_room(memory_size, 1, "encoder");
     count = m.vae.embedding * (frames / factor) * (m.mels / factor);
     latent = (float *)clip_room(3 * count, sizeof(float), "latent");
@@ -139,12 +139,11 @@ int main(int argc, char **argv)
     if (tango_encode(
             latent, mean, logvar, mel, &m, &j.encoding, memory, memory_size, &j.error)
         != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
-    shape[0] = 1, shape[1] = m.vae.embedding, shape[2] = frames / factor,
-    shape[3] = m.mels / factor;
-    if (j.output != NULL) save(&j, j.output, latent, shape + 1, 3);
+        cli_fail_file(j.input, j.error.text);
     if (j.dump != NULL && mkdir(j.dump, 0777) != 0 && errno != EEXIST)
         cli_fail("%s: cannot make this folder: %s", j.dump, strerror(errno));
+    shape[0] = 1, shape[1] = m.vae.embedding, shape[2] = frames / factor,
+    shape[3] = m.mels / factor;
     dump(&j, "mean", mean, shape, 4);
     dump(&j, "logvar", logvar, shape, 4);
     dump(&j, "latent", latent, shape, 4);
@@ -152,6 +151,8 @@ int main(int argc, char **argv)
     dump(&j, "mel", mel, shape, 4);
     shape[0] = frames * m.hop;
     dump(&j, "samples", samples, shape, 1);
+    shape[0] = m.vae.embedding, shape[1] = frames / factor, shape[2] = m.mels / factor;
+    if (j.output != NULL) save(&j, j.output, latent, shape, 3);
     if (!j.quiet && j.output != NULL)
         fprintf(stderr, "wrote   %s  (%zu, %zu, %zu)  %.3f s of %s\n", j.output,
             m.vae.embedding, frames / factor, m.mels / factor,

@@ -88,11 +88,11 @@ static void save(job *j, const float *wave, size_t count, size_t rate)
     spec.rate = (uint32_t)rate;
     spec.frames = count;
     if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->output, j->error.text);
     if (tango_io_wav_write(&out, wave, &spec, &j->error) != TANGO_OK
         || tango_io_commit(&out, &j->error) != TANGO_OK) {
         tango_io_abandon(&out);
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->output, j->error.text);
     }
     if (!j->quiet)
         fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", j->output,
@@ -120,18 +120,18 @@ int main(int argc, char **argv)
     if (tango_audio_normalise(samples, x, count, frames * m.hop, TANGO_AUDIO_TANGO,
             &j.error)
         != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
+        cli_fail_file(j.input, j.error.text);
     for (i = 0; i < count; i++) peak = fmax(peak, fabs((double)samples[i]));
     if (peak < 1e-4) cli_fail("%s: silent, there is nothing to reconstruct", j.input);
     mel = clip_log_mel(&m, samples, frames * m.hop, frames, &j.error);
     j.params.mel = mel;
     j.params.mel_frames = frames;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
+        cli_fail_file(j.input, j.error.text);
     memory = clip_room(plan.memory, 1, "vocoder");
     wave = (float *)clip_room(plan.samples, sizeof(float), "wave");
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
+        cli_fail_file(j.input, j.error.text);
     both = plan.samples < frames * m.hop ? plan.samples : frames * m.hop;
     again = clip_log_mel(&m, wave, both, frames, &j.error);
     save(&j, wave, plan.samples, m.rate);

@@ -113,14 +113,14 @@ static void write_png(job *j, double seconds)
     pixels = (unsigned char *)clip_room(spec.height, 3 * (size_t)spec.width, "picture");
     tango_io_plot_draw(pixels, &j->plot);
     if (tango_io_png_write_work_size(&size, &spec, &j->error) != TANGO_OK)
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->input, j->error.text);
     work = clip_room(size, 1, "picture");
     if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->output, j->error.text);
     if (tango_io_png_write(&out, pixels, &spec, work, size, &j->error) != TANGO_OK
         || tango_io_commit(&out, &j->error) != TANGO_OK) {
         tango_io_abandon(&out);
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->output, j->error.text);
     }
     if (!j->quiet)
         fprintf(stderr, "wrote   %s  %u x %u  %.3f s of %s\n", j->output,

@@ -78,11 +78,11 @@ static tango_io_view open_array(job *j, const tango_io_file *file)
         void *work;
         if (tango_io_torch_work_size(&size, file->data, file->size, &j->error)
             != TANGO_OK)
-            cli_fail("%s: %s", j->input, j->error.text);
+            cli_fail_file(j->input, j->error.text);
         work = clip_room(size, 1, j->input);
         if (tango_io_torch_open(&torch, file->data, file->size, work, size, &j->error)
             != TANGO_OK)
-            cli_fail("%s: %s", j->input, j->error.text);
+            cli_fail_file(j->input, j->error.text);
         if (torch.count != 1)
             cli_fail("%s: %zu tensors, expected one", j->input, torch.count);
         tango_io_torch_tensor_at(&torch, 0, &tensor);
@@ -91,7 +91,7 @@ static tango_io_view open_array(job *j, const tango_io_file *file)
     } else {
         tango_io_npy npy;
         if (tango_io_npy_parse(&npy, file->data, file->size, &j->error) != TANGO_OK)
-            cli_fail("%s: %s", j->input, j->error.text);
+            cli_fail_file(j->input, j->error.text);
         tango_io_npy_view(&view, &npy);
     }
     return view;
@@ -106,7 +106,7 @@ static float *load_latent(job *j, size_t channels, size_t width)
     float *x, *turned;
     size_t c, h, w, *shape;
     if (tango_io_map(&file, j->input, &j->error) != TANGO_OK)
-        cli_fail("%s", j->error.text);
+        cli_fail_file(j->input, j->error.text);
     v = open_array(j, &file);
     shape = v.shape;
     if (v.rank == 4 && shape[0] == 1) shape++;
@@ -116,6 +116,9 @@ static float *load_latent(job *j, size_t channels, size_t width)
     if (shape[0] != channels || (shape[1] != width && shape[2] != width) || v.count == 0)
         cli_fail("%s: shape (%zu, %zu, %zu), expected (%zu, T, %zu) or (%zu, %zu, T)",
             j->input, shape[0], shape[1], shape[2], channels, width, channels, width);
+    if (v.type != TANGO_IO_F16 && v.type != TANGO_IO_BF16 && v.type != TANGO_IO_F32
+        && v.type != TANGO_IO_F64)
+        cli_fail("%s: expected floats, found %s", j->input, tango_io_type_name(v.type));
     x = (float *)clip_room(v.count, sizeof(float), j->input);
     tango_io_view_read(x, &v, 0, v.count);
     j->params.latent_rows = shape[2] == width ? shape[1] : shape[2];
@@ -150,21 +153,21 @@ int main(int argc, char **argv)
     latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     j.params.latent = latent;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
+        cli_fail_file(j.input, j.error.text);
     memory = clip_room(plan.memory, 1, "decoder");
     wave = (float *)clip_room(plan.samples, sizeof(float), "wave");
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
-        cli_fail("%s: %s", j.input, j.error.text);
+        cli_fail_file(j.input, j.error.text);
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
     spec.rate = (uint32_t)m.rate;
     spec.frames = plan.samples;
     if (tango_io_create(&out, j.output, &j.error) != TANGO_OK)
-        cli_fail("%s", j.error.text);
+        cli_fail_file(j.output, j.error.text);
     if (tango_io_wav_write(&out, wave, &spec, &j.error) != TANGO_OK
         || tango_io_commit(&out, &j.error) != TANGO_OK) {
         tango_io_abandon(&out);
-        cli_fail("%s", j.error.text);
+        cli_fail_file(j.output, j.error.text);
     }
     if (!j.quiet)
         fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", j.output,

@@ -8,8 +8,8 @@
        ./inspect mel.npy                           shape, type, range; so with .pt, .png
 
    The kind of a file is known by its first bytes, not by its name.
-   Exit status: 0 all is well, 1 the file is damaged (each bad tensor is named on stderr),
-   2 wrong usage. */
+   Exit status: 0 all is well, 1 the file is damaged (bad tensors are marked, the first is
+   named on stderr), 2 wrong usage. */
 #include "../demo/cli.h"
 #include <float.h>
 #include <math.h>
@@ -34,6 +34,7 @@ typedef struct settings {
 typedef struct totals {
     size_t tensors, bytes, bad;
     double numbers;
+    tango_error first; /* damage */
 } totals;
 
 /* What a look at every element of a tensor gives. */
@@ -368,7 +369,7 @@ static void inspect_npy(const settings *s, const tango_io_file *file)
     tango_io_view view;
     tango_error error;
     if (tango_io_npy_parse(&npy, file->data, file->size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s->path, error.text);
+        cli_fail_file(s->path, error.text);
     tango_io_npy_view(&view, &npy);
     frame_arrays(s, "npy", npy.fortran ? ", fortran order" : "", file->size);
     list_array(s, "", &view, 1);
@@ -389,11 +390,11 @@ static void inspect_torch(const settings *s, const tango_io_file *file)
     tango_error error;
     size_t size, first = 1;
     if (tango_io_torch_work_size(&size, file->data, file->size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s->path, error.text);
+        cli_fail_file(s->path, error.text);
     void *work = room(s, size);
     if (tango_io_torch_open(&torch, file->data, file->size, work, size, &error)
         != TANGO_OK)
-        cli_fail("%s: %s", s->path, error.text);
+        cli_fail_file(s->path, error.text);
     if (torch.count == 0) tango_io_torch_enter(&torch, "state_dict");
     frame_arrays(s, "torch", "", file->size);
     for (size_t i = 0; i < torch.count; i++) {
@@ -413,12 +414,12 @@ static void inspect_png(const settings *s, const tango_io_file *file)
     tango_io_view v;
     tango_error error;
     if (tango_io_png_open(&png, file->data, file->size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s->path, error.text);
+        cli_fail_file(s->path, error.text);
     unsigned char *pixels = (unsigned char *)room(s, s->check ? png.size : 1);
     void *work = room(s, png.work_size);
     if (s->check
         && tango_io_png_read(pixels, &png, work, png.work_size, &error) != TANGO_OK)
-        cli_fail("%s: %s", s->path, error.text);
+        cli_fail_file(s->path, error.text);
     memset(&v, 0, sizeof v);
     v.data = pixels;
     v.type = png.spec.bits == 16 ? TANGO_IO_U16 : TANGO_IO_U8;
@@ -485,7 +486,7 @@ static void list_values(const settings *s, const tango_io_blob *b)
 
 static totals list_tensors(const settings *s, const tango_io_blob *b)
 {
-    totals sum = { 0, 0, 0, 0.0 };
+    totals sum = { 0, 0, 0, 0.0, { "" } };
     tango_io_tensor t;
     tango_error error;
     int width = 6;
@@ -506,10 +507,7 @@ static totals list_tensors(const settings *s, const tango_io_blob *b)
         if (s->json) fputs(sum.tensors ? ",\n  " : "\n  ", stdout);
         if (s->json) json_tensor(b, &t, s->check, bad);
         else print_tensor(&t, width, s->check, bad);
-        if (bad) {
-            fflush(stdout);
-            fprintf(stderr, "error: %s\n", error.text);
-        }
+        if (bad && sum.bad == 0) sum.first = error;
         sum.tensors++;
         sum.bytes += t.size;
         sum.bad += (size_t)bad;
@@ -569,15 +567,19 @@ int main(int argc, char **argv)
     tango_io_file file;
     tango_io_blob blob;
     tango_error error;
-    if (tango_io_map(&file, s.path, &error) != TANGO_OK) cli_fail("%s", error.text);
-    totals sum = { 0, 0, 0, 0.0 };
+    if (tango_io_map(&file, s.path, &error) != TANGO_OK)
+        cli_fail_file(s.path, error.text);
+    totals sum = { 0, 0, 0, 0.0, { "" } };
     if (!inspect_other(&s, &file)) {
         if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
-            cli_fail("%s: %s", s.path, error.text);
+            cli_fail_file(s.path, error.text);
         sum = list(&s, &blob);
     }
     tango_io_unmap(&file);
     if (fflush(stdout) != 0 || ferror(stdout))
         cli_fail("standard output: writing failed");
-    return sum.bad != 0;
+    if (sum.bad > 1)
+        cli_fail("%s: %s, and %zu more tensors", s.path, sum.first.text, sum.bad - 1);
+    if (sum.bad == 1) cli_fail_file(s.path, sum.first.text);
+    return 0;
 }

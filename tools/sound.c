@@ -63,20 +63,6 @@ typedef struct settings {
 
 /* ---- Messages and memory ---------------------------------------------------------- */
 
-/* Library messages about files begin with the name already. */
-static void report(const char *kind, const char *path, const char *text)
-{
-    int named = strncmp(path, text, strlen(path)) == 0;
-    fflush(stdout);
-    fputs(kind, stderr);
-    if (!named) {
-        cli_print(stderr, path);
-        fputs(": ", stderr);
-    }
-    cli_print(stderr, text);
-    fputc('\n', stderr);
-}
-
 CLI_STOPS static void fail(const char *format, ...);
 
 static void fail(const char *format, ...)
@@ -91,8 +77,7 @@ static void fail(const char *format, ...)
 static void need(tango_result r, const char *path, const tango_error *error)
 {
     if (r == TANGO_OK) return;
-    report("error: ", path, error->text);
-    exit(1);
+    cli_fail_file(path, error->text);
 }
 
 static void *room(size_t count, size_t size)
@@ -286,13 +271,13 @@ static int look_at(const settings *set, const char *path)
     double peak = 0.0, square = 0.0, *x;
     uint64_t count;
     if (!source_open(&s, path, 0, 0, &error)) {
-        report("error: ", path, error.text);
+        cli_file_message("error: ", path, error.text);
         return 0;
     }
     x = (double *)room((size_t)BLOCK * s.sound.info.channels, sizeof(double));
     while (got == BLOCK) {
         if (!source_frames(&s, x, BLOCK, &got, &error)) {
-            report("error: ", path, error.text);
+            cli_file_message("error: ", path, error.text);
             free(x);
             source_close(&s);
             return 0;
@@ -347,8 +332,8 @@ static uint64_t count_frames(pipeline *p)
     uint64_t n = 0;
     need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
          &error);
-    if (p->source.sound.cut) report("warning: ", p->source.path,
-                                    p->source.sound.note.text);
+    if (p->source.sound.cut)
+        cli_file_message("warning: ", p->source.path, p->source.sound.note.text);
     source_rewind(&p->source);
     return n;
 }
