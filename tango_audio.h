@@ -493,8 +493,13 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 
 #include <string.h>
 #if !defined TANGO_AUDIO_NO_SIMD && defined __SSE2__
-#include <emmintrin.h>
 #define TANGO_AUDIO__SSE2 1
+#if defined __GNUC__ && __STDC_HOSTED__ == 1 /* clang calls itself GNUC too */
+#define TANGO_AUDIO__X86 1
+#include <immintrin.h>
+#else
+#include <emmintrin.h>
+#endif
 #elif !defined TANGO_AUDIO_NO_SIMD && defined __aarch64__
 #include <arm_neon.h>
 #define TANGO_AUDIO__NEON 1
@@ -505,8 +510,7 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 /* What is used of <math.h>; a build that defines all of it does not include that. */
 #if !defined TANGO_SIN || !defined TANGO_COS || !defined TANGO_EXP ||                    \
     !defined TANGO_LOG || !defined TANGO_SQRT || !defined TANGO_SINF ||                  \
-    !defined TANGO_COSF || !defined TANGO_EXPF || !defined TANGO_LOGF ||                 \
-    !defined TANGO_SQRTF
+    !defined TANGO_COSF || !defined TANGO_EXPF || !defined TANGO_SQRTF
 #include <math.h>
 #endif
 #ifndef TANGO_SIN
@@ -532,9 +536,6 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 #endif
 #ifndef TANGO_EXPF
 #define TANGO_EXPF(x) expf(x)
-#endif
-#ifndef TANGO_LOGF
-#define TANGO_LOGF(x) logf(x)
 #endif
 #ifndef TANGO_SQRTF
 #define TANGO_SQRTF(x) sqrtf(x)
@@ -566,10 +567,24 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 #define TANGO_AUDIO__INLINE static inline
 #define TANGO_AUDIO__RESTRICT
 #endif
-#if !defined TANGO_AUDIO_NO_SIMD && (defined __GNUC__ || defined __clang__) && \
-    (defined __x86_64__ || defined __i386__) && __STDC_HOSTED__ == 1
-#define TANGO_AUDIO__AVX2 1
-#define TANGO_AUDIO__TARGET_AVX2 __attribute__((target("avx2")))
+#ifdef TANGO_AUDIO__X86
+#define TANGO_AUDIO__AVX2 __attribute__((target("avx2")))
+#if defined __clang__ || __GNUC__ < 8
+#define TANGO_AUDIO__AVX512 __attribute__((target("avx512f,avx512vl,avx512dq")))
+#else
+#define TANGO_AUDIO__AVX512                                                              \
+    __attribute__((target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")))
+#endif
+#endif
+
+/* Before a loop whose turns touch different elements, which a compiler cannot see where
+   the distance of two arrays is a variable. */
+#if defined __clang__
+#define TANGO_AUDIO__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined __GNUC__
+#define TANGO_AUDIO__INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define TANGO_AUDIO__INDEPENDENT
 #endif
 
 #define TANGO_AUDIO__TAU 6.283185307179586476925
@@ -641,8 +656,12 @@ static size_t tango_audio__room_size(const tango_audio__room *room)
 /* NaN and infinity are those whose difference with themselves is not 0. */
 static int tango_audio__all_finite(const float *x, size_t count, size_t *where)
 {
-    for (size_t n = 0; n < count; n++) {
-        if (x[n] - x[n] != 0.0f) {
+    for (size_t begin = 0; begin < count; begin += 256) {
+        const size_t end = count - begin < 256 ? count : begin + 256;
+        int bad = 0; /* of the whole block: no way out keeps the loop from vectors */
+        for (size_t n = begin; n < end; n++) bad |= x[n] - x[n] != 0.0f;
+        for (size_t n = begin; bad && n < end; n++) {
+            if (x[n] - x[n] == 0.0f) continue;
             *where = n;
             return 0;
         }
@@ -658,111 +677,120 @@ static int tango_audio__all_finite(const float *x, size_t count, size_t *where)
    y[q + s (r p + k)] = W_n^(kp) sum_j W_r^(jk) x[q + s (p + j m)].
    (Van Loan 1992, "Computational frameworks for the fast Fourier transform", 1.7) */
 
+/* The transform of eight points in place: one of the even and one of the odd points, the
+   latter turned by W_8^k, then their sums and differences. */
+TANGO_AUDIO__INLINE void tango_audio__eight(float r[8], float i[8])
+{
+    const float h = 0.70710678118654752f; /* W_8 = (1 - i) h */
+    const float ar = r[0] + r[4], ai = i[0] + i[4], br = r[0] - r[4], bi = i[0] - i[4];
+    const float cr = r[2] + r[6], ci = i[2] + i[6], dr = r[2] - r[6], di = i[2] - i[6];
+    const float er = r[1] + r[5], ei = i[1] + i[5], fr = r[1] - r[5], fi = i[1] - i[5];
+    const float gr = r[3] + r[7], gi = i[3] + i[7], hr = r[3] - r[7], hi = i[3] - i[7];
+    const float e0r = ar + cr, e0i = ai + ci, e1r = br + di, e1i = bi - dr;
+    const float e2r = ar - cr, e2i = ai - ci, e3r = br - di, e3i = bi + dr;
+    const float o0r = er + gr, o0i = ei + gi, u1r = fr + hi, u1i = fi - hr;
+    const float o2r = ei - gi, o2i = gr - er, u3r = fr - hi, u3i = fi + hr;
+    const float o1r = h * (u1r + u1i), o1i = h * (u1i - u1r);
+    const float o3r = h * (u3i - u3r), o3i = -h * (u3r + u3i);
+    r[0] = e0r + o0r, i[0] = e0i + o0i, r[4] = e0r - o0r, i[4] = e0i - o0i;
+    r[1] = e1r + o1r, i[1] = e1i + o1i, r[5] = e1r - o1r, i[5] = e1i - o1i;
+    r[2] = e2r + o2r, i[2] = e2i + o2i, r[6] = e2r - o2r, i[6] = e2i - o2i;
+    r[3] = e3r + o3r, i[3] = e3i + o3i, r[7] = e3r - o3r, i[7] = e3i - o3i;
+}
+
 /* Radix 8 at stride 1, the first pass; vectors run along p. w: 14 tables of m entries. */
-TANGO_AUDIO__INLINE void tango_audio__pass8_body(
+TANGO_AUDIO__INLINE void tango_audio__first8_body(
     float *TANGO_AUDIO__RESTRICT yr, float *TANGO_AUDIO__RESTRICT yi,
     const float *TANGO_AUDIO__RESTRICT xr, const float *TANGO_AUDIO__RESTRICT xi,
     const float *TANGO_AUDIO__RESTRICT w, size_t m)
 {
-    const float h = 0.70710678118654752f; /* W_8 = (1 - i) h */
     for (size_t p = 0; p < m; p++) {
-        /* Sums and differences of the points half a block apart. */
-        const float ar = xr[p] + xr[p + 4 * m], ai = xi[p] + xi[p + 4 * m];
-        const float br = xr[p] - xr[p + 4 * m], bi = xi[p] - xi[p + 4 * m];
-        const float cr = xr[p + 2 * m] + xr[p + 6 * m],
-                    ci = xi[p + 2 * m] + xi[p + 6 * m];
-        const float dr = xr[p + 2 * m] - xr[p + 6 * m],
-                    di = xi[p + 2 * m] - xi[p + 6 * m];
-        const float er = xr[p + m] + xr[p + 5 * m], ei = xi[p + m] + xi[p + 5 * m];
-        const float fr = xr[p + m] - xr[p + 5 * m], fi = xi[p + m] - xi[p + 5 * m];
-        const float gr = xr[p + 3 * m] + xr[p + 7 * m],
-                    gi = xi[p + 3 * m] + xi[p + 7 * m];
-        const float hr = xr[p + 3 * m] - xr[p + 7 * m],
-                    hi = xi[p + 3 * m] - xi[p + 7 * m];
-        /* Four-point transforms of the even and the odd points; odd k turned by W_8^k. */
-        const float e0r = ar + cr, e0i = ai + ci, e1r = br + di, e1i = bi - dr;
-        const float e2r = ar - cr, e2i = ai - ci, e3r = br - di, e3i = bi + dr;
-        const float o0r = er + gr, o0i = ei + gi, u1r = fr + hi, u1i = fi - hr;
-        const float o2r = ei - gi, o2i = gr - er, u3r = fr - hi, u3i = fi + hr;
-        const float o1r = h * (u1r + u1i), o1i = h * (u1i - u1r);
-        const float o3r = h * (u3i - u3r), o3i = -h * (u3r + u3i);
-        const float z1r = e1r + o1r, z1i = e1i + o1i, z2r = e2r + o2r, z2i = e2i + o2i;
-        const float z3r = e3r + o3r, z3i = e3i + o3i, z4r = e0r - o0r, z4i = e0i - o0i;
-        const float z5r = e1r - o1r, z5i = e1i - o1i, z6r = e2r - o2r, z6i = e2i - o2i;
-        const float z7r = e3r - o3r, z7i = e3i - o3i;
+        float r[8] = { xr[p],         xr[p + m],     xr[p + 2 * m], xr[p + 3 * m],
+                       xr[p + 4 * m], xr[p + 5 * m], xr[p + 6 * m], xr[p + 7 * m] };
+        float i[8] = { xi[p],         xi[p + m],     xi[p + 2 * m], xi[p + 3 * m],
+                       xi[p + 4 * m], xi[p + 5 * m], xi[p + 6 * m], xi[p + 7 * m] };
         const float *v = w + p;
         float *sr = yr + 8 * p, *si = yi + 8 * p;
-        sr[0] = e0r + o0r;
-        si[0] = e0i + o0i;
-        sr[1] = z1r * v[0] - z1i * v[m];
-        si[1] = z1r * v[m] + z1i * v[0];
-        sr[2] = z2r * v[2 * m] - z2i * v[3 * m];
-        si[2] = z2r * v[3 * m] + z2i * v[2 * m];
-        sr[3] = z3r * v[4 * m] - z3i * v[5 * m];
-        si[3] = z3r * v[5 * m] + z3i * v[4 * m];
-        sr[4] = z4r * v[6 * m] - z4i * v[7 * m];
-        si[4] = z4r * v[7 * m] + z4i * v[6 * m];
-        sr[5] = z5r * v[8 * m] - z5i * v[9 * m];
-        si[5] = z5r * v[9 * m] + z5i * v[8 * m];
-        sr[6] = z6r * v[10 * m] - z6i * v[11 * m];
-        si[6] = z6r * v[11 * m] + z6i * v[10 * m];
-        sr[7] = z7r * v[12 * m] - z7i * v[13 * m];
-        si[7] = z7r * v[13 * m] + z7i * v[12 * m];
+        tango_audio__eight(r, i);
+        sr[0] = r[0];
+        si[0] = i[0];
+        sr[1] = r[1] * v[0] - i[1] * v[m];
+        si[1] = r[1] * v[m] + i[1] * v[0];
+        sr[2] = r[2] * v[2 * m] - i[2] * v[3 * m];
+        si[2] = r[2] * v[3 * m] + i[2] * v[2 * m];
+        sr[3] = r[3] * v[4 * m] - i[3] * v[5 * m];
+        si[3] = r[3] * v[5 * m] + i[3] * v[4 * m];
+        sr[4] = r[4] * v[6 * m] - i[4] * v[7 * m];
+        si[4] = r[4] * v[7 * m] + i[4] * v[6 * m];
+        sr[5] = r[5] * v[8 * m] - i[5] * v[9 * m];
+        si[5] = r[5] * v[9 * m] + i[5] * v[8 * m];
+        sr[6] = r[6] * v[10 * m] - i[6] * v[11 * m];
+        si[6] = r[6] * v[11 * m] + i[6] * v[10 * m];
+        sr[7] = r[7] * v[12 * m] - i[7] * v[13 * m];
+        si[7] = r[7] * v[13 * m] + i[7] * v[12 * m];
     }
 }
 
-/* One row of radix 4: `count` butterflies with the same twiddles w, inputs `apart` floats
-   apart. The eight outputs are separate arguments because only so does a compiler know
-   that they do not overlap. */
-TANGO_AUDIO__INLINE void
-tango_audio__row4(float *TANGO_AUDIO__RESTRICT y0r, float *TANGO_AUDIO__RESTRICT y0i,
-                  float *TANGO_AUDIO__RESTRICT y1r, float *TANGO_AUDIO__RESTRICT y1i,
-                  float *TANGO_AUDIO__RESTRICT y2r, float *TANGO_AUDIO__RESTRICT y2i,
-                  float *TANGO_AUDIO__RESTRICT y3r, float *TANGO_AUDIO__RESTRICT y3i,
-                  const float *TANGO_AUDIO__RESTRICT xr,
-                  const float *TANGO_AUDIO__RESTRICT xi, size_t apart, const float w[6],
-                  size_t count)
+/* Radix 4 at stride s, a multiple of 8: vectors run along q. w: 6 tables of m entries. */
+TANGO_AUDIO__INLINE void tango_audio__pass4_body(
+    float *TANGO_AUDIO__RESTRICT yr, float *TANGO_AUDIO__RESTRICT yi,
+    const float *TANGO_AUDIO__RESTRICT xr, const float *TANGO_AUDIO__RESTRICT xi,
+    const float *TANGO_AUDIO__RESTRICT w, size_t m, size_t s)
 {
-    const float w1r = w[0], w1i = w[1], w2r = w[2], w2i = w[3], w3r = w[4], w3i = w[5];
-    for (size_t q = 0; q < count; q++) {
-        const float ar = xr[q] + xr[q + 2 * apart], ai = xi[q] + xi[q + 2 * apart];
-        const float br = xr[q] - xr[q + 2 * apart], bi = xi[q] - xi[q + 2 * apart];
-        const float cr = xr[q + apart] + xr[q + 3 * apart],
-                    ci = xi[q + apart] + xi[q + 3 * apart];
-        const float dr = xr[q + apart] - xr[q + 3 * apart],
-                    di = xi[q + apart] - xi[q + 3 * apart];
-        const float z1r = br + di, z1i = bi - dr, z2r = ar - cr, z2i = ai - ci;
-        const float z3r = br - di, z3i = bi + dr;
-        y0r[q] = ar + cr;
-        y0i[q] = ai + ci;
-        y1r[q] = z1r * w1r - z1i * w1i;
-        y1i[q] = z1r * w1i + z1i * w1r;
-        y2r[q] = z2r * w2r - z2i * w2i;
-        y2i[q] = z2r * w2i + z2i * w2r;
-        y3r[q] = z3r * w3r - z3i * w3i;
-        y3i[q] = z3r * w3i + z3i * w3r;
-    }
-}
-
-/* Radix 4 at stride s, a multiple of 8: vectors run along q. */
-TANGO_AUDIO__INLINE void tango_audio__pass4_body(float *yr, float *yi, const float *xr,
-                                                 const float *xi, const float *w,
-                                                 size_t m, size_t s)
-{
+    /* With the last bits of the end 0 by sight, no leftover loop is compiled. */
+    const size_t apart = s * m, end = s & ~(size_t)7;
     for (size_t p = 0; p < m; p++) {
-        const float twiddles[6] = {
-            w[p], w[m + p], w[2 * m + p], w[3 * m + p], w[4 * m + p], w[5 * m + p]
-        };
+        const float w1r = w[p], w1i = w[m + p], w2r = w[2 * m + p], w2i = w[3 * m + p];
+        const float w3r = w[4 * m + p], w3i = w[5 * m + p];
+        const float *ur = xr + s * p, *ui = xi + s * p;
         float *vr = yr + 4 * s * p, *vi = yi + 4 * s * p;
-        /* With the last bits of the count 0 by sight, no leftover loop is compiled. */
-        tango_audio__row4(vr, vi, vr + s, vi + s, vr + 2 * s, vi + 2 * s, vr + 3 * s,
-                          vi + 3 * s, xr + s * p, xi + s * p, s * m, twiddles,
-                          s & ~(size_t)7);
+        TANGO_AUDIO__INDEPENDENT
+        for (size_t q = 0; q < end; q++) {
+            const float ar = ur[q] + ur[q + 2 * apart], ai = ui[q] + ui[q + 2 * apart];
+            const float br = ur[q] - ur[q + 2 * apart], bi = ui[q] - ui[q + 2 * apart];
+            const float cr = ur[q + apart] + ur[q + 3 * apart];
+            const float ci = ui[q + apart] + ui[q + 3 * apart];
+            const float dr = ur[q + apart] - ur[q + 3 * apart];
+            const float di = ui[q + apart] - ui[q + 3 * apart];
+            const float z1r = br + di, z1i = bi - dr, z2r = ar - cr, z2i = ai - ci;
+            const float z3r = br - di, z3i = bi + dr;
+            vr[q] = ar + cr;
+            vi[q] = ai + ci;
+            vr[q + s] = z1r * w1r - z1i * w1i;
+            vi[q + s] = z1r * w1i + z1i * w1r;
+            vr[q + 2 * s] = z2r * w2r - z2i * w2i;
+            vi[q + 2 * s] = z2r * w2i + z2i * w2r;
+            vr[q + 3 * s] = z3r * w3r - z3i * w3i;
+            vi[q + 3 * s] = z3r * w3i + z3i * w3r;
+        }
     }
 }
 
-/* Radix 2 at stride s = n/2, the last pass: no twiddles are left. */
-TANGO_AUDIO__INLINE void tango_audio__pass2_body(float *TANGO_AUDIO__RESTRICT yr,
+/* Radix 8 at stride s = n/8 and radix 2 at s = n/2, last passes: no twiddles are left. */
+TANGO_AUDIO__INLINE void tango_audio__last8_body(float *TANGO_AUDIO__RESTRICT yr,
+                                                 float *TANGO_AUDIO__RESTRICT yi,
+                                                 const float *TANGO_AUDIO__RESTRICT xr,
+                                                 const float *TANGO_AUDIO__RESTRICT xi,
+                                                 size_t s)
+{
+    const size_t end = s & ~(size_t)7;
+    TANGO_AUDIO__INDEPENDENT
+    for (size_t q = 0; q < end; q++) {
+        float r[8] = { xr[q],         xr[q + s],     xr[q + 2 * s], xr[q + 3 * s],
+                       xr[q + 4 * s], xr[q + 5 * s], xr[q + 6 * s], xr[q + 7 * s] };
+        float i[8] = { xi[q],         xi[q + s],     xi[q + 2 * s], xi[q + 3 * s],
+                       xi[q + 4 * s], xi[q + 5 * s], xi[q + 6 * s], xi[q + 7 * s] };
+        tango_audio__eight(r, i);
+        yr[q] = r[0], yr[q + s] = r[1], yr[q + 2 * s] = r[2], yr[q + 3 * s] = r[3];
+        yi[q] = i[0], yi[q + s] = i[1], yi[q + 2 * s] = i[2], yi[q + 3 * s] = i[3];
+        yr[q + 4 * s] = r[4], yr[q + 5 * s] = r[5], yr[q + 6 * s] = r[6];
+        yi[q + 4 * s] = i[4], yi[q + 5 * s] = i[5], yi[q + 6 * s] = i[6];
+        yr[q + 7 * s] = r[7];
+        yi[q + 7 * s] = i[7];
+    }
+}
+
+TANGO_AUDIO__INLINE void tango_audio__last2_body(float *TANGO_AUDIO__RESTRICT yr,
                                                  float *TANGO_AUDIO__RESTRICT yi,
                                                  const float *TANGO_AUDIO__RESTRICT xr,
                                                  const float *TANGO_AUDIO__RESTRICT xi,
@@ -851,8 +879,8 @@ TANGO_AUDIO__INLINE void tango_audio__join_body(float *TANGO_AUDIO__RESTRICT x,
 }
 
 /* x = sqrt(x). Compilers keep a loop of sqrtf scalar for the sake of errno, so the vector
-   instruction stands here; it rounds like sqrtf. */
-TANGO_AUDIO__INLINE void tango_audio__sqrt_row(float *x, size_t count)
+   instructions stand here; they round like sqrtf. */
+TANGO_AUDIO__INLINE void tango_audio__roots_ref(float *x, size_t count)
 {
     size_t n = 0;
 #ifdef TANGO_AUDIO__SSE2
@@ -863,50 +891,203 @@ TANGO_AUDIO__INLINE void tango_audio__sqrt_row(float *x, size_t count)
     for (; n < count; n++) x[n] = TANGO_SQRTF(x[n]);
 }
 
-/* out = sqrt(re^2 + im^2), or its square. */
-TANGO_AUDIO__INLINE void
-tango_audio__magnitude_body(float *TANGO_AUDIO__RESTRICT out,
-                            const float *TANGO_AUDIO__RESTRICT re,
-                            const float *TANGO_AUDIO__RESTRICT im, size_t bins, int power)
+#ifdef TANGO_AUDIO__X86
+TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE void tango_audio__roots_avx2(float *x, size_t count)
 {
-    for (size_t k = 0; k < bins; k++) out[k] = re[k] * re[k] + im[k] * im[k];
-    if (!power) tango_audio__sqrt_row(out, bins);
+    size_t n = 0;
+    for (; count - n >= 8; n += 8) {
+        _mm256_storeu_ps(x + n, _mm256_sqrt_ps(_mm256_loadu_ps(x + n)));
+    }
+    for (; n < count; n++) x[n] = TANGO_SQRTF(x[n]);
 }
 
-/* sum a b over a count that is a multiple of 8, in eight partial sums: a fixed order that
-   a vector unit can follow. */
-TANGO_AUDIO__INLINE float tango_audio__dot_body(const float *TANGO_AUDIO__RESTRICT a,
-                                                const float *TANGO_AUDIO__RESTRICT b,
-                                                size_t count)
+TANGO_AUDIO__AVX512 TANGO_AUDIO__INLINE void tango_audio__roots_avx512(float *x,
+                                                                       size_t count)
+{
+    size_t n = 0;
+    for (; count - n >= 16; n += 16) { /* g++ warns of _mm512_sqrt_ps, not of the mask */
+        _mm512_storeu_ps(x + n, _mm512_maskz_sqrt_ps(0xffff, _mm512_loadu_ps(x + n)));
+    }
+    for (; n < count; n++) x[n] = TANGO_SQRTF(x[n]);
+}
+#endif
+
+/* out = re^2 + im^2 */
+TANGO_AUDIO__INLINE void tango_audio__power_body(float *TANGO_AUDIO__RESTRICT out,
+                                                 const float *TANGO_AUDIO__RESTRICT re,
+                                                 const float *TANGO_AUDIO__RESTRICT im,
+                                                 size_t bins)
+{
+    for (size_t k = 0; k < bins; k++) out[k] = re[k] * re[k] + im[k] * im[k];
+}
+
+/* x = ln x for x >= 2^-126; infinity and NaN stay. With x = 2^e (1 + f) and 1 + f in
+   sqrt(1/2) .. sqrt(2): e ln 2 + f - f^2/2 + f^3 P(f), within 1 ulp. ln 2 comes as a
+   short number, whose product with e is exact, and the rest.
+                                                      (logf of Cephes, S. L. Moshier) */
+TANGO_AUDIO__INLINE void tango_audio__logarithm_body(float *x, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        const float v = x[n];
+        uint32_t bits, shifted;
+        float e, f, p, square, odd;
+        memcpy(&bits, &v, sizeof bits);
+        shifted = bits + (0x3f800000u - 0x3f3504f3u); /* carries at sqrt(1/2) 2^e */
+        e = (float)((int32_t)(shifted >> 23) - 127);
+        bits = (shifted & 0x007fffffu) + 0x3f3504f3u;
+        memcpy(&f, &bits, sizeof f);
+        f -= 1.0f;
+        square = f * f;
+        p = 7.0376836292e-2f;
+        p = p * f - 1.1514610310e-1f;
+        p = p * f + 1.1676998740e-1f;
+        p = p * f - 1.2420140846e-1f;
+        p = p * f + 1.4249322787e-1f;
+        p = p * f - 1.6668057665e-1f;
+        p = p * f + 2.0000714765e-1f;
+        p = p * f - 2.4999993993e-1f;
+        p = p * f + 3.3333331174e-1f;
+        p = p * f * square + e * -2.12194440e-4f - 0.5f * square;
+        /* odd: infinity or NaN as they come, otherwise 0; no branch keeps out vectors. */
+        memcpy(&bits, &v, sizeof bits);
+        bits &= 0u - (((bits & 0x7fffffffu) + 0x00800000u) >> 31);
+        memcpy(&odd, &bits, sizeof odd);
+        x[n] = f + p + e * 0.693359375f + odd;
+    }
+}
+
+/* The sum of eight partial sums: a fixed order that vector units can follow. */
+TANGO_AUDIO__INLINE float tango_audio__sum8(const float s[8])
+{
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+/* sum a b over a count that is a multiple of 8. */
+TANGO_AUDIO__INLINE float tango_audio__dot(const float *TANGO_AUDIO__RESTRICT a,
+                                           const float *TANGO_AUDIO__RESTRICT b,
+                                           size_t count)
 {
     float s[8] = { 0.0f };
     for (size_t n = 0; n < count; n += 8) {
         for (size_t l = 0; l < 8; l++) s[l] += a[n + l] * b[n + l];
     }
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+    return tango_audio__sum8(s);
 }
 
 /* The bands of one frame. Bands read up to 7 bins past the last, which are finite and
    meet weight 0. */
-TANGO_AUDIO__INLINE void
-tango_audio__bands_body(float *TANGO_AUDIO__RESTRICT out,
-                        const float *TANGO_AUDIO__RESTRICT bins,
-                        const tango_audio_band *bands,
-                        const float *TANGO_AUDIO__RESTRICT weights, size_t mels)
+static void tango_audio__bands_ref(float *out, const float *bins,
+                                   const tango_audio_band *bands, const float *weights,
+                                   size_t mels)
 {
     for (size_t i = 0; i < mels; i++) {
-        out[i] = tango_audio__dot_body(weights + bands[i].at, bins + bands[i].first,
-                                       bands[i].count);
+        out[i] = tango_audio__dot(weights + bands[i].at, bins + bands[i].first,
+                                  bands[i].count);
     }
 }
 
+/* Outputs of a resampler from `phase` on; x[block] is the first sample of their block. A
+   phase may begin before its block, but not before x. */
+static void tango_audio__resample_ref(float *out, size_t count, const float *x,
+                                      size_t block, size_t phase,
+                                      const tango_audio_resampler *r)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = tango_audio__dot(r->kernel + phase * r->taps,
+                                  x + (block + (size_t)r->first[phase]), r->taps);
+        if (++phase == r->target) {
+            phase = 0;
+            block += r->source;
+        }
+    }
+}
+
+#ifdef TANGO_AUDIO__X86
+/* The eight partial sums of a dot product. */
+TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE __m256
+tango_audio__dot_avx2(const float *a, const float *b, size_t count)
+{
+    __m256 sum = _mm256_setzero_ps();
+    for (size_t n = 0; n < count; n += 8) {
+        sum = _mm256_add_ps(
+            sum, _mm256_mul_ps(_mm256_loadu_ps(a + n), _mm256_loadu_ps(b + n)));
+    }
+    return sum;
+}
+
+/* Half of the way of sum8 for four products: s0+s4+s2+s6, s1+s5+s3+s7 of a and b in the
+   low halves, of c and d in the high ones. */
+TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE __m256
+tango_audio__fold_avx2(__m256 a, __m256 b, __m256 c, __m256 d)
+{
+    const __m256 ac = _mm256_add_ps(_mm256_permute2f128_ps(a, c, 0x20),
+                                    _mm256_permute2f128_ps(a, c, 0x31));
+    const __m256 bd = _mm256_add_ps(_mm256_permute2f128_ps(b, d, 0x20),
+                                    _mm256_permute2f128_ps(b, d, 0x31));
+    return _mm256_add_ps(_mm256_shuffle_ps(ac, bd, 0x44),
+                         _mm256_shuffle_ps(ac, bd, 0xee));
+}
+
+/* out[i] = sum8 of s[i] for i < count, at most 8. */
+TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE void
+tango_audio__sum8_avx2(float *out, const __m256 s[8], size_t count)
+{
+    const __m256 a = tango_audio__fold_avx2(s[0], s[1], s[4], s[5]);
+    const __m256 b = tango_audio__fold_avx2(s[2], s[3], s[6], s[7]);
+    const __m256 sums =
+        _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+    float room[8];
+    if (count >= 8) {
+        _mm256_storeu_ps(out, sums);
+        return;
+    }
+    _mm256_storeu_ps(room, sums);
+    for (size_t i = 0; i < count; i++) out[i] = room[i];
+}
+
+TANGO_AUDIO__AVX2 static void tango_audio__bands_avx2(float *out, const float *bins,
+                                                      const tango_audio_band *bands,
+                                                      const float *weights, size_t mels)
+{
+    __m256 s[8];
+    for (size_t l = 0; l < 8; l++) s[l] = _mm256_setzero_ps();
+    for (size_t i = 0; i < mels; i += 8) {
+        for (size_t l = 0; l < 8 && i + l < mels; l++) {
+            const tango_audio_band band = bands[i + l];
+            s[l] = tango_audio__dot_avx2(weights + band.at, bins + band.first,
+                                         band.count);
+        }
+        tango_audio__sum8_avx2(out + i, s, mels - i);
+    }
+}
+
+TANGO_AUDIO__AVX2 static void tango_audio__resample_avx2(float *out, size_t count,
+                                                         const float *x, size_t block,
+                                                         size_t phase,
+                                                         const tango_audio_resampler *r)
+{
+    __m256 s[8];
+    for (size_t l = 0; l < 8; l++) s[l] = _mm256_setzero_ps();
+    for (size_t i = 0; i < count; i += 8) {
+        for (size_t l = 0; l < 8 && i + l < count; l++) {
+            s[l] = tango_audio__dot_avx2(r->kernel + phase * r->taps,
+                                         x + (block + (size_t)r->first[phase]), r->taps);
+            if (++phase == r->target) {
+                phase = 0;
+                block += r->source;
+            }
+        }
+        tango_audio__sum8_avx2(out + i, s, count - i);
+    }
+}
+#endif
+
 /* One step of Griffin-Lim on the spectrum R of a frame: A = R - keep * last, last = R,
-   R = magnitude * A / (|A| + 1e-9). size (bins) is for |A|. */
-TANGO_AUDIO__INLINE void tango_audio__phase_body(
+   R = magnitude * A / (|A| + 1e-9), in two halves around the root of size = |A|^2. */
+TANGO_AUDIO__INLINE void tango_audio__step_body(
     float *TANGO_AUDIO__RESTRICT re, float *TANGO_AUDIO__RESTRICT im,
     float *TANGO_AUDIO__RESTRICT last_re, float *TANGO_AUDIO__RESTRICT last_im,
-    float *TANGO_AUDIO__RESTRICT size, const float *TANGO_AUDIO__RESTRICT magnitude,
-    size_t bins, float keep)
+    float *TANGO_AUDIO__RESTRICT size, size_t bins, float keep)
 {
     for (size_t k = 0; k < bins; k++) {
         const float ar = re[k] - keep * last_re[k], ai = im[k] - keep * last_im[k];
@@ -916,7 +1097,13 @@ TANGO_AUDIO__INLINE void tango_audio__phase_body(
         im[k] = ai;
         size[k] = ar * ar + ai * ai;
     }
-    tango_audio__sqrt_row(size, bins);
+}
+
+TANGO_AUDIO__INLINE void
+tango_audio__resize_body(float *TANGO_AUDIO__RESTRICT re, float *TANGO_AUDIO__RESTRICT im,
+                         const float *TANGO_AUDIO__RESTRICT size,
+                         const float *TANGO_AUDIO__RESTRICT magnitude, size_t bins)
+{
     for (size_t k = 0; k < bins; k++) {
         const float scale = magnitude[k] / (size[k] + 1e-9f);
         re[k] *= scale;
@@ -987,242 +1174,130 @@ tango_audio__update_body(float *TANGO_AUDIO__RESTRICT x,
 /* The table of inner loops a plan carries. All builds give the same bits: they differ in
    how many elements one instruction takes, never in the order of a sum. */
 typedef struct tango_audio_kernels {
-    void (*pass8)(float *yr, float *yi, const float *xr, const float *xi, const float *w,
+    void (*first8)(float *yr, float *yi, const float *xr, const float *xi,
+                   const float *w, size_t m);
+    void (*pass4)(float *yr, float *yi, const float *xr, const float *xi,
+                  const float *w, size_t m, size_t s);
+    void (*last8)(float *yr, float *yi, const float *xr, const float *xi, size_t s);
+    void (*last2)(float *yr, float *yi, const float *xr, const float *xi, size_t s);
+    void (*unmix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
+                  const float *zr, const float *zi, const float *wr, const float *wi,
                   size_t m);
-    void (*pass4)(float *yr, float *yi, const float *xr, const float *xi, const float *w,
-                  size_t m, size_t s);
-    void (*pass2)(float *yr, float *yi, const float *xr, const float *xi, size_t s);
-    void (*unmix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im, const float *zr,
-                  const float *zi, const float *wr, const float *wi, size_t m);
-    void (*remix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im, const float *xr,
-                  const float *xi, const float *wr, const float *wi, size_t m,
-                  float scale);
+    void (*remix)(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
+                  const float *xr, const float *xi, const float *wr, const float *wi,
+                  size_t m, float scale);
     void (*split)(float *even, float *odd, const float *x, const float *window, size_t m);
     void (*join)(float *x, const float *even, const float *odd, size_t m);
     void (*magnitude)(float *out, const float *re, const float *im, size_t bins,
                       int power);
     void (*bands)(float *out, const float *bins, const tango_audio_band *bands,
                   const float *weights, size_t mels);
+    void (*logarithm)(float *x, size_t count);
+    void (*resample)(float *out, size_t count, const float *x, size_t block,
+                     size_t phase, const tango_audio_resampler *r);
     void (*phase)(float *re, float *im, float *last_re, float *last_im, float *size,
                   const float *magnitude, size_t bins, float keep);
     void (*overlap)(float *sum, const float *x, const float *window, size_t count);
     void (*update)(float *x, const float *numerator, float *scratch, float *y,
                    const tango_audio_front *front);
-    float (*dot)(const float *a, const float *b, size_t count);
 } tango_audio_kernels;
 
-static void tango_audio__pass8_ref(float *yr, float *yi, const float *xr, const float *xi,
-                                   const float *w, size_t m)
-{
-    tango_audio__pass8_body(yr, yi, xr, xi, w, m);
-}
+/* All loops and their table for one set of instructions: target is the attribute that
+   admits them, dots the set whose dot products are taken. */
+#define TANGO_AUDIO__BUILD(level, target, dots)                                         \
+    target static void tango_audio__first8_##level(float *yr, float *yi,                \
+        const float *xr, const float *xi, const float *w, size_t m)                     \
+    {                                                                                   \
+        tango_audio__first8_body(yr, yi, xr, xi, w, m);                                 \
+    }                                                                                   \
+    target static void tango_audio__pass4_##level(float *yr, float *yi,                 \
+        const float *xr, const float *xi, const float *w, size_t m, size_t s)           \
+    {                                                                                   \
+        tango_audio__pass4_body(yr, yi, xr, xi, w, m, s);                               \
+    }                                                                                   \
+    target static void tango_audio__last8_##level(float *yr, float *yi,                 \
+        const float *xr, const float *xi, size_t s)                                     \
+    {                                                                                   \
+        tango_audio__last8_body(yr, yi, xr, xi, s);                                     \
+    }                                                                                   \
+    target static void tango_audio__last2_##level(float *yr, float *yi,                 \
+        const float *xr, const float *xi, size_t s)                                     \
+    {                                                                                   \
+        tango_audio__last2_body(yr, yi, xr, xi, s);                                     \
+    }                                                                                   \
+    target static void tango_audio__unmix_##level(float *lo_re, float *lo_im,           \
+        float *hi_re, float *hi_im, const float *zr, const float *zi, const float *wr,  \
+        const float *wi, size_t m)                                                      \
+    {                                                                                   \
+        tango_audio__unmix_body(lo_re, lo_im, hi_re, hi_im, zr, zi, wr, wi, m);         \
+    }                                                                                   \
+    target static void tango_audio__remix_##level(float *lo_re, float *lo_im,           \
+        float *hi_re, float *hi_im, const float *xr, const float *xi, const float *wr,  \
+        const float *wi, size_t m, float scale)                                         \
+    {                                                                                   \
+        tango_audio__remix_body(lo_re, lo_im, hi_re, hi_im, xr, xi, wr, wi, m, scale);  \
+    }                                                                                   \
+    target static void tango_audio__split_##level(float *even, float *odd,              \
+        const float *x, const float *window, size_t m)                                  \
+    {                                                                                   \
+        tango_audio__split_body(even, odd, x, window, m);                               \
+    }                                                                                   \
+    target static void tango_audio__join_##level(float *x, const float *even,           \
+        const float *odd, size_t m)                                                     \
+    {                                                                                   \
+        tango_audio__join_body(x, even, odd, m);                                        \
+    }                                                                                   \
+    target static void tango_audio__magnitude_##level(float *out, const float *re,      \
+        const float *im, size_t bins, int power)                                        \
+    {                                                                                   \
+        tango_audio__power_body(out, re, im, bins);                                     \
+        if (!power) tango_audio__roots_##level(out, bins);                              \
+    }                                                                                   \
+    target static void tango_audio__logarithm_##level(float *x, size_t count)           \
+    {                                                                                   \
+        tango_audio__logarithm_body(x, count);                                          \
+    }                                                                                   \
+    target static void tango_audio__phase_##level(float *re, float *im,                 \
+        float *last_re, float *last_im, float *size, const float *magnitude,            \
+        size_t bins, float keep)                                                        \
+    {                                                                                   \
+        tango_audio__step_body(re, im, last_re, last_im, size, bins, keep);             \
+        tango_audio__roots_##level(size, bins);                                         \
+        tango_audio__resize_body(re, im, size, magnitude, bins);                        \
+    }                                                                                   \
+    target static void tango_audio__overlap_##level(float *sum, const float *x,         \
+        const float *window, size_t count)                                              \
+    {                                                                                   \
+        tango_audio__overlap_body(sum, x, window, count);                               \
+    }                                                                                   \
+    target static void tango_audio__update_##level(float *x, const float *numerator,    \
+        float *scratch, float *y, const tango_audio_front *front)                       \
+    {                                                                                   \
+        tango_audio__update_body(x, numerator, scratch, y, front);                      \
+    }                                                                                   \
+    static const tango_audio_kernels tango_audio__kernels_##level = {                   \
+        tango_audio__first8_##level, tango_audio__pass4_##level,                        \
+        tango_audio__last8_##level, tango_audio__last2_##level,                         \
+        tango_audio__unmix_##level, tango_audio__remix_##level,                         \
+        tango_audio__split_##level, tango_audio__join_##level,                          \
+        tango_audio__magnitude_##level, tango_audio__bands_##dots,                     \
+        tango_audio__logarithm_##level, tango_audio__resample_##dots,                  \
+        tango_audio__phase_##level, tango_audio__overlap_##level,                       \
+        tango_audio__update_##level                                                     \
+    }
 
-static void tango_audio__pass4_ref(float *yr, float *yi, const float *xr, const float *xi,
-                                   const float *w, size_t m, size_t s)
-{
-    tango_audio__pass4_body(yr, yi, xr, xi, w, m, s);
-}
-
-static void tango_audio__pass2_ref(float *yr, float *yi, const float *xr, const float *xi,
-                                   size_t s)
-{
-    tango_audio__pass2_body(yr, yi, xr, xi, s);
-}
-
-static void tango_audio__unmix_ref(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
-                                   const float *zr, const float *zi, const float *wr,
-                                   const float *wi, size_t m)
-{
-    tango_audio__unmix_body(lo_re, lo_im, hi_re, hi_im, zr, zi, wr, wi, m);
-}
-
-static void tango_audio__remix_ref(float *lo_re, float *lo_im, float *hi_re, float *hi_im,
-                                   const float *xr, const float *xi, const float *wr,
-                                   const float *wi, size_t m, float scale)
-{
-    tango_audio__remix_body(lo_re, lo_im, hi_re, hi_im, xr, xi, wr, wi, m, scale);
-}
-
-static void tango_audio__split_ref(float *even, float *odd, const float *x,
-                                   const float *window, size_t m)
-{
-    tango_audio__split_body(even, odd, x, window, m);
-}
-
-static void tango_audio__join_ref(float *x, const float *even, const float *odd, size_t m)
-{
-    tango_audio__join_body(x, even, odd, m);
-}
-
-static void tango_audio__magnitude_ref(float *out, const float *re, const float *im,
-                                       size_t bins, int power)
-{
-    tango_audio__magnitude_body(out, re, im, bins, power);
-}
-
-static void tango_audio__bands_ref(float *out, const float *bins,
-                                   const tango_audio_band *bands, const float *weights,
-                                   size_t mels)
-{
-    tango_audio__bands_body(out, bins, bands, weights, mels);
-}
-
-static void tango_audio__phase_ref(float *re, float *im, float *last_re, float *last_im,
-                                   float *size, const float *magnitude, size_t bins,
-                                   float keep)
-{
-    tango_audio__phase_body(re, im, last_re, last_im, size, magnitude, bins, keep);
-}
-
-static void tango_audio__overlap_ref(float *sum, const float *x, const float *window,
-                                     size_t count)
-{
-    tango_audio__overlap_body(sum, x, window, count);
-}
-
-static void tango_audio__update_ref(float *x, const float *numerator, float *scratch,
-                                    float *y, const tango_audio_front *front)
-{
-    tango_audio__update_body(x, numerator, scratch, y, front);
-}
-
-static float tango_audio__dot_ref(const float *a, const float *b, size_t count)
-{
-    return tango_audio__dot_body(a, b, count);
-}
-
-static const tango_audio_kernels tango_audio__kernels_ref = {
-    tango_audio__pass8_ref,
-    tango_audio__pass4_ref,
-    tango_audio__pass2_ref,
-    tango_audio__unmix_ref,
-    tango_audio__remix_ref,
-    tango_audio__split_ref,
-    tango_audio__join_ref,
-    tango_audio__magnitude_ref,
-    tango_audio__bands_ref,
-    tango_audio__phase_ref,
-    tango_audio__overlap_ref,
-    tango_audio__update_ref,
-    tango_audio__dot_ref
-};
-
-#ifdef TANGO_AUDIO__AVX2
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__pass8_avx2(float *yr, float *yi, const float *xr,
-                                    const float *xi, const float *w, size_t m)
-{
-    tango_audio__pass8_body(yr, yi, xr, xi, w, m);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__pass4_avx2(float *yr, float *yi, const float *xr,
-                                    const float *xi, const float *w, size_t m, size_t s)
-{
-    tango_audio__pass4_body(yr, yi, xr, xi, w, m, s);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__pass2_avx2(float *yr, float *yi, const float *xr,
-                                    const float *xi, size_t s)
-{
-    tango_audio__pass2_body(yr, yi, xr, xi, s);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__unmix_avx2(float *lo_re, float *lo_im, float *hi_re,
-                                    float *hi_im, const float *zr, const float *zi,
-                                    const float *wr, const float *wi, size_t m)
-{
-    tango_audio__unmix_body(lo_re, lo_im, hi_re, hi_im, zr, zi, wr, wi, m);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__remix_avx2(float *lo_re, float *lo_im, float *hi_re,
-                                    float *hi_im, const float *xr, const float *xi,
-                                    const float *wr, const float *wi, size_t m,
-                                    float scale)
-{
-    tango_audio__remix_body(lo_re, lo_im, hi_re, hi_im, xr, xi, wr, wi, m, scale);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__split_avx2(float *even, float *odd, const float *x,
-                                    const float *window, size_t m)
-{
-    tango_audio__split_body(even, odd, x, window, m);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__join_avx2(float *x, const float *even, const float *odd,
-                                   size_t m)
-{
-    tango_audio__join_body(x, even, odd, m);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__magnitude_avx2(float *out, const float *re, const float *im,
-                                        size_t bins, int power)
-{
-    tango_audio__magnitude_body(out, re, im, bins, power);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__bands_avx2(float *out, const float *bins,
-                                    const tango_audio_band *bands, const float *weights,
-                                    size_t mels)
-{
-    tango_audio__bands_body(out, bins, bands, weights, mels);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__phase_avx2(float *re, float *im, float *last_re, float *last_im,
-                                    float *size, const float *magnitude, size_t bins,
-                                    float keep)
-{
-    tango_audio__phase_body(re, im, last_re, last_im, size, magnitude, bins, keep);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__overlap_avx2(float *sum, const float *x, const float *window,
-                                      size_t count)
-{
-    tango_audio__overlap_body(sum, x, window, count);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static void tango_audio__update_avx2(float *x, const float *numerator, float *scratch,
-                                     float *y, const tango_audio_front *front)
-{
-    tango_audio__update_body(x, numerator, scratch, y, front);
-}
-
-TANGO_AUDIO__TARGET_AVX2
-static float tango_audio__dot_avx2(const float *a, const float *b, size_t count)
-{
-    return tango_audio__dot_body(a, b, count);
-}
-
-static const tango_audio_kernels tango_audio__kernels_avx2 = {
-    tango_audio__pass8_avx2,
-    tango_audio__pass4_avx2,
-    tango_audio__pass2_avx2,
-    tango_audio__unmix_avx2,
-    tango_audio__remix_avx2,
-    tango_audio__split_avx2,
-    tango_audio__join_avx2,
-    tango_audio__magnitude_avx2,
-    tango_audio__bands_avx2,
-    tango_audio__phase_avx2,
-    tango_audio__overlap_avx2,
-    tango_audio__update_avx2,
-    tango_audio__dot_avx2
-};
+TANGO_AUDIO__BUILD(ref, , ref);
+#ifdef TANGO_AUDIO__X86
+TANGO_AUDIO__BUILD(avx2, TANGO_AUDIO__AVX2, avx2);
+TANGO_AUDIO__BUILD(avx512, TANGO_AUDIO__AVX512, avx2);
 #endif
 
 static const tango_audio_kernels *tango_audio__kernels(void)
 {
-#ifdef TANGO_AUDIO__AVX2
+#ifdef TANGO_AUDIO__X86
+    if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+        return &tango_audio__kernels_avx512;
+    }
     if (__builtin_cpu_supports("avx2")) return &tango_audio__kernels_avx2;
 #endif
     return &tango_audio__kernels_ref;
@@ -1340,19 +1415,21 @@ static int tango_audio__fft_passes(float *xr, float *xi, float *yr, float *yi,
         return 1;
     }
     if (n >= 8) {
-        kernels->pass8(yr, yi, xr, xi, tango_audio__fft_first_at(fft, n), n / 8);
+        kernels->first8(yr, yi, xr, xi, tango_audio__fft_first_at(fft, n), n / 8);
         left = n / 8;
         s = 8;
         in_y = 1;
     }
-    for (; left >= 4; left /= 4, s *= 4, in_y = !in_y) {
+    for (; left >= 4 && left != 8; left /= 4, s *= 4, in_y = !in_y) {
         const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
         if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
         else kernels->pass4(yr, yi, xr, xi, w, left / 4, s);
     }
-    if (left == 2) {
-        if (in_y) kernels->pass2(xr, xi, yr, yi, s);
-        else kernels->pass2(yr, yi, xr, xi, s);
+    if (left > 1) { /* 2 or 8 */
+        void (*const last)(float *, float *, const float *, const float *, size_t) =
+            left == 8 ? kernels->last8 : kernels->last2;
+        if (in_y) last(xr, xi, yr, yi, s);
+        else last(yr, yi, xr, xi, s);
         in_y = !in_y;
     }
     return in_y;
@@ -1619,8 +1696,8 @@ TANGO_API size_t tango_audio_frame_work_size(const tango_audio_parameters *param
 /* The sample that reflection puts at position `at` from the start, or `at` before it. */
 static float tango_audio__reflected(const float *x, size_t samples, size_t at)
 {
-    if (samples == 0) return 0.0f;
-    if (samples == 1) return x[0];
+    if (at < samples) return x[at];
+    if (samples < 2) return samples ? x[0] : 0.0f;
     at %= 2 * (samples - 1);
     return x[at < samples ? at : 2 * (samples - 1) - at];
 }
@@ -1887,8 +1964,8 @@ TANGO_API void tango_audio_log_mel(float *out, const float *x, size_t samples,
     const size_t values = count * front->parameters.mels;
     tango_audio_mel(out, x, samples, first, count, front, work);
     /* NaN is not below the floor, so it stays. */
-    for (size_t n = 0; n < values; n++)
-        out[n] = TANGO_LOGF(out[n] < 1e-5f ? 1e-5f : out[n]);
+    for (size_t n = 0; n < values; n++) out[n] = out[n] < 1e-5f ? 1e-5f : out[n];
+    front->fft.kernels->logarithm(out, values);
 }
 
 /* ==== 6 >>level ==== Channels, peaks, and the level rules of the encoders ========= */
@@ -1897,34 +1974,52 @@ TANGO_API void tango_audio_downmix(float *out, const float *x, size_t frames,
                                    size_t channels, tango_audio_channels how)
 {
     TANGO_ASSERT(channels > 0);
+    if (how == TANGO_AUDIO_FIRST || channels == 1) {
+        for (size_t t = 0; t < frames; t++) out[t] = x[t * channels];
+        return;
+    }
     for (size_t t = 0; t < frames; t++) {
-        const float *x_t = x + t * channels;
         double sum = 0.0;
-        if (how == TANGO_AUDIO_FIRST || channels == 1) {
-            out[t] = x_t[0];
-            continue;
-        }
-        for (size_t c = 0; c < channels; c++) sum += (double)x_t[c];
+        for (size_t c = 0; c < channels; c++) sum += (double)x[t * channels + c];
         out[t] = (float)(sum / (double)channels);
     }
 }
 
 TANGO_API double tango_audio_mean(const float *x, size_t count)
 {
-    double sum = 0.0;
-    for (size_t n = 0; n < count; n++) sum += (double)x[n];
-    return count ? sum / (double)count : 0.0;
+    /* Four sums: one alone would wait for each addition. */
+    double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
+    const size_t whole = count & ~(size_t)3;
+    for (size_t n = 0; n < whole; n += 4) {
+        a += (double)x[n];
+        b += (double)x[n + 1];
+        c += (double)x[n + 2];
+        d += (double)x[n + 3];
+    }
+    for (size_t n = whole; n < count; n++) a += (double)x[n];
+    return count ? ((a + b) + (c + d)) / (double)count : 0.0;
+}
+
+/* max |x - mean|, NaN where there is one: without their sign, the bits of floats are
+   ordered as the floats are, and NaN comes last. */
+static float tango_audio__peak_from(const float *x, size_t count, float mean)
+{
+    int32_t top = 0;
+    float peak;
+    for (size_t n = 0; n < count; n++) {
+        const float v = x[n] - mean;
+        int32_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        bits &= 0x7fffffff;
+        top = bits > top ? bits : top;
+    }
+    memcpy(&peak, &top, sizeof peak);
+    return peak;
 }
 
 TANGO_API float tango_audio_peak(const float *x, size_t count)
 {
-    float peak = 0.0f;
-    for (size_t n = 0; n < count; n++) {
-        const float v = x[n] < 0.0f ? -x[n] : x[n];
-        if (v != v) return v;
-        if (v > peak) peak = v;
-    }
-    return peak;
+    return tango_audio__peak_from(x, count, 0.0f);
 }
 
 TANGO_API void tango_audio_set_peak(float *x, size_t count, float peak)
@@ -1941,15 +2036,15 @@ TANGO_API size_t tango_audio_normalised_count(size_t count, size_t target,
 }
 
 /* The second peak rule. In double where AudioLDM has padded: its padding array is a
-   double one. */
+   double one. Nothing is left to clip: |x| <= peak. */
 static void tango_audio__halve_peak(float *x, size_t count, float peak, int in_double)
 {
-    for (size_t n = 0; n < count; n++) {
-        float v =
-            in_double ? (float)((double)x[n] / (double)peak * 0.5) : x[n] / peak * 0.5f;
-        if (v > 1.0f) v = 1.0f;
-        if (v < -1.0f) v = -1.0f;
-        x[n] = v;
+    if (in_double) {
+        for (size_t n = 0; n < count; n++) {
+            x[n] = (float)((double)x[n] / (double)peak * 0.5);
+        }
+    } else {
+        for (size_t n = 0; n < count; n++) x[n] = x[n] / peak * 0.5f;
     }
 }
 
@@ -1960,7 +2055,8 @@ TANGO_API tango_result tango_audio_normalise(float *out, const float *x, size_t 
     const size_t total = tango_audio_normalised_count(count, target, levels);
     const size_t kept = count < total ? count : total;
     const float mean = (float)tango_audio_mean(x, count);
-    float peak = 0.0f, second;
+    const float peak = tango_audio__peak_from(x, count, mean);
+    float second;
     size_t where = 0;
     if (!tango_audio__all_finite(x, count, &where)) {
         return tango_audio__fail(
@@ -1971,10 +2067,6 @@ TANGO_API tango_result tango_audio_normalise(float *out, const float *x, size_t 
         return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
                                  "clip: expected more than % samples, found %",
                                  levels == TANGO_AUDIO_AUDIOLDM ? 100 : 0, count);
-    }
-    for (size_t n = 0; n < count; n++) {
-        const float v = x[n] - mean, magnitude = v < 0.0f ? -v : v;
-        if (magnitude > peak) peak = magnitude;
     }
     if (peak - peak != 0.0f || (levels == TANGO_AUDIO_AUDIOLDM && peak == 0.0f)) {
         return tango_audio__fail(error, TANGO_ERROR_NUMBER,
@@ -2138,32 +2230,60 @@ TANGO_API void tango_audio_resample_span(size_t *x_first, size_t *x_count,
     *x_count = before < r->taps ? last + (r->taps - before) - *x_first : 0;
 }
 
+/* Output `out` where its taps reach beyond x: what is not there counts as 0. The order of
+   the sum is that of the inner loop. */
+static float tango_audio__resample_edge(size_t out, const float *x, size_t x_first,
+                                        size_t x_count, const tango_audio_resampler *r)
+{
+    const float *h = r->kernel + out % r->target * r->taps;
+    size_t before;
+    const size_t at = tango_audio__taps_at(&before, out, r);
+    float s[8] = { 0.0f };
+    for (size_t j = before; j < r->taps; j++) {
+        const size_t k = at + (j - before) - x_first; /* wraps beyond x_count */
+        if (k < x_count) s[j % 8] += h[j] * x[k];
+    }
+    return tango_audio__sum8(s);
+}
+
+/* Whether all taps of output `out` lie in x. */
+static int tango_audio__resample_inside(size_t out, size_t x_first, size_t x_count,
+                                        const tango_audio_resampler *r)
+{
+    size_t before;
+    const size_t at = tango_audio__taps_at(&before, out, r);
+    return before == 0 && at >= x_first && at - x_first <= x_count &&
+           x_count - (at - x_first) >= r->taps;
+}
+
 TANGO_API void tango_audio_resample_part(float *out, size_t out_first, size_t out_count,
                                          const float *x, size_t x_first, size_t x_count,
                                          const tango_audio_resampler *r)
 {
-    for (size_t i = 0; i < out_count; i++) {
-        size_t before, at;
-        const float *h;
-        float sum = 0.0f;
-        if (r->taps == 0) {
-            at = out_first + i - x_first; /* wraps to a large value before x_first */
+    size_t begin = 0, end = out_count;
+    if (r->taps == 0) {
+        for (size_t i = 0; i < out_count; i++) {
+            const size_t at = out_first + i - x_first; /* wraps beyond x_count */
             out[i] = at < x_count ? x[at] : 0.0f;
-            continue;
         }
-        at = tango_audio__taps_at(&before, out_first + i, r);
-        h = r->kernel + (out_first + i) % r->target * r->taps;
-        if (before == 0 && at >= x_first && at - x_first <= x_count &&
-            x_count - (at - x_first) >= r->taps) {
-            out[i] = r->kernels->dot(h, x + (at - x_first), r->taps);
-            continue;
-        }
-        for (size_t j = before; j < r->taps; j++) {
-            const size_t k = at + (j - before) - x_first;
-            if (k < x_count) sum += h[j] * x[k];
-        }
-        out[i] = sum;
+        return;
     }
+    for (; begin < end &&
+           !tango_audio__resample_inside(out_first + begin, x_first, x_count, r);
+         begin++) {
+        out[begin] =
+            tango_audio__resample_edge(out_first + begin, x, x_first, x_count, r);
+    }
+    for (; end > begin &&
+           !tango_audio__resample_inside(out_first + end - 1, x_first, x_count, r);
+         end--) {
+        out[end - 1] =
+            tango_audio__resample_edge(out_first + end - 1, x, x_first, x_count, r);
+    }
+    /* First taps rise with the output, so all between have theirs inside. */
+    r->kernels->resample(out + begin, end - begin, x,
+                         (out_first + begin) / r->target * r->source - x_first,
+                         (out_first + begin) % r->target, r);
 }
 
 TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
