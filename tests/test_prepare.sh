@@ -246,6 +246,17 @@ rm fo/aaa.wav fo/aaa.txt
 # shellcheck disable=SC2086
 claim "and back" exits 0 $run_folder --output_dir two
 claim "without leftovers" same one two
+# Killed between the last clip's renames and its line, and that clip is removed then.
+cp -R fo fewer
+rm fewer/sub/deep/walked.*
+sed '$d' two/.prepare/journal-0-of-1.jsonl >journal.txt
+cp journal.txt two/.prepare/journal-0-of-1.jsonl
+run_fewer="$prepare folder --input_dir fewer -m $model --seconds 0.64 --latent-format both"
+# shellcheck disable=SC2086
+claim "a kill, and a removed clip" exits 0 $run_fewer --output_dir two
+# shellcheck disable=SC2086
+claim "the same from nothing" exits 0 $run_fewer --output_dir four
+claim "leaves nothing of it" same four two
 for bad in '{"file": "../../etc/passwd", "caption": "x"}' '{"file": "/etc/passwd", "caption": "x"}' \
     '{"file": "link/x.wav", "caption": "x"}' '{"file": "a\\b.wav", "caption": "x"}' \
     '{"caption": "x"}' '{"file": "", "caption": "x"}'; do
@@ -301,9 +312,9 @@ claim "show: wavcaps through its pictures" exits 0 "$prepare" show --output_dir 
 rm one/mel-spectrogram/000000.npy
 ln -s /etc/passwd one/mel-spectrogram/000000.npy
 claim "show: a link is not followed" exits 1 "$prepare" show --output_dir one
-cp -R two evil
+cp -R one evil
 for path in ../one/x.npy /etc/passwd mel-spectrogram/../../x; do
-    sed "s#\"mel\": \"mel-spectrogram/000001.npy\"#\"mel\": \"$path\"#" two/dataset_info.json \
+    sed "s#\"mel\": \"mel-spectrogram/000001.npy\"#\"mel\": \"$path\"#" one/dataset_info.json \
         >evil/dataset_info.json
     claim "show: $path is refused" exits 1 "$prepare" show --output_dir evil
 done

@@ -68,6 +68,7 @@ enum { BLOCK = 256 };
 typedef struct slot {
     int ready, kept, waiting;   /* waiting: its files are written but not in place */
     reason_kind reason;
+    char stem[256];             /* of its files; empty: a journal speaks of them */
     text line;                  /* to be appended to the journal; empty: it is there */
 } slot;
 
@@ -114,9 +115,15 @@ static int publish_block(run *r, size_t *count)
     line l;
     int ok = 1;
     memset(&l, 0, sizeof l);
-    for (; n < r->block && r->slots[n].ready; n++) waiting += (size_t)r->slots[n].waiting;
+    for (; n < r->block && r->slots[n].ready; n++) {
+        waiting += (size_t)r->slots[n].waiting;
+        if (r->slots[n].waiting && *r->slots[n].stem)
+            text_format(&lines, "{\"begin\": \"%s\"}\n", r->slots[n].stem);
+    }
     *count = n;
-    if (waiting && writing) ok = sync_waiting(&r->x);
+    if (writing && lines.size) ok = append_journal(&r->x, lines.data, lines.size);
+    if (writing && waiting) ok = ok && sync_waiting(&r->x);
+    text_clear(&lines);
     for (size_t i = 0; i < n && ok; i++) {
         const slot *it = &r->slots[i];
         const record *rec = &r->d.records[(r->first + i) * r->s->shards + r->s->shard];
@@ -170,6 +177,7 @@ static void settle_record(void *data, size_t index, size_t number)
     if (!it->kept) {
         ok = process_record(w, &r->d, i);
         it->reason = w->l.reason;
+        strcpy(it->stem, known && !old.reason ? "" : w->e.stem);
         it->waiting = ok && !it->reason;
         if (ok) write_line(&it->line, &w->l);
         if (ok && known && is_old_line(&r->x, &r->d.records[i], &it->line))
@@ -231,8 +239,14 @@ static void match_journals(run *r)
     line_free(&l);
 }
 
-/* The names of outputs that the records of now may have. */
-typedef struct dropper { run *r; hashes stems; } dropper;
+/* stems: the names of outputs that the records of now may have. Those of which the old
+   lines of the own journal speak get a line in `begins`, once: whatever a killed run
+   leaves, some journal names it until it is made again or removed. */
+typedef struct dropper {
+    run *r;
+    hashes stems, begun;
+    text begins;
+} dropper;
 
 static void collect_stems(dropper *d)
 {
@@ -251,17 +265,19 @@ static void collect_stems(dropper *d)
    another shard are that shard's: it replaces or removes them. */
 static void drop_line(void *user, journal *j, size_t number, line *l, size_t at)
 {
-    const dropper *d = (const dropper *)user;
-    (void)j;
+    dropper *d = (dropper *)user;
     (void)number;
     (void)at;
     if (l->reason || !name_ok(l->stem)) return;
-    if (!hashes_have(&d->stems, hash_of(l->stem, strlen(l->stem))))
-        remove_outputs(d->r->s, l->stem);
+    const uint64_t hash = hash_of(l->stem, strlen(l->stem));
+    if (!hashes_have(&d->stems, hash)) remove_outputs(d->r->s, l->stem);
+    else if (strcmp(j->name, d->r->x.own) == 0 && hashes_add(&d->begun, hash))
+        text_format(&d->begins, "{\"begin\": \"%s\"}\n", l->stem);
 }
 
-/* Goes through the journals of other metadata, of this shard and of all others. */
-static void drop_old_outputs(run *r, line *l)
+/* Goes through the journals of other metadata, of this shard and of all others. The
+   caller frees the lines that come back. */
+static text drop_old_outputs(run *r, line *l)
 {
     dropper d;
     int collected = 0;
@@ -278,6 +294,16 @@ static void drop_old_outputs(run *r, line *l)
         scan_journal(&r->x, j, i, after_line(j, from), to, l, drop_line, &d);
     }
     hashes_free(&d.stems);
+    hashes_free(&d.begun);
+    return d.begins;
+}
+
+static void must_append(run *r, text *lines)
+{
+    if (!append_journal(&r->x, lines->data, lines->size))
+        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output,
+                 r->x.own);
+    text_clear(lines);
 }
 
 /* Starts a generation in the own journal if the metadata changed, and carries over the
@@ -295,12 +321,14 @@ static void begin_generation(run *r)
     const int same = !new_one && own->fingerprint == r->d.fingerprint
         && own->total == r->d.count;
     if (same && own->carried) return;
-    drop_old_outputs(r, &l);
+    text begins = drop_old_outputs(r, &l);
     if (!same) {
         snprintf(header, sizeof header, "{\"total\": %zu, \"metadata\": \"%016llx\"}\n",
                  r->d.count, (unsigned long long)r->d.fingerprint);
         text_put(&lines, header);
     }
+    text_add(&lines, begins.data, begins.size);
+    text_free(&begins);
     if (own && own->generation != SIZE_MAX) {
         size_t number = (size_t)(own - r->x.journals), carried = 0;
         for (size_t i = 0; i < r->d.count; i++) {
@@ -310,12 +338,11 @@ static void begin_generation(run *r)
             size_t left = own->size - (size_t)(rec->line - 1);
             text_add(&lines, p, (size_t)((const char *)memchr(p, '\n', left) - p) + 1);
             carried++;
+            if (lines.size > 65536) must_append(r, &lines);
         }
         text_format(&lines, "{\"carried\": %zu}\n", carried);
     }
-    if (!append_journal(&r->x, lines.data, lines.size))
-        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output,
-                 r->x.own);
+    must_append(r, &lines);
     text_free(&lines);
     line_free(&l);
 }

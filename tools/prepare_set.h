@@ -4,6 +4,7 @@
                                    others stops before it changes anything
    OUT/.prepare/journal-I-of-N.jsonl   of shard I of N, append-only:
        {"total": 1303, "metadata": "..."}            a generation: which records there are
+       {"begin": "000000"}         outputs of this name are about to be put in place
        {"index": 0, "hash": "...", "id": ..., "seconds": 3.0, "sizes": [...]}       done
        {"index": 1, "hash": "...", "id": ..., "reason": "missing", "message": ...}
        {"carried": 2}              the lines taken over from older metadata are all there
@@ -425,6 +426,17 @@ static void scan_journal(const set *x, journal *j, size_t number, size_t from, s
             fail_journal(x, j, at);
         if (tango_io_json_find(&json, 0, "carried")) { j->carried = 1; continue; }
         size_t node = tango_io_json_find(&json, 0, "total");
+        if (tango_io_json_find(&json, 0, "begin")) {
+            if (!reader) continue;
+            l->room.size = 0;
+            text_reserve(&l->room, n + 16);
+            l->index = SIZE_MAX;            /* of no record: it only counts as a name */
+            l->reason = NO_REASON;
+            l->stem = line_text(l, &json, "begin");
+            if (!l->stem) fail_journal(x, j, at);
+            reader(user, j, number, l, at);
+            continue;
+        }
         if (!node) {
             if (!reader) continue;
             if (!read_line(l, &json, n)) fail_journal(x, j, at);
@@ -557,8 +569,9 @@ static text waiting_name(const set *x, size_t slot, int output)
     return t;
 }
 
-/* Puts everything that waits on the disk, file by file. Where the file system can be asked
-   to write all of them at once, that comes first: each fsync then has little to wait for. */
+/* Puts everything that waits on the disk, file by file. Where the file system can be
+   asked to write all of them at once, that comes first: each fsync then has little to
+   wait for. */
 static int sync_waiting(const set *x)
 {
     text folder = path_of(x->s, ".prepare", x->temporary);
