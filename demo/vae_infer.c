@@ -44,9 +44,10 @@ static void read_options(job *j, int argc, char **argv)
         case 'o': j->output = c.text; break;
         case 256:
             j->params.denormalize = 1;
-            if (sscanf(c.text, "%f,%f%c", &j->params.denormalize_mean,
-                    &j->params.denormalize_std, &rest)
-                != 2)
+            if (strspn(c.text, "0123456789+-.,eE") != strlen(c.text)
+                || sscanf(c.text, "%f,%f%c", &j->params.denormalize_mean,
+                       &j->params.denormalize_std, &rest)
+                    != 2)
                 cli_usage("--denormalize: expected MEAN,STD such as -4.63,2.74, found "
                           "\"%.60s\"",
                     c.text);

@@ -1,0 +1,231 @@
+#!/bin/sh
+# test_demos.sh: the programs encode, vae_infer, spectrogram and reconstruct of demo/: options,
+# exit codes, the files they write. (generate has its own test.)
+#
+#     sh tests/test_demos.sh          needs a C compiler ($CC, or cc) and nothing else
+# shellcheck disable=SC2016,SC2086 # $ is for the inner shell; several words are meant
+
+. "$(dirname "$0")/lib.sh"
+cd "$tmp" || exit 1
+model=$top/demo/tiny.tango
+fails() { echo "FAIL  $1 does not build"; echo "0 passed, 1 failed"; exit 1; }
+
+# The library once, the programs against it: the same code as their own command compiles, in a
+# quarter of the time.
+echo '#include "../tango.h"' >tango.c
+$cc ${CFLAGS-} -DTANGO_IMPLEMENTATION -I"$top/demo" -c tango.c -o tango.o || fails tango.h
+for name in encode vae_infer spectrogram reconstruct; do
+    sed 's/^#define TANGO_IMPLEMENTATION/#include <math.h>/' "$top/demo/$name.c" >$name.c
+    $cc ${CFLAGS-} -I"$top/demo" $name.c tango.o -lm -o $name || fails demo/$name.c
+done
+$cc ${CFLAGS-} "$tests/clips.c" -lm -o clips || fails tests/clips.c
+./clips . 4 || exit 1       # 000.wav: 4000 samples, 16 kHz, 16 bits; 001.wav: 5000 frames, stereo
+
+# says TEXT COMMAND...: status 0, TEXT among what it prints
+says()
+{
+    text=$1
+    shift
+    "$@" >stdout 2>stderr || { cat stderr; return 1; }
+    cat stdout stderr >both
+    grep -qF -- "$text" both || { echo "no '$text' in:"; cat both; return 1; }
+}
+
+# refuses STATUS TEXT COMMAND...: one line on stderr that holds TEXT, nothing on stdout; files
+# named keep.* are as they were and no temporary file is left
+refuses()
+{
+    want=$1 text=$2
+    shift 2
+    for file in keep.npy keep.pt keep.wav keep.png; do echo old >$file; done
+    "$@" >stdout 2>stderr
+    status=$?
+    [ "$status" -eq "$want" ] || { echo "status $status, expected $want"; cat stderr; return 1; }
+    [ "$(wc -l <stderr)" -eq 1 ] || { echo "not one line:"; cat stderr; return 1; }
+    grep -qF -- "$text" stderr || { echo "no '$text' in:"; cat stderr; return 1; }
+    [ ! -s stdout ] || { echo "printed:"; cat stdout; return 1; }
+    [ "$(cat keep.npy keep.pt keep.wav keep.png | sort -u)" = old ] || { echo "output changed"; return 1; }
+    [ -z "$(find . -name '.?*')" ] || { find . -name '.?*'; return 1; }
+}
+
+# at FILE OFFSET COUNT: those bytes as decimal numbers
+at() { od -An -v -tu1 -j "$2" -N "$3" "$1" | tr -s ' \n' '  '; }
+shape_is() { grep -aq "'descr': '<f4', 'fortran_order': False, 'shape': ($2)" "$1" || { head -c 128 "$1"; return 1; }; }
+size_is() { [ "$(wc -c <"$1")" -eq "$2" ] || { wc -c "$1"; return 1; }; }
+same() { cmp "$1" "$2"; }
+differ() { ! cmp -s "$1" "$2"; }
+png_is() { [ "$(at "$1" 16 10)" = "$2" ] || { at "$1" 16 10; return 1; }; }
+wave_is() { [ "$(at "$1" 20 16)" = ' 1 0 1 0 128 62 0 0 0 125 0 0 2 0 16 0 ' ] && size_is "$1" "$2"; }
+samples_differ() { tail -c +45 "$1" >a.raw; tail -c +45 "$2" >b.raw; ! cmp -s a.raw b.raw; }
+
+encode() { ./encode -m "$model" "$@"; }
+decode() { ./vae_infer -m "$model" "$@"; }
+recode() { ./reconstruct -m "$model" "$@"; }
+
+# ---- encode
+claim "encode writes .npy"                says "wrote   a.npy  (8, 7, 16)  0.280 s of 000.wav" encode 000.wav -o a.npy
+claim "(8, T/4, 16), T rounded up to 4 frames" shape_is a.npy "8, 7, 16"
+claim "of f4"                             size_is a.npy $((128 + 4 * 8 * 7 * 16))
+claim "encode writes .pt"                 encode -q -oa.pt 000.wav
+claim "an archive"                        [ "$(at a.pt 0 4)" = ' 80 75 3 4 ' ]
+claim "-q says nothing"                   sh -c '[ -z "$(./encode -m "$0" -q --output=b.npy 000.wav 2>&1)" ]' "$model"
+claim "the same bytes again"              same a.npy b.npy
+claim "--seconds pads"                    encode 000.wav -q -o b.npy --seconds 1
+claim "to T = 100"                        shape_is b.npy "8, 25, 16"
+claim "--seconds cuts"                    encode 003.wav -q -o b.npy -s 0.1
+claim "to T = 12"                         shape_is b.npy "8, 3, 16"
+claim "44.1 kHz stereo is resampled"      encode 001.wav -q -o b.npy
+claim "T = 12 of 1815 samples"            shape_is b.npy "8, 3, 16"
+claim "silence has a latent"              encode silent.wav -q -o b.npy
+claim "and so have 100 samples"           encode short.wav -q -o b.npy
+claim "--dump"                            encode 000.wav -q -o b.npy --dump stages
+for line in "samples 4480," "mel 1, 1, 28, 64" "mean 1, 8, 7, 16" "logvar 1, 8, 7, 16" "latent 1, 8, 7, 16"; do
+    claim "stages/${line%% *}.npy"        shape_is "stages/${line%% *}.npy" "${line#* }"
+done
+claim "the dumped latent is the latent"   sh -c 'tail -c 3584 a.npy >a.raw; tail -c 3584 stages/latent.npy | cmp - a.raw'
+claim "--dump needs no output"            encode 000.wav -q --dump stages
+claim "--sample is another latent"        sh -c './encode -m "$0" -q 000.wav -o s.npy --sample 1 && ! cmp -s s.npy a.npy' "$model"
+claim "the same for the same seed"        sh -c './encode -m "$0" -q 000.wav -o t.npy --sample 1 && cmp s.npy t.npy' "$model"
+claim "--window over the whole clip"      sh -c './encode -m "$0" -q 000.wav -o w.npy --window 32 && cmp w.npy a.npy' "$model"
+claim "windows of a longer clip"          encode 002.wav -q -o w.npy --window 40
+claim "of the full length"                shape_is w.npy "8, 19, 16"
+claim "encode -h"                         says "usage: encode" ./encode -h
+claim "no sound"                          refuses 2 "no sound file" encode -o keep.npy
+claim "no output"                         refuses 2 "no output" encode 000.wav
+claim "two sounds"                        refuses 2 "a second" encode 000.wav 001.wav -o keep.npy
+claim "another suffix"                    refuses 2 ".npy or .pt" encode 000.wav -o keep.wav
+claim "-o - has no suffix"                refuses 2 ".npy or .pt" encode 000.wav -o -
+claim "seconds 0"                         refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds 0
+claim "seconds nan"                       refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds nan
+claim "window 1"                          refuses 2 "--window" encode 000.wav -o keep.npy --window 1
+claim "an unknown option"                 refuses 2 "unknown option" encode 000.wav -o keep.npy --loud
+claim "a value that is missing"           refuses 2 "needs a value" encode 000.wav -o
+claim "NaN in the sound"                  refuses 1 "nan.wav: holds NaN" encode nan.wav -o keep.npy
+claim "a cut sound"                       refuses 1 "cut.wav: wav: data chunk of 1600 bytes at offset 44" encode cut.wav -o keep.npy
+claim "an empty file"                     refuses 1 "error: empty.wav: " encode empty.wav -o keep.pt
+claim "a missing file"                    refuses 1 "error: none.wav: no such file" encode none.wav -o keep.npy
+claim "a folder is no sound"              refuses 1 "error: .: not a regular file" encode . -o keep.npy
+claim "a sound is no model"               refuses 1 "error: 000.wav: " ./encode -m 000.wav 000.wav -o keep.npy
+claim "a missing model"                   refuses 1 "error: none.tango: " ./encode -m none.tango 000.wav -o keep.npy
+claim "a missing folder"                  refuses 1 "error: none/x.npy: " encode 000.wav -o none/x.npy
+claim "a dump where a file is"            refuses 1 "cannot" encode 000.wav -o keep.npy --dump 000.wav/x
+mkdir -p full.npy
+claim "a folder is no output"             refuses 1 "full.npy: " encode 000.wav -o full.npy
+
+# ---- vae_infer
+cat >turn.c <<'C'
+/* turn IN.npy OUT.npy: (8, T, 16) f4 becomes f8 of (1, 8, 16, T); OUT.npy.f8 keeps the order */
+#include <stdio.h>
+#include <string.h>
+static void head(FILE *f, const char *text)
+{
+    fwrite("\223NUMPY\1\0\166\0", 1, 10, f);
+    fprintf(f, "%-117s\n", text);
+}
+int main(int argc, char **argv)
+{
+    static float x[8][7][16];
+    char name[99];
+    int c, h, w;
+    double y;
+    FILE *in = fopen(argv[argc - 2], "rb"), *out = fopen(argv[argc - 1], "wb"), *wide;
+    sprintf(name, "%.90s.f8", argv[argc - 1]);
+    wide = fopen(name, "wb");
+    fseek(in, 128, SEEK_SET);
+    if (fread(x, sizeof x, 1, in) != 1) return 1;
+    head(out, "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 8, 16, 7), }");
+    head(wide, "{'descr': '<f8', 'fortran_order': False, 'shape': (8, 7, 16), }");
+    for (c = 0; c < 8; c++)
+        for (w = 0; w < 16; w++)
+            for (h = 0; h < 7; h++) y = (double)x[c][h][w], fwrite(&y, 8, 1, out);
+    for (c = 0; c < 8 * 7 * 16; c++) y = (double)x[0][0][c], fwrite(&y, 8, 1, wide);
+    return fclose(out) | fclose(wide) | fclose(in);
+}
+C
+$cc turn.c -o turn && ./turn a.npy turned.npy || exit 1
+claim "vae_infer"                         says "wrote   a.wav  0.282 s  16000 Hz" decode a.npy -o a.wav
+claim "160 T + 32 samples of 16 bits"     wave_is a.wav $((44 + 2 * (160 * 28 + 32)))
+for line in "a.pt of encode" "stages/latent.npy with a batch axis" "turned.npy as f8 (1, 8, 16, T)" "turned.npy.f8 as f8 (8, T, 16)"; do
+    claim "${line#* }: the same sound"    sh -c './vae_infer -m "$0" -q "$1" -o b.wav && cmp a.wav b.wav' "$model" "${line%% *}"
+done
+claim "-o - is standard output"           sh -c './vae_infer -m "$0" -q a.npy -o - >b.wav && cmp a.wav b.wav' "$model"
+claim "--denormalize 0,1 changes nothing" sh -c './vae_infer -m "$0" -q a.npy -o b.wav --denormalize 0,1 && cmp a.wav b.wav' "$model"
+claim "--denormalize"                     decode a.npy -q -o b.wav --denormalize=-4.63,2.74
+claim "is another sound"                  samples_differ a.wav b.wav
+claim "--vocoder griffin-lim"             decode a.npy -q -o g.wav --vocoder griffin-lim
+claim "(T - 1) 160 samples"               wave_is g.wav $((44 + 2 * 160 * 27))
+claim "--seed"                            decode a.npy -q -o b.wav --vocoder griffin-lim --seed 5
+claim "begins with other phases"          samples_differ g.wav b.wav
+claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
+for value in 1 1,2,3 nan,1 1,inf 0x1,1 "1, 2" ""; do
+    claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
+done
+claim "no latent"                         refuses 2 "no latent" decode -o keep.wav
+claim "no output"                         refuses 2 "no output" decode a.npy
+claim "an unknown vocoder"                refuses 2 "--vocoder" decode a.npy -o keep.wav --vocoder x
+claim "a mel is no latent"                refuses 1 "stages/mel.npy: shape" decode stages/mel.npy -o keep.wav
+claim "samples are no latent"             refuses 1 "stages/samples.npy: 1 axes" decode stages/samples.npy -o keep.wav
+head -c 3000 a.npy >cut.npy
+claim "a cut latent"                      refuses 1 "cut.npy: npy: " decode cut.npy -o keep.wav
+head -c 3000 a.pt >cut.pt
+claim "a cut .pt"                         refuses 1 "cut.pt: zip: " decode cut.pt -o keep.wav
+claim "a state dictionary"                refuses 1 "tensors, expected one" decode "$tests/golden/models/v1/pytorch_model_vae.bin" -o keep.wav
+cp a.npy nan.npy
+printf '\377\377\377\377' | dd of=nan.npy bs=1 seek=1000 conv=notrunc 2>/dev/null
+claim "NaN in a latent"                   refuses 1 "nan.npy: holds NaN or infinity" decode nan.npy -o keep.wav
+sed "s/'<f4'/'<i4'/" a.npy >ints.npy
+claim "integers are no latent"            refuses 1 "expected floats, found i32" decode ints.npy -o keep.wav
+claim "a missing latent"                  refuses 1 "none.npy: no such file" decode none.npy -o keep.wav
+long=$(printf '%0100d' 0).npy
+claim "a long name is printed whole"      refuses 1 "error: $long: no such file" decode "$long" -o keep.wav
+
+# ---- spectrogram
+claim "spectrogram writes a PNG"          says "wrote   a.png  104 x 256" ./spectrogram 000.wav -o a.png
+claim "of floor(N/160) + 1 columns, 64 bands, 4 pixels each" png_is a.png ' 0 0 0 104 0 0 1 0 8 2 '
+claim "-o - is standard output"           sh -c './spectrogram 000.wav -q -o - >b.png && cmp a.png b.png'
+claim "--scale"                           ./spectrogram 000.wav -q -o b.png --scale 1
+claim "a pixel a value"                   png_is b.png ' 0 0 0 26 0 0 0 64 8 2 '
+claim "--axes"                            ./spectrogram 000.wav -q -o b.png --axes
+claim "margins"                           differ a.png b.png
+for colours in viridis greys; do
+    claim "--colours $colours"            sh -c './spectrogram 000.wav -q -o b.png --colours "$0" && ! cmp -s a.png b.png' $colours
+done
+claim "--model with the same mel"         sh -c './spectrogram 000.wav -q -o b.png -m "$0" && cmp a.png b.png' "$model"
+claim "without -o a picture"              says "0.25 s" ./spectrogram 000.wav
+claim "of 16 lines and one for the time"  [ "$(wc -l <stdout)" -eq 17 ]
+claim "high tones above"                  sh -c 'head -n 1 stdout | grep -q "^high |"'
+claim "low tones below"                   sh -c 'sed -n 16p stdout | grep -q "^ low |@@@@@@@@@@@@@@@@@@@@@@@@@@$"'
+claim "without colours in a file"         sh -c '! grep -q "$(printf "\033")" stdout'
+claim "silence is drawn too"              ./spectrogram silent.wav
+claim "spectrogram -h"                    says "usage: spectrogram" ./spectrogram -h
+claim "no sound"                          refuses 2 "no sound file" ./spectrogram -o keep.png
+claim "an unknown colour"                 refuses 2 "--colours" ./spectrogram 000.wav -o keep.png --colours red
+claim "scale 65"                          refuses 2 "--scale" ./spectrogram 000.wav -o keep.png --scale 65
+claim "NaN in the sound"                  refuses 1 "nan.wav: holds NaN" ./spectrogram nan.wav -o keep.png
+claim "a cut sound"                       refuses 1 "error: cut.wav: " ./spectrogram cut.wav -o keep.png
+claim "also without output"               refuses 1 "error: cut.wav: " ./spectrogram cut.wav
+claim "a missing folder"                  refuses 1 "none/x.png: " ./spectrogram 000.wav -o none/x.png
+
+# ---- reconstruct
+claim "reconstruct prints the SNR"        says "SNR: " recode 000.wav -o r.wav
+claim "in dB, then the mel distance"      sh -c 'tr "\n" " " <stdout | grep -qE "^SNR: -?[0-9]+\.[0-9]+ dB mel distance: [0-9]+\.[0-9]+ $"'
+claim "160 T + 32 samples"                wave_is r.wav $((44 + 2 * (160 * 28 + 32)))
+claim "--griffinlim"                      says "SNR: " recode 000.wav -q -o g.wav --griffinlim
+claim "has the nearer mel here"           awk '/mel/ { exit !($3 < 0.2) }' stdout
+claim "(T - 1) 160 samples"               wave_is g.wav $((44 + 2 * 160 * 27))
+claim "--seed"                            recode 000.wav -q -g -o h.wav --seed 1
+claim "begins with other phases"          samples_differ g.wav h.wav
+claim "-o - is standard output, the SNR goes to stderr" sh -c './reconstruct -m "$0" -q 000.wav -o - >b.wav 2>e && cmp r.wav b.wav && grep -q SNR e' "$model"
+claim "reconstruct -h"                    says "usage: reconstruct" ./reconstruct -h
+claim "no sound"                          refuses 2 "no sound file" recode -o keep.wav
+claim "no output"                         refuses 2 "no output" recode 000.wav
+claim "a seed of letters"                 refuses 2 "--seed" recode 000.wav -o keep.wav --seed x
+claim "silence"                           refuses 1 "silent.wav: silent" recode silent.wav -o keep.wav
+claim "NaN in the sound"                  refuses 1 "nan.wav: holds NaN" recode nan.wav -o keep.wav
+claim "a cut sound"                       refuses 1 "error: cut.wav: " recode cut.wav -o keep.wav
+claim "a missing folder"                  refuses 1 "none/x.wav: " recode 000.wav -o none/x.wav
+if [ -w /dev/full ]; then
+    claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
+    claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
+fi
+finish
