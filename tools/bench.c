@@ -1,12 +1,14 @@
-/* bench.c: speed of tango_nn.h on the shapes that carry the work of the models.
+/* bench.c: speed of tango_nn.h on the shapes that carry the work of the models, and of
+   tango_audio.h beside other libraries.
 
        cc tools/bench.c -lm -o bench && ./bench
+       ./bench --fft
        cc -DTANGO_PTHREADS tools/bench.c -lm -pthread -o bench && ./bench --threads 4
 
    Each line is a shape with its GFLOP/s (one multiply-add is 2 operations) and its share
    of the machine's peak: what a loop of multiply-adds between registers reaches with the
    same kernels' instructions and as many threads, measured between the shapes. All shapes
-   take turns; the medians over the rounds are printed. */
+   take turns; the medians over the rounds are printed. bench_fft.h describes --fft. */
 #include "../demo/cli.h"
 #define TANGO_NN_IMPLEMENTATION
 #include "../tango_nn.h"
@@ -264,6 +266,8 @@ static void fill(void *values, size_t count, tango_nn_type type)
     }
 }
 
+#include "bench_fft.h"
+
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static void prepare(bench *b, const unsigned char *chosen)
@@ -354,6 +358,7 @@ static const cli_option options[] = {
     { 'T', "type", "TYPE", "weights of f32 or f16 (f32)" },
     { 'f', "filter", "TEXT", "only shapes whose line contains TEXT" },
     { 's', "seconds", "S", "time for all shapes together (30); at least 3 rounds" },
+    { 'F', "fft", NULL, "tango_audio.h instead: transforms, mel, resampling" },
     { 'j', "json", NULL, "print JSON" },
     { 'h', "help", NULL, "print this" },
     { 0, NULL, NULL, NULL }
@@ -369,7 +374,7 @@ int main(int argc, char **argv)
     const char *filter = "";
     size_t threads = 1, rounds = 0, count = 0;
     double seconds = 30, start;
-    int id, json = 0;
+    int id, json = 0, fft = 0;
     char text[96];
     bench b;
     memset(&b, 0, sizeof b);
@@ -382,11 +387,17 @@ int main(int argc, char **argv)
         case 'T': b.type = cli_choice(&c, types) ? TANGO_NN_F16 : TANGO_NN_F32; break;
         case 'f': filter = c.text; break;
         case 's': seconds = cli_number(&c, 0, 1e6); break;
+        case 'F': fft = 1; break;
         case 'j': json = 1; break;
         case 'h': cli_help("bench [options]",
-                           "Speed of tango_nn.h on the shapes of the models.", options);
+                           "Speed of tango_nn.h on the shapes of the models, and of "
+                           "tango_audio.h.", options);
                   return 0;
         default: cli_usage("no operand is expected, found \"%.60s\"", c.text);
+    }
+    if (fft) {
+        bench_fft(seconds, json);
+        return 0;
     }
     while (levels[b.level + 1] && strcmp(levels[b.level],
                                          tango_nn_kernels_name(b.c.kernels)) != 0) {
