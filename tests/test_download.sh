@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh tests/test_download.sh
+# sh tests/test_download.sh [PART]
 #
 # The download scripts beside a local server that drops, truncates, refuses and lies
 # (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where
@@ -11,6 +11,28 @@
 for tool in python3 curl; do
     have $tool || { echo "skipped: $tool is not installed"; finish; }
 done
+
+# Most of the time goes into short waits and small processes: four parts, each with a server
+# and a folder of its own, run side by side.
+part=${1-}
+if [ -z "$part" ]; then
+    running=
+    trap 'kill $running 2>/dev/null; rm -rf "$tmp"' EXIT
+    for part in files hostile audiocaps wavcaps; do
+        sh "$0" $part >"$tmp/$part" 2>&1 &
+        running="$running $!"
+    done
+    wait
+    for part in files hostile audiocaps wavcaps; do
+        sed '/^[0-9]* passed, [0-9]* failed$/d' "$tmp/$part"
+        counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$tmp/$part")
+        [ -n "$counts" ] || { echo "FAIL  part $part ended early"; counts='0 1'; }
+        passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+    done
+    finish
+fi
+here() { [ "$part" = "$1" ]; }
+
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 no_proxy='*'
 HOME=$tmp
@@ -137,8 +159,10 @@ missing_tools_are_named()
         says 'ffmpeg is missing: package ffmpeg' && [ ! -e "$tmp/x" ]
 }
 
-claim 'usage: options, values, exit status 2' usage_rules
-claim 'missing tools: all named, each with its package' missing_tools_are_named
+if here hostile; then
+    claim 'usage: options, values, exit status 2' usage_rules
+    claim 'missing tools: all named, each with its package' missing_tools_are_named
+fi
 
 # ---- One file at a time: download_checkpoint.sh ---------------------------------------
 
@@ -329,31 +353,35 @@ one_at_a_time()
     get 0 tango && whole_model
 }
 
-claim 'checkpoint: all pieces, nothing left over' all_pieces
-claim 'checkpoint: a second run fetches nothing' nothing_twice
-claim 'checkpoint: --verify finds changed bytes' changed_file
-claim 'dropped connections are resumed' drops_are_resumed
-claim 'a later run resumes' later_run_resumes
-claim 'a server without ranges' no_ranges
-claim 'truncated without notice' truncated
-claim 'a part that is too long' too_long
-claim 'wrong bytes once' wrong_bytes
-claim 'wrong bytes for ever: bounded, nothing in place' wrong_for_ever
-claim 'wrong bytes in a small file' wrong_small_file
-claim '500, 503, 429, 502, then well' busy_server
-claim 'Retry-After is kept' retry_after
-claim '404: gone, one request' gone_file
-claim '403: refused, one request' refused_file
-claim 'redirections lead to the web only' redirections
-claim 'no server: an error' nobody_there
-claim 'closed scheduler repository: known values' closed_scheduler
-claim 'several models, one missing: status 3' several_models
-claim 'a dry run fetches lists only' dry_run
-claim 'the token is in no file' token_stays_hidden
-claim 'hostile and broken lists' hostile_list
-claim 'hostile configuration' hostile_config
-claim 'links are not followed' links_are_not_followed
-claim 'the lock: one run at a time, a dead one is taken over' one_at_a_time
+if here files; then
+    claim 'checkpoint: all pieces, nothing left over' all_pieces
+    claim 'checkpoint: a second run fetches nothing' nothing_twice
+    claim 'checkpoint: --verify finds changed bytes' changed_file
+    claim 'dropped connections are resumed' drops_are_resumed
+    claim 'a later run resumes' later_run_resumes
+    claim 'a server without ranges' no_ranges
+    claim 'truncated without notice' truncated
+    claim 'a part that is too long' too_long
+    claim 'wrong bytes once' wrong_bytes
+    claim 'wrong bytes for ever: bounded, nothing in place' wrong_for_ever
+    claim 'wrong bytes in a small file' wrong_small_file
+fi
+if here hostile; then
+    claim '500, 503, 429, 502, then well' busy_server
+    claim 'Retry-After is kept' retry_after
+    claim '404: gone, one request' gone_file
+    claim '403: refused, one request' refused_file
+    claim 'redirections lead to the web only' redirections
+    claim 'no server: an error' nobody_there
+    claim 'closed scheduler repository: known values' closed_scheduler
+    claim 'several models, one missing: status 3' several_models
+    claim 'a dry run fetches lists only' dry_run
+    claim 'the token is in no file' token_stays_hidden
+    claim 'hostile and broken lists' hostile_list
+    claim 'hostile configuration' hostile_config
+    claim 'links are not followed' links_are_not_followed
+    claim 'the lock: one run at a time, a dead one is taken over' one_at_a_time
+fi
 
 # ---- download_audiocaps.sh -------------------------------------------------------------
 
@@ -494,26 +522,29 @@ stopped_by_signal()
     clips 3 --subset train --json && says '"done":4,' && same "$(find "$tmp/a" -name lock -o -name 'run.*')" ''
 }
 
-claim 'audiocaps: clips, gone, bad ids, retries' all_clips
-claim 'audiocaps: 16 kHz mono' clip_format
-claim 'audiocaps: a second run does only what is missing' second_run
-claim 'audiocaps: subsets' subsets
-claim 'audiocaps: --limit' limits
-claim 'audiocaps: a source that refuses ends the run' blocked
-claim 'audiocaps: cookies from a relative path' with_cookies
-claim 'audiocaps: failures are tried again' transient
-claim 'audiocaps: what is no sound' undecodable
-claim 'audiocaps: bad lists' bad_lists
-claim 'audiocaps: a page instead of a list' html_instead
-claim 'audiocaps: a list with a BOM' list_with_bom
-claim 'audiocaps: dry run' clips_dry_run
-claim 'audiocaps: links are not followed' split_is_a_link
-claim 'audiocaps: SIGTERM, then again' stopped_by_signal TERM
-claim 'audiocaps: SIGKILL, then again' stopped_by_signal KILL
+if here audiocaps; then
+    claim 'audiocaps: clips, gone, bad ids, retries' all_clips
+    claim 'audiocaps: 16 kHz mono' clip_format
+    claim 'audiocaps: a second run does only what is missing' second_run
+    claim 'audiocaps: subsets' subsets
+    claim 'audiocaps: --limit' limits
+    claim 'audiocaps: a source that refuses ends the run' blocked
+    claim 'audiocaps: cookies from a relative path' with_cookies
+    claim 'audiocaps: failures are tried again' transient
+    claim 'audiocaps: what is no sound' undecodable
+    claim 'audiocaps: bad lists' bad_lists
+    claim 'audiocaps: a page instead of a list' html_instead
+    claim 'audiocaps: a list with a BOM' list_with_bom
+    claim 'audiocaps: dry run' clips_dry_run
+    claim 'audiocaps: links are not followed' split_is_a_link
+    claim 'audiocaps: SIGTERM, then again' stopped_by_signal TERM
+    claim 'audiocaps: SIGKILL, then again' stopped_by_signal KILL
+fi
 
 # ---- download_wavcaps.sh ---------------------------------------------------------------
 
 set_root=$www/datasets/cvssp/WavCaps
+if here wavcaps; then
 for subset in SoundBible FreeSound; do
     mkdir -p "$set_root/json_files/$subset" "$set_root/Zip_files/$subset"
 done
@@ -531,7 +562,8 @@ python3 "$tests/download_tools.py" split "$set_root/Zip_files/FreeSound" FreeSou
     "../../../../evil.flac=$tmp/sound.wav" "$deep/1.flac=$tmp/sound.wav" "$deep/l.flac=@/etc/passwd" \
     "$deep/.hidden.flac=$tmp/sound.wav" "$deep/crc.flac=!$tmp/sound.wav" "$deep/b.flac=$tmp/broken" \
     "other/1.flac=$tmp/broken" "$deep/s p.flac=$tmp/sound.wav"
-part=/datasets/cvssp/WavCaps/resolve/main/Zip_files/SoundBible/SoundBible.z01
+fi
+first=/datasets/cvssp/WavCaps/resolve/main/Zip_files/SoundBible/SoundBible.z01
 
 sounds()
 {
@@ -545,7 +577,7 @@ fresh_sounds() { rm -rf "$tmp/w"; calm; }
 one_subset()
 {
     fresh_sounds
-    plan $part drop:50000 429
+    plan $first drop:50000 429
     sounds 3 --subset SoundBible --json &&
         says '"total":4,"done":3,"written":3,"kept":0,"gone":1,"failed":0' &&
         same "$(tree "$tmp/w")" ". ./.download ./.download/complete.SoundBible ./audio\
@@ -561,7 +593,7 @@ sound_format()
         same "$(python3 "$tests/download_tools.py" rate "$tmp/w/audio/SoundBible/12.flac")" '16000 1'
 }
 
-complete_is_left_alone() { calm; sounds 3 --subset SoundBible --json && says '"written":0,"kept":3' && asked $part 0; }
+complete_is_left_alone() { calm; sounds 3 --subset SoundBible --json && says '"written":0,"kept":3' && asked $first 0; }
 
 lost_clip()
 {
@@ -589,20 +621,22 @@ hostile_archive()
         [ -f "$tmp/w/archives/FreeSound/FreeSound.zip" ]
 }
 
-lost_part() { fresh_sounds; plan $part 404; sounds 3 --subset SoundBible && grep -q 'SoundBible.z01' "$tmp/w/gone.tsv" && [ ! -e "$tmp/w/audio" ] && calm && sounds 3 --subset SoundBible --json && says '"done":3'; }
-captions_only() { fresh_sounds; sounds 0 --metadata-only --subset SoundBible,FreeSound --json && says '"total":3,"done":3' && asked $part 0; }
+lost_part() { fresh_sounds; plan $first 404; sounds 3 --subset SoundBible && grep -q 'SoundBible.z01' "$tmp/w/gone.tsv" && [ ! -e "$tmp/w/audio" ] && calm && sounds 3 --subset SoundBible --json && says '"done":3'; }
+captions_only() { fresh_sounds; sounds 0 --metadata-only --subset SoundBible,FreeSound --json && says '"total":3,"done":3' && asked $first 0; }
 parts_dry_run() { fresh_sounds; sounds 0 -n --subset SoundBible && says 'archives/SoundBible/SoundBible.z01' && same "$(tree "$tmp/w")" '. '; }
 unknown_revision() { fresh_sounds; sounds 1 --revision v9 --subset SoundBible && says 'gone from the source' || sounds 1 --revision v9 --subset SoundBible && says 'nothing to fetch'; }
 
-claim 'wavcaps: parts, clips, clean-up, list of what is gone' one_subset
-claim 'wavcaps: 16 kHz mono' sound_format
-claim 'wavcaps: a complete subset is left alone' complete_is_left_alone
-claim 'wavcaps: a lost clip comes back, archives kept on request' lost_clip
-claim 'wavcaps: --no-transcode' as_they_are
-claim 'wavcaps: hostile archive' hostile_archive
-claim 'wavcaps: a lost part' lost_part
-claim 'wavcaps: captions only' captions_only
-claim 'wavcaps: dry run' parts_dry_run
-claim 'wavcaps: unknown revision' unknown_revision
+if here wavcaps; then
+    claim 'wavcaps: parts, clips, clean-up, list of what is gone' one_subset
+    claim 'wavcaps: 16 kHz mono' sound_format
+    claim 'wavcaps: a complete subset is left alone' complete_is_left_alone
+    claim 'wavcaps: a lost clip comes back, archives kept on request' lost_clip
+    claim 'wavcaps: --no-transcode' as_they_are
+    claim 'wavcaps: hostile archive' hostile_archive
+    claim 'wavcaps: a lost part' lost_part
+    claim 'wavcaps: captions only' captions_only
+    claim 'wavcaps: dry run' parts_dry_run
+    claim 'wavcaps: unknown revision' unknown_revision
+fi
 
 finish

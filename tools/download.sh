@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2015,SC2154
 # download.sh: what the three download scripts share: options, messages, a lock, parallel
-# workers, and a fetch that resumes, retries and verifies.          Sourced, not run. MIT-0
+# workers, and a fetch that resumes, retries and verifies.       Sourced, not run. MIT-0
 #
 # POSIX shell. Everything a run writes lies in the output folder, its own state below
 # .download there; a file appears under its final name only when it is whole. Names that
@@ -128,7 +128,8 @@ parse_options()
             while [ -n "$cluster" ]; do
                 short=${cluster%"${cluster#?}"} cluster=${cluster#?}
                 find_option "$short"
-                [ -n "$found" ] || usage_error "unknown option -$short; -h lists the options"
+                [ -n "$found" ] ||
+                    usage_error "unknown option -$short; -h lists the options"
                 [ "${found#* }" != . ] || { set_option "$found" 1; continue; }
                 if [ -z "$cluster" ]; then
                     [ "$#" -gt 0 ] || usage_error "option -$short needs a value"
@@ -200,8 +201,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 package_of()
 {
     case $1 in
-    yt-dlp) echo "package yt-dlp (pip install -U yt-dlp; those of distributions are old)" ;;
-    7z) echo "package p7zip-full (Debian, Ubuntu), p7zip-plugins (Fedora), sevenzip (brew)" ;;
+    yt-dlp) echo "package yt-dlp (pip install -U yt-dlp; distributions have old ones)" ;;
+    7z) echo "package p7zip-full (Debian, Ubuntu), p7zip-plugins (Fedora)," \
+        "sevenzip (brew)" ;;
     sha256sum | sha1sum | md5sum) echo "package coreutils, or openssl" ;;
     *) echo "package $1" ;;
     esac
@@ -244,7 +246,8 @@ digest_matches()
 {
     case $2 in
     git:*)
-        found=$({ printf 'blob %s\000' "$(file_size "$1")"; cat -- "$1"; } | hex_digest sha1) ;;
+        found=$({ printf 'blob %s\000' "$(file_size "$1")"; cat -- "$1"; } |
+            hex_digest sha1) ;;
     sha256:*) found=$(hex_digest sha256 <"$1") ;;
     md5:*) found=$(hex_digest md5 <"$1") ;;
     *) return 0 ;;
@@ -387,7 +390,10 @@ record()
         stop_all "$run/log: cannot write; is the disk full?"
 }
 
-count() { awk -F "$tab" -v word="$1" '$1 == word { n++ } END { print n + 0 }' "$run/log"; }
+count()
+{
+    awk -F "$tab" -v word="$1" '$1 == word { n++ } END { print n + 0 }' "$run/log"
+}
 
 # worker FUNCTION LIST K: calls FUNCTION with every line of LIST whose number is K mod
 # jobs.
@@ -446,7 +452,8 @@ run_workers()
         echo >&2
     fi
     check_stop
-    [ -n "$ended_well" ] || fail "a worker ended early; the same command goes on from here"
+    [ -n "$ended_well" ] ||
+        fail "a worker ended early; the same command goes on from here"
 }
 
 progress_line()
@@ -576,7 +583,8 @@ fetch()
 
 grew_by_a_megabyte()
 {
-    larger "$(file_size "$part")" "$(awk -v n="$part_size" 'BEGIN { printf "%.0f", n + 1e6 }')"
+    larger "$(file_size "$part")" \
+        "$(awk -v n="$part_size" 'BEGIN { printf "%.0f", n + 1e6 }')"
 }
 
 # Size and digest of a transfer that ended well; what is wrong is thrown away.
@@ -676,7 +684,8 @@ json_flat()
                 else if (match(s, /^[][{},:]/)) { length_of = 1; mark(substr(s, 1, 1)) }
                 else if (match(s, /^[-+.0-9a-zA-Z]+/)) {
                     length_of = RLENGTH
-                    if (expect == "first" && kind[depth] == "{") bad("a name without quotes")
+                    if (expect == "first" && kind[depth] == "{")
+                        bad("a name without quotes")
                     scalar(substr(s, 1, length_of))
                 } else bad("an odd character")
                 s = substr(s, length_of + 1)
@@ -705,7 +714,8 @@ json_flat()
 # json_value FILE PATH: one scalar.
 json_value()
 {
-    json_flat "$1" 2>/dev/null | awk -F "$tab" -v path="$2" '$1 == path { print $2; exit }'
+    json_flat "$1" 2>/dev/null |
+        awk -F "$tab" -v path="$2" '$1 == path { print $2; exit }'
 }
 
 # file_rows: from json_flat of a list of files, "name size digest" a line; columns by the
@@ -788,13 +798,15 @@ ROW
 # show_troubles: each item that did not come, on standard error.
 show_troubles()
 {
-    awk -F "$tab" '$1 == "gone" || $1 == "failed" { print $1 ": " $2 ": " $3 }' "$run/log" >&2
+    awk -F "$tab" '$1 == "gone" || $1 == "failed" { print $1 ": " $2 ": " $3 }' \
+        "$run/log" >&2
 }
 
 # The result: counts on standard output if asked for, else on standard error.
 summary()
 {
-    written=$(count written) kept=$(count kept) gone=$(count gone) failures=$(count failed)
+    written=$(count written) kept=$(count kept) gone=$(count gone)
+    failures=$(count failed)
     total=$((written + kept + gone + failures))
     if [ -n "$opt_json" ]; then
         printf '{"total":%d,"done":%d,"written":%d,"kept":%d,"gone":%d,"failed":%d}\n' \
@@ -817,7 +829,8 @@ need_space()
     free=$(df -Pk . | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
     case $free in '' | *[!0-9]*) return 0 ;; esac
     ! larger "$1" "$free" ||
-        fail "$opt_output_dir: $2 needs $(human_size "$1"), only $(human_size "$free") are free"
+        fail "$opt_output_dir: $2 needs $(human_size "$1"),\
+ only $(human_size "$free") are free"
 }
 
 human_size()

@@ -31,8 +31,8 @@ options='
 - video-url URL where clips come from; the youtube_id is put behind it
 - cookies FILE cookies for yt-dlp, where the source wants a sign-in
 - retry-gone . ask again for clips in gone.tsv'
-after_help='--base-url is the folder of the lists. Exit status: 0 done, 1 failed, 2 wrong usage,
-3 finished, but some clips are gone or failed (gone.tsv, failed.tsv).'
+after_help='--base-url is the folder of the lists. Exit status: 0 done, 1 failed, 2 wrong
+usage, 3 finished, but some clips are gone or failed (gone.tsv, failed.tsv).'
 
 seconds=10
 header_bytes=44
@@ -70,12 +70,14 @@ read_list()
                         field[n] = field[n] "\""
                         s = substr(s, 2)
                     }
-                    if (s != "" && substr(s, 1, 1) != ",") bad("text after a quoted field")
+                    if (s != "" && substr(s, 1, 1) != ",")
+                        bad("text after a quoted field")
                 } else {
                     at = index(s, ",")
                     field[n] = at ? substr(s, 1, at - 1) : s
                     s = at ? substr(s, at) : ""
-                    if (index(field[n], "\"")) bad("a quotation mark inside a plain field")
+                    if (index(field[n], "\""))
+                        bad("a quotation mark inside a plain field")
                 }
                 if (length(field[n]) > 1048576) bad("a field above 1 MiB")
                 if (s == "") return n
@@ -90,15 +92,18 @@ read_list()
                     if (field[i] in place) bad("two columns " field[i])
                     place[field[i]] = i
                 }
-                for (i = 1; i <= 4; i++) if (!(wanted[i] in place)) bad("no column " wanted[i])
+                for (i = 1; i <= 4; i++)
+                    if (!(wanted[i] in place)) bad("no column " wanted[i])
                 return
             }
             if (n != columns) bad("expected " columns " fields, found " n)
             id = field[place["audiocap_id"]]
             clip = field[place["youtube_id"]]
             start = field[place["start_time"]]
-            if (id !~ /^[0-9]+$/ || length(id) > 18) bad("audiocap_id is not a whole number")
-            if (start !~ /^[0-9]+$/ || length(start) > 6) bad("start_time is not a whole number")
+            if (id !~ /^[0-9]+$/ || length(id) > 18)
+                bad("audiocap_id is not a whole number")
+            if (start !~ /^[0-9]+$/ || length(start) > 6)
+                bad("start_time is not a whole number")
             if (id in seen) bad("audiocap_id " id " is there twice")
             seen[id] = 1
             if (clip !~ /^[A-Za-z0-9_-]+$/ || length(clip) != 11) clip = "-bad-"
@@ -139,7 +144,8 @@ make_clips()
         if [ ! -f "$list" ]; then
             [ -z "$opt_dry_run" ] || list=$run/$split.csv
             note "list   $split.csv"
-            fetch "$lists/$split.csv" "$run/fetched" - - || fail "$lists/$split.csv: $reason"
+            fetch "$lists/$split.csv" "$run/fetched" - - ||
+                fail "$lists/$split.csv: $reason"
             read_list "$run/fetched" >"$run/rows" 2>"$run/why" ||
                 fail "$lists/$split.csv: $(sed "s|^$run/fetched: ||" "$run/why")"
             publish "$run/fetched" "$list" || check_stop
@@ -150,7 +156,8 @@ make_clips()
             !(($2, $3) in seen) {
                 seen[$2, $3] = 1
                 if (!limit || ++n <= limit) print split_name, $2, $3
-            }' bad="$run/bad.$split" "$run/rows" >>"$run/clips" || fail "$run: cannot write"
+            }' bad="$run/bad.$split" "$run/rows" >>"$run/clips" ||
+            fail "$run: cannot write"
         [ ! -f "$run/bad.$split" ] || while read -r split_name clip id; do
             record failed "$split_name$tab-$tab-" "audiocap_id $id: not a youtube_id"
         done <"$run/bad.$split"
@@ -166,9 +173,12 @@ classify()
     if grep -qiE -e 'not a bot|HTTP Error 429|rate.?limit' \
         -e 'too many requests|try again later' "$1"; then
         echo blocked
-    elif grep -qiE -e 'video (is )?(not available|unavailable|private|no longer available)' \
-        -e 'private video|removed (by|for|because)|(been|was) (removed|deleted|terminated)' \
-        -e 'available in your country|does not exist|copyright|members.only|confirm your age' \
+    elif grep -qiE -e 'video (is )?(not available|unavailable|private)' \
+        -e 'video (is )?no longer available' \
+        -e 'private video|removed (by|for|because)' \
+        -e '(been|was) (removed|deleted|terminated)' \
+        -e 'available in your country|does not exist|copyright' \
+        -e 'members.only|confirm your age' \
         -e 'HTTP Error (404|410)|closed (their|his|her) ' \
         -e 'account .* (closed|terminated)' "$1"; then
         echo gone
@@ -194,7 +204,7 @@ get_section()
             --socket-timeout "$timeout" --retries 3 --format bestaudio/best \
             --download-sections "*$start-$((start + seconds))" --force-keyframes-at-cuts \
             --output "$scratch/raw.%(ext)s"
-        if [ -n "$cookies" ]; then     # yt-dlp writes to the file, so each worker has a copy
+        if [ -n "$cookies" ]; then  # yt-dlp writes to the file, so each worker has a copy
             (umask 077; cp -- "$cookies" "$scratch/cookies")
             set -- "$@" --cookies "$scratch/cookies"
         fi
@@ -235,7 +245,8 @@ note_blocked()
 {
     echo x >>"$run/blocked"
     [ "$(wc -l <"$run/blocked")" -lt 5 ] ||
-        stop_all "the source refuses clip after clip ($reason); wait a while, or use --cookies"
+        stop_all "the source refuses clip after clip ($reason);\
+ wait a while, or use --cookies"
 }
 
 # get_clip "split youtube_id start": a worker's item.
@@ -297,7 +308,8 @@ report()
 write_reports()
 {
     [ ! -f $state/gone ] || awk -F "$tab" 'NF == 4' $state/gone >"$run/gone"
-    awk -F "$tab" '$1 == "failed" { print $2 "\t" $3 "\t" $4 "\t" $5 }' "$run/log" >"$run/failed"
+    awk -F "$tab" '$1 == "failed" { print $2 "\t" $3 "\t" $4 "\t" $5 }' "$run/log" \
+        >"$run/failed"
     report gone.tsv "$run/gone"
     report failed.tsv "$run/failed"
     # Gone clips count where this run asked for them.
@@ -324,7 +336,10 @@ fi
 cookies=
 if [ -n "$opt_cookies" ]; then
     [ -r "$opt_cookies" ] || fail "$opt_cookies: cannot read"
-    case $opt_cookies in /*) cookies=$opt_cookies ;; *) cookies=$(pwd)/$opt_cookies ;; esac
+    case $opt_cookies in
+    /*) cookies=$opt_cookies ;;
+    *) cookies=$(pwd)/$opt_cookies ;;
+    esac
 fi
 if [ -n "$opt_dry_run" ]; then need curl awk; else need curl awk yt-dlp ffmpeg; fi
 
@@ -339,7 +354,8 @@ if [ -n "$opt_dry_run" ]; then
     done <"$run/wanted"
     total=$(($(wc -l <"$run/wanted")))
     known=$(($(wc -l <"$run/gone")))
-    echo "$total clips, $here there already, $((total - here)) to fetch, $known known to be gone"
+    echo "$total clips, $here there already, $((total - here)) to fetch,\
+ $known known to be gone"
     exit 0
 fi
 for split in $subsets; do make_folder "$split"; done

@@ -4,7 +4,7 @@
 #
 #     sh tools/download_checkpoint.sh -o checkpoints tango             about 5 GB
 #     convert checkpoints/tango -o tango.tango                         what comes next
-#     sh tools/download_checkpoint.sh --list                           which names there are
+#     sh tools/download_checkpoint.sh --list                        which names there are
 #
 # DIR/<model> gets the three weight files and configurations of the model, and beside them
 # what the published folders only name: unet_config.json of the Tango code, the text
@@ -30,8 +30,8 @@ options='
 - zenodo-url URL where the AudioLDM checkpoints are
 - token-file FILE file with an access token, should the source want one
 - verify . check the digests of files that are already there too'
-after_help='--base-url stands for the hub that has the models. Exit status: 0 done, 1 failed,
-2 wrong usage, 3 finished, but some of the models are not complete.'
+after_help='--base-url stands for the hub that has the models. Exit status: 0 done, 1
+failed, 2 wrong usage, 3 finished, but some of the models are not complete.'
 
 models=''
 
@@ -58,7 +58,8 @@ operand()
     known=$(echo $hub_models $zenodo_models)
     case " $known " in
     *" $1 "*) ;;
-    *) safe_repository "$1" || usage_error "unknown model \"$1\"; --list shows the names" ;;
+    *) safe_repository "$1" ||
+        usage_error "unknown model \"$1\"; --list shows the names" ;;
     esac
     case " $models " in *" $1 "*) ;; *) models="$models $1" ;; esac
 }
@@ -71,7 +72,8 @@ row() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/rows"; }
 # hub_row REPOSITORY PATH TARGET: one file of a repository whose list is in $run/listing.
 hub_row()
 {
-    found=$(awk -F "$tab" -v path="$2" '$1 == path { print $2 "\t" $3; exit }' "$run/listing")
+    found=$(awk -F "$tab" -v path="$2" '$1 == path { print $2 "\t" $3; exit }' \
+        "$run/listing")
     [ -n "$found" ] || return 1
     row "$hub_url/$1/resolve/$revision/$2" "$3" "${found%"$tab"*}" "${found#*"$tab"}"
 }
@@ -86,10 +88,12 @@ trouble()
 # The configuration that the published models use, for when its repository is closed.
 write_scheduler()
 {
-    printf '%s\n' '{' '  "_class_name": "DDIMScheduler",' '  "num_train_timesteps": 1000,' \
-        '  "beta_start": 0.00085,' '  "beta_end": 0.012,' '  "beta_schedule": "scaled_linear",' \
+    printf '%s\n' '{' '  "_class_name": "DDIMScheduler",' \
+        '  "num_train_timesteps": 1000,' '  "beta_start": 0.00085,' \
+        '  "beta_end": 0.012,' '  "beta_schedule": "scaled_linear",' \
         '  "prediction_type": "v_prediction",' '  "clip_sample": false,' \
-        '  "set_alpha_to_one": false,' '  "steps_offset": 1,' '  "skip_prk_steps": true' '}' \
+        '  "set_alpha_to_one": false,' '  "steps_offset": 1,' \
+        '  "skip_prk_steps": true' '}' \
         >"$run/scheduler" && publish "$run/scheduler" "$1/scheduler_config.json"
 }
 
@@ -115,8 +119,10 @@ text_rows()
     revision=main
     safe_repository "$2" ||
         { trouble "$1" spiece.model "text_encoder_name \"$2\" is no repository"; return; }
-    list_hub "$2" '' "$run/listing" || { trouble "$1" spiece.model "$2: $reason"; return; }
-    own text_encoder_config.json || hub_row "$2" config.json "$1/text_encoder_config.json" ||
+    list_hub "$2" '' "$run/listing" ||
+        { trouble "$1" spiece.model "$2: $reason"; return; }
+    own text_encoder_config.json ||
+        hub_row "$2" config.json "$1/text_encoder_config.json" ||
         trouble "$1" text_encoder_config.json "$2 has no config.json"
     own spiece.model || hub_row "$2" spiece.model "$1/spiece.model" ||
         trouble "$1" spiece.model "$2 has none"
@@ -173,7 +179,8 @@ zenodo_model()
         { trouble "$1" - "record $number: $(head -n 1 "$scratch/error")"; return; }
     file_rows <"$scratch/flat" >"$run/listing"
     for key in "$1" "$1.ckpt"; do
-        found=$(awk -F "$tab" -v key="$key" '$1 == key { print $2 "\t" $3; exit }' "$run/listing")
+        found=$(awk -F "$tab" -v key="$key" '$1 == key { print $2 "\t" $3; exit }' \
+            "$run/listing")
         [ -n "$found" ] || continue
         row "$zenodo_url/records/$number/files/$key?download=1" "$1/$1.ckpt" \
             "${found%"$tab"*}" "${found#*"$tab"}"
@@ -197,7 +204,8 @@ hub_url=${opt_base_url:-$hub_url} code_url=${opt_code_url:-$code_url}
 zenodo_url=${opt_zenodo_url:-$zenodo_url}
 hub_url=${hub_url%/} code_url=${code_url%/} zenodo_url=${zenodo_url%/}
 own_revision=${opt_revision:-main}
-safe_name "$own_revision" || usage_error "--revision: \"$own_revision\" is no branch or commit"
+safe_name "$own_revision" ||
+    usage_error "--revision: \"$own_revision\" is no branch or commit"
 use_token
 need curl sha256sum sha1sum md5sum
 

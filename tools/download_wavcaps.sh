@@ -2,10 +2,11 @@
 # shellcheck disable=SC2015,SC2317
 # download_wavcaps.sh: the captions and the sound of WavCaps.                        MIT-0
 #
-#     sh tools/download_wavcaps.sh -o wavcaps --subset SoundBible       the small one, to try
-#     sh tools/download_wavcaps.sh -o wavcaps --jobs 8                  all 400,000 clips
-#     prepare wavcaps --audio_dir wavcaps/audio/SoundBible --json_dir wavcaps/json/SoundBible \
-#         --blacklist wavcaps/blacklist/FILE.json --output_dir set      what comes next
+#     sh tools/download_wavcaps.sh -o wavcaps --subset SoundBible    the small one, to try
+#     sh tools/download_wavcaps.sh -o wavcaps --jobs 8               all 400,000 clips
+#     prepare wavcaps --audio_dir wavcaps/audio/SoundBible \
+#         --json_dir wavcaps/json/SoundBible \
+#         --blacklist wavcaps/blacklist/FILE.json --output_dir set   what comes next
 #
 # For each subset: captions to DIR/json/<subset>, the parts of the archive to
 # DIR/archives/<subset> (each checked by size and SHA-256), its clips to
@@ -35,8 +36,8 @@ options='
 - keep-archives . do not remove an archive once it is unpacked
 - token-file FILE file with an access token, should the source want one
 - verify . check the digests of files that are already there too'
-after_help='Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished, but something was skipped
-(gone.tsv, failed.tsv).'
+after_help='Exit status: 0 done, 1 failed, 2 wrong usage, 3 finished, but something was
+skipped (gone.tsv, failed.tsv).'
 
 batch_size=200
 
@@ -93,7 +94,8 @@ list_archive()
         return 1
     tr -d '\r\t' <"$run/slt" | awk '
         function flush() {
-            plain = folder != "+" && attributes !~ /^D/ && attributes !~ / [dlbcps]/ && !link
+            plain = folder != "+" && attributes !~ /^D/ && attributes !~ / [dlbcps]/
+            plain = plain && !link
             if (path != "" && plain) printf "%s\t%s\n", path, size
             path = size = folder = attributes = ""
             link = 0
@@ -117,7 +119,8 @@ clips_of()
             if (name !~ /\.(flac|wav)$/) next
             stem = name
             sub(/\.[a-z]+$/, "", stem)
-            if (name !~ /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/ || length(name) > 200 || $1 ~ /[*?\\]/)
+            if (name !~ /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/ || length(name) > 200 ||
+                $1 ~ /[*?\\]/)
                 print name > odd
             else if (!(stem in seen)) { seen[stem] = 1; print $1 "\t" stem }
         }' "$1"
@@ -156,14 +159,16 @@ keep_clip()
 {
     subject=$subset$tab$2
     if [ ! -f "$1" ] || [ -L "$1" ] || grep -aqxF -- "$2" "$scratch/broken"; then
-        reason=$(grep -aF -- "$2" "$scratch/errors" | sed 's/^ERROR: //; s/ : .*//' | head -n 1)
+        reason=$(grep -aF -- "$2" "$scratch/errors" |
+            sed 's/^ERROR: //; s/ : .*//' | head -n 1)
         record failed "$subject" "does not unpack: ${reason:-not a plain file}"
         return
     fi
     result=$1 target=audio/$subset/$2
     if [ -z "$opt_no_transcode" ]; then
         result=$scratch/clip.flac target=audio/$subset/${2%.*}.flac
-        run_child ffmpeg -nostdin -v error -y -protocol_whitelist file -i "$1" -map 0:a:0 \
+        run_child ffmpeg -nostdin -v error -y -protocol_whitelist file -i "$1" \
+            -map 0:a:0 \
             -ac 1 -ar 16000 -c:a flac -sample_fmt s16 -map_metadata -1 -fflags +bitexact \
             -flags:a +bitexact -f flac "$result" 2>"$scratch/ffmpeg" </dev/null ||
             {
@@ -188,7 +193,10 @@ unpack()
     note "unpack $archive"
     rm -f -- "$run/odd"
     list_archive "$archive" >"$run/listing" ||
-        { record failed "$1$tab-" "7z cannot open it: $(tail -n 1 "$scratch/error")"; return 1; }
+        {
+            record failed "$1$tab-" "7z cannot open it: $(tail -n 1 "$scratch/error")"
+            return 1
+        }
     clips_of "$run/listing" >"$run/inside"
     [ ! -f "$run/odd" ] || while IFS= read -r name; do
         record failed "$1$tab$(printable "$name")" 'a name that cannot become a file'
@@ -210,9 +218,11 @@ unpack()
             print $1 > file
             print > (file ".rows")
         }
-        END { print kept + 0 > (folder "/kept") }' there="$run/there" "$run/there" "$run/inside" \
+        END { print kept + 0 > (folder "/kept") }' there="$run/there" \
+        "$run/there" "$run/inside" \
         >"$run/batch_list" || fail "$run: cannot write"
-    awk -v s="$1" '{ for (i = 0; i < $1; i++) print "kept\t" s "\t-\t-" }' "$run/batches/kept" \
+    awk -v s="$1" '{ for (i = 0; i < $1; i++) print "kept\t" s "\t-\t-" }' \
+        "$run/batches/kept" \
         >>"$run/log"
     run_workers unpack_batch "$run/batch_list"
 }
@@ -227,7 +237,8 @@ is_complete()
     sed -n 's/^source //p' "$state/complete.$1" | cmp -s - "$run/source" || return 1
     sed -n 's/^clip //p' "$state/complete.$1" >"$run/expected"
     stems_of "audio/$1" >"$run/there"
-    awk 'FILENAME == there { have[$0] = 1; next } !($0 in have) { lost = 1 } END { exit lost }' \
+    awk 'FILENAME == there { have[$0] = 1; next } !($0 in have) { lost = 1 }
+        END { exit lost }' \
         there="$run/there" "$run/there" "$run/expected"
 }
 
@@ -246,7 +257,8 @@ remember_complete()
 caption_ids()
 {
     cat -- "$1"/*.json | tr ',{}' '\n\n\n' |
-        sed -n 's/^[[:space:]]*"id"[[:space:]]*:[[:space:]]*"\([^"\\]*\)"[[:space:]]*$/\1/p' |
+        sed -n 's/[[:space:]]*$//
+            s/^[[:space:]]*"id"[[:space:]]*:[[:space:]]*"\([^"\\]*\)"$/\1/p' |
         sed 's/\.wav$//; s/\.flac$//' | sort -u
 }
 
@@ -305,7 +317,8 @@ get_sound()
 
 report()
 {
-    if awk -F "$tab" -v word="$1" '$1 == word { sub(/^[a-z]+\t/, ""); print }' "$run/log" |
+    if awk -F "$tab" -v word="$1" '$1 == word { sub(/^[a-z]+\t/, ""); print }' \
+        "$run/log" |
         sort -u >"$run/sorted" && [ -s "$run/sorted" ]; then
         { printf 'subset\tid\treason\n'; cat "$run/sorted"; } >"$run/report" &&
             publish "$run/report" "$1.tsv"
@@ -338,7 +351,9 @@ for subset in $subsets; do add_rows "json_files/$subset" "json/$subset" json; do
 add_rows json_files/blacklist blacklist json
 if [ -n "$opt_dry_run" ]; then
     [ -n "$opt_metadata_only" ] ||
-        for subset in $subsets; do add_rows "Zip_files/$subset" "archives/$subset" archive; done
+        for subset in $subsets; do
+            add_rows "Zip_files/$subset" "archives/$subset" archive
+        done
     awk -F "$tab" '{ printf "%15d  %s\n", $3, $2 }' "$run/rows"
     echo "$(($(wc -l <"$run/rows"))) files, $(human_size "$(bytes_to_fetch)") to fetch"
     show_troubles
