@@ -1570,11 +1570,10 @@ TANGO_API void tango_audio_fft_complex_inverse(float *re, float *im,
 TANGO_API void tango_audio_window(float *out, size_t count, tango_audio_window_kind kind,
                                   int periodic)
 {
-    const size_t period = periodic ? count : count - 1;
+    const double period = (double)count - (periodic ? 0.0 : 1.0);
     for (size_t n = 0; n < count; n++) {
-        /* A symmetric window of one point is 1, the middle of the curve. */
-        const double a = period ? TANGO_AUDIO__TAU * (double)n / (double)period
-                                : 0.5 * TANGO_AUDIO__TAU;
+        /* A window of one point is 1, the middle of the curve. */
+        const double a = TANGO_AUDIO__TAU * (count > 1 ? (double)n / period : 0.5);
         double w = 1.0;
         if (kind == TANGO_AUDIO_HANN) w = 0.5 - 0.5 * TANGO_COS(a);
         if (kind == TANGO_AUDIO_HAMMING) w = 0.54 - 0.46 * TANGO_COS(a);
