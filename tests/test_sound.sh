@@ -101,6 +101,9 @@ claim "the same through a pipe" 0 "" sh -c \
 cp four.wav kept.wav
 claim "a cut file fails" 1 "cut.flac" "$sound" convert cut.flac kept.wav
 claim "and leaves the old output" 0 "" equal kept.wav four.wav
+claim "also if only its beginning is wanted" 1 "cut.flac" \
+    "$sound" convert cut.flac kept.wav --seconds 0.001
+claim "and leaves that output too" 0 "" equal kept.wav four.wav
 claim "lenient warns" 0 "warning: cut.flac" "$sound" convert cut.flac lenient.wav --lenient
 claim "and keeps whole blocks" 0 "384 frames" "$sound" info lenient.wav
 head -c 49 four.wav > cut.wav

@@ -312,7 +312,6 @@ typedef struct pipeline {
     size_t channels;            /* of the output */
     int average;
     uint64_t start, length;     /* frames of the source that are wanted */
-    int whole;                  /* 1: they reach to its end */
     uint64_t total;             /* frames of the output */
     tango_audio_resampler resampler;
     int resamples;
@@ -465,7 +464,6 @@ static void plan(pipeline *p, const settings *set)
     p->start = (uint64_t)start;
     p->length = frames - p->start;
     if (set->seconds >= 0.0 && length < (double)p->length) p->length = (uint64_t)length;
-    p->whole = p->start + p->length == frames;
     plan_resampling(p, set);
     skip_to_start(p);
 }
@@ -489,13 +487,12 @@ static double measure(pipeline *p, leveling level, double *block)
     return 0.95 / peak;
 }
 
-/* Resampling may need less than all frames; the rest of a file that is not cut on purpose
-   is checked even so, and with it the sums at its end. */
+/* A part, or resampling, may need less than all frames; the rest of the file is checked
+   even so, and with it the sums at its end. */
 static void check_rest(pipeline *p)
 {
     tango_error error = { "" };
     uint64_t n = 0;
-    if (!p->whole) return;
     need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
          &error);
 }
