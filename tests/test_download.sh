@@ -5,7 +5,7 @@
 # (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where
 # they are installed. Nothing leaves this machine. Needs python3 and curl; skipped
 # without.
-# shellcheck disable=SC2015,SC2317 # claims are called by name
+# shellcheck disable=SC2015,SC2123,SC2317 # claims are called by name; PATH is meant
 
 . "$(dirname "$0")/lib.sh"
 for tool in python3 curl; do
@@ -48,7 +48,7 @@ mkdir "$www" "$tmp/bin" "$tmp/videos"
 python3 "$tests/download_server.py" "$www" "$tmp/plan" "$tmp/requests" "$tmp/port" &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$tmp"' EXIT
-for wait in 1 2 3 4 5 6 7 8 9 10; do [ -f "$tmp/port" ] || sleep 0.2; done
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -f "$tmp/port" ] || sleep 0.2; done
 base=http://127.0.0.1:$(cat "$tmp/port") || exit 1
 
 # plan PATH BEHAVIOUR...: what the next requests for PATH meet; also forgets old requests.

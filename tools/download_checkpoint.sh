@@ -2,8 +2,8 @@
 # shellcheck disable=SC2015,SC2317
 # download_checkpoint.sh: published weights, as a folder for tools/convert.          MIT-0
 #
-#     sh tools/download_checkpoint.sh -o checkpoints tango             about 5 GB
-#     convert checkpoints/tango -o tango.tango                         what comes next
+#     sh tools/download_checkpoint.sh -o checkpoints tango          about 5 GB
+#     convert checkpoints/tango -o tango.tango                      what comes next
 #     sh tools/download_checkpoint.sh --list                        which names there are
 #
 # DIR/<model> gets the three weight files and configurations of the model, and beside them
