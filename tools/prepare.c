@@ -68,7 +68,6 @@ enum { BLOCK = 256 };
 typedef struct slot {
     int ready, kept, waiting;   /* waiting: its files are written but not in place */
     reason_kind reason;
-    char stem[256];             /* of its files; empty: a journal speaks of them */
     text line;                  /* to be appended to the journal; empty: it is there */
 } slot;
 
@@ -115,15 +114,9 @@ static int publish_block(run *r, size_t *count)
     line l;
     int ok = 1;
     memset(&l, 0, sizeof l);
-    for (; n < r->block && r->slots[n].ready; n++) {
-        waiting += (size_t)r->slots[n].waiting;
-        if (r->slots[n].waiting && *r->slots[n].stem)
-            text_format(&lines, "{\"begin\": \"%s\"}\n", r->slots[n].stem);
-    }
+    for (; n < r->block && r->slots[n].ready; n++) waiting += (size_t)r->slots[n].waiting;
     *count = n;
-    if (writing && lines.size) ok = append_journal(&r->x, lines.data, lines.size);
-    if (writing && waiting) ok = ok && sync_waiting(&r->x);
-    text_clear(&lines);
+    if (waiting && writing) ok = sync_waiting(&r->x);
     for (size_t i = 0; i < n && ok; i++) {
         const slot *it = &r->slots[i];
         const record *rec = &r->d.records[(r->first + i) * r->s->shards + r->s->shard];
@@ -177,7 +170,6 @@ static void settle_record(void *data, size_t index, size_t number)
     if (!it->kept) {
         ok = process_record(w, &r->d, i);
         it->reason = w->l.reason;
-        strcpy(it->stem, known && !old.reason ? "" : w->e.stem);
         it->waiting = ok && !it->reason;
         if (ok) write_line(&it->line, &w->l);
         if (ok && known && is_old_line(&r->x, &r->d.records[i], &it->line))
@@ -239,24 +231,44 @@ static void match_journals(run *r)
     line_free(&l);
 }
 
-/* stems: the names of outputs that the records of now may have. Those of which the old
-   lines of the own journal speak get a line in `begins`, once: whatever a killed run
-   leaves, some journal names it until it is made again or removed. */
+static void must_append(run *r, text *lines)
+{
+    if (!append_journal(&r->x, lines->data, lines->size))
+        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output,
+                 r->x.own);
+    text_clear(lines);
+}
+
+/* stems: the names of outputs that the records of now may have. Whatever a killed run
+   leaves, some journal names it until it is made again or removed: names to come, and
+   those in old lines of the own journal, get a line of their own, once. */
 typedef struct dropper {
     run *r;
     hashes stems, begun;
-    text begins;
+    text *lines;
 } dropper;
 
-static void collect_stems(dropper *d)
+static void begin_name(dropper *d, const char *stem)
+{
+    if (!hashes_add(&d->begun, hash_of(stem, strlen(stem)))) return;
+    text_format(d->lines, "{\"begin\": \"%s\"}\n", stem);
+    if (d->lines->size > 65536) must_append(d->r, d->lines);
+}
+
+static void collect_stems(dropper *d, line *l)
 {
     const database *from = &d->r->d;
+    const settings *s = d->r->s;
     entry e;
     memset(&e, 0, sizeof e);
     for (size_t i = 0; i < from->count; i++) {
-        if (from->records[i].reason) continue;
+        const record *rec = &from->records[i];
+        if (rec->reason) continue;
         read_record(from, i, &e);
         hashes_add(&d->stems, hash_of(e.stem, strlen(e.stem)));
+        if (i % s->shards != s->shard) continue;
+        if (rec->line) line_of(&d->r->x, rec, l);
+        if (!rec->line || l->reason) begin_name(d, e.stem);
     }
     entry_free(&e);
 }
@@ -271,46 +283,34 @@ static void drop_line(void *user, journal *j, size_t number, line *l, size_t at)
     if (l->reason || !name_ok(l->stem)) return;
     const uint64_t hash = hash_of(l->stem, strlen(l->stem));
     if (!hashes_have(&d->stems, hash)) remove_outputs(d->r->s, l->stem);
-    else if (strcmp(j->name, d->r->x.own) == 0 && hashes_add(&d->begun, hash))
-        text_format(&d->begins, "{\"begin\": \"%s\"}\n", l->stem);
+    else if (strcmp(j->name, d->r->x.own) == 0) begin_name(d, l->stem);
 }
 
-/* Goes through the journals of other metadata, of this shard and of all others. The
-   caller frees the lines that come back. */
-static text drop_old_outputs(run *r, line *l)
+/* Goes through the journals of other metadata, of this shard and of all others. */
+static void drop_old_outputs(run *r, line *l, text *lines)
 {
     dropper d;
-    int collected = 0;
     memset(&d, 0, sizeof d);
     d.r = r;
+    d.lines = lines;
+    collect_stems(&d, l);
     for (size_t i = 0; i < r->x.journal_count; i++) {
         journal *j = &r->x.journals[i];
         size_t from, to;
         if (j->carried && j->fingerprint == r->d.fingerprint && j->total == r->d.count)
             continue;
-        if (!collected) collect_stems(&d);
-        collected = 1;
         live_lines(j, &from, &to);
         scan_journal(&r->x, j, i, after_line(j, from), to, l, drop_line, &d);
     }
     hashes_free(&d.stems);
     hashes_free(&d.begun);
-    return d.begins;
-}
-
-static void must_append(run *r, text *lines)
-{
-    if (!append_journal(&r->x, lines->data, lines->size))
-        cli_fail("%s/.prepare/%s: cannot be written (disk full?)", r->s->output,
-                 r->x.own);
-    text_clear(lines);
 }
 
 /* Starts a generation in the own journal if the metadata changed, and carries over the
    lines that still hold. */
 static void begin_generation(run *r)
 {
-    char header[120];
+    size_t carried = 0;
     text lines = { NULL, 0, 0 };
     line l;
     journal *own = NULL;
@@ -321,27 +321,20 @@ static void begin_generation(run *r)
     const int same = !new_one && own->fingerprint == r->d.fingerprint
         && own->total == r->d.count;
     if (same && own->carried) return;
-    text begins = drop_old_outputs(r, &l);
-    if (!same) {
-        snprintf(header, sizeof header, "{\"total\": %zu, \"metadata\": \"%016llx\"}\n",
-                 r->d.count, (unsigned long long)r->d.fingerprint);
-        text_put(&lines, header);
+    if (!same)
+        text_format(&lines, "{\"total\": %zu, \"metadata\": \"%016llx\"}\n", r->d.count,
+                    (unsigned long long)r->d.fingerprint);
+    drop_old_outputs(r, &l, &lines);
+    for (size_t i = 0; !new_one && i < r->d.count; i++) {
+        const record *rec = &r->d.records[i];
+        if (!rec->line || rec->journal != (size_t)(own - r->x.journals)) continue;
+        const char *p = (const char *)own->file.data + (rec->line - 1);
+        size_t left = own->size - (size_t)(rec->line - 1);
+        text_add(&lines, p, (size_t)((const char *)memchr(p, '\n', left) - p) + 1);
+        carried++;
+        if (lines.size > 65536) must_append(r, &lines);
     }
-    text_add(&lines, begins.data, begins.size);
-    text_free(&begins);
-    if (own && own->generation != SIZE_MAX) {
-        size_t number = (size_t)(own - r->x.journals), carried = 0;
-        for (size_t i = 0; i < r->d.count; i++) {
-            const record *rec = &r->d.records[i];
-            if (!rec->line || rec->journal != number) continue;
-            const char *p = (const char *)own->file.data + (rec->line - 1);
-            size_t left = own->size - (size_t)(rec->line - 1);
-            text_add(&lines, p, (size_t)((const char *)memchr(p, '\n', left) - p) + 1);
-            carried++;
-            if (lines.size > 65536) must_append(r, &lines);
-        }
-        text_format(&lines, "{\"carried\": %zu}\n", carried);
-    }
+    text_format(&lines, "{\"carried\": %zu}\n", carried);
     must_append(r, &lines);
     text_free(&lines);
     line_free(&l);

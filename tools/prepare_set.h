@@ -4,10 +4,10 @@
                                    others stops before it changes anything
    OUT/.prepare/journal-I-of-N.jsonl   of shard I of N, append-only:
        {"total": 1303, "metadata": "..."}            a generation: which records there are
-       {"begin": "000000"}         outputs of this name are about to be put in place
+       {"begin": "000001"}         a name of which there may be outputs from now on
        {"index": 0, "hash": "...", "id": ..., "seconds": 3.0, "sizes": [...]}       done
+       {"carried": 1}              the lines taken over from older metadata are all there
        {"index": 1, "hash": "...", "id": ..., "reason": "missing", "message": ...}
-       {"carried": 2}              the lines taken over from older metadata are all there
    OUT/.prepare/tmp-I-of-N/        files being written; emptied at the next start
    OUT/.prepare/lock               byte 0: set.json; byte 1 + 2^20 N + I: that shard; the
                                    system gives locks back when a process dies
@@ -451,7 +451,7 @@ static void scan_journal(const set *x, journal *j, size_t number, size_t from, s
         j->total = (size_t)total;
         j->fingerprint = strtoull(hash, NULL, 16);
         if (j->carried) j->before = j->generation;
-        j->carried = j->generation == SIZE_MAX;     /* the first has nothing to carry */
+        j->carried = 0;
         j->generation = at;
     }
 }
