@@ -79,9 +79,10 @@ static inline float *clip_load(
     return clip_resample(path, x, count, sound.info.rate, rate, error);
 }
 
-/* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. */
-static inline float *clip_log_mel(
-    const tango_model *m, const float *x, size_t count, size_t frames, tango_error *error)
+/* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. `path` is
+   for messages. */
+static inline float *clip_log_mel(const char *path, const tango_model *m, const float *x,
+    size_t count, size_t frames, tango_error *error)
 {
     tango_audio_parameters p;
     tango_audio_front front;
@@ -99,7 +100,7 @@ static inline float *clip_log_mel(
     work = clip_room(tango_audio_frame_work_size(&p), 1, "mel");
     if (tango_audio_front_init(&front, &p, memory, tango_audio_front_size(&p), error)
         != TANGO_OK)
-        cli_fail("%s", error->text);
+        cli_fail_file(path, error->text);
     tango_audio_log_mel(mel, x, count, 0, frames, &front, work);
     free(work);
     free(memory);

@@ -126,7 +126,7 @@ int main(int argc, char **argv)
     target = j.seconds > 0.0 ? (size_t)(j.seconds * (double)m.rate + 0.5) : count;
     frames = factor * ((target + m.hop * factor - 1) / (m.hop * factor));
     samples = level(&j, samples, count, frames * m.hop);
-    mel = clip_log_mel(&m, samples, frames * m.hop, frames, &j.error);
+    mel = clip_log_mel(j.input, &m, samples, frames * m.hop, frames, &j.error);
     j.encoding.batch = 1;
     j.encoding.frames = frames;
     if (tango_encode_memory(&memory_size, &m, &j.encoding, &j.error) != TANGO_OK)

@@ -123,7 +123,7 @@ int main(int argc, char **argv)
         cli_fail_file(j.input, j.error.text);
     for (i = 0; i < count; i++) peak = fmax(peak, fabs((double)samples[i]));
     if (peak < 1e-4) cli_fail("%s: silent, there is nothing to reconstruct", j.input);
-    mel = clip_log_mel(&m, samples, frames * m.hop, frames, &j.error);
+    mel = clip_log_mel(j.input, &m, samples, frames * m.hop, frames, &j.error);
     j.params.mel = mel;
     j.params.mel_frames = frames;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
     both = plan.samples < frames * m.hop ? plan.samples : frames * m.hop;
-    again = clip_log_mel(&m, wave, both, frames, &j.error);
+    again = clip_log_mel(j.input, &m, wave, both, frames, &j.error);
     save(&j, wave, plan.samples, m.rate);
     fprintf(report, "SNR: %.2f dB\n", signal_to_noise(samples, wave, both));
     fprintf(report, "mel distance: %.3f\n", distance(mel, again, frames * m.mels));

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
     seconds = (double)count / (double)m.rate;
     j.plot.columns = count / m.hop + 1;
     j.plot.rows = m.mels;
-    mel = clip_log_mel(&m, x, count, j.plot.columns, &j.error);
+    mel = clip_log_mel(j.input, &m, x, count, j.plot.columns, &j.error);
     free(x);
     j.plot.values = mel;
     set_range(&j.plot);
