@@ -5961,6 +5961,9 @@ static tango_result tango_io__spiece_piece(tango_io__cursor c, tango_io_piece *p
         } else if (field.number == 3) {
             if (field.value < TANGO_IO_PIECE_NORMAL || field.value > TANGO_IO_PIECE_BYTE)
                 return tango_io__spiece_bad(error, "piece of unknown type", field.at);
+            if (field.value == TANGO_IO_PIECE_BYTE)
+                return tango_io__spiece_bad(error, "byte piece without byte fallback",
+                                            field.at);
             piece->type = (tango_io_piece_type)field.value;
         }
     }

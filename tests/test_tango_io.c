@@ -1655,6 +1655,9 @@ static void malformed_models_are_refused(void)
     b = spiece_model(NULL);
     piece(&b, "n", 0, 7);
     CHECK(spiece_refuses(&b, "unknown type"));
+    b = spiece_model(NULL);
+    piece(&b, "<0x41>", 0, 6);
+    CHECK(spiece_refuses(&b, "without byte fallback"));
     CHECK(spiece_field_refused(1, 2, "\12\1a\12\1b", 6, "duplicate field"));
     CHECK(spiece_field_refused(1, 2, "\12\3a\0b", 5, "NUL"));
     CHECK(spiece_field_refused(1, 2, "\10\1", 2, "another type"));
