@@ -79,8 +79,8 @@ static inline float *clip_load(
     return clip_resample(path, x, count, sound.info.rate, rate, error);
 }
 
-/* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. `path` is
-   for messages. */
+/* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. The
+   path is for messages. */
 static inline float *clip_log_mel(const char *path, const tango_model *m, const float *x,
     size_t count, size_t frames, tango_error *error)
 {
