@@ -3786,6 +3786,10 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
             return TANGO_ERROR_DATA;
     }
     for (i = p->depth - n; pairs && dictionary && i < p->depth; i += 2) {
+        o = &p->objects[p->stack[i]];
+        if (o->kind == TANGO_IO__LIST || o->kind == TANGO_IO__DICT ||
+            o->kind == TANGO_IO__ORDERED)
+            return tango_io__pickle_bad(p, at, "key that is a list or dictionary");
         if (p->entry_count == p->max.keys)
             return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
         p->entries[p->entry_count].dictionary = index;

@@ -972,6 +972,8 @@ static void pickles_with_operands_of_other_types_are_refused(void)
     CHECK(torch_refuses("^2 .", "more than the stack"));
     CHECK(torch_refuses("( 1 ^2 .", "more than the stack"));
     CHECK(torch_refuses("1 1 R .", "call without"));
+    CHECK(torch_refuses("} ] 1 s .", "key that is a list"));
+    CHECK(torch_refuses("} ( 'k' 1 } 2 u .", "key that is a list or dictionary"));
     CHECK(torch_refuses("1 ) R .", "cannot be called"));
     CHECK(torch_refuses("<torch FloatStorage> ) R .", "cannot be called"));
     CHECK(torch_refuses("<collections OrderedDict> ) !81 .", "cannot be called"));
