@@ -479,7 +479,8 @@ typedef struct tango_dataset {
 TANGO_API tango_result tango_dataset_memory(
     size_t *size, const char *root, tango_error *error);
 /* split is "train", "val", "test", or NULL for all. root and memory must outlive it.
-   What is wrong with a manifest is TANGO_ERROR_DATA, and its message has the offset. */
+   What is wrong with a manifest is TANGO_ERROR_DATA, another version or kind of mel
+   TANGO_ERROR_UNSUPPORTED; the message has the offset. */
 TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
     const char *split, void *memory, size_t size, tango_error *error);
 /* Twice is safe, and so is a structure of zeros. */
