@@ -4391,8 +4391,9 @@ static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
         int class_of = tango_io__entry_class(p->objects, &p->entries[i]);
         if (class_of == 2) continue;
         if (class_of == 0 &&
-            !tango_io__name_ok(key->flags & TANGO_IO__NAMED ? (const unsigned char *)names + key->a
-                                          : tango_io__text(p, key),
+            !tango_io__name_ok(key->flags & TANGO_IO__NAMED
+                                   ? (const unsigned char *)names + key->a
+                                   : tango_io__text(p, key),
                                key->b))
             return tango_io__pickle_bad(p, key->at,
                                         "name of a tensor is empty or not clean");
@@ -8978,8 +8979,8 @@ static uint32_t tango_io__crc8(const unsigned char *p, size_t size)
     return c;
 }
 
-/* The number of a frame or sample: like UTF-8, up to 7 bytes and 36 bits, no longer than it
-   must be. Returns its bytes, 0 if it is none. */
+/* The number of a frame or sample: like UTF-8, up to 7 bytes and 36 bits, no longer than
+   it must be. Returns its bytes, 0 if it is none. */
 static size_t tango_io__flac_number(const unsigned char *p, uint64_t *number)
 {
     size_t n = 1, i;
