@@ -580,10 +580,13 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 /* Before a loop whose turns touch different elements, which a compiler cannot see where
    the distance of two arrays is a variable. */
 #if defined __clang__
+#if !__has_feature(undefined_behavior_sanitizer) /* its checks admit no vectors */
 #define TANGO_AUDIO__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#endif
 #elif defined __GNUC__
 #define TANGO_AUDIO__INDEPENDENT _Pragma("GCC ivdep")
-#else
+#endif
+#ifndef TANGO_AUDIO__INDEPENDENT
 #define TANGO_AUDIO__INDEPENDENT
 #endif
 
@@ -962,6 +965,11 @@ TANGO_AUDIO__INLINE float tango_audio__sum8(const float s[8])
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
+TANGO_AUDIO__INLINE double tango_audio__sum8_double(const double s[8])
+{
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
 /* sum a b over a count that is a multiple of 8. */
 TANGO_AUDIO__INLINE float tango_audio__dot(const float *TANGO_AUDIO__RESTRICT a,
                                            const float *TANGO_AUDIO__RESTRICT b,
@@ -972,6 +980,17 @@ TANGO_AUDIO__INLINE float tango_audio__dot(const float *TANGO_AUDIO__RESTRICT a,
         for (size_t l = 0; l < 8; l++) s[l] += a[n + l] * b[n + l];
     }
     return tango_audio__sum8(s);
+}
+
+TANGO_AUDIO__INLINE double tango_audio__dot_double(const float *TANGO_AUDIO__RESTRICT a,
+                                                   const double *TANGO_AUDIO__RESTRICT b,
+                                                   size_t count)
+{
+    double s[8] = { 0.0 };
+    for (size_t n = 0; n < count; n += 8) {
+        for (size_t l = 0; l < 8; l++) s[l] += (double)a[n + l] * b[n + l];
+    }
+    return tango_audio__sum8_double(s);
 }
 
 /* The bands of one frame. Bands read up to 7 bins past the last, which are finite and
@@ -995,6 +1014,20 @@ static void tango_audio__resample_ref(float *out, size_t count, const float *x,
     for (size_t i = 0; i < count; i++) {
         out[i] = tango_audio__dot(r->kernel + phase * r->taps,
                                   x + (block + (size_t)r->first[phase]), r->taps);
+        if (++phase == r->target) {
+            phase = 0;
+            block += r->source;
+        }
+    }
+}
+
+static void tango_audio__resample_double_ref(double *out, size_t count,
+                                             const double *x, size_t block, size_t phase,
+                                             const tango_audio_resampler *r)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = tango_audio__dot_double(r->kernel + phase * r->taps,
+                                         x + (block + (size_t)r->first[phase]), r->taps);
         if (++phase == r->target) {
             phase = 0;
             block += r->source;
@@ -1078,6 +1111,37 @@ TANGO_AUDIO__AVX2 static void tango_audio__resample_avx2(float *out, size_t coun
             }
         }
         tango_audio__sum8_avx2(out + i, s, count - i);
+    }
+}
+
+TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE double
+tango_audio__dot_double_avx2(const float *a, const double *b, size_t count)
+{
+    __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd(), sum;
+    __m128d pair;
+    for (size_t n = 0; n < count; n += 8) {
+        const __m256d a_low = _mm256_cvtps_pd(_mm_loadu_ps(a + n));
+        const __m256d a_high = _mm256_cvtps_pd(_mm_loadu_ps(a + n + 4));
+        low = _mm256_add_pd(low, _mm256_mul_pd(a_low, _mm256_loadu_pd(b + n)));
+        high = _mm256_add_pd(high, _mm256_mul_pd(a_high, _mm256_loadu_pd(b + n + 4)));
+    }
+    sum = _mm256_add_pd(low, high);
+    pair = _mm_add_pd(_mm256_castpd256_pd128(sum), _mm256_extractf128_pd(sum, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
+
+TANGO_AUDIO__AVX2
+static void tango_audio__resample_double_avx2(double *out, size_t count, const double *x,
+                                              size_t block, size_t phase,
+                                              const tango_audio_resampler *r)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = tango_audio__dot_double_avx2(
+            r->kernel + phase * r->taps, x + (block + (size_t)r->first[phase]), r->taps);
+        if (++phase == r->target) {
+            phase = 0;
+            block += r->source;
+        }
     }
 }
 #endif
@@ -1195,6 +1259,8 @@ typedef struct tango_audio_kernels {
     void (*logarithm)(float *x, size_t count);
     void (*resample)(float *out, size_t count, const float *x, size_t block,
                      size_t phase, const tango_audio_resampler *r);
+    void (*resample_double)(double *out, size_t count, const double *x, size_t block,
+                            size_t phase, const tango_audio_resampler *r);
     void (*phase)(float *re, float *im, float *last_re, float *last_im, float *size,
                   const float *magnitude, size_t bins, float keep);
     void (*overlap)(float *sum, const float *x, const float *window, size_t count);
@@ -1281,9 +1347,9 @@ typedef struct tango_audio_kernels {
         tango_audio__unmix_##level, tango_audio__remix_##level,                         \
         tango_audio__split_##level, tango_audio__join_##level,                          \
         tango_audio__magnitude_##level, tango_audio__bands_##dots,                     \
-        tango_audio__logarithm_##level, tango_audio__resample_##dots,                  \
-        tango_audio__phase_##level, tango_audio__overlap_##level,                       \
-        tango_audio__update_##level                                                     \
+        tango_audio__logarithm_##level, tango_audio__resample_##dots,                   \
+        tango_audio__resample_double_##dots, tango_audio__phase_##level,                \
+        tango_audio__overlap_##level, tango_audio__update_##level                       \
     }
 
 TANGO_AUDIO__BUILD(ref, , ref);
@@ -2230,7 +2296,7 @@ TANGO_API void tango_audio_resample_span(size_t *x_first, size_t *x_count,
 }
 
 /* Output `out` where its taps reach beyond x: what is not there counts as 0. The order of
-   the sum is that of the inner loop. */
+   the sum is that of the inner loops. */
 static float tango_audio__resample_edge(size_t out, const float *x, size_t x_first,
                                         size_t x_count, const tango_audio_resampler *r)
 {
@@ -2245,6 +2311,21 @@ static float tango_audio__resample_edge(size_t out, const float *x, size_t x_fir
     return tango_audio__sum8(s);
 }
 
+static double tango_audio__resample_edge_double(size_t out, const double *x,
+                                                size_t x_first, size_t x_count,
+                                                const tango_audio_resampler *r)
+{
+    const float *h = r->kernel + out % r->target * r->taps;
+    size_t before;
+    const size_t at = tango_audio__taps_at(&before, out, r);
+    double s[8] = { 0.0 };
+    for (size_t j = before; j < r->taps; j++) {
+        const size_t k = at + (j - before) - x_first;
+        if (k < x_count) s[j % 8] += (double)h[j] * x[k];
+    }
+    return tango_audio__sum8_double(s);
+}
+
 /* Whether all taps of output `out` lie in x. */
 static int tango_audio__resample_inside(size_t out, size_t x_first, size_t x_count,
                                         const tango_audio_resampler *r)
@@ -2255,11 +2336,23 @@ static int tango_audio__resample_inside(size_t out, size_t x_first, size_t x_cou
            x_count - (at - x_first) >= r->taps;
 }
 
+/* The outputs from *begin to before *end, narrowed to those inside. First taps rise with
+   the output, so all between two inside are inside. */
+static void tango_audio__resample_middle(size_t *begin, size_t *end, size_t x_first,
+                                         size_t x_count, const tango_audio_resampler *r)
+{
+    while (*begin < *end && !tango_audio__resample_inside(*begin, x_first, x_count, r))
+        ++*begin;
+    while (*begin < *end && !tango_audio__resample_inside(*end - 1, x_first, x_count, r))
+        --*end;
+}
+
 TANGO_API void tango_audio_resample_part(float *out, size_t out_first, size_t out_count,
                                          const float *x, size_t x_first, size_t x_count,
                                          const tango_audio_resampler *r)
 {
-    size_t begin = 0, end = out_count;
+    const size_t last = out_first + out_count;
+    size_t begin = out_first, end = last;
     if (r->taps == 0) {
         for (size_t i = 0; i < out_count; i++) {
             const size_t at = out_first + i - x_first; /* wraps beyond x_count */
@@ -2267,22 +2360,15 @@ TANGO_API void tango_audio_resample_part(float *out, size_t out_first, size_t ou
         }
         return;
     }
-    for (; begin < end &&
-           !tango_audio__resample_inside(out_first + begin, x_first, x_count, r);
-         begin++) {
-        out[begin] =
-            tango_audio__resample_edge(out_first + begin, x, x_first, x_count, r);
+    tango_audio__resample_middle(&begin, &end, x_first, x_count, r);
+    for (size_t i = out_first; i < begin; i++) {
+        out[i - out_first] = tango_audio__resample_edge(i, x, x_first, x_count, r);
     }
-    for (; end > begin &&
-           !tango_audio__resample_inside(out_first + end - 1, x_first, x_count, r);
-         end--) {
-        out[end - 1] =
-            tango_audio__resample_edge(out_first + end - 1, x, x_first, x_count, r);
+    r->kernels->resample(out + (begin - out_first), end - begin, x,
+                         begin / r->target * r->source - x_first, begin % r->target, r);
+    for (size_t i = end; i < last; i++) {
+        out[i - out_first] = tango_audio__resample_edge(i, x, x_first, x_count, r);
     }
-    /* First taps rise with the output, so all between have theirs inside. */
-    r->kernels->resample(out + begin, end - begin, x,
-                         (out_first + begin) / r->target * r->source - x_first,
-                         (out_first + begin) % r->target, r);
 }
 
 TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
@@ -2290,22 +2376,24 @@ TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
                                                 size_t x_first, size_t x_count,
                                                 const tango_audio_resampler *r)
 {
-    for (size_t i = 0; i < out_count; i++) {
-        size_t before, at;
-        const float *h;
-        double sum = 0.0;
-        if (r->taps == 0) {
-            at = out_first + i - x_first;
+    const size_t last = out_first + out_count;
+    size_t begin = out_first, end = last;
+    if (r->taps == 0) {
+        for (size_t i = 0; i < out_count; i++) {
+            const size_t at = out_first + i - x_first;
             out[i] = at < x_count ? x[at] : 0.0;
-            continue;
         }
-        at = tango_audio__taps_at(&before, out_first + i, r);
-        h = r->kernel + (out_first + i) % r->target * r->taps;
-        for (size_t j = before; j < r->taps; j++) {
-            const size_t k = at + (j - before) - x_first;
-            if (k < x_count) sum += (double)h[j] * x[k];
-        }
-        out[i] = sum;
+        return;
+    }
+    tango_audio__resample_middle(&begin, &end, x_first, x_count, r);
+    for (size_t i = out_first; i < begin; i++) {
+        out[i - out_first] = tango_audio__resample_edge_double(i, x, x_first, x_count, r);
+    }
+    r->kernels->resample_double(out + (begin - out_first), end - begin, x,
+                                begin / r->target * r->source - x_first,
+                                begin % r->target, r);
+    for (size_t i = end; i < last; i++) {
+        out[i - out_first] = tango_audio__resample_edge_double(i, x, x_first, x_count, r);
     }
 }
 

@@ -1230,6 +1230,7 @@ static size_t everything(float *out, const griffin *g, const tango_audio_kernels
     const size_t size = tango_audio_griffin_lim_work_size(64, NULL);
     void *work = take(size), *invert = take(tango_audio_invert_mel_work_size(NULL));
     float *start = out, *x = floats(5000);
+    double *wide = (double *)take(10000 * sizeof *wide);
     noise_state = 5;
     for (size_t n = 0; n < 5000; n++) x[n] = noise();
     b.front.fft.kernels = kernels;
@@ -1240,6 +1241,10 @@ static size_t everything(float *out, const griffin *g, const tango_audio_kernels
     out += 32 * 64;
     tango_audio_resample(out, x, 5000, &c.r);
     out += tango_audio_resampled_count(5000, &c.r);
+    for (size_t n = 0; n < 5000; n++) wide[n] = (double)x[n];
+    tango_audio_resample_double(wide + 5000, wide, 5000, &c.r);
+    memcpy(out, wide + 5000, tango_audio_resampled_count(5000, &c.r) * sizeof *wide);
+    out += 2 * tango_audio_resampled_count(5000, &c.r);
     tango_audio_invert_mel(out, g->mel, 64, 60, &b.front, invert);
     out += 64 * 513;
     tango_audio_griffin_lim(out, g->magnitude, 64, 20, 0.99f, g->uniform, &b.front, work,
@@ -1253,7 +1258,7 @@ static size_t everything(float *out, const griffin *g, const tango_audio_kernels
         out += 2 * n;
         plan_free(&p);
     }
-    free(work), free(invert), free(x), free(c.memory);
+    free(work), free(invert), free(x), free(wide), free(c.memory);
     bench_free(&b);
     return (size_t)(out - start);
 }
