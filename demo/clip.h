@@ -36,7 +36,8 @@ static inline float *clip_read(
     return all;
 }
 
-/* x (count) at `from` Hz -> at `to` Hz; frees x. */
+/* x (count) at `from` Hz -> at `to` Hz; frees x. A few samples at 1 Hz could be hours:
+   a clip over 10 minutes grows at most 64 times. */
 static inline float *clip_resample(
     const char *path, float *x, size_t *count, size_t from, size_t to, tango_error *error)
 {
@@ -47,6 +48,9 @@ static inline float *clip_resample(
     if (tango_audio_resampler_init(&r, from, to, memory, size, error) != TANGO_OK)
         cli_fail_file(path, error->text);
     n = tango_audio_resampled_count(*count, &r);
+    if (n / 64 > *count && n > 600 * to)
+        cli_fail("%s: %zu samples at %zu Hz are too long for %zu Hz", path, *count, from,
+            to);
     y = (float *)clip_room(n, sizeof(float), path);
     tango_audio_resample(y, x, *count, &r);
     free(memory);
@@ -87,7 +91,7 @@ static inline float *clip_log_mel(const char *path, const tango_model *m, const 
     tango_audio_parameters p;
     tango_audio_front front;
     void *memory, *work;
-    float *mel = (float *)clip_room(frames, m->mels * sizeof(float), "mel");
+    float *mel = (float *)clip_room(frames, m->mels * sizeof(float), path);
     memset(&p, 0, sizeof p);
     p.rate = m->rate;
     p.fft = m->fft;
@@ -96,8 +100,8 @@ static inline float *clip_log_mel(const char *path, const tango_model *m, const 
     p.mels = m->mels;
     p.fmin = m->mel_low;
     p.fmax = m->mel_high;
-    memory = clip_room(tango_audio_front_size(&p), 1, "mel");
-    work = clip_room(tango_audio_frame_work_size(&p), 1, "mel");
+    memory = clip_room(tango_audio_front_size(&p), 1, path);
+    work = clip_room(tango_audio_frame_work_size(&p), 1, path);
     if (tango_audio_front_init(&front, &p, memory, tango_audio_front_size(&p), error)
         != TANGO_OK)
         cli_fail_file(path, error->text);

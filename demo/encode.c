@@ -124,6 +124,9 @@ int main(int argc, char **argv)
     samples = clip_load(j.input, m.rate, &count, &j.error);
     factor = (size_t)1 << (m.vae.levels - 1);
     target = j.seconds > 0.0 ? (size_t)(j.seconds * (double)m.rate + 0.5) : count;
+    if (j.encoding.window == 0 && target > (size_t)TANGO_SECONDS_MAX * m.rate)
+        cli_fail("%s: longer than %d s; give --seconds or --window", j.input,
+            TANGO_SECONDS_MAX);
     frames = factor * ((target + m.hop * factor - 1) / (m.hop * factor));
     samples = level(&j, samples, count, frames * m.hop);
     mel = clip_log_mel(j.input, &m, samples, frames * m.hop, frames, &j.error);
@@ -131,9 +134,9 @@ int main(int argc, char **argv)
     j.encoding.frames = frames;
     if (tango_encode_memory(&memory_size, &m, &j.encoding, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    memory = clip_room(memory_size, 1, "encoder");
+    memory = clip_room(memory_size, 1, j.input);
     count = m.vae.embedding * (frames / factor) * (m.mels / factor);
-    latent = (float *)clip_room(3 * count, sizeof(float), "latent");
+    latent = (float *)clip_room(3 * count, sizeof(float), j.input);
     mean = latent + count;
     logvar = mean + count;
     if (tango_encode(

@@ -110,11 +110,11 @@ static void write_png(job *j, double seconds)
     if (!tango_io_plot_size(&spec, &j->plot))
         cli_fail("%s: %zu columns at scale %zu are too wide for a picture", j->input,
             j->plot.columns, j->plot.scale);
-    pixels = (unsigned char *)clip_room(spec.height, 3 * (size_t)spec.width, "picture");
+    pixels = (unsigned char *)clip_room(spec.height, 3 * (size_t)spec.width, j->input);
     tango_io_plot_draw(pixels, &j->plot);
     if (tango_io_png_write_work_size(&size, &spec, &j->error) != TANGO_OK)
         cli_fail_file(j->input, j->error.text);
-    work = clip_room(size, 1, "picture");
+    work = clip_room(size, 1, j->input);
     if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
         cli_fail_file(j->output, j->error.text);
     if (tango_io_png_write(&out, pixels, &spec, work, size, &j->error) != TANGO_OK

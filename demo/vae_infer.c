@@ -155,8 +155,8 @@ int main(int argc, char **argv)
     j.params.latent = latent;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    memory = clip_room(plan.memory, 1, "decoder");
-    wave = (float *)clip_room(plan.samples, sizeof(float), "wave");
+    memory = clip_room(plan.memory, 1, j.input);
+    wave = (float *)clip_room(plan.samples, sizeof(float), j.input);
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
     memset(&spec, 0, sizeof spec);

@@ -21,6 +21,14 @@ done
 $cc ${CFLAGS-} "$tests/clips.c" -lm -o clips || fails tests/clips.c
 ./clips . 4 || exit 1       # 000.wav: 4000 samples, 16 kHz, 16 bits; 001.wav: 5000 frames, stereo
 
+# wave FILE RATE_AND_BYTES_AS_ESCAPES COUNT: zeros, 16 bits
+wave()
+{
+    { printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0'"$2"'\0\0\0\0\2\0\20\0data\377\377\377\377'; head -c "$3" /dev/zero; } >"$1"
+}
+wave slow.wav '\1\0\0\0' 2000
+wave long.wav '\372\0\0\0' 330000       # 660 s at 250 Hz
+
 # says TEXT COMMAND...: status 0, TEXT among what it prints
 says()
 {
@@ -102,6 +110,8 @@ claim "an unknown option"                 refuses 2 "unknown option" encode 000.
 claim "a value that is missing"           refuses 2 "needs a value" encode 000.wav -o
 claim "NaN in the sound"                  refuses 1 "nan.wav: holds NaN" encode nan.wav -o keep.npy
 claim "a cut sound"                       refuses 1 "cut.wav: wav: data chunk of 1600 bytes at offset 44" encode cut.wav -o keep.npy
+claim "a small file does not become a long sound" refuses 1 "slow.wav: 1000 samples at 1 Hz are too long" encode slow.wav -o keep.npy
+claim "a clip of eleven minutes"          refuses 1 "long.wav: longer than 600 s" encode long.wav -o keep.npy
 claim "an empty file"                     refuses 1 "error: empty.wav: " encode empty.wav -o keep.pt
 claim "a missing file"                    refuses 1 "error: none.wav: no such file" encode none.wav -o keep.npy
 claim "a folder is no sound"              refuses 1 "error: .: not a regular file" encode . -o keep.npy

@@ -123,6 +123,14 @@ if [ -w /dev/full ]; then
     claim "a full disk fails" 1 "writing failed" sh -c '"$1" convert four.wav - > /dev/full' - "$sound"
 fi
 
+# 1000 samples at 1 Hz: a mel of 16 million samples
+{ printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\1\0\0\0\0\0\0\0\2\0\20\0data\320\7\0\0'
+    tail -c 2000 stereo16.wav; } > slow.wav
+claim "1 Hz is a rate" 0 "1 Hz, 1000 frames, 1000 s" "$sound" info slow.wav
+claim "a small file does not become a large one" 1 "slow.wav: 1000 samples are too long" \
+    "$sound" convert slow.wav kept.wav --rate 16000
+claim "nor a large mel" 1 "slow.wav: 1000 samples are too long" "$sound" mel slow.wav none.npy
+
 # ---- mel, stft, griffinlim, mix
 { wav_head '\0\10\0\0' '\1' '\20' '\2'; head -c 2048 stereo16.wav; } > long.wav
 claim "mel writes 64 x frames" 0 "" "$sound" mel long.wav mel.npy

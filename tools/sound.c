@@ -80,12 +80,24 @@ static void need(tango_result r, const char *path, const tango_error *error)
     cli_fail_file(path, error->text);
 }
 
+/* The file at hand, for messages. */
+static const char *subject = "";
+
 static void *room(size_t count, size_t size)
 {
     size_t bytes = 0;
     void *p = tango_mul_ok(count, size, &bytes) ? malloc(bytes ? bytes : 1) : NULL;
-    if (!p) fail("no memory for %zu times %zu bytes", count, size);
+    if (!p) fail("%s: no memory for %zu times %zu bytes", subject, count, size);
     return p;
+}
+
+/* A few samples at 1 Hz would become hours: a sound over 10 minutes grows at most 64
+   times. */
+static void check_growth(const char *path, uint64_t from, uint64_t to, size_t rate)
+{
+    if (to / 64 > from && to > (uint64_t)600 * rate)
+        fail("%s: %llu samples are too long for a rate of %zu Hz", path,
+             (unsigned long long)from, rate);
 }
 
 static float *floats(size_t count) { return (float *)room(count, sizeof(float)); }
@@ -136,7 +148,7 @@ static int source_open(input_sound *s, const char *path, int lenient, int keep,
 {
     size_t work;
     memset(s, 0, sizeof *s);
-    s->path = path;
+    s->path = subject = path;
     s->lenient = lenient;
     s->standard = strcmp(path, "-") == 0;
     s->keep = keep && s->standard;
@@ -439,6 +451,7 @@ static void plan_resampling(pipeline *p, const settings *set)
     if (p->length > SIZE_MAX / 2) fail("%s: too long to resample", p->source.path);
     p->total = tango_audio_resampled_count((size_t)p->length, &p->resampler);
     if (p->total == 0 && p->length > 0) fail("%s: too long to resample", p->source.path);
+    check_growth(p->source.path, p->length, p->total, (size_t)set->rate);
     /* Far from the start, so that the span is not cut there; one block may be longer than
        another by the rounding of both ends. */
     most = p->resampler.target;
@@ -614,6 +627,7 @@ static float *load(const char *path, size_t *count)
     need(tango_audio_resampler_init(&r, s.sound.info.rate, RATE, memory, size, &error),
          path, &error);
     *count = tango_audio_resampled_count(n, &r);
+    check_growth(path, n, *count, RATE);
     y = floats(*count);
     tango_audio_resample(y, x, n, &r);
     free(memory);
@@ -814,6 +828,7 @@ static float *load_mel(const char *path, size_t *frames)
     tango_error error = { "" };
     const size_t *shape;
     float *x, *mel;
+    subject = path;
     need(tango_io_map(&file, path, &error), path, &error);
     need(tango_io_npy_parse(&npy, file.data, file.size, &error), path, &error);
     shape = npy.shape + (npy.rank == 3 && npy.shape[0] == 1);
