@@ -127,8 +127,8 @@ mkdir one_wave one_json
 cp waves/000.wav one_wave/a.flac
 echo '{"data": [{"id": "a", "caption": "x"}]}' >one_json/a.json
 run_a="$prepare wavcaps --audio_dir one_wave --json_dir one_json --no-latents --output_dir aset"
-# shellcheck disable=SC2086
-claim "a.flac" exits 0 $run_a
+claim "a.flac" exits 0 sh -c "umask 077; exec $run_a"
+claim "umask or not: mode 0644" test -z "$(find aset -type f ! -perm 644)"
 mv one_wave/a.flac one_wave/a.wav
 rm aset/captions/a.txt
 # shellcheck disable=SC2086
@@ -274,6 +274,9 @@ rm -rf stolen && mkdir -p stolen elsewhere && ln -s ../elsewhere stolen/caption
 claim "an output folder that is a link stops" exits 1 "$prepare" folder --input_dir fo \
     --output_dir stolen --no-latents
 claim "and nothing leaves" test -z "$(ls elsewhere)"
+mkdir -p "deep/$(printf 'd/%.0s' $(seq 70))"
+claim "folders nested over 64 deep stop" exits 1 "$prepare" folder --input_dir deep \
+    --output_dir hset2 --no-latents
 claim "input and output in one folder stop" exits 1 "$prepare" folder --input_dir fo \
     --output_dir fo --no-latents
 claim "before anything is written" test ! -e fo/.prepare

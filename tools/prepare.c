@@ -962,6 +962,7 @@ int main(int argc, char **argv)
     arguments a;
     int status;
     setvbuf(stderr, NULL, _IOLBF, 4096);    /* a line of a skipped clip is one write */
+    umask(022);                             /* files have mode 0644, whoever runs it */
     memset(&a, 0, sizeof a);
     a.s.seconds = 10.24;
     a.s.shards = 1;

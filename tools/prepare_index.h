@@ -421,9 +421,9 @@ static void walk_folder(walk *w, int fd, text *path, int depth)
         if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
         text_put(path, before ? "/" : "");
         text_put(path, e->d_name);
-        if (S_ISDIR(info.st_mode) && depth < 64
-            && !(w->has_output && info.st_dev == w->output_device
-                 && info.st_ino == w->output_inode)) {
+        if (S_ISDIR(info.st_mode) && !(w->has_output && info.st_dev == w->output_device
+                                       && info.st_ino == w->output_inode)) {
+            if (depth == 64) cli_fail("%s: folders nested over 64 deep", path->data);
             int next = openat(dirfd(d), e->d_name,
                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             if (next < 0) cli_fail("%s: cannot be read", path->data);
