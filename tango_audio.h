@@ -578,9 +578,11 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
 #endif
 
 /* Before a loop whose turns touch different elements, which a compiler cannot see where
-   the distance of two arrays is a variable. */
+   the distance of two arrays is a variable. Where clang then finds no vectors, it warns:
+   on other processors, and under its checks for undefined behaviour. */
 #if defined __clang__
-#if !__has_feature(undefined_behavior_sanitizer) /* its checks admit no vectors */
+#if (defined __SSE2__ || defined __aarch64__) && \
+    !__has_feature(undefined_behavior_sanitizer)
 #define TANGO_AUDIO__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #endif
 #elif defined __GNUC__
@@ -769,6 +771,74 @@ TANGO_AUDIO__INLINE void tango_audio__pass4_body(
     }
 }
 
+/* Radix 4 at stride 8, the second pass. */
+static void tango_audio__second4_ref(float *yr, float *yi, const float *xr,
+                                     const float *xi, const float *w, size_t m)
+{
+    tango_audio__pass4_body(yr, yi, xr, xi, w, m, 8);
+}
+
+#ifdef TANGO_AUDIO__X86
+TANGO_AUDIO__AVX2 static void tango_audio__second4_avx2(float *yr, float *yi,
+                                                        const float *xr, const float *xi,
+                                                        const float *w, size_t m)
+{
+    tango_audio__pass4_body(yr, yi, xr, xi, w, m, 8);
+}
+
+/* The twiddles of two neighbours, each in eight lanes. */
+TANGO_AUDIO__AVX512 TANGO_AUDIO__INLINE __m512 tango_audio__pair_avx512(const float *w)
+{
+    return _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(w[0]), _mm512_set1_ps(w[1]));
+}
+
+/* Stores the first rows of eight of z0 .. z3, then the second ones. Under full masks, as
+   g++ 12 warns of the intrinsics without. */
+TANGO_AUDIO__AVX512 TANGO_AUDIO__INLINE void
+tango_audio__rows_avx512(float *y, __m512 z0, __m512 z1, __m512 z2, __m512 z3)
+{
+    const __mmask16 all = 0xffff;
+    _mm512_storeu_ps(y, _mm512_maskz_shuffle_f32x4(all, z0, z1, 0x44));
+    _mm512_storeu_ps(y + 16, _mm512_maskz_shuffle_f32x4(all, z2, z3, 0x44));
+    _mm512_storeu_ps(y + 32, _mm512_maskz_shuffle_f32x4(all, z0, z1, 0xee));
+    _mm512_storeu_ps(y + 48, _mm512_maskz_shuffle_f32x4(all, z2, z3, 0xee));
+}
+
+/* A row of this pass is half a vector, so that two rows are taken at once. */
+TANGO_AUDIO__AVX512
+static void tango_audio__second4_avx512(float *yr, float *yi, const float *xr,
+                                        const float *xi, const float *w, size_t m)
+{
+    if (m % 2) { /* n = 32 */
+        tango_audio__pass4_body(yr, yi, xr, xi, w, m, 8);
+        return;
+    }
+    for (size_t p = 0; p < m; p += 2) {
+        const float *ur = xr + 8 * p, *ui = xi + 8 * p, *v = w + p;
+        const __m512 x0r = _mm512_loadu_ps(ur), x0i = _mm512_loadu_ps(ui);
+        const __m512 x1r = _mm512_loadu_ps(ur + 8 * m), x1i = _mm512_loadu_ps(ui + 8 * m);
+        const __m512 x2r = _mm512_loadu_ps(ur + 16 * m);
+        const __m512 x2i = _mm512_loadu_ps(ui + 16 * m);
+        const __m512 x3r = _mm512_loadu_ps(ur + 24 * m);
+        const __m512 x3i = _mm512_loadu_ps(ui + 24 * m);
+        const __m512 ar = x0r + x2r, ai = x0i + x2i, br = x0r - x2r, bi = x0i - x2i;
+        const __m512 cr = x1r + x3r, ci = x1i + x3i, dr = x1r - x3r, di = x1i - x3i;
+        const __m512 z1r = br + di, z1i = bi - dr, z2r = ar - cr, z2i = ai - ci;
+        const __m512 z3r = br - di, z3i = bi + dr;
+        const __m512 w1r = tango_audio__pair_avx512(v);
+        const __m512 w1i = tango_audio__pair_avx512(v + m);
+        const __m512 w2r = tango_audio__pair_avx512(v + 2 * m);
+        const __m512 w2i = tango_audio__pair_avx512(v + 3 * m);
+        const __m512 w3r = tango_audio__pair_avx512(v + 4 * m);
+        const __m512 w3i = tango_audio__pair_avx512(v + 5 * m);
+        tango_audio__rows_avx512(yr + 32 * p, ar + cr, z1r * w1r - z1i * w1i,
+                                 z2r * w2r - z2i * w2i, z3r * w3r - z3i * w3i);
+        tango_audio__rows_avx512(yi + 32 * p, ai + ci, z1r * w1i + z1i * w1r,
+                                 z2r * w2i + z2i * w2r, z3r * w3i + z3i * w3r);
+    }
+}
+#endif
+
 /* Radix 8 at stride s = n/8 and radix 2 at s = n/2, last passes: no twiddles are left. */
 TANGO_AUDIO__INLINE void tango_audio__last8_body(float *TANGO_AUDIO__RESTRICT yr,
                                                  float *TANGO_AUDIO__RESTRICT yi,
@@ -908,7 +978,7 @@ TANGO_AUDIO__AVX512 TANGO_AUDIO__INLINE void tango_audio__roots_avx512(float *x,
                                                                        size_t count)
 {
     size_t n = 0;
-    for (; count - n >= 16; n += 16) { /* g++ warns of _mm512_sqrt_ps, not of the mask */
+    for (; count - n >= 16; n += 16) { /* under a full mask, as above */
         _mm512_storeu_ps(x + n, _mm512_maskz_sqrt_ps(0xffff, _mm512_loadu_ps(x + n)));
     }
     for (; n < count; n++) x[n] = TANGO_SQRTF(x[n]);
@@ -1042,8 +1112,7 @@ tango_audio__dot_avx2(const float *a, const float *b, size_t count)
 {
     __m256 sum = _mm256_setzero_ps();
     for (size_t n = 0; n < count; n += 8) {
-        sum = _mm256_add_ps(
-            sum, _mm256_mul_ps(_mm256_loadu_ps(a + n), _mm256_loadu_ps(b + n)));
+        sum += _mm256_loadu_ps(a + n) * _mm256_loadu_ps(b + n);
     }
     return sum;
 }
@@ -1053,12 +1122,11 @@ tango_audio__dot_avx2(const float *a, const float *b, size_t count)
 TANGO_AUDIO__AVX2 TANGO_AUDIO__INLINE __m256
 tango_audio__fold_avx2(__m256 a, __m256 b, __m256 c, __m256 d)
 {
-    const __m256 ac = _mm256_add_ps(_mm256_permute2f128_ps(a, c, 0x20),
-                                    _mm256_permute2f128_ps(a, c, 0x31));
-    const __m256 bd = _mm256_add_ps(_mm256_permute2f128_ps(b, d, 0x20),
-                                    _mm256_permute2f128_ps(b, d, 0x31));
-    return _mm256_add_ps(_mm256_shuffle_ps(ac, bd, 0x44),
-                         _mm256_shuffle_ps(ac, bd, 0xee));
+    const __m256 ac =
+        _mm256_permute2f128_ps(a, c, 0x20) + _mm256_permute2f128_ps(a, c, 0x31);
+    const __m256 bd =
+        _mm256_permute2f128_ps(b, d, 0x20) + _mm256_permute2f128_ps(b, d, 0x31);
+    return _mm256_shuffle_ps(ac, bd, 0x44) + _mm256_shuffle_ps(ac, bd, 0xee);
 }
 
 /* out[i] = sum8 of s[i] for i < count, at most 8. */
@@ -1067,8 +1135,7 @@ tango_audio__sum8_avx2(float *out, const __m256 s[8], size_t count)
 {
     const __m256 a = tango_audio__fold_avx2(s[0], s[1], s[4], s[5]);
     const __m256 b = tango_audio__fold_avx2(s[2], s[3], s[6], s[7]);
-    const __m256 sums =
-        _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd));
+    const __m256 sums = _mm256_shuffle_ps(a, b, 0x88) + _mm256_shuffle_ps(a, b, 0xdd);
     float room[8];
     if (count >= 8) {
         _mm256_storeu_ps(out, sums);
@@ -1122,12 +1189,12 @@ tango_audio__dot_double_avx2(const float *a, const double *b, size_t count)
     for (size_t n = 0; n < count; n += 8) {
         const __m256d a_low = _mm256_cvtps_pd(_mm_loadu_ps(a + n));
         const __m256d a_high = _mm256_cvtps_pd(_mm_loadu_ps(a + n + 4));
-        low = _mm256_add_pd(low, _mm256_mul_pd(a_low, _mm256_loadu_pd(b + n)));
-        high = _mm256_add_pd(high, _mm256_mul_pd(a_high, _mm256_loadu_pd(b + n + 4)));
+        low += a_low * _mm256_loadu_pd(b + n);
+        high += a_high * _mm256_loadu_pd(b + n + 4);
     }
-    sum = _mm256_add_pd(low, high);
-    pair = _mm_add_pd(_mm256_castpd256_pd128(sum), _mm256_extractf128_pd(sum, 1));
-    return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+    sum = low + high;
+    pair = _mm256_castpd256_pd128(sum) + _mm256_extractf128_pd(sum, 1);
+    return _mm_cvtsd_f64(pair + _mm_unpackhi_pd(pair, pair));
 }
 
 TANGO_AUDIO__AVX2
@@ -1240,6 +1307,8 @@ tango_audio__update_body(float *TANGO_AUDIO__RESTRICT x,
 typedef struct tango_audio_kernels {
     void (*first8)(float *yr, float *yi, const float *xr, const float *xi,
                    const float *w, size_t m);
+    void (*second4)(float *yr, float *yi, const float *xr, const float *xi,
+                    const float *w, size_t m);
     void (*pass4)(float *yr, float *yi, const float *xr, const float *xi,
                   const float *w, size_t m, size_t s);
     void (*last8)(float *yr, float *yi, const float *xr, const float *xi, size_t s);
@@ -1342,7 +1411,8 @@ typedef struct tango_audio_kernels {
         tango_audio__update_body(x, numerator, scratch, y, front);                      \
     }                                                                                   \
     static const tango_audio_kernels tango_audio__kernels_##level = {                   \
-        tango_audio__first8_##level, tango_audio__pass4_##level,                        \
+        tango_audio__first8_##level, tango_audio__second4_##level,                      \
+        tango_audio__pass4_##level,                                                     \
         tango_audio__last8_##level, tango_audio__last2_##level,                         \
         tango_audio__unmix_##level, tango_audio__remix_##level,                         \
         tango_audio__split_##level, tango_audio__join_##level,                          \
@@ -1488,7 +1558,8 @@ static int tango_audio__fft_passes(float *xr, float *xi, float *yr, float *yi,
     }
     for (; left >= 4 && left != 8; left /= 4, s *= 4, in_y = !in_y) {
         const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
-        if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
+        if (s == 8) kernels->second4(xr, xi, yr, yi, w, left / 4);
+        else if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
         else kernels->pass4(yr, yi, xr, xi, w, left / 4, s);
     }
     if (left > 1) { /* 2 or 8 */
