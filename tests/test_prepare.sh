@@ -161,6 +161,16 @@ echo "[$(between='' && wavcaps_list 003 002)]" >moving/a.json
 claim "moving: shards, then one run" exits 0 $run_moving mset
 claim "moving: removed records leave nothing" test "$(ls mset/captions)" = "002.txt
 003.txt"
+echo "[$(between='' && wavcaps_list 003 004 002)]" >moving/a.json
+# shellcheck disable=SC2086
+claim "moving: shard 0/3 of new metadata" exits 0 $run_moving mset --shard 0/3
+claim "moving: merge waits for the others" exits 1 "$prepare" merge --output_dir mset
+claim "moving: and names them" has err.txt "1/3 2/3"
+for shard in 1/3 2/3; do
+    # shellcheck disable=SC2086
+    claim "moving: shard $shard" exits 0 $run_moving mset --shard $shard
+done
+claim "moving: merge of the new shards alone" exits 0 "$prepare" merge --output_dir mset
 
 # --- audiocaps ---------------------------------------------------------------------------
 mkdir -p ac/train ac/val ac/test

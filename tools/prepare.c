@@ -216,6 +216,13 @@ static size_t after_line(const journal *j, size_t at)
                     - j->file.data) + 1;
 }
 
+/* Whether the last generation is of the metadata of now. */
+static int is_current(const run *r, const journal *j)
+{
+    return j->generation != SIZE_MAX && j->total == r->d.count
+        && j->fingerprint == r->d.fingerprint;
+}
+
 static void match_journals(run *r)
 {
     matcher m = { r };
@@ -297,8 +304,7 @@ static void drop_old_outputs(run *r, line *l, text *lines)
     for (size_t i = 0; i < r->x.journal_count; i++) {
         journal *j = &r->x.journals[i];
         size_t from, to;
-        if (j->carried && j->fingerprint == r->d.fingerprint && j->total == r->d.count)
-            continue;
+        if (j->carried && is_current(r, j)) continue;
         live_lines(j, &from, &to);
         scan_journal(&r->x, j, i, after_line(j, from), to, l, drop_line, &d);
     }
@@ -306,10 +312,29 @@ static void drop_old_outputs(run *r, line *l, text *lines)
     hashes_free(&d.begun);
 }
 
+/* The round of the newest generations, or the next one if some of them are of other
+   metadata: *others says so. */
+static uint64_t current_round(const run *r, int *others)
+{
+    uint64_t newest = 1;
+    *others = 0;
+    for (size_t i = 0; i < r->x.journal_count; i++) {
+        const journal *j = &r->x.journals[i];
+        if (j->generation == SIZE_MAX || j->round < newest) continue;
+        if (j->round > newest) *others = 0;
+        newest = j->round;
+        *others |= !is_current(r, j);
+    }
+    return newest + (uint64_t)*others;
+}
+
 /* Starts a generation in the own journal if the metadata changed, and carries over the
-   lines that still hold. */
+   lines that still hold: its own, and those of this shard in journals that are out of
+   date. */
 static void begin_generation(run *r)
 {
+    int others;
+    const uint64_t round = current_round(r, &others);
     size_t carried = 0;
     text lines = { NULL, 0, 0 };
     line l;
@@ -317,19 +342,20 @@ static void begin_generation(run *r)
     memset(&l, 0, sizeof l);
     for (size_t i = 0; i < r->x.journal_count; i++)
         if (strcmp(r->x.journals[i].name, r->x.own) == 0) own = &r->x.journals[i];
-    const int new_one = !own || own->generation == SIZE_MAX;
-    const int same = !new_one && own->fingerprint == r->d.fingerprint
-        && own->total == r->d.count;
+    const int same = own && is_current(r, own) && !others;
     if (same && own->carried) return;
     if (!same)
-        text_format(&lines, "{\"total\": %zu, \"metadata\": \"%016llx\"}\n", r->d.count,
-                    (unsigned long long)r->d.fingerprint);
+        text_format(&lines, "{\"total\": %zu, \"metadata\": \"%016llx\", "
+                    "\"round\": %llu}\n", r->d.count,
+                    (unsigned long long)r->d.fingerprint, (unsigned long long)round);
     drop_old_outputs(r, &l, &lines);
-    for (size_t i = 0; !new_one && i < r->d.count; i++) {
+    for (size_t i = 0; i < r->d.count; i++) {
         const record *rec = &r->d.records[i];
-        if (!rec->line || rec->journal != (size_t)(own - r->x.journals)) continue;
-        const char *p = (const char *)own->file.data + (rec->line - 1);
-        size_t left = own->size - (size_t)(rec->line - 1);
+        if (!rec->line) continue;
+        const journal *j = &r->x.journals[rec->journal];
+        if (j != own && (is_current(r, j) || i % r->s->shards != r->s->shard)) continue;
+        const char *p = (const char *)j->file.data + (rec->line - 1);
+        size_t left = j->size - (size_t)(rec->line - 1);
         text_add(&lines, p, (size_t)((const char *)memchr(p, '\n', left) - p) + 1);
         carried++;
         if (lines.size > 65536) must_append(r, &lines);
@@ -632,7 +658,32 @@ static void read_description(set *x, settings *s)
     text_free(&path);
 }
 
-typedef struct gathering { record *records; size_t total; } gathering;
+typedef struct gathering {
+    record *records;
+    size_t total;
+    uint64_t fingerprint;
+} gathering;
+
+/* A journal of the highest round; all of them must have the same metadata. */
+static const journal *newest_journal(const set *x)
+{
+    const journal *first = NULL, *other = NULL;
+    for (size_t i = 0; i < x->journal_count; i++) {
+        const journal *j = &x->journals[i];
+        if (j->generation == SIZE_MAX || (first && j->round < first->round)) continue;
+        if (!first || j->round > first->round) { first = j; other = NULL; }
+        if (j->total != first->total || j->fingerprint != first->fingerprint) other = j;
+    }
+    if (other) cli_fail("%s: %s and %s saw different metadata; run both again",
+                        x->s->output, first->name, other->name);
+    return first;
+}
+
+static int is_gathered(const gathering *g, const journal *j)
+{
+    return j->generation != SIZE_MAX && j->total == g->total
+        && j->fingerprint == g->fingerprint;
+}
 
 static void gather_line(void *user, journal *j, size_t number, line *l, size_t at)
 {
@@ -649,7 +700,9 @@ static void fail_missing(const set *x, const gathering *g)
     size_t shards = 1, count = 0;
     text list = { NULL, 0, 0 };
     for (size_t i = 0; i < x->journal_count; i++)
-        if (x->journals[i].shards > shards) shards = x->journals[i].shards;
+        if (x->journals[i].shards > shards && (x->journals[i].generation == SIZE_MAX
+                                               || is_gathered(g, &x->journals[i])))
+            shards = x->journals[i].shards;
     for (size_t k = 0; k < shards; k++) {
         size_t i = k;
         while (i < g->total && g->records[i].line) i += shards;
@@ -678,7 +731,7 @@ static void check_outputs(const set *x, const gathering *g)
 static int command_merge(settings *s)
 {
     set x;
-    gathering g = { NULL, 0 };
+    gathering g = { NULL, 0, 0 };
     tally_counts t;
     line l;
     const double start = cli_seconds();
@@ -692,22 +745,15 @@ static int command_merge(settings *s)
     if (!lock_byte(x.lock, 0, 1)) cli_fail("%s: is locked", s->output);
     if (is_busy(x.lock)) cli_fail("%s: shards are still at work", s->output);
     open_journals(&x, &l);
-    const journal *first = NULL;
-    for (size_t i = 0; i < x.journal_count; i++) {
-        const journal *j = &x.journals[i];
-        if (j->generation == SIZE_MAX) continue;    /* killed before its first line */
-        if (!first) first = j;
-        if (j->total > SIZE_MAX / sizeof *g.records - 1 || j->total != first->total
-            || j->fingerprint != first->fingerprint)
-            cli_fail("%s: %s and %s saw different metadata; run both again", s->output,
-                     first->name, j->name);
-    }
+    const journal *first = newest_journal(&x);
     if (!first) cli_fail("%s: no shard has run", s->output);
+    if (first->total > SIZE_MAX / sizeof *g.records - 1) fail_journal(&x, first, 0);
     g.total = first->total;
+    g.fingerprint = first->fingerprint;
     g.records = (record *)need_memory(calloc(g.total + 1, sizeof *g.records));
     for (size_t i = 0; i < x.journal_count; i++) {
         journal *j = &x.journals[i];
-        if (j->generation == SIZE_MAX || !j->carried) continue;
+        if (!is_gathered(&g, j) || !j->carried) continue;
         scan_journal(&x, j, i, after_line(j, j->generation), j->size, &l, gather_line,
                      &g);
     }

@@ -3,7 +3,8 @@
    OUT/.prepare/set.json           what the set is: layout and parameters; a run with
                                    others stops before it changes anything
    OUT/.prepare/journal-I-of-N.jsonl   of shard I of N, append-only:
-       {"total": 1303, "metadata": "..."}            a generation: which records there are
+       {"total": 1303, "metadata": "...", "round": 1}    a generation: what records there
+                                   are; metadata that replace others take a higher round
        {"begin": "000001"}         a name of which there may be outputs from now on
        {"index": 0, "hash": "...", "id": ..., "seconds": 3.0, "sizes": [...]}       done
        {"carried": 1}              the lines taken over from older metadata are all there
@@ -13,7 +14,8 @@
                                    system gives locks back when a process dies
 
    A line counts from the moment its line feed is written. It counts for a record if it
-   belongs to the last generation, and if its hash is that of the record. */
+   belongs to the last generation, and if its hash is that of the record. To merge, only
+   journals with the metadata of the highest round count. */
 #ifndef TANGO_PREPARE_SET_H
 #define TANGO_PREPARE_SET_H
 
@@ -162,7 +164,7 @@ typedef struct journal {
     tango_io_file file;
     size_t size;                /* up to the last line feed */
     size_t shard, shards, total;
-    uint64_t fingerprint;       /* of the last generation */
+    uint64_t fingerprint, round;    /* of the last generation */
     size_t generation, before;  /* offsets of the last header and of the one before */
     int carried;                /* lines of `before` are not needed any more */
 } journal;
@@ -448,6 +450,8 @@ static void scan_journal(const set *x, journal *j, size_t number, size_t from, s
         const char *hash = line_text(l, &json, "metadata");
         if (!tango_io_json_u64(&json, node, &total) || !hash) fail_journal(x, j, at);
         if (reader) continue;               /* of a run that was killed as it carried */
+        node = tango_io_json_find(&json, 0, "round");
+        if (!node || !tango_io_json_u64(&json, node, &j->round)) fail_journal(x, j, at);
         j->total = (size_t)total;
         j->fingerprint = strtoull(hash, NULL, 16);
         if (j->carried) j->before = j->generation;
