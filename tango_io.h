@@ -1160,6 +1160,8 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off")
+/* Values stay as they are; loops with comparisons become vector code. */
+#pragma GCC optimize("no-trapping-math")
 #endif
 #if defined __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -6522,8 +6524,7 @@ TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec
 
 /* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]; rounded half to even or cut
    toward zero. The product is exact in double; it is clamped before the cast, which would
-   be undefined out of range. NaN counts as the least number. No branches: the loop over
-   many samples becomes vector code. */
+   be undefined out of range. NaN counts as the least number. */
 TANGO_IO__INLINE int32_t tango_io__wav_integer(double x, int bits, int round)
 {
     const double limit = (double)((int64_t)1 << bits);
@@ -6571,16 +6572,27 @@ TANGO_IO__INLINE int tango_io__wav_put(unsigned char *out, double x,
     return 1;
 }
 
-/* The usual format; returns 1 if all samples are finite, else `out` means nothing. */
+/* tango_io__wav_integer for the usual format, in float: x 2^15 and what is left of it are
+   exact there too. An odd n has |x| >= 1, so that `part` is a multiple of 2^-23: with the
+   limit a little lower, half counts as more. Returns 1 if all samples are finite, else
+   `out` means nothing. */
 static int tango_io__wav_pcm16(unsigned char *out, const float *samples, size_t count)
 {
+    const float step = 1.0f / 33554432.0f;      /* 2^-25, between floats below 0.5 */
     int finite = 1;
     size_t i;
     for (i = 0; i < count; i++) {
-        double x = (double)samples[i];
-        finite &= tango_io__finite(x);
-        tango_io__put16(out + 2 * i,
-                        (uint32_t)tango_io__wav_integer(x, 15, 1) & 0xffff);
+        float x = samples[i] * 32768.0f, part, limit;
+        int32_t n;
+        finite &= samples[i] - samples[i] == 0.0f;
+        x = x > -32768.0f ? x : -32768.0f;
+        x = x < 32767.0f ? x : 32767.0f;
+        n = (int32_t)x;                         /* toward zero */
+        part = x - (float)n;
+        limit = 0.5f - (float)(n & 1) * step;
+        n += (part > limit) - (part < -limit);
+        out[2 * i] = (unsigned char)(n & 0xff);
+        out[2 * i + 1] = (unsigned char)(n >> 8 & 0xff);
     }
     return finite;
 }
@@ -7051,12 +7063,12 @@ static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, siz
 }
 
 /* Codes the window up to its fill; unless `all`, leaves a longest match of lookahead.
-   After 64 bytes without a match only one byte in four is looked up: noise has none. */
+   Bytes without a match are looked up more and more rarely: noise has none. */
 static void tango_io__deflate_code(tango_io__deflate *d, int all)
 {
     size_t n, distance = 0, room, k;
     while (d->at < d->fill && (all || d->fill - d->at > TANGO_IO__MATCH)) {
-        int look = d->missed < 64 || d->at % 4 == 0;
+        int look = d->missed < 64 || d->at % (d->missed < 1024 ? 4 : 16) == 0;
         room = d->fill - d->at;
         if (room > TANGO_IO__MATCH) room = TANGO_IO__MATCH;
         n = !look || room < TANGO_IO__SHORT ? 0
@@ -9541,7 +9553,10 @@ static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t 
     p += step - bytes;
     if (bytes == 1)
         for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
-    if (bytes == 2)
+    if (bytes == 2 && step == 2)                /* the usual case, as vector code */
+        for (i = 0; i < count; i++)
+            out[i] = (int32_t)(tango_io__u16(p + 2 * i) ^ 0x8000) - 0x8000;
+    if (bytes == 2 && step != 2)
         for (i = 0; i < count; i++, p += step)
             out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
     if (bytes == 3)

@@ -6,7 +6,7 @@ same clips: in one run, in turns, one thread each, medians.
 
 Both read sound, take channel 0, resample to 16 kHz (torchaudio's kernel), level it, compute
 the log-mel and write .npy, 16-bit .png, .wav, .txt, with the VAE also the latent as .npy;
-tools/prepare also synchronises all files to the disk and keeps its journal. Loading of programs
+tools/prepare also waits until all files are on the disk and keeps its journal. Loading of programs
 and models is not counted for Python and is counted for tools/prepare. The spectra of Python are
 a convolution with sines, as TacotronSTFT of the system's own tools has it; --fft takes
 torch.stft instead, which those tools do not. The largest difference of mels and latents is
@@ -153,11 +153,13 @@ def main():
                 sets = [os.path.join(work, "%s-%d-%d" % (who, vae is not None, i))
                         for who in ("ours", "theirs")]
                 options = ["--no-latents"] if vae is None else ["-m", model]
+                os.sync()           # nobody waits for what others left to be written
                 t = time.perf_counter()
                 subprocess.run([program, "folder", "--input_dir", folder, "--output_dir", sets[0],
                                 "--threads", "1", "--seconds", str(a.seconds), "--json"] + options,
                                check=True, stdout=subprocess.DEVNULL)
                 ours.append(time.perf_counter() - t)
+                os.sync()
                 t = time.perf_counter()
                 prepare_python(files, sets[1], frames, vae, m.scale, a.fft)
                 theirs.append(time.perf_counter() - t)

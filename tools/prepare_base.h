@@ -4,7 +4,7 @@
 #define TANGO_PREPARE_BASE_H
 
 #if defined __linux__ && !defined _GNU_SOURCE
-#define _GNU_SOURCE             /* syncfs */
+#define _GNU_SOURCE             /* sync_file_range */
 #elif !defined _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700       /* POSIX 2008 with realpath, also under -std=c99 */
 #endif
@@ -24,6 +24,7 @@
 #if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
 #pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("no-trapping-math")    /* comparisons in loops may become masks */
 #endif
 
 /* ---- Words ------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ typedef struct worker {
     uint64_t source_frames;
     float *samples, *wave, *mel, *planes, *latent, *ordered;
     size_t room, kept, count;   /* of `samples`; kept in it; in the whole clip */
-    double sum;
+    double sums[8];
     float low, high;
     uint16_t *pixels;
     void *frame_work, *png_work, *encode_memory;
@@ -125,6 +125,16 @@ static int plan_resampler(worker *w, uint32_t rate)
     return 1;
 }
 
+/* Samples before the first NaN or infinity. */
+static size_t finite_count(const float *x, size_t count)
+{
+    int all = 1;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) all &= x[i] - x[i] == 0.0f;
+    while (!all && x[n] - x[n] == 0.0f) n++;
+    return all ? count : n;
+}
+
 /* One channel of the next frames behind what `input` holds. 0 at the end, -1: failed */
 static int read_chunk(worker *w)
 {
@@ -138,11 +148,11 @@ static int read_chunk(worker *w)
     float *to = (float *)(void *)w->input.data + w->input_count;
     if (tango_io_sound_read_float(&w->sound, from, CHUNK, &got, &w->error) != TANGO_OK)
         return -1;
-    for (size_t i = 0; i < got * channels; i++) {
-        if (from[i] - from[i] == 0.0f) continue;
+    const size_t finite = finite_count(from, got * channels);
+    if (finite < got * channels) {
         snprintf(w->error.text, sizeof w->error.text,
                  "NaN or infinity in frame %llu",
-                 (unsigned long long)(w->source_frames + i / channels));
+                 (unsigned long long)(w->source_frames + finite / channels));
         return -1;
     }
     tango_audio_downmix(to, from, got, channels, w->s->channels);
@@ -163,15 +173,19 @@ static void forget_input(worker *w, size_t first)
     w->input_count -= drop;
 }
 
-/* Takes in samples at 16 kHz: sums for the level, the first `room` of them. */
+/* Takes in samples at 16 kHz: sums for the level, the first `room` of them. Blocks before
+   the last have a multiple of 8 samples, so sum k is that of samples k, k + 8, ... */
 static void take_samples(worker *w, const float *x, size_t n)
 {
+    float low = w->count ? w->low : INFINITY, high = w->count ? w->high : -INFINITY;
     for (size_t i = 0; i < n; i++) {
-        if (w->count == 0 && i == 0) w->low = w->high = x[0];
-        if (x[i] < w->low) w->low = x[i];
-        if (x[i] > w->high) w->high = x[i];
-        w->sum += (double)x[i];
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
     }
+    w->low = low;
+    w->high = high;
+    for (size_t i = 0; i < n; i += 8)
+        for (size_t k = 0; k < 8 && k < n - i; k++) w->sums[k] += (double)x[i + k];
     size_t more = w->room - w->kept < n ? w->room - w->kept : n;
     memcpy(w->samples + w->kept, x, more * sizeof *x);
     w->kept += more;
@@ -185,8 +199,7 @@ static int stream_clip(worker *w)
     int state = 1;
     w->input_first = w->input_count = w->kept = w->count = 0;
     w->source_frames = 0;
-    w->sum = 0.0;
-    w->low = w->high = 0.0f;
+    memset(w->sums, 0, sizeof w->sums);
     for (;;) {
         size_t n = sizeof block / sizeof block[0], first, need;
         tango_audio_resample_span(&first, &need, w->count, n, &w->resampler);
@@ -241,7 +254,9 @@ static reason_kind read_clip(worker *w, const tango_io_file *file)
 static reason_kind level_clip(worker *w)
 {
     const size_t target = w->s->frames * HOP, kept = w->kept < target ? w->kept : target;
-    const float mean = (float)(w->sum / (double)w->count);
+    double sum = 0.0;
+    for (size_t k = 0; k < 8; k++) sum += w->sums[k];
+    const float mean = (float)(sum / (double)w->count);
     const float up = w->high - mean, down = mean - w->low, peak = up > down ? up : down;
     if (!(peak - peak == 0.0f))
         return skip(w, UNREADABLE, "samples too large to remove their mean");
