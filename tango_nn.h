@@ -474,6 +474,7 @@ void *memset(void *to, int value, size_t count);
 #pragma GCC push_options
 #ifndef __OPTIMIZE_SIZE__ /* __OPTIMIZE__ outlives another header's pop_options */
 #pragma GCC optimize("O3")
+#pragma GCC optimize("align-loops=64") /* 1 to 5 % on small layers */
 #endif
 #pragma GCC optimize("fp-contract=off")
 #elif defined __clang__
@@ -516,6 +517,8 @@ void *memset(void *to, int value, size_t count);
          order, from 0.
    finish: the epilogue for (rows, columns) sums, to out[row + r][column + c]; out has
          e's row length `stride`.
+   gather: rows of `count` numbers of x, `step` apart, through the leaky ReLU if slope is
+         not 0, to rows TANGO_NN__STRIDE apart; up to 15 more of each may be overwritten.
    maximum: the largest of x; count > 0.
    exponentials: out = exp(x - shift); returns the sum of out.
    moments: adds the sum and the sum of squares of one row to sums[0], sums[1].
@@ -538,6 +541,8 @@ struct tango_nn_kernels {
     void (*leaky_relu)(float *out, const float *x, size_t count, float slope);
     void (*add)(float *out, const float *a, const float *b, size_t count, float scale);
     void (*scale)(float *out, const float *x, size_t count, float factor);
+    void (*gather)(float *to, const float *x, size_t rows, size_t step, size_t count,
+                   float slope);
     float (*maximum)(const float *x, size_t count);
     float (*exponentials)(float *out, const float *x, size_t count, float shift);
     void (*moments)(double *sums, const float *x, size_t count);
@@ -674,6 +679,15 @@ static void tango_nn__scale_ref(float *out, const float *x, size_t count, float 
     for (size_t i = 0; i < count; i++) out[i] = x[i] * factor;
 }
 
+static void tango_nn__gather_ref(float *to, const float *x, size_t rows, size_t step,
+                                 size_t count, float slope)
+{
+    for (size_t r = 0; r < rows; r++, to += TANGO_NN__STRIDE, x += step) {
+        if (slope != 0.0f) tango_nn__leaky_relu_ref(to, x, count, slope);
+        else memcpy(to, x, count * sizeof *to);
+    }
+}
+
 static float tango_nn__maximum_ref(const float *x, size_t count)
 {
     float largest = x[0];
@@ -751,9 +765,9 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
     "reference", 4, 1,
     tango_nn__tile_ref,      tango_nn__finish_ref,       tango_nn__activate_ref,
     tango_nn__leaky_relu_ref, tango_nn__add_ref,         tango_nn__scale_ref,
-    tango_nn__maximum_ref,   tango_nn__exponentials_ref, tango_nn__moments_ref,
-    tango_nn__column_moments_ref, tango_nn__normalize_ref, tango_nn__center_ref,
-    tango_nn__transpose_ref
+    tango_nn__gather_ref,     tango_nn__maximum_ref,      tango_nn__exponentials_ref,
+    tango_nn__moments_ref,   tango_nn__column_moments_ref, tango_nn__normalize_ref,
+    tango_nn__center_ref,    tango_nn__transpose_ref
 };
 
 /* ==== 10 >>avx2 ==== Kernels for AVX2, FMA and F16C ======================== */
@@ -1051,6 +1065,20 @@ TANGO_NN__AVX2 static void tango_nn__scale_avx2(float *out, const float *x, size
     }
 }
 
+TANGO_NN__AVX2 static void tango_nn__gather_avx2(float *to, const float *x, size_t rows,
+                                                 size_t step, size_t count, float slope)
+{
+    const __m256 factor = _mm256_set1_ps(slope != 0.0f ? slope : 1.0f);
+    for (size_t r = 0; r < rows; r++, to += TANGO_NN__STRIDE, x += step) {
+        for (size_t i = 0; i < count; i += 8) {
+            const __m256 v = tango_nn__load8(x + i, count - i);
+            const __m256 negative = _mm256_mul_ps(v, factor);
+            /* The sign of v chooses: zeros of either sign stay what they are. */
+            _mm256_storeu_ps(to + i, _mm256_blendv_ps(v, negative, v));
+        }
+    }
+}
+
 TANGO_NN__AVX2 static float tango_nn__maximum_avx2(const float *x, size_t count)
 {
     __m256 m0 = _mm256_set1_ps(x[0]), m1 = m0, m2 = m0, m3 = m0;
@@ -1225,9 +1253,9 @@ static const tango_nn_kernels tango_nn__kernels_avx2 = {
     "avx2", 6, 1,
     tango_nn__tile_avx2,       tango_nn__finish_avx2,       tango_nn__activate_avx2,
     tango_nn__leaky_relu_avx2, tango_nn__add_avx2,          tango_nn__scale_avx2,
-    tango_nn__maximum_avx2,    tango_nn__exponentials_avx2, tango_nn__moments_avx2,
-    tango_nn__column_moments_avx2, tango_nn__normalize_avx2, tango_nn__center_avx2,
-    tango_nn__transpose_avx2
+    tango_nn__gather_avx2,     tango_nn__maximum_avx2,      tango_nn__exponentials_avx2,
+    tango_nn__moments_avx2,    tango_nn__column_moments_avx2, tango_nn__normalize_avx2,
+    tango_nn__center_avx2,     tango_nn__transpose_avx2
 };
 
 /* ==== 11 >>avx512 ==== Kernels for AVX-512 ================================= */
@@ -1487,6 +1515,38 @@ TANGO_NN__AVX512 static void tango_nn__activate_avx512(float *out, const float *
     }
 }
 
+/* to = x of `lanes`, negative numbers times `factor`. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__leak16(float *to, const float *x,
+                                                        __mmask16 lanes, __m512 factor)
+{
+    const __m512 v = _mm512_maskz_loadu_ps(lanes, x);
+    const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
+    _mm512_storeu_ps(to, _mm512_mask_mul_ps(v, sign, v, factor));
+}
+
+TANGO_NN__AVX512 static void tango_nn__gather_avx512(float *to, const float *x,
+                                                     size_t rows, size_t step,
+                                                     size_t count, float slope)
+{
+    const __m512 factor = _mm512_set1_ps(slope);
+    const size_t whole = count / 16 * 16;
+    const __mmask16 rest = tango_nn__mask16(count - whole);
+    for (size_t r = 0; r < rows; r++, to += TANGO_NN__STRIDE, x += step) {
+        if (slope == 0.0f) {
+            for (size_t i = 0; i < whole; i += 16) {
+                _mm512_storeu_ps(to + i, _mm512_loadu_ps(x + i));
+            }
+            if (!rest) continue;
+            _mm512_storeu_ps(to + whole, _mm512_maskz_loadu_ps(rest, x + whole));
+        } else {
+            for (size_t i = 0; i < whole; i += 16) {
+                tango_nn__leak16(to + i, x + i, TANGO_NN__ALL, factor);
+            }
+            if (rest) tango_nn__leak16(to + whole, x + whole, rest, factor);
+        }
+    }
+}
+
 TANGO_NN__AVX512 static float tango_nn__exponentials_avx512(float *out, const float *x,
                                                             size_t count, float shift)
 {
@@ -1522,9 +1582,10 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
     "avx512", 14, 2,
     tango_nn__tile_avx512,     tango_nn__finish_avx512,       tango_nn__activate_avx512,
     tango_nn__leaky_relu_avx2, tango_nn__add_avx2,            tango_nn__scale_avx2,
-    tango_nn__maximum_avx2,    tango_nn__exponentials_avx512, tango_nn__moments_avx2,
-    tango_nn__column_moments_avx2, tango_nn__normalize_avx512, tango_nn__center_avx2,
-    tango_nn__transpose_avx2
+    tango_nn__gather_avx512,   tango_nn__maximum_avx2,
+    tango_nn__exponentials_avx512, tango_nn__moments_avx2,
+    tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
+    tango_nn__center_avx2,     tango_nn__transpose_avx2
 };
 #endif /* TANGO_NN__X86 */
 
@@ -1832,6 +1893,24 @@ TANGO_NN__INLINE void tango_nn__gather_row(const tango_nn__product *p, float *to
     }
 }
 
+/* How many rows from `place` on, `most` at most, read the same image row at taps that are
+   all inside the image: one call gathers them. */
+TANGO_NN__INLINE size_t tango_nn__regular(const tango_nn_conv *s,
+                                          const tango_nn__place *place, size_t ky,
+                                          size_t kx, size_t taps, size_t most)
+{
+    const size_t x = place->x + kx * s->dilation;
+    size_t left;
+    if (s->source_width != s->width || s->source_height != s->height
+        || place->y + ky * s->dilation >= s->height || x >= s->width
+        || taps > s->width - x) {
+        return 0;
+    }
+    left = s->out_width - (place->x + s->pad_left) / s->stride;
+    return tango_nn__min(most,
+                         tango_nn__min(left, (s->width - x - taps) / s->stride + 1));
+}
+
 /* a (rows, depth) = inputs first .. first + depth - 1 of the rows; padding, enlarging and
    the leaky ReLU happen here. */
 static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
@@ -1840,14 +1919,27 @@ static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
 {
     const tango_nn_conv *s = &p->shape;
     const size_t kernel_row = s->kernel_width * s->channels;
+    /* Inputs of one row of the output that lie behind one another in memory. */
+    const size_t unit = s->dilation == 1 ? kernel_row : s->channels;
     for (size_t done = 0; done < depth;) {
-        /* The run of inputs that belong to one row of the kernel. */
         const size_t ky = (first + done) / kernel_row, at = (first + done) % kernel_row;
         const size_t kx = at / s->channels, channel = at % s->channels;
-        const size_t count = tango_nn__min(kernel_row - at, depth - done);
-        for (size_t r = 0; r < rows; r++) {
-            tango_nn__gather_row(p, a + r * TANGO_NN__STRIDE + done, places + r, ky, kx,
-                                 channel, count);
+        const size_t count = tango_nn__min(unit - at % unit, depth - done);
+        const size_t taps = tango_nn__ceil(channel + count, s->channels);
+        for (size_t r = 0, n; r < rows; r += n) {
+            const tango_nn__place *place = places + r;
+            float *to = a + r * TANGO_NN__STRIDE + done;
+            n = tango_nn__regular(s, place, ky, kx, taps, rows - r);
+            if (n > 0) {
+                const size_t y = place->y + ky * s->dilation;
+                const size_t x = place->x + kx * s->dilation;
+                const size_t from = (y * s->width + x) * s->channels + channel;
+                p->kernels->gather(to, place->image + from, n, s->stride * s->channels,
+                                   count, s->slope);
+            } else {
+                tango_nn__gather_row(p, to, place, ky, kx, channel, count);
+                n = 1;
+            }
         }
         done += count;
     }
