@@ -2142,6 +2142,8 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
     const double *statistics = g->partials + image * g->chunks * g->groups * 2;
     float *mean = tango_nn__scratch(g->c, worker);
     float *scale = mean + TANGO_NN__STRIP, *shift = scale + TANGO_NN__STRIP;
+    /* Rows of few channels are computed several at a time, with repeated constants. */
+    const size_t together = g->channels < 256 ? 512 / g->channels : 1;
     for (size_t first = 0; first < g->channels; first += TANGO_NN__STRIP) {
         const size_t count = tango_nn__min(TANGO_NN__STRIP, g->channels - first);
         for (size_t i = 0; i < count; i++) {
@@ -2153,10 +2155,16 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
             shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1]
                                           * weight);
         }
-        for (size_t r = from; r < to; r++) {
+        for (size_t i = count; i < together * count; i++) {
+            mean[i] = mean[i - count];
+            scale[i] = scale[i - count];
+            shift[i] = shift[i - count];
+        }
+        for (size_t r = from; r < to; r += together) {
             const size_t at = (image * g->rows + r) * g->channels + first;
-            g->c->kernels->normalize(g->out + at, g->x + at, count, mean, scale, shift,
-                                     g->activation);
+            g->c->kernels->normalize(g->out + at, g->x + at,
+                                     tango_nn__min(together, to - r) * count, mean,
+                                     scale, shift, g->activation);
         }
     }
 }
