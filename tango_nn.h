@@ -1499,7 +1499,8 @@ TANGO_NN__AVX512 static void tango_nn__finish_avx512(
                 v = _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, e->multiply + at));
             }
             if (e->add) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, e->add + at));
-            _mm512_mask_storeu_ps(out + at, m, v);
+            if (m == TANGO_NN__ALL) _mm512_storeu_ps(out + at, v);
+            else _mm512_mask_storeu_ps(out + at, m, v);
         }
     }
 }
