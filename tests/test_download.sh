@@ -2,8 +2,8 @@
 # sh tests/test_download.sh [PART]
 #
 # The download scripts beside a local server that drops, truncates, refuses and lies
-# (download_server.py). yt-dlp is always a stand-in; ffmpeg and 7z are the real ones where
-# they are installed. Nothing leaves this machine. Needs python3 and curl; skipped
+# (download_server.py). ffmpeg and 7z are the real ones where they are installed; yt-dlp is a
+# stand-in, but for one clip that the real one fetches where it is installed. Nothing leaves this machine. Needs python3 and curl; skipped
 # without.
 # shellcheck disable=SC2015,SC2123,SC2317 # claims are called by name; PATH is meant
 
@@ -91,6 +91,7 @@ if grep -q broken "$in"; then echo "Invalid data found when processing input" >&
 cp "$in" "$word"
 STUB
 printf '#!/bin/sh\nexec python3 "%s" 7z "$@"\n' "$tests/download_tools.py" >"$tmp/stub_7z"
+real_ytdlp=$(command -v yt-dlp || :)
 real_ffmpeg=1
 have ffmpeg || { cp "$tmp/stub_ffmpeg" "$tmp/bin/ffmpeg"; real_ffmpeg=; }
 have 7z || have 7zz || have 7za || cp "$tmp/stub_7z" "$tmp/bin/7z"
@@ -417,6 +418,17 @@ all_clips()
         cmp "$tmp/a/train.csv" "$www/train.csv"
 }
 
+real_clip()
+{
+    mkdir -p "$tmp/real" "$www/v"
+    ln -sf "$real_ytdlp" "$tmp/real/yt-dlp"
+    python3 "$tests/download_tools.py" sound "$www/v/TTTTTTTTTTT" 16
+    (PATH=$tmp/real:$PATH script 0 "$audiocaps" -o "$tmp/y" --base-url "$base" \
+        --video-url "$base/v/" --subset test) &&
+        same "$(python3 "$tests/download_tools.py" rate "$tmp/y/test/TTTTTTTTTTT_5.wav")" '16000 1' &&
+        same "$(wc -c <"$tmp/y/test/TTTTTTTTTTT_5.wav" | tr -d ' ')" 320044
+}
+
 clip_format()
 {
     [ -z "$real_ffmpeg" ] ||
@@ -525,6 +537,8 @@ stopped_by_signal()
 if here audiocaps; then
     claim 'audiocaps: clips, gone, bad ids, retries' all_clips
     claim 'audiocaps: 16 kHz mono' clip_format
+    [ -z "$real_ytdlp" ] || [ -z "$real_ffmpeg" ] ||
+        claim 'audiocaps: ten seconds of a clip by the real yt-dlp' real_clip
     claim 'audiocaps: a second run does only what is missing' second_run
     claim 'audiocaps: subsets' subsets
     claim 'audiocaps: --limit' limits
