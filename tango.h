@@ -3819,7 +3819,9 @@ static tango_result tango__manifest_measure(
 static tango_result tango__manifest_open(
     tango__manifest *m, tango_io_file *file, const char *root, tango_error *error)
 {
-    tango_result r = tango_io_map_below(file, root, TANGO__MANIFEST, error);
+    tango_result r;
+    memset(file, 0, sizeof *file);
+    r = tango_io_map_below(file, root, TANGO__MANIFEST, error);
     if (r != TANGO_OK) return r;
     r = tango__manifest_measure(m, file, error);
     if (r != TANGO_OK) tango_io_unmap(file);
