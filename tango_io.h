@@ -2479,7 +2479,7 @@ TANGO_API tango_result tango_io_output_check(const char *path, const char *const
         if (id[0] == other[0] && id[1] == other[1] &&
             tango_io__equal(name, tango_io__length(name), other_name))
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-                                 "%s: the same file as %s, which this run needs",
+                                 "%s: the same file as %s",
                                  tango_io__is_standard(path) ? "standard output" : path,
                                  tango_io__is_standard(others[i]) ? "standard input"
                                                                   : others[i]);
