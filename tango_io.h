@@ -1983,9 +1983,22 @@ static tango_io__step tango_io__publish(int fd, const char *temporary, const cha
 
 typedef struct _stat64 tango_io__stat;
 
+/* A handle that can only be asked what it is. */
+static HANDLE tango_io__peek(const char *path)
+{
+    return CreateFileA(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                       NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+}
+
+/* Names such as NUL are devices in every folder; stat does not tell. */
 static int tango_io__stat_path(tango_io__stat *info, const char *path)
 {
-    return _stat64(path, info) == 0;
+    HANDLE file = tango_io__peek(path);
+    int device = file != INVALID_HANDLE_VALUE && GetFileType(file) != FILE_TYPE_DISK,
+        found = _stat64(path, info) == 0;
+    if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+    if (device) info->st_mode = _S_IFCHR;
+    return found || device;
 }
 
 static int tango_io__stat_file(tango_io__stat *info, int fd)
@@ -2069,11 +2082,7 @@ static int tango_io__folder_takes(const char *folder)
 static int tango_io__identity(uint64_t id[2], const char *path, int fd)
 {
     BY_HANDLE_FILE_INFORMATION info;
-    HANDLE file = path ? CreateFileA(path, 0,
-                                     FILE_SHARE_READ | FILE_SHARE_WRITE |
-                                         FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                                     FILE_FLAG_BACKUP_SEMANTICS, NULL)
-                       : (HANDLE)_get_osfhandle(fd);
+    HANDLE file = path ? tango_io__peek(path) : (HANDLE)_get_osfhandle(fd);
     int known;
     if (file == INVALID_HANDLE_VALUE) return 0;
     known = GetFileType(file) == FILE_TYPE_DISK &&

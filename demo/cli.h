@@ -25,6 +25,9 @@
 #if defined __STRICT_ANSI__ && !defined _POSIX_C_SOURCE && !defined _WIN32
 #define _POSIX_C_SOURCE 200809L
 #endif
+#ifdef __MINGW32__
+#define __USE_MINGW_ANSI_STDIO 1    /* %zu, %lld also on old systems */
+#endif
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -43,10 +46,15 @@
 #define CLI_IS_TERMINAL(descriptor) isatty(descriptor)
 #define CLI_MAKE_FOLDER(path) mkdir(path, 0777)
 #endif
+#ifdef __MINGW32__
+#define CLI_PRINTF __MINGW_PRINTF_FORMAT
+#else
+#define CLI_PRINTF printf
+#endif
 #ifdef __GNUC__
-#define CLI_STOPS __attribute__((noreturn, format(printf, 1, 2)))
+#define CLI_STOPS __attribute__((noreturn, format(CLI_PRINTF, 1, 2)))
 #define CLI_ENDS __attribute__((noreturn))
-#define CLI_SAYS __attribute__((format(printf, 1, 2)))
+#define CLI_SAYS __attribute__((format(CLI_PRINTF, 1, 2)))
 #else
 #define CLI_STOPS
 #define CLI_ENDS
@@ -329,6 +337,9 @@ static inline void cli_make_folder(const char *path)
 
 static inline double cli_seconds(void)
 {
+#ifdef _WIN32
+    return (double)clock() / CLOCKS_PER_SEC;    /* of the wall, on that system */
+#else
     struct timespec now = { 0, 0 };
 #if defined CLOCK_MONOTONIC
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -338,6 +349,7 @@ static inline double cli_seconds(void)
     now.tv_sec = time(NULL);
 #endif
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+#endif
 }
 
 typedef struct cli_progress { double start, drawn; int on; } cli_progress;

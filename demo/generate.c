@@ -364,6 +364,7 @@ static void read_options(job *j)
 static void *start_threads(tango_params *p)
 {
     void *memory = NULL;
+    (void)p;
 #ifdef TANGO_PTHREADS
     if (p->threads < 2) return NULL;
     memory = malloc(tango_nn_pool_size(p->threads));
@@ -375,6 +376,7 @@ static void *start_threads(tango_params *p)
 
 static void stop_threads(tango_params *p, void *memory)
 {
+    (void)p;
 #ifdef TANGO_PTHREADS
     tango_nn_pool_stop((tango_nn_pool *)p->pool);
 #endif

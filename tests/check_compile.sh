@@ -3,7 +3,7 @@
 #
 # How the headers may be included: alone, in all 24 orders, declarations in one file and the
 # implementation in another, declarations first and implementation later, static in two files,
-# freestanding. With `full`: with GCC and Clang, as C99 and C++11, each also optimised, so that
+# freestanding, by stdio alone. With `full`: with GCC and Clang, as C99 and C++11, each also optimised, so that
 # warnings that need data flow show.
 
 . "$(dirname "$0")/lib.sh"
@@ -118,6 +118,20 @@ freestanding()
     [ ! -s "$tmp/other" ]
 }
 
+# Builds that know neither POSIX nor Windows read files and do not write any.
+stdio_alone()
+{
+    include "$3" | compile "$1" "$2" -DTANGO_IO_NO_POSIX -fsyntax-only
+}
+
+writes='tango_result used(tango_io_output *out);
+tango_result used(tango_io_output *out) { return tango_io_create(out, "x", NULL); }'
+
+writer()
+{
+    { echo '#include "tango_io.h"'; echo "$writes"; } | compile "$@" -fsyntax-only
+}
+
 # everything COMPILER LANGUAGE
 everything()
 {
@@ -143,6 +157,12 @@ if [ "$full" = 1 ]; then
 else
     everything "$cc" c99
 fi
+for header in tango_io.h tango.h; do
+    claim "$cc c99: $header by stdio alone"   stdio_alone "$cc" c99 "$header"
+done
+claim "$cc c99: an output needs a system that keeps its promises" writer "$cc" c99
+if writer "$cc" c99 -DTANGO_IO_NO_POSIX >/dev/null 2>&1; then no=1; else no=0; fi
+claim "$cc c99: and does not compile by stdio alone" [ "$no" = 0 ]
 for header in $headers; do
     claim "$cc c99: $header freestanding" freestanding "$cc" c99 "$header"
     [ "$full" = 1 ] && have clang &&

@@ -1,20 +1,126 @@
 /* cc -I.. test_tango_io_output.c -lm -o t && ./t     prints one line a claim
 
-   Output that appears whole or not at all, on a system whose calls fail where a test says
-   so: the header is compiled against the functions below instead of those of the system.
-   The folder that the tests make in the current one, "test_tango_io_output.d", goes away
-   again. */
-#ifndef _POSIX_C_SOURCE
+   Output that appears whole or not at all. On POSIX the system's calls fail where a test
+   says so: the header is compiled against the functions below instead of those of the
+   system. Windows has tests of its own (tests/test_windows.sh runs them). What the tests
+   make in the current folder, "test_tango_io_output.*", goes away again. */
+#if !defined _POSIX_C_SOURCE && !defined _WIN32
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include <stdlib.h>
 #include <string.h>
-#if !defined __unix__ && !defined __APPLE__
-#include <stdio.h>
+#ifdef _WIN32
+#include <direct.h>
+#define TANGO_IO_IMPLEMENTATION
+#include "../tango_io.h"
+#include "check.h"
+
+static const char path[] = "test_tango_io_output.x";
+static const char folder[] = "test_tango_io_output.d";
+static const char inside[] = "test_tango_io_output.d\\y";
+static tango_error error;
+
+static tango_result put(const char *text, size_t size)
+{
+    static tango_io_output output;
+    tango_result r = tango_io_create(&output, path, &error);
+    if (r == TANGO_OK) r = tango_io_write(&output, text, size, &error);
+    if (r == TANGO_OK) r = tango_io_commit(&output, &error);
+    tango_io_abandon(&output);
+    return r;
+}
+
+static int holds(const char *text)
+{
+    char found[64];
+    size_t size = 0;
+    return tango_io_load(found, sizeof found, &size, path, &error) == TANGO_OK &&
+           size == strlen(text) && memcmp(found, text, size) == 0;
+}
+
+static void bytes_stay_as_they_are_and_files_are_replaced(void)
+{
+    tango_io_input input;
+    char found[8];
+    size_t got = 0;
+    CHECK(put("a\nb\r\n\x1a", 6) == TANGO_OK && holds("a\nb\r\n\x1a"));
+    CHECK(put("new", 3) == TANGO_OK && holds("new"));
+    CHECK(tango_io_input_open(&input, path, &error) == TANGO_OK && input.size == 3);
+    CHECK(tango_io_input_read(&input, found, 8, &got, &error) == TANGO_OK && got == 3);
+    tango_io_input_close(&input);
+}
+
+static void two_writers_have_files_of_their_own(void)
+{
+    static tango_io_output a, b;
+    CHECK(put("old", 3) == TANGO_OK);
+    CHECK(tango_io_create(&a, path, &error) == TANGO_OK);
+    CHECK(tango_io_create(&b, path, &error) == TANGO_OK);
+    CHECK(tango_io_write(&a, "first", 5, &error) == TANGO_OK);
+    CHECK(tango_io_write(&b, "second", 6, &error) == TANGO_OK);
+    tango_io_abandon(&a);
+    CHECK(holds("old"));
+    CHECK(tango_io_commit(&b, &error) == TANGO_OK && holds("second"));
+}
+
+static void a_file_that_is_mapped_stays(void)
+{
+    tango_io_file file;
+    CHECK(put("old", 3) == TANGO_OK);
+    CHECK(tango_io_map(&file, path, &error) == TANGO_OK);
+    CHECK(put("new", 3) == TANGO_ERROR_FILE);
+    CHECK(file.size == 3 && memcmp(file.data, "old", 3) == 0);
+    tango_io_unmap(&file);
+    CHECK(holds("old") && put("new", 3) == TANGO_OK && holds("new"));
+}
+
+static void folders_and_devices_are_no_files(void)
+{
+    static tango_io_output output;
+    tango_io_file file;
+    CHECK(tango_io_create(&output, folder, &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_create(&output, "NUL", &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_create(&output, "none\\x", &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_map(&file, folder, &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_map(&file, "NUL", &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_create(&output, inside, &error) == TANGO_OK);
+    CHECK(tango_io_commit(&output, &error) == TANGO_OK);
+    CHECK(tango_io_map(&file, inside, &error) == TANGO_OK && file.size == 0);
+    tango_io_unmap(&file);
+    CHECK(_rmdir(folder) != 0 && remove(inside) == 0);      /* nothing else is there */
+}
+
+static void positions_beyond_2_gib_are_reached(void)
+{
+    static tango_io_output output;
+    CHECK(tango_io_create(&output, path, &error) == TANGO_OK);
+    CHECK(tango_io_seek(&output, (uint64_t)5 << 30, &error) == TANGO_OK);
+    CHECK(output.at == (uint64_t)5 << 30);
+    tango_io_abandon(&output);
+}
+
+static void an_output_that_is_an_input_is_refused(void)
+{
+    const char *other = "TEST_tango_io_output.d/../Test_tango_io_output.X";
+    CHECK(put("old", 3) == TANGO_OK);
+    CHECK(tango_io_output_check(path, &other, 1, &error) == TANGO_ERROR_ARGUMENT);
+    CHECK(tango_io_output_check(inside, &other, 1, &error) == TANGO_OK);
+    CHECK(tango_io_output_check(folder, &other, 1, &error) == TANGO_ERROR_FILE);
+    CHECK(tango_io_output_check("none/x", &other, 1, &error) == TANGO_ERROR_FILE);
+}
+
 int main(void)
 {
-    printf("0 passed, 0 failed\n");
-    return 0;
+    _mkdir(folder);
+    RUN(bytes_stay_as_they_are_and_files_are_replaced);
+    RUN(two_writers_have_files_of_their_own);
+    RUN(a_file_that_is_mapped_stays);
+    RUN(folders_and_devices_are_no_files);
+    RUN(positions_beyond_2_gib_are_reached);
+    RUN(an_output_that_is_an_input_is_refused);
+    remove(path);
+    CHECK(_rmdir(folder) == 0);
+    return CHECK_DONE();
 }
 #else
 #include <dirent.h>

@@ -228,7 +228,7 @@ static void source_rewind(input_sound *s)
 static size_t not_finite(const double *x, size_t count)
 {
     size_t i = 0;
-    while (i < count && isfinite(x[i])) i++;
+    while (i < count && fabs(x[i]) <= DBL_MAX) i++;
     return i;
 }
 
