@@ -586,9 +586,12 @@ TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
 
 /* ==== 7 >>json ==== JSON ============================================================ */
 
-/* RFC 8259 exactly: no comments, no trailing commas, no byte order mark, UTF-8 only.
-   Errors are also: equal keys in one object (after unescaping), escapes of half a
-   surrogate pair, numbers beyond double, nesting over 64, more than 4 GiB.
+/* RFC 8259 and two things that programs write beside it: one byte order mark in front of
+   the text, and the words NaN, Infinity and -Infinity, with which Python stands for
+   numbers that JSON lacks (nodes of their own type, which no reader of numbers takes). No
+   comments, no trailing commas, UTF-8 only. Errors are also: equal keys in one object
+   (after unescaping), escapes of half a surrogate pair, numbers beyond double, nesting
+   over 64, more than 4 GiB.
 
    The parsed text is an array of nodes in document order: a container is followed by its
    contents, an object's members by key and value in turn. `next` is the index after all
@@ -609,7 +612,8 @@ typedef enum tango_io_json_type {
     TANGO_IO_JSON_NUMBER,
     TANGO_IO_JSON_STRING,
     TANGO_IO_JSON_ARRAY,
-    TANGO_IO_JSON_OBJECT
+    TANGO_IO_JSON_OBJECT,
+    TANGO_IO_JSON_NONFINITE             /* NaN, Infinity, -Infinity */
 } tango_io_json_type;
 
 typedef struct tango_io_json_node {
@@ -664,7 +668,8 @@ TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
    Equal keys are found when an item is parsed on its own. */
 
 /* text[*begin .. *end) is the value of member `key` of the object that the text is; 0 if
-   there is none. The key must stand in the text without escapes. */
+   there is none. The key must stand in the text without escapes. A byte order mark in
+   front of the object is skipped. */
 TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key);
 /* text[*begin .. *end) is the next item of the array whose bracket is text[*cursor] at
@@ -966,20 +971,29 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
-   the fields of one row. The first row names the columns. Lines end with LF or CRLF, the
-   last may end with the file; a byte order mark may stand first. Errors are: another
-   number of fields than the header, equal or empty column names, a quote inside a plain
-   field, anything but a comma or a line end behind a quoted one, a lone CR outside
-   quotes, NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty
-   field.
+   the fields of one row. The first row names the columns; a column may have no name (as
+   the index that pandas writes), named ones differ. Lines end with LF or CRLF, the last
+   may end with the file; a byte order mark may stand first. Empty lines are skipped.
+   Errors are: another number of fields than the header, a quote inside a plain field,
+   anything but a comma or a line end behind a quoted one, a quote that is never closed, a
+   lone CR outside quotes, NUL, malformed UTF-8, a field over 1 MiB.
+
+   A broken row is one error, and the next call goes on behind it. Where the fields can be
+   told apart that is behind the whole row. Otherwise it is the first line end after the
+   start of the field at fault: a quote that is opened by mistake then costs its own line,
+   not those up to the next quote. The price: lines of a quoted field that is broken
+   further on are looked at as rows of their own.
 
        tango_io_csv csv;
        tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
        int more;
        if (tango_io_csv_open(&csv, file.data, file.size, &error) != TANGO_OK) ...
        caption = tango_io_csv_column(&csv, "caption");       SIZE_MAX if there is none
-       while ((r = tango_io_csv_next(&csv, row, &more, &error)) == TANGO_OK && more)
-           tango_io_csv_text(&row[caption], text, sizeof text); */
+       do {
+           r = tango_io_csv_next(&csv, row, &more, &error);
+           if (r != TANGO_OK) fprintf(stderr, "skipped: %s\n", error.text);
+           else if (more) tango_io_csv_text(&row[caption], text, sizeof text);
+       } while (more); */
 
 #define TANGO_IO_CSV_COLUMNS_MAX 64
 #define TANGO_IO_CSV_FIELD_MAX ((size_t)1 << 20)
@@ -995,15 +1009,21 @@ typedef struct tango_io_csv_field {
 typedef struct tango_io_csv {
     size_t columns;
     size_t row;                         /* rows delivered so far, without the header */
+    uint64_t wanted;                    /* bit i: column i must be clean text, others may
+                                           hold anything; all bits after opening */
     const unsigned char *data;          /* private, as all that follows */
     size_t size, at;
+    size_t line, line_at;               /* number of the line that begins at line_at */
     tango_io_csv_field header[TANGO_IO_CSV_COLUMNS_MAX];
 } tango_io_csv;
 
 /* Reads the header of the table in data[0..size). */
 TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, size_t size,
                                          tango_error *error);
-/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last. */
+/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last.
+   TANGO_ERROR_DATA: the row is broken (the message names the line where it begins and the
+   offset of the fault). Then *more = 1, the fields are void, and the next call goes on
+   behind the row. */
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error);
 /* Index of the column with this name, SIZE_MAX if there is none. */
@@ -1332,6 +1352,12 @@ static size_t tango_io__utf8(const unsigned char *p, size_t size)
     if (p[0] == 0xf0 && p[1] < 0x90) return 0;      /* overlong */
     if (p[0] == 0xf4 && p[1] > 0x8f) return 0;      /* above U+10FFFF */
     return n;
+}
+
+/* Bytes of the byte order mark in front of a text: 3 or 0. */
+static size_t tango_io__mark(const void *text, size_t size)
+{
+    return size >= 3 && tango_io__equal(text, 3, "\xef\xbb\xbf") ? 3 : 0;
 }
 
 /* Offset of the first byte that is not UTF-8; `size` if all is well. */
@@ -5207,6 +5233,10 @@ static tango_result tango_io__json_value(tango_io__json *j)
     if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
     if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
     if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
+    if (c == 'N') return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
+    if (c == 'I') return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
+    if (c == '-' && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
+        return tango_io__json_word(j, "-Infinity", TANGO_IO_JSON_NONFINITE);
     if (c != '{' && c != '[') return tango_io__json_number(j);
     return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
 }
@@ -5346,6 +5376,7 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
 {
     static const char empty[1] = { 0 };
     j->c = tango_io__cursor_over(size ? text : empty, size);
+    tango_io__take(&j->c, tango_io__mark(text, size));
     j->nodes = NULL;
     j->count = j->max = j->keys = 0;
     j->error = error;
@@ -5586,7 +5617,8 @@ TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key)
 {
     const unsigned char *p = (const unsigned char *)text;
-    size_t at = tango_io__json_between(p, text_size, 0), first, last;
+    size_t at = tango_io__json_between(p, text_size, tango_io__mark(text, text_size));
+    size_t first, last;
     if (at >= text_size || p[at] != '{') return 0;
     while (tango_io_json_item(&first, &last, &at, text, text_size)) {
         const int found = last - first >= 2 &&
@@ -8162,19 +8194,39 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
-static tango_result tango_io__csv_bad(const tango_io_csv *csv, tango_error *error,
-                                      const char *what, size_t at)
+/* The first fault of a row, if there is one. */
+typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
+
+/* Returns 0, for a field whose end cannot be told. */
+static int tango_io__csv_bad(tango_io__csv_fault *fault, const char *what, size_t at)
 {
-    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: row %z: %s (offset %z)",
-                         csv->row + 1, what, at);
+    if (fault->what) return 0;
+    fault->what = what;
+    fault->at = at;
+    return 0;
 }
 
-/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
-static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field,
-                                        int *last, tango_error *error)
+/* Offset behind the first line end from `at` on; the size if there is none. */
+static size_t tango_io__csv_line_end(const tango_io_csv *csv, size_t at)
+{
+    while (at < csv->size && csv->data[at] != '\n') at++;
+    return at < csv->size ? at + 1 : at;
+}
+
+/* Number of the line that begins at `at`, counted on from the last one asked for. */
+static size_t tango_io__csv_line(tango_io_csv *csv, size_t at)
+{
+    for (; csv->line_at < at; csv->line_at = tango_io__csv_line_end(csv, csv->line_at))
+        csv->line++;
+    return csv->line;
+}
+
+/* Finds the end of the field at csv->at: *end is behind its text, at most 1 MiB long. */
+static int tango_io__csv_delimit(const tango_io_csv *csv, tango_io_csv_field *field,
+                                 size_t *end, tango_io__csv_fault *fault)
 {
     const unsigned char *p = csv->data;
-    size_t at = csv->at, n = csv->size, end;
+    size_t at = csv->at, n = csv->size;
     int quoted = at < n && p[at] == '"';
     if (quoted) at++;
     field->text = (const char *)p + at;
@@ -8182,51 +8234,104 @@ static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *f
     field->escaped = 0;
     for (;; at++) {
         if (at - field->offset > TANGO_IO_CSV_FIELD_MAX)
-            return tango_io__csv_bad(csv, error, "field over 1 MiB", field->offset);
-        if (at == n) {
-            if (quoted) return tango_io__csv_bad(csv, error, "quote never closed", at);
-            break;
-        }
-        if (p[at] == 0) return tango_io__csv_bad(csv, error, "NUL", at);
+            return tango_io__csv_bad(fault, "field over 1 MiB", field->offset);
+        if (at == n) break;
         if (quoted) {
             if (p[at] != '"') continue;
             if (at + 1 == n || p[at + 1] != '"') break;
             field->escaped = 1;
             at++;
         } else if (p[at] == '"') {
-            return tango_io__csv_bad(csv, error, "quote inside a plain field", at);
+            return tango_io__csv_bad(fault, "quote inside a plain field", at);
         } else if (p[at] == ',' || p[at] == '\n' || p[at] == '\r') {
             break;
         }
     }
+    if (quoted && at == n)
+        return tango_io__csv_bad(fault, "quote never closed", field->offset - 1);
     field->size = at - field->offset;
-    end = tango_io__utf8_bad(p + field->offset, field->size);
-    if (end != field->size)
-        return tango_io__csv_bad(csv, error, "malformed UTF-8", field->offset + end);
-    if (quoted) at++;
+    *end = quoted ? at + 1 : at;
+    return 1;
+}
+
+/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
+static int tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field, int *last,
+                               tango_io__csv_fault *fault)
+{
+    const unsigned char *p = csv->data;
+    size_t at, n = csv->size;
+    if (!tango_io__csv_delimit(csv, field, &at, fault)) return 0;
     *last = at == n || p[at] != ',';
     if (at < n && p[at] == '\r' && at + 1 < n && p[at + 1] == '\n') at++;
     if (at < n && p[at] != ',' && p[at] != '\n')
-        return tango_io__csv_bad(csv, error, quoted ? "text behind a quoted field"
-                                                    : "CR without LF", at);
+        return tango_io__csv_bad(fault, p[at] == '\r' ? "CR without LF"
+                                                      : "text behind a quoted field", at);
     csv->at = at < n ? at + 1 : at;
-    return TANGO_OK;
+    return 1;
 }
 
-/* A whole row of up to `room` fields. */
+static void tango_io__csv_clean(const tango_io_csv_field *field,
+                                tango_io__csv_fault *fault)
+{
+    const unsigned char *p = (const unsigned char *)field->text;
+    size_t i, bad = tango_io__utf8_bad(p, field->size);
+    for (i = 0; i < bad && p[i] != 0; i++) {}
+    if (i < bad) tango_io__csv_bad(fault, "NUL", field->offset + i);
+    else if (bad < field->size)
+        tango_io__csv_bad(fault, "malformed UTF-8", field->offset + bad);
+}
+
+static void tango_io__csv_skip_empty(tango_io_csv *csv)
+{
+    const unsigned char *p = csv->data;
+    for (; csv->at < csv->size; csv->at++) {
+        if (p[csv->at] == '\r' && csv->at + 1 < csv->size && p[csv->at + 1] == '\n')
+            csv->at++;
+        if (p[csv->at] != '\n') return;
+    }
+}
+
+/* A whole row, of which the first `room` fields are kept; csv->at moves behind it also if
+   it is broken. Only a field whose end cannot be told is looked at twice. */
 static tango_result tango_io__csv_row(tango_io_csv *csv, tango_io_csv_field *fields,
                                       size_t room, size_t *count, tango_error *error)
 {
-    size_t start = csv->at;
+    tango_io__csv_fault fault = { NULL, 0 };
+    tango_io_csv_field spare;
+    const size_t start = csv->at;
+    size_t n;
     int last = 0;
-    tango_result r;
-    for (*count = 0; !last; ++*count) {
-        if (*count == room)
-            return tango_io_fail(error, TANGO_ERROR_DATA,
-                                 "csv: row %z: more than %z fields (offset %z)",
-                                 csv->row + 1, room, start);
-        r = tango_io__csv_field(csv, &fields[*count], &last, error);
-        if (r != TANGO_OK) return r;
+    for (n = 0; !last; n++) {
+        tango_io_csv_field *field = n < room ? &fields[n] : &spare;
+        const size_t from = csv->at;
+        if (!tango_io__csv_field(csv, field, &last, &fault)) {
+            csv->at = tango_io__csv_line_end(csv, from);
+            break;
+        }
+        if (n < room && csv->wanted >> n & 1) tango_io__csv_clean(field, &fault);
+    }
+    *count = n;
+    if (!fault.what) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: line %z: %s (offset %z)",
+                         tango_io__csv_line(csv, start), fault.what, fault.at);
+}
+
+static tango_result tango_io__csv_names(const tango_io_csv *csv, tango_error *error)
+{
+    const tango_io_csv_field *h = csv->header;
+    const char *what = NULL;
+    size_t i, k;
+    for (i = 0; i < csv->columns; i++) {
+        if (h[i].size == 0) continue;
+        if (!tango_io__name_ok((const unsigned char *)h[i].text, h[i].size))
+            what = "name of a column is not clean";
+        for (k = 0; k < i; k++) {
+            if (tango_io__compare(h[i].text, h[i].size, h[k].text, h[k].size) == 0)
+                what = "two columns of one name";
+        }
+        if (what)
+            return tango_io_fail(error, TANGO_ERROR_DATA, "csv: header: %s (offset %z)",
+                                 what, h[i].offset);
     }
     return TANGO_OK;
 }
@@ -8235,49 +8340,43 @@ TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, si
                                          tango_error *error)
 {
     tango_io_csv c;
-    size_t i, k;
     tango_result r;
-    c.columns = c.row = c.at = 0;
+    c.columns = c.row = c.line_at = 0;
+    c.line = 1;
+    c.wanted = UINT64_MAX;
     c.data = (const unsigned char *)data;
     c.size = size;
-    if (size >= 3 && tango_io__equal(data, 3, "\xef\xbb\xbf")) c.at = 3;
+    c.at = tango_io__mark(data, size);
+    tango_io__csv_skip_empty(&c);
     if (c.at == size)
         return tango_io_fail(error, TANGO_ERROR_DATA, "csv: no header (offset %z)", c.at);
     r = tango_io__csv_row(&c, c.header, TANGO_IO_CSV_COLUMNS_MAX, &c.columns, error);
     if (r != TANGO_OK) return r;
-    for (i = 0; i < c.columns; i++) {
-        if (!tango_io__name_ok((const unsigned char *)c.header[i].text, c.header[i].size))
-            return tango_io__csv_bad(&c, error, "name of a column is empty or not clean",
-                                     c.header[i].offset);
-        for (k = 0; k < i; k++) {
-            if (tango_io__compare(c.header[i].text, c.header[i].size, c.header[k].text,
-                                  c.header[k].size) == 0)
-                return tango_io__csv_bad(&c, error, "two columns of one name",
-                                         c.header[i].offset);
-        }
-    }
-    *csv = c;
-    return TANGO_OK;
+    if (c.columns > TANGO_IO_CSV_COLUMNS_MAX)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "csv: header: %z columns, at most %z are read (offset 0)",
+                             c.columns, (size_t)TANGO_IO_CSV_COLUMNS_MAX);
+    r = tango_io__csv_names(&c, error);
+    if (r == TANGO_OK) *csv = c;
+    return r;
 }
 
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error)
 {
-    tango_io_csv c = *csv;
-    size_t count;
+    size_t count, start;
     tango_result r;
-    *more = 0;
-    if (csv->at == csv->size) return TANGO_OK;
-    c.row++;
-    r = tango_io__csv_row(&c, fields, c.columns, &count, error);
+    tango_io__csv_skip_empty(csv);
+    start = csv->at;
+    *more = start < csv->size;
+    if (!*more) return TANGO_OK;
+    r = tango_io__csv_row(csv, fields, csv->columns, &count, error);
     if (r != TANGO_OK) return r;
-    if (count != c.columns)
+    if (count != csv->columns)
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "csv: row %z: %z fields, %z columns (offset %z)", c.row + 1,
-                             count, c.columns, csv->at);
-    csv->at = c.at;
-    csv->row = c.row;
-    *more = 1;
+                             "csv: line %z: %z fields, %z columns (offset %z)",
+                             tango_io__csv_line(csv, start), count, csv->columns, start);
+    csv->row++;
     return TANGO_OK;
 }
 
