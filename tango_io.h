@@ -89,8 +89,11 @@
    TANGO_STATIC             all functions static (default: off)
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
-   TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems without POSIX: no
-                            mapping, no synchronising to disk (default: off)
+   TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems that are neither
+                            POSIX nor Windows: reading without mappings, and no output.
+                            ISO C cannot keep what tango_io_output promises, so the type
+                            and all that writes are left out, and a program that needs
+                            them does not compile (default: off)
    For files over 2 GiB on 32-bit systems define _FILE_OFFSET_BITS=64 on the command line.
 
    CONTENTS
@@ -277,6 +280,17 @@ typedef tango_result tango_io_reader(void *context, void *buffer, size_t size,
 
 #ifndef TANGO_NO_STDIO
 
+#ifndef TANGO_IO_NO_POSIX
+#if defined _WIN32
+#define TANGO_IO__WINDOWS 1
+#elif defined __unix__ || defined __APPLE__
+#define TANGO_IO__POSIX 1
+#endif
+#endif
+#if defined TANGO_IO__POSIX || defined TANGO_IO__WINDOWS
+#define TANGO_IO__WRITES 1
+#endif
+
 #define TANGO_IO_PATH_MAX 4096
 
 /* A file in memory, read-only. data is never NULL and 64-byte aligned while mapped. */
@@ -308,13 +322,16 @@ TANGO_API void tango_io_unmap(tango_io_file *file);
 TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size,
                                      const char *path, tango_error *error);
 
+#ifdef TANGO_IO__WRITES
+
 /* Output that appears under its name only when it is complete. The bytes go to a new file
    in the same folder (mode 0644); tango_io_commit synchronises it to the disk and renames
    it over `path`; any failure, and tango_io_abandon, removes it and leaves an old `path`
    as it was. The path "-" is standard output: bytes go straight through, and there is no
    seeking. A reader of a pipe that goes away raises SIGPIPE unless the program ignores
    that signal; ignored, it is an error here. The path must be new or a regular file; a
-   link is replaced, not followed. */
+   link is replaced, not followed. On Windows paths are in the code page of the process,
+   and a file that is open or mapped somewhere cannot be replaced: that is a failure. */
 typedef struct tango_io_output {
     uint64_t at;                        /* position of the next byte */
     int state, descriptor;              /* private, as all that follows */
@@ -335,7 +352,11 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
 /* Moves to an absolute position; on standard output only to where it is. */
 TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
                                      tango_error *error);
-/* Completes the file. On failure the temporary file is gone and `path` is as it was. */
+/* Completes the file. On failure the temporary file is gone and `path` is as it was. One
+   failure comes later, and its message says that the file is complete: the disk fails
+   while the folder, which holds the new name, is synchronised. Folders that the system
+   cannot synchronise (some network file systems) or that may not be read are written to
+   all the same; there the system alone decides when the name is on the disk. */
 TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *error);
 /* Closes the file and leaves it, complete, under its temporary name: a program that
    writes thousands of files synchronises and renames them together. */
@@ -343,6 +364,19 @@ TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *erro
 /* Drops the file. Safe at any time after tango_io_create, also twice and after a
    commit. */
 TANGO_API void tango_io_abandon(tango_io_output *output);
+
+/* What a program asks before its work begins: can `path` become an output of a run that
+   also reads or writes the `count` files `others` (NULL entries are passed over)?
+   TANGO_ERROR_ARGUMENT: it is one of these, by device and inode, so also through links,
+   as a hard link or in another spelling; files that are not there yet are the same if
+   their folders are and their last names have the same bytes, also where the file system
+   would ignore case. As `path` "-" is standard output, among `others` standard input;
+   only regular files are compared. TANGO_ERROR_FILE: it is no regular file, or nothing
+   can be made in its folder. */
+TANGO_API tango_result tango_io_output_check(const char *path, const char *const *others,
+                                             size_t count, tango_error *error);
+
+#endif /* TANGO_IO__WRITES */
 
 /* Input in order, for readers that need little memory: a regular file, or standard input
    for the path "-". */
@@ -469,7 +503,7 @@ TANGO_API int tango_io_blob_value(const tango_io_blob *blob, const char *key,
 TANGO_API uint64_t tango_io_value_u64(const tango_io_value *value, size_t i);
 TANGO_API double tango_io_value_f64(const tango_io_value *value, size_t i);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writing: size, begin, data in pieces, end, tango_io_commit. The data of tensors[0],
    [1], ... is streamed in the order that begin sorts them into; pieces may be of any size
@@ -505,7 +539,7 @@ TANGO_API tango_result tango_io_blob_write_data(tango_io_blob_writer *writer,
 TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
                                                tango_error *error);
 
-#endif /* TANGO_NO_STDIO */
+#endif /* TANGO_IO__WRITES */
 
 /* ==== 6 >>torch ==== PyTorch archives =============================================== */
 
@@ -560,7 +594,7 @@ TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
    machine's byte order. */
 typedef struct tango_io_torch_item {
@@ -812,7 +846,7 @@ TANGO_API void tango_io_npy_view(tango_io_view *view, const tango_io_npy *npy);
    lacks. */
 TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
                                      const size_t *shape, size_t rank);
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* Header and elements (row-major, as they lie in memory) of a whole file. */
 TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
                                           const void *data, const size_t *shape,
@@ -858,7 +892,7 @@ TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
 TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
                                             size_t count, const tango_io_wav_spec *spec);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 typedef struct tango_io_wav {
     tango_io_output *output;
@@ -920,7 +954,7 @@ TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
                                          void *work, size_t work_size,
                                          tango_error *error);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* *size = bytes of work that tango_io_png_write needs: about 0.45 MB and 4 rows. */
 TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
                                                     const tango_io_png_spec *spec,
@@ -1160,13 +1194,27 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #include <stdarg.h>
 #ifndef TANGO_NO_STDIO
 #include <stdio.h>
-#if (defined __unix__ || defined __APPLE__) && !defined TANGO_IO_NO_POSIX
-#define TANGO_IO__POSIX 1
+#ifdef TANGO_IO__POSIX
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#endif
+#ifdef TANGO_IO__WINDOWS
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+#include <fcntl.h>
+#include <io.h>
+#include <process.h>
+#include <share.h>
+#include <sys/stat.h>
 #endif
 #endif
 
@@ -1409,7 +1457,7 @@ static size_t tango_io__put_string(unsigned char *out, size_t at, const char *te
     return at + n;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Whether numbers lie in memory as they lie in files. */
 TANGO_IO__INLINE int tango_io__is_little(void)
@@ -1790,14 +1838,18 @@ enum {
     TANGO_IO__FAILED = 3
 };
 
-/* Length of the folder part of a path, with its slash; 0 if there is none. */
-static size_t tango_io__folder(const char *path)
+/* Where the completion of a file ended: nothing changed; the new file stands under its
+   name; it does, but a crash of the system may yet undo that. */
+typedef enum tango_io__step {
+    TANGO_IO__UNDONE,
+    TANGO_IO__DONE,
+    TANGO_IO__IN_DOUBT
+} tango_io__step;
+
+
+static int tango_io__is_standard(const char *path)
 {
-    size_t i, n = 0;
-    for (i = 0; path[i]; i++) {
-        if (path[i] == '/') n = i + 1;
-    }
-    return n;
+    return path[0] == '-' && !path[1];
 }
 
 static tango_result tango_io__path_ok(const char *path, tango_error *error)
@@ -1809,20 +1861,6 @@ static tango_result tango_io__path_ok(const char *path, tango_error *error)
                              "%s: file name of %z bytes, at most %u allowed", path, n,
                              (uint64_t)TANGO_IO_PATH_MAX);
     return TANGO_OK;
-}
-
-/* folder of path + ".tango-<process>-<try>.tmp"; 0 if that is too long. */
-static int tango_io__temporary(char *out, const char *path, uint64_t process,
-                               uint64_t attempt)
-{
-    tango_error name;
-    size_t folder = tango_io__folder(path), n;
-    tango_io_fail(&name, TANGO_OK, ".tango-%u-%u.tmp", process, attempt);
-    n = tango_io__length(name.text);
-    if (folder + n > TANGO_IO_PATH_MAX) return 0;
-    tango_io__copy(out, path, folder);
-    tango_io__copy(out + folder, name.text, n + 1);
-    return 1;
 }
 
 /* The rule for paths that come from files, as tango_io_map_below documents it. */
@@ -1845,7 +1883,30 @@ static tango_result tango_io__below_ok(const char *path, tango_error *error)
                          path, (uint64_t)TANGO_IO_PATH_MAX);
 }
 
+#ifdef TANGO_IO__WRITES
+
+/* Both kinds of system work on descriptors. Here stands what they call differently. */
+
 #ifdef TANGO_IO__POSIX
+
+typedef struct stat tango_io__stat;
+
+static int tango_io__stat_path(tango_io__stat *info, const char *path)
+{
+    return stat(path, info) == 0;
+}
+
+static int tango_io__stat_file(tango_io__stat *info, int fd)
+{
+    return fstat(fd, info) == 0;
+}
+
+static int tango_io__is_regular(const tango_io__stat *info)
+{
+    return S_ISREG(info->st_mode);
+}
+
+static int tango_io__is_separator(char c) { return c == '/'; }
 
 static int tango_io__open(const char *path, int flags, unsigned mode)
 {
@@ -1860,23 +1921,229 @@ static int tango_io__open(const char *path, int flags, unsigned mode)
     return fd;
 }
 
-/* Opens a regular file for reading. O_NONBLOCK: opening a named pipe must not wait. */
+/* O_NONBLOCK: opening a named pipe must not wait. */
+static int tango_io__open_read(const char *path)
+{
+    return tango_io__open(path, O_RDONLY | O_NONBLOCK, 0);
+}
+
+static int tango_io__open_new(const char *path)
+{
+    return tango_io__open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+}
+
+static int tango_io__close(int fd) { return close(fd) == 0; }
+
+/* Bytes done, at most 1 GiB at once; -1 on failure. */
+static int64_t tango_io__read_some(int fd, void *buffer, size_t size)
+{
+    return read(fd, buffer, size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+}
+
+static int64_t tango_io__write_some(int fd, const void *data, size_t size)
+{
+    return write(fd, data, size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+}
+
+static void tango_io__make_binary(int fd) { (void)fd; }
+
+static void *tango_io__map_view(int fd, size_t size)
+{
+    void *view = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    return view == MAP_FAILED ? NULL : view;
+}
+
+static void tango_io__unmap_view(void *view, size_t size) { munmap(view, size); }
+
+static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
+
+static int tango_io__move(int fd, uint64_t position)
+{
+    off_t to = (off_t)position;
+    if (to < 0 || (uint64_t)to != position) return 0;
+    return lseek(fd, to, SEEK_SET) == to;
+}
+
+static void tango_io__remove(const char *path) { unlink(path); }
+
+/* 1 if files can be made in the folder. */
+static int tango_io__folder_takes(const char *folder)
+{
+    struct stat info;
+    return stat(folder, &info) == 0 && S_ISDIR(info.st_mode) &&
+           access(folder, W_OK | X_OK) == 0;
+}
+
+/* Who a path or, with NULL, an open descriptor is. */
+static int tango_io__identity(uint64_t id[2], const char *path, int fd)
+{
+    struct stat info;
+    if ((path ? stat(path, &info) : fstat(fd, &info)) != 0) return 0;
+    id[0] = (uint64_t)info.st_dev;
+    id[1] = (uint64_t)info.st_ino;
+    return S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
+}
+
+/* Renaming is durable once the folder is synchronised. Whatever can fail without harm
+   does so before the new name stands. */
+static tango_io__step tango_io__publish(int fd, const char *temporary, const char *path,
+                                        const char *folder)
+{
+    int ok = fsync(fd) == 0, folder_fd;
+    ok = close(fd) == 0 && ok;
+    if (!ok) return TANGO_IO__UNDONE;
+    folder_fd = tango_io__open(folder, O_RDONLY, 0);
+    if (folder_fd < 0 && errno != EACCES && errno != EPERM) return TANGO_IO__UNDONE;
+    if (rename(temporary, path) != 0) {
+        if (folder_fd >= 0) close(folder_fd);
+        return TANGO_IO__UNDONE;
+    }
+    if (folder_fd < 0) return TANGO_IO__DONE;
+    ok = fsync(folder_fd) == 0 || errno == EINVAL || errno == EBADF ||
+         errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS;
+    close(folder_fd);
+    return ok ? TANGO_IO__DONE : TANGO_IO__IN_DOUBT;
+}
+
+#else /* Windows */
+
+typedef struct _stat64 tango_io__stat;
+
+static int tango_io__stat_path(tango_io__stat *info, const char *path)
+{
+    return _stat64(path, info) == 0;
+}
+
+static int tango_io__stat_file(tango_io__stat *info, int fd)
+{
+    return _fstat64(fd, info) == 0;
+}
+
+static int tango_io__is_regular(const tango_io__stat *info)
+{
+    return (info->st_mode & _S_IFMT) == _S_IFREG;
+}
+
+static int tango_io__is_separator(char c) { return c == '/' || c == '\\' || c == ':'; }
+
+static int tango_io__open(const char *path, int flags)
+{
+    int fd = -1;
+    flags |= _O_BINARY | _O_NOINHERIT;
+    return _sopen_s(&fd, path, flags, _SH_DENYNO, _S_IREAD | _S_IWRITE) == 0 ? fd : -1;
+}
+
+static int tango_io__open_read(const char *path)
+{
+    return tango_io__open(path, _O_RDONLY);
+}
+
+static int tango_io__open_new(const char *path)
+{
+    return tango_io__open(path, _O_WRONLY | _O_CREAT | _O_EXCL);
+}
+
+static int tango_io__close(int fd) { return _close(fd) == 0; }
+
+static int64_t tango_io__read_some(int fd, void *buffer, size_t size)
+{
+    return _read(fd, buffer, size < ((size_t)1 << 30) ? (unsigned)size : 1u << 30);
+}
+
+/* In pieces that a pipe takes at once. */
+static int64_t tango_io__write_some(int fd, const void *data, size_t size)
+{
+    return _write(fd, data, size < ((size_t)1 << 15) ? (unsigned)size : 1u << 15);
+}
+
+/* Standard streams begin as text, in which line feeds change. */
+static void tango_io__make_binary(int fd) { _setmode(fd, _O_BINARY); }
+
+static void *tango_io__map_view(int fd, size_t size)
+{
+    void *view = NULL;
+    HANDLE map = CreateFileMappingA((HANDLE)_get_osfhandle(fd), NULL, PAGE_READONLY, 0, 0,
+                                    NULL);
+    if (map) view = MapViewOfFile(map, FILE_MAP_READ, 0, 0, size);
+    if (map) CloseHandle(map);
+    return view;
+}
+
+static void tango_io__unmap_view(void *view, size_t size)
+{
+    (void)size;
+    UnmapViewOfFile(view);
+}
+
+static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
+
+static int tango_io__move(int fd, uint64_t position)
+{
+    return position <= INT64_MAX &&
+           _lseeki64(fd, (int64_t)position, SEEK_SET) == (int64_t)position;
+}
+
+static void tango_io__remove(const char *path) { DeleteFileA(path); }
+
+static int tango_io__folder_takes(const char *folder)
+{
+    DWORD attributes = GetFileAttributesA(folder);
+    return attributes != INVALID_FILE_ATTRIBUTES &&
+           (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+static int tango_io__identity(uint64_t id[2], const char *path, int fd)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    HANDLE file = path ? CreateFileA(path, 0,
+                                     FILE_SHARE_READ | FILE_SHARE_WRITE |
+                                         FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                                     FILE_FLAG_BACKUP_SEMANTICS, NULL)
+                       : (HANDLE)_get_osfhandle(fd);
+    int known;
+    if (file == INVALID_HANDLE_VALUE) return 0;
+    known = GetFileType(file) == FILE_TYPE_DISK &&
+            GetFileInformationByHandle(file, &info);
+    if (path) CloseHandle(file);
+    if (!known) return 0;
+    id[0] = info.dwVolumeSerialNumber;
+    id[1] = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
+    return 1;
+}
+
+/* The system moves the name at once and returns when it is on the disk. */
+static tango_io__step tango_io__publish(int fd, const char *temporary, const char *path,
+                                        const char *folder)
+{
+    int ok = _commit(fd) == 0;
+    (void)folder;
+    ok = _close(fd) == 0 && ok;
+    return ok && MoveFileExA(temporary, path,
+                             MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+               ? TANGO_IO__DONE : TANGO_IO__UNDONE;
+}
+
+#endif
+
+/* Opens a regular file for reading. */
 static tango_result tango_io__open_regular(int *fd, size_t *size, const char *path,
                                            tango_error *error)
 {
-    struct stat info;
+    tango_io__stat info;
     tango_result r = tango_io__path_ok(path, error);
     if (r != TANGO_OK) return r;
-    *fd = tango_io__open(path, O_RDONLY | O_NONBLOCK, 0);
+    *fd = tango_io__open_read(path);
     if (*fd < 0) {
-        if (stat(path, &info) != 0)
+        if (!tango_io__stat_path(&info, path))
             return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
-        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: cannot be opened for reading",
-                             path);
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s", path,
+                             tango_io__is_regular(&info)
+                                 ? "cannot be opened for reading"
+                                 : "not a regular file");
     }
-    if (fstat(*fd, &info) != 0) {
+    if (!tango_io__stat_file(&info, *fd)) {
         r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: its size cannot be read", path);
-    } else if (!S_ISREG(info.st_mode)) {
+    } else if (!tango_io__is_regular(&info)) {
         r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
     } else if (info.st_size < 0 || (uint64_t)info.st_size > SIZE_MAX / 2) {
         r = tango_io_fail(error, TANGO_ERROR_FILE,
@@ -1886,7 +2153,7 @@ static tango_result tango_io__open_regular(int *fd, size_t *size, const char *pa
         *size = (size_t)info.st_size;
         return TANGO_OK;
     }
-    close(*fd);
+    tango_io__close(*fd);
     return r;
 }
 
@@ -1896,9 +2163,9 @@ static tango_result tango_io__map_open(tango_io_file *file, int fd, size_t size,
 {
     static const unsigned char nothing[64] = { 0 };     /* one of its bytes is aligned */
     void *mapping = NULL;
-    if (size > 0) mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (size > 0 && mapping == MAP_FAILED)
+    if (size > 0) mapping = tango_io__map_view(fd, size);
+    tango_io__close(fd);
+    if (size > 0 && !mapping)
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %z bytes cannot be mapped",
                              path, size);
     file->data = mapping ? (const unsigned char *)mapping
@@ -1920,13 +2187,14 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
 {
-    if (file->mapping) munmap(file->mapping, file->size);
+    if (file->mapping) tango_io__unmap_view(file->mapping, file->size);
     file->data = NULL;
     file->size = 0;
     file->mapping = NULL;
 }
 
-#if defined O_NOFOLLOW && defined O_DIRECTORY && defined O_CLOEXEC && defined AT_FDCWD
+#if defined TANGO_IO__POSIX && defined O_NOFOLLOW && defined O_DIRECTORY && \
+    defined O_CLOEXEC && defined AT_FDCWD
 
 /* Opens the folder that holds the last part of `path`, part by part from `root`, through
    no link. *name is where that last part begins; -1 if some part is not there. */
@@ -1997,17 +2265,16 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
     tango_result r = tango_io__open_regular(&fd, &need, path, error);
     if (r != TANGO_OK) return r;
     if (need > capacity) {
-        close(fd);
+        tango_io__close(fd);
         return tango_io_fail(error, TANGO_ERROR_MEMORY, "%s: %z bytes, room for %z", path,
                              need, capacity);
     }
     while (done < need) {
-        size_t chunk = need - done < ((size_t)1 << 30) ? need - done : (size_t)1 << 30;
-        ssize_t got = read(fd, (char *)buffer + done, chunk);
+        int64_t got = tango_io__read_some(fd, (char *)buffer + done, need - done);
         if (got <= 0) break;
         done += (size_t)got;
     }
-    close(fd);
+    tango_io__close(fd);
     if (done < need)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "%s: reading failed at offset %z of %z", path, done, need);
@@ -2026,7 +2293,8 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
     input->state = TANGO_IO__CLOSED;
     input->descriptor = 0;
     input->stream = NULL;
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
+        tango_io__make_binary(0);
         input->state = TANGO_IO__STANDARD;
         return TANGO_OK;
     }
@@ -2041,8 +2309,7 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
 static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
                              size_t *got)
 {
-    ssize_t n = read(input->descriptor, buffer,
-                     size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+    int64_t n = tango_io__read_some(input->descriptor, buffer, size);
     if (n < 0) return 0;
     *got = (size_t)n;
     return 1;
@@ -2050,86 +2317,8 @@ static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
 
 TANGO_API void tango_io_input_close(tango_io_input *input)
 {
-    if (input->state == TANGO_IO__FILE) close(input->descriptor);
+    if (input->state == TANGO_IO__FILE) tango_io__close(input->descriptor);
     input->state = TANGO_IO__CLOSED;
-}
-
-/* The five steps of an output, on a descriptor. Each returns 1 if all went well. */
-
-static int tango_io__start(tango_io_output *output, const char *temporary)
-{
-    uint64_t attempt, attempts = temporary ? 1 : 100;
-    for (attempt = 0; attempt < attempts; attempt++) {
-        if (temporary)
-            tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
-        else if (!tango_io__temporary(output->temporary, output->path,
-                                      (uint64_t)getpid(), attempt))
-            return 0;
-        output->descriptor = tango_io__open(output->temporary,
-                                            O_WRONLY | O_CREAT | O_EXCL, 0644);
-        if (output->descriptor >= 0) return 1;
-    }
-    return 0;
-}
-
-static int tango_io__send(tango_io_output *output, const unsigned char *p, size_t size)
-{
-    while (size > 0) {
-        size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
-        ssize_t sent = write(output->descriptor, p, chunk);
-        if (sent <= 0) return 0;
-        p += sent;
-        size -= (size_t)sent;
-    }
-    return 1;
-}
-
-static int tango_io__move(tango_io_output *output, uint64_t position)
-{
-    off_t to = (off_t)position;
-    if (to < 0 || (uint64_t)to != position) return 0;
-    return lseek(output->descriptor, to, SEEK_SET) == to;
-}
-
-/* Renaming is durable once the folder is synchronised; it is opened first, so that
-   whatever can fail fails while the old file is still there. */
-static int tango_io__finish(tango_io_output *output)
-{
-    size_t n = tango_io__folder(output->path);
-    char folder[TANGO_IO_PATH_MAX + 1];
-    int fd, ok;
-    tango_io__copy(folder, n ? output->path : ".", n ? n : 1);
-    folder[n ? n : 1] = 0;
-    ok = fsync(output->descriptor) == 0;
-    ok = close(output->descriptor) == 0 && ok;
-    output->descriptor = -1;
-    if (!ok) return 0;
-    fd = tango_io__open(folder, O_RDONLY, 0);
-    if (fd < 0) return 0;
-    ok = rename(output->temporary, output->path) == 0;
-    ok = ok && fsync(fd) == 0;
-    close(fd);
-    return ok;
-}
-
-static int tango_io__shut(tango_io_output *output)
-{
-    int ok = close(output->descriptor) == 0;
-    output->descriptor = -1;
-    return ok;
-}
-
-static void tango_io__drop(tango_io_output *output)
-{
-    if (output->descriptor >= 0) close(output->descriptor);
-    output->descriptor = -1;
-    unlink(output->temporary);
-}
-
-static int tango_io__target_ok(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) != 0 || S_ISREG(info.st_mode);
 }
 
 #else /* plain stdio */
@@ -2183,7 +2372,7 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
     input->descriptor = 0;
     input->stream = NULL;
     if (r != TANGO_OK) return r;
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
         input->state = TANGO_IO__STANDARD;
         return TANGO_OK;
     }
@@ -2209,61 +2398,7 @@ TANGO_API void tango_io_input_close(tango_io_input *input)
     input->state = TANGO_IO__CLOSED;
 }
 
-static int tango_io__start(tango_io_output *output, const char *temporary)
-{
-    if (temporary)
-        tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
-    else if (!tango_io__temporary(output->temporary, output->path, 0, 0))
-        return 0;
-    output->stream = fopen(output->temporary, "wb");
-    return output->stream != NULL;
-}
-
-static int tango_io__send(tango_io_output *output, const unsigned char *p, size_t size)
-{
-    FILE *stream = output->stream ? (FILE *)output->stream : stdout;
-    return size == 0 || (fwrite(p, 1, size, stream) == size &&
-                         (output->stream || fflush(stream) == 0));
-}
-
-static int tango_io__move(tango_io_output *output, uint64_t position)
-{
-    if (position > INT32_MAX) return 0;
-    return fseek((FILE *)output->stream, (long)position, SEEK_SET) == 0;
-}
-
-/* rename does not replace an existing file everywhere. */
-static int tango_io__finish(tango_io_output *output)
-{
-    int ok = fclose((FILE *)output->stream) == 0;
-    output->stream = NULL;
-    if (!ok) return 0;
-    if (rename(output->temporary, output->path) == 0) return 1;
-    remove(output->path);
-    return rename(output->temporary, output->path) == 0;
-}
-
-static int tango_io__shut(tango_io_output *output)
-{
-    int ok = fclose((FILE *)output->stream) == 0;
-    output->stream = NULL;
-    return ok;
-}
-
-static void tango_io__drop(tango_io_output *output)
-{
-    if (output->stream) fclose((FILE *)output->stream);
-    output->stream = NULL;
-    remove(output->temporary);
-}
-
-static int tango_io__target_ok(const char *path)
-{
-    (void)path;
-    return 1;
-}
-
-#endif /* TANGO_IO__POSIX */
+#endif /* TANGO_IO__WRITES */
 
 #ifndef TANGO_IO__MAPS_BELOW
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
@@ -2277,38 +2412,170 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
 }
 #endif
 
+TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
+                                           size_t *got, tango_error *error)
+{
+    tango_io_input *in = (tango_io_input *)input;
+    size_t n = 0;
+    if (in->state == TANGO_IO__CLOSED)
+        return tango_io_fail(error, TANGO_ERROR_FILE,
+                             "reading an input that is not open");
+    if (!tango_io__receive(in, buffer, size, &n))
+        return tango_io_fail(error, TANGO_ERROR_FILE, "reading failed at offset %u",
+                             in->at);
+    in->at += n;
+    *got = n;
+    return TANGO_OK;
+}
+
+#ifdef TANGO_IO__WRITES
+
+/* Length of the folder part of a path, with its slash; 0 if there is none. */
+static size_t tango_io__folder(const char *path)
+{
+    size_t i, n = 0;
+    for (i = 0; path[i]; i++) {
+        if (tango_io__is_separator(path[i])) n = i + 1;
+    }
+    return n;
+}
+
+/* The folder part of a path that is short enough, "." if there is none. */
+static void tango_io__folder_of(char out[TANGO_IO_PATH_MAX + 1], const char *path)
+{
+    size_t n = tango_io__folder(path);
+    tango_io__copy(out, n ? path : ".", n ? n : 1);
+    out[n ? n : 1] = 0;
+}
+
+/* An output has a name that is new or that of a regular file. */
+static tango_result tango_io__target_ok(const char *path, tango_error *error)
+{
+    tango_io__stat info;
+    tango_result r = tango_io__path_ok(path, error);
+    if (r != TANGO_OK || tango_io__is_standard(path)) return r;
+    if (path[tango_io__folder(path)] != 0 &&
+        (!tango_io__stat_path(&info, path) || tango_io__is_regular(&info)))
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
+}
+
+static tango_result tango_io__folder_fails(const char *path, tango_error *error)
+{
+    size_t n = tango_io__folder(path);
+    return tango_io_fail(error, TANGO_ERROR_FILE,
+                         "%s: cannot create a file in the folder %q", path,
+                         n ? path : ".", n ? n : (size_t)1);
+}
+
+/* Who a path leads to: an existing file by its numbers, another by those of its folder
+   and its name there. 0: no file, or none that can be told. */
+static int tango_io__who(uint64_t id[2], const char **name, const char *path, int standard)
+{
+    char folder[TANGO_IO_PATH_MAX + 1];
+    tango_io__stat info;
+    *name = "";
+    if (tango_io__path_ok(path, NULL) != TANGO_OK) return 0;
+    if (tango_io__is_standard(path)) {
+        return tango_io__stat_file(&info, standard) && tango_io__is_regular(&info) &&
+               tango_io__identity(id, NULL, standard);
+    }
+    if (tango_io__stat_path(&info, path))
+        return tango_io__is_regular(&info) && tango_io__identity(id, path, -1);
+    *name = path + tango_io__folder(path);
+    tango_io__folder_of(folder, path);
+    return tango_io__identity(id, folder, -1);
+}
+
+TANGO_API tango_result tango_io_output_check(const char *path, const char *const *others,
+                                             size_t count, tango_error *error)
+{
+    char folder[TANGO_IO_PATH_MAX + 1];
+    uint64_t id[2] = { 0, 0 }, other[2] = { 0, 0 };
+    const char *name, *other_name;
+    size_t i;
+    tango_result r = tango_io__target_ok(path, error);
+    if (r != TANGO_OK) return r;
+    tango_io__folder_of(folder, path);
+    if (!tango_io__is_standard(path) && !tango_io__folder_takes(folder))
+        return tango_io__folder_fails(path, error);
+    if (!tango_io__who(id, &name, path, 1)) return TANGO_OK;
+    for (i = 0; i < count; i++) {
+        if (!others[i] || !tango_io__who(other, &other_name, others[i], 0)) continue;
+        if (id[0] == other[0] && id[1] == other[1] &&
+            tango_io__equal(name, tango_io__length(name), other_name))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                 "%s: the same file as %s",
+                                 tango_io__is_standard(path) ? "standard output" : path,
+                                 tango_io__is_standard(others[i]) ? "standard input"
+                                                                  : others[i]);
+    }
+    return TANGO_OK;
+}
+
 TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path,
                                        tango_error *error)
 {
     return tango_io_create_by(output, path, NULL, error);
 }
 
+/* folder of path + ".tango-<process>-<try>.tmp"; 0 if that is too long. */
+static int tango_io__temporary(char *out, const char *path, uint64_t process,
+                               uint64_t attempt)
+{
+    tango_error name;
+    size_t folder = tango_io__folder(path), n;
+    tango_io_fail(&name, TANGO_OK, ".tango-%u-%u.tmp", process, attempt);
+    n = tango_io__length(name.text);
+    if (folder + n > TANGO_IO_PATH_MAX) return 0;
+    tango_io__copy(out, path, folder);
+    tango_io__copy(out + folder, name.text, n + 1);
+    return 1;
+}
+
+/* Opens a new file under the temporary name given, or under one of 100 of its own. */
+static int tango_io__start(tango_io_output *output, const char *temporary)
+{
+    uint64_t attempt, attempts = temporary ? 1 : 100;
+    for (attempt = 0; attempt < attempts; attempt++) {
+        if (temporary)
+            tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
+        else if (!tango_io__temporary(output->temporary, output->path,
+                                      tango_io__process(), attempt))
+            return 0;
+        output->descriptor = tango_io__open_new(output->temporary);
+        if (output->descriptor >= 0) return 1;
+    }
+    return 0;
+}
+
 TANGO_API tango_result tango_io_create_by(tango_io_output *output, const char *path,
                                           const char *temporary, tango_error *error)
 {
-    size_t folder = tango_io__folder(path);
-    tango_result r = tango_io__path_ok(path, error);
+    tango_result r = tango_io__target_ok(path, error);
     if (r == TANGO_OK && temporary) r = tango_io__path_ok(temporary, error);
     output->at = 0;
     output->state = TANGO_IO__CLOSED;
     output->descriptor = -1;
-    output->stream = NULL;
     output->temporary[0] = 0;
     if (r != TANGO_OK) return r;
     tango_io__copy(output->path, path, tango_io__length(path) + 1);
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
+        tango_io__make_binary(1);
         output->state = TANGO_IO__STANDARD;
         output->descriptor = 1;
         return TANGO_OK;
     }
-    if (path[folder] == 0 || !tango_io__target_ok(path))
-        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
-    if (!tango_io__start(output, temporary))
-        return tango_io_fail(error, TANGO_ERROR_FILE,
-                             "%s: cannot create a file in the folder %q", path,
-                             folder ? path : ".", folder ? folder : (size_t)1);
+    if (!tango_io__start(output, temporary)) return tango_io__folder_fails(path, error);
     output->state = TANGO_IO__FILE;
     return TANGO_OK;
+}
+
+static void tango_io__drop(tango_io_output *output)
+{
+    if (output->descriptor >= 0) tango_io__close(output->descriptor);
+    output->descriptor = -1;
+    tango_io__remove(output->temporary);
 }
 
 /* Removes the temporary file and leaves an output that refuses all further work. */
@@ -2318,9 +2585,20 @@ static tango_result tango_io__output_failed(tango_io_output *output, tango_error
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__FAILED;
     return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s at offset %u",
-                         output->path[0] == '-' && !output->path[1] ? "standard output"
-                                                                    : output->path,
+                         tango_io__is_standard(output->path) ? "standard output"
+                                                             : output->path,
                          what, output->at);
+}
+
+static int tango_io__send(int fd, const unsigned char *p, size_t size)
+{
+    while (size > 0) {
+        int64_t sent = tango_io__write_some(fd, p, size);
+        if (sent <= 0) return 0;
+        p += sent;
+        size -= (size_t)sent;
+    }
+    return 1;
 }
 
 TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
@@ -2329,7 +2607,7 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
     if (output->state != TANGO_IO__FILE && output->state != TANGO_IO__STANDARD)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "writing to an output that is not open");
-    if (!tango_io__send(output, (const unsigned char *)data, size))
+    if (!tango_io__send(output->descriptor, (const unsigned char *)data, size))
         return tango_io__output_failed(output, error,
                                        output->state == TANGO_IO__FILE
                                            ? "writing failed (disk full?)"
@@ -2349,7 +2627,7 @@ TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "standard output cannot go from offset %u to %u", output->at,
                              position);
-    if (!tango_io__move(output, position))
+    if (!tango_io__move(output->descriptor, position))
         return tango_io__output_failed(output, error, "seeking failed");
     output->at = position;
     return TANGO_OK;
@@ -2357,6 +2635,8 @@ TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
 
 TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *error)
 {
+    char folder[TANGO_IO_PATH_MAX + 1];
+    tango_io__step step;
     if (output->state == TANGO_IO__STANDARD) {
         output->state = TANGO_IO__CLOSED;
         return TANGO_OK;
@@ -2364,18 +2644,25 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
     if (output->state != TANGO_IO__FILE)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "completing an output that is not open");
-    if (!tango_io__finish(output))
+    tango_io__folder_of(folder, output->path);
+    step = tango_io__publish(output->descriptor, output->temporary, output->path, folder);
+    output->descriptor = -1;
+    if (step == TANGO_IO__UNDONE)
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
-    return TANGO_OK;
+    if (step == TANGO_IO__DONE) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE,
+                         "%s: complete, but synchronising its folder failed", output->path);
 }
 
 TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error)
 {
+    int fd = output->descriptor;
     if (output->state != TANGO_IO__FILE)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "completing an output that is no open file");
-    if (!tango_io__shut(output))
+    output->descriptor = -1;
+    if (!tango_io__close(fd))
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
     return TANGO_OK;
@@ -2386,10 +2673,6 @@ TANGO_API void tango_io_abandon(tango_io_output *output)
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__CLOSED;
 }
-
-#endif /* TANGO_NO_STDIO */
-
-#ifndef TANGO_NO_STDIO
 
 /* Small pieces on their way to an output: collected, counted, summed. With output NULL
    they are only counted. The first failure stays in `result`; what follows is
@@ -2446,23 +2729,9 @@ static void tango_io__sink_text(tango_io__sink *s, const char *text)
     tango_io__sink_put(s, text, tango_io__length(text));
 }
 
-TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
-                                           size_t *got, tango_error *error)
-{
-    tango_io_input *in = (tango_io_input *)input;
-    size_t n = 0;
-    if (in->state == TANGO_IO__CLOSED)
-        return tango_io_fail(error, TANGO_ERROR_FILE,
-                             "reading an input that is not open");
-    if (!tango_io__receive(in, buffer, size, &n))
-        return tango_io_fail(error, TANGO_ERROR_FILE, "reading failed at offset %u",
-                             in->at);
-    in->at += n;
-    *got = n;
-    return TANGO_OK;
-}
+#endif /* TANGO_IO__WRITES */
 
-#endif
+#endif /* TANGO_NO_STDIO */
 
 /* ==== 5 >>blob ==== Weights blob ==================================================== */
 
@@ -2912,7 +3181,7 @@ TANGO_API double tango_io_value_f64(const tango_io_value *value, size_t i)
     return tango_io__double(tango_io__u64((const unsigned char *)value->data + i * 8));
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Bytes of a value to be written, without the NUL of a STRING; 0 if it cannot be
    written. */
@@ -3169,7 +3438,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
     return tango_io_write(writer->output, writer->header, writer->header_size, error);
 }
 
-#endif /* TANGO_NO_STDIO */
+#endif /* TANGO_IO__WRITES */
 
 /* ==== 15 >>zip ==== Stored zip archives ============================================= */
 
@@ -4597,7 +4866,7 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     return 1;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writing. Each record is produced by one function (tango_io__torch_body) into a sink
    that counts or writes. Its size and CRC-32 are needed twice, before the data and in the
@@ -6463,7 +6732,7 @@ TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
     return at;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
                                           const void *data, const size_t *shape,
@@ -6651,7 +6920,7 @@ TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *sa
     return count;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *output,
                                           const tango_io_wav_spec *spec,
@@ -6784,7 +7053,7 @@ static uint32_t tango_io__adler(uint32_t adler, const unsigned char *p, size_t s
     return b << 16 | a;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writer: greedy matches from hash chains, blocks of up to 16384 symbols, each with its
    own codes. Output bytes gather in `out`, which `flush` empties. */
@@ -7455,7 +7724,7 @@ TANGO_IO__INLINE unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint3
     return (unsigned char)(((pa <= pb) & (pa <= pc)) ? a : (uint32_t)other);
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 typedef struct tango_io__png_writer {
     tango_io__deflate deflate;

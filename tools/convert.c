@@ -215,6 +215,25 @@ static void open_sources(source *s, const char *folder)
     }
 }
 
+static void check_output(const char *output, const char *path)
+{
+    tango_error error;
+    if (tango_io_output_check(output, &path, 1, &error) != TANGO_OK)
+        cli_fail_file(output, error.text);
+}
+
+/* The blob is none of the files that make a checkpoint, read or not. */
+static void check_not_of_checkpoint(const char *output, const char *folder)
+{
+    for (size_t i = 0; i < 2 * FILES; i++) {
+        char path[TANGO_IO_PATH_MAX + 1];
+        const char *name = i < FILES ? known[i].name : known[i - FILES].other;
+        if (!name) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        check_output(output, path);
+    }
+}
+
 static void parse_json(source *s)
 {
     size_t size = 0;
@@ -1798,6 +1817,7 @@ static void convert(const char *folder, const char *output, int type, int quiet)
 
     open_sources(s, folder);
     stop_at_problems(folder);
+    check_not_of_checkpoint(output, folder);
     for (size_t i = MAIN_CONFIG; i <= DEFAULTS; i++)
         if (s[i].name) parse_json(&s[i]);
     stop_at_problems(folder);
