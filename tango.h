@@ -284,7 +284,7 @@ typedef struct tango_model {
     size_t parameters;                   /* number of weights */
     struct { /* the model's own defaults; 0 where it names none */
         size_t steps;
-        double guidance, seconds;
+        double guidance, rescale, seconds;
         tango_sampler sampler;
         tango_vocoder vocoder;
     } defaults;
@@ -384,6 +384,8 @@ typedef struct tango_params {
     double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
     size_t steps;           /* 0: the model's, else 100 */
     double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance */
+    double rescale;         /* of guidance, up to 1; 0: the model's, else none; below 0:
+                               none */
     tango_sampler sampler;  /* 0: the model's, else DDPM */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
     double eta;             /* DDIM, 0 to 1 */
@@ -1246,6 +1248,7 @@ static const tango_limit tango__limits[] = {
     { "tango.parameters", TANGO_IO_U64, 1, 0, 9e15, 0, NULL },
     { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
     { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },
+    { "default.rescale", TANGO_IO_F64, 1, 0, 1, 0, NULL },
     { "default.seconds", TANGO_IO_F64, 1, 0.01, TANGO_SECONDS_MAX, 0, NULL },
     { "default.sampler", TANGO_IO_STRING, 0, 0, 0, 0, tango__sampler_names },
     { "default.vocoder", TANGO_IO_STRING, 0, 0, 0, 0, tango__vocoder_names }
@@ -1503,6 +1506,7 @@ static void tango__read_rest(const tango__reader *r, tango_model *m)
     m->parameters = tango__integer(r, "tango.parameters");
     m->defaults.steps = tango__integer(r, "default.steps");
     m->defaults.guidance = tango__number(r, "default.guidance");
+    m->defaults.rescale = tango__number(r, "default.rescale");
     m->defaults.seconds = tango__number(r, "default.seconds");
     m->defaults.sampler = (tango_sampler)tango__choice(r, "default.sampler");
     m->defaults.vocoder = (tango_vocoder)tango__choice(r, "default.vocoder");
@@ -1905,6 +1909,14 @@ TANGO_API int tango_sampling_draws(const tango_sampling *run)
     return run->kind == TANGO_DDIM && run->eta > 0.0;
 }
 
+/* For how many steps tango_sampling_draws will say yes; needs no tables. */
+static size_t tango__draw_count(const tango_sampling *run)
+{
+    if (run->kind == TANGO_DDPM)
+        return run->steps - (tango__timestep(run, run->steps - 1) > 0.0 ? 0 : 1);
+    return run->kind == TANGO_DDIM && run->eta > 0.0 ? run->steps : 0;
+}
+
 /* Ascending order, by Shell's method with Knuth's gaps. */
 static void tango__sort(float *v, size_t count)
 {
@@ -2190,6 +2202,7 @@ typedef struct tango__net {
     tango_result result;
     char name[192];
     size_t name_length;
+    size_t passes; /* of any loop; two when measuring: later ones book as the second does */
     int first; /* the first pass of a loop: what it keeps, later passes find again */
     size_t kept_start, kept_at;
 } tango__net;
@@ -3257,6 +3270,8 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->steps == 0) p->steps = m->defaults.steps != 0 ? m->defaults.steps : 100;
     if (p->guidance == 0.0)
         p->guidance = m->defaults.guidance != 0.0 ? m->defaults.guidance : 3.0;
+    if (p->rescale == 0.0)
+        p->rescale = m->defaults.rescale != 0.0 ? m->defaults.rescale : -1.0;
     if (p->sampler == TANGO_SAMPLER_DEFAULT)
         p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
                                                                   : TANGO_DDPM;
@@ -3287,8 +3302,19 @@ static tango_result tango__check(
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "guidance: expected -%z to %z", (size_t)TANGO_GUIDANCE_MAX,
             (size_t)TANGO_GUIDANCE_MAX);
+    if (!(p->rescale >= -1.0 && p->rescale <= 1.0))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "rescale: expected 0 to 1, or -1 for none");
     if (!(p->eta >= 0.0 && p->eta <= 1.0))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1");
+    if (p->latent != NULL && p->mel != NULL)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "mel: given beside a latent, expected one");
+    if (p->denormalize
+        && (!(p->denormalize_mean - p->denormalize_mean == 0.0f)
+            || !(p->denormalize_std - p->denormalize_std == 0.0f)))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "denormalize: expected finite numbers, found NaN or infinity");
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
@@ -3562,13 +3588,47 @@ typedef struct tango__loop {
     size_t total;
 } tango__loop;
 
+/* Standard deviation with n - 1 in the denominator, as torch.std; 0 for one number. */
+static double tango__deviation(const float *x, size_t count)
+{
+    double mean = 0.0, square = 0.0;
+    size_t i;
+    if (count < 2) return 0.0;
+    for (i = 0; i < count; i++) mean += (double)x[i];
+    mean /= (double)count;
+    for (i = 0; i < count; i++) {
+        double d = (double)x[i] - mean;
+        square += d * d;
+    }
+    return TANGO_SQRT(square / (double)(count - 1));
+}
+
+/* Classifier-free guidance of one image: out = u + g (c - u), where out holds u. Then, with
+   rescale r > 0, out *= r std(c) / std(out) + 1 - r: guidance beyond 1 makes the output
+   larger than any the model was trained on, and r takes that back.
+            (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
+static void tango__guide(
+    float *out, const float *c, size_t count, double guidance, double rescale)
+{
+    const float g = (float)guidance;
+    double deviation;
+    float factor;
+    size_t i;
+    for (i = 0; i < count; i++) out[i] += g * (c[i] - out[i]);
+    if (!(rescale > 0.0)) return;
+    deviation = tango__deviation(out, count);
+    if (!(deviation > 0.0)) return; /* all numbers are equal: there is no scale to mend */
+    factor = (float)(rescale * (tango__deviation(c, count) / deviation) + 1.0 - rescale);
+    for (i = 0; i < count; i++) out[i] *= factor;
+}
+
 /* One step: the UNet on [negative ; prompt], guidance, the sampler. */
 static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoiser *d,
     tango__loop *loop, size_t step)
 {
     const tango_params *p = &plan->params;
     const tango_unet_config *c = &net->model->unet;
-    const float guidance = (float)p->guidance;
+    const size_t count = loop->sampling.count;
     tango__image size;
     size_t i;
     size.batch = d->context_batch * p->samples;
@@ -3583,12 +3643,23 @@ static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoi
     tango__unet(net, loop->output, loop->input, size, d);
     tango__tell_images(net, plan, "unet", step, loop->output, size.batch, c->in_channels);
     if (tango__idle(net)) return;
-    if (d->context_batch == 2) /* u + g (c - u) */
-        for (i = 0; i < loop->total; i++)
-            loop->output[i] +=
-                guidance * (loop->output[loop->total + i] - loop->output[i]);
+    for (i = 0; d->context_batch == 2 && i < p->samples; i++)
+        tango__guide(loop->output + i * count, loop->output + loop->total + i * count,
+            count, p->guidance, p->rescale);
     if (tango_sampling_draws(&loop->sampling)) tango__draw(&loop->draws, loop->noise, p);
     tango_sampling_step(&loop->sampling, loop->z, loop->output, loop->noise);
+}
+
+/* Given noise is that of the start, or of every draw: no draw is passed over. */
+static void tango__check_draws(
+    tango__net *net, const tango_params *p, const tango_sampling *sampling)
+{
+    size_t all;
+    if (net->result != TANGO_OK || p->noise == NULL || p->noise_draws == 1) return;
+    all = 1 + tango__draw_count(sampling);
+    if (p->noise_draws != all)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_ARGUMENT,
+            "noise: %z draws, expected 1 or %z", p->noise_draws, all);
 }
 
 /* Books the loop's arrays and draws the first latent. */
@@ -3607,6 +3678,7 @@ static void tango__loop_start(
         net->result = tango_sampling_begin(&loop->sampling, &net->model->schedule,
             p->sampler, p->steps, p->eta, p->final_sigma, p->samples,
             rows * c->in_channels, net->arena, net->error);
+    tango__check_draws(net, p, &loop->sampling);
     loop->z = tango__floats(net, p->samples, rows, c->in_channels);
     loop->noise = tango__floats(net, p->samples, rows, c->in_channels);
     loop->draws.planes = tango__floats(net, p->samples, rows, c->in_channels);
@@ -3663,7 +3735,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     tango__encode_prompt(net, plan, &d, counts);
     tango__loop_start(net, plan, &d, &loop);
     tango__loop_begin(net);
-    for (step = 0; step < p->steps && net->result == TANGO_OK;
+    for (step = 0; step < p->steps && step < net->passes && net->result == TANGO_OK;
         step++, tango__loop_again(net)) {
         if (!tango__idle(net) && p->on_step != NULL
             && p->on_step(p->user, step, p->steps)) {
@@ -3675,7 +3747,6 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
         tango__finite(net, loop.z, loop.total, "latent", step);
         tango__tell_images(
             net, plan, "latent", step, loop.z, p->samples, net->model->unet.out_channels);
-        if (net->arena->base == NULL) break; /* one pass measures them all */
     }
     if (!tango__idle(net) && p->on_step != NULL
         && p->on_step(p->user, p->steps, p->steps))
@@ -3754,7 +3825,7 @@ static void tango__decode_all(
         latent[i] = (float)((double)latent[i] / m->vae.scale);
     tango__tell_images(
         net, plan, "latent_scaled", SIZE_MAX, latent, p->samples, m->vae.embedding);
-    for (i = 0; i < p->samples; i++)
+    for (i = 0; i < p->samples && i < net->passes; i++)
         tango__decode(net, tango__at(mel, i * mels), tango__at(latent, i * count), size);
 }
 
@@ -3787,7 +3858,7 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
     tango__finish_mel(net, plan, mel);
-    for (i = 0; i < p->samples; i++) {
+    for (i = 0; i < p->samples && i < net->passes; i++) {
         float *to = tango__at(wave, i * plan->samples);
         const float *from = tango__at(mel, i * plan->frames * m->mels);
         if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, to, from, plan->frames);
@@ -3808,6 +3879,7 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->model = model;
     net->arena = arena;
     net->error = error;
+    net->passes = arena->base == NULL ? 2 : SIZE_MAX;
     net->nn.kernels = p->kernels != NULL ? p->kernels : tango_nn_detect();
     net->nn.parallel_for = p->parallel_for;
     net->nn.pool = p->pool;
@@ -3895,7 +3967,7 @@ static void tango__encode_windows(tango__net *net, float *out, const float *mel,
     float *part = tango__floats(net, window, row_size, 1);
     float *weight = tango__floats(net, height, 1, 1);
     tango__image size;
-    size_t first = 0, i, last = 0;
+    size_t first = 0, i, last = 0, pass;
     size.batch = 1;
     size.height = window * factor;
     size.width = width * factor;
@@ -3903,12 +3975,12 @@ static void tango__encode_windows(tango__net *net, float *out, const float *mel,
         memset(out, 0, height * row_size * sizeof(float));
         memset(weight, 0, height * sizeof(float));
     }
-    for (; !last && net->result == TANGO_OK; first += stride) {
+    for (pass = 0; !last && pass < net->passes && net->result == TANGO_OK;
+        pass++, first += stride) {
         last = first + window >= height;
         if (last) first = height - window;
         tango__encode_mel(net, part,
             net->arena->base == NULL ? NULL : mel + first * factor * size.width, size);
-        if (net->arena->base == NULL) break; /* one window measures them all */
         if (!tango__idle(net))
             tango__blend(out, weight, part, first, window, overlap, row_size);
     }
@@ -3949,7 +4021,7 @@ static void tango__encode_all(tango__net *net, const tango__posterior *to,
         e->window == 0 || e->window >= e->frames ? height : e->window / factor;
     float *moments = tango__floats(net, rows, 2, c->embedding);
     size_t b;
-    for (b = 0; b < e->batch && net->result == TANGO_OK; b++) {
+    for (b = 0; b < e->batch && b < net->passes && net->result == TANGO_OK; b++) {
         tango__posterior item = *to;
         const float *from = mel == NULL ? NULL : mel + b * e->frames * net->model->mels;
         tango__encode_windows(
