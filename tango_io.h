@@ -3305,13 +3305,15 @@ static int tango_io__zip_name_ok(const unsigned char *p, size_t size)
 
 /* Local header of a record against its central header: all that both state must agree.
    With flag bit 3 the local CRC and sizes may be zero; the descriptor after the data has
-   them. */
+   them. Header and data lie before `end`: where records are given their own room, time is
+   linear also if all central headers point to one place. */
 static tango_result tango_io__zip_local(const tango_io__zip *zip,
-                                        tango_io__record *record,
-                                        const unsigned char *central, tango_error *error)
+                                        tango_io__record *record, size_t end,
+                                        tango_error *error)
 {
     const unsigned char *l = zip->data + record->header;
-    size_t room = zip->directory - record->header, names, extra;
+    const unsigned char *central = zip->data + record->name - 46;
+    size_t room = end - record->header, names, extra;
     uint64_t size, packed, *fields[2];
     tango_result r;
     if (room < 30 || tango_io__u32(l) != 0x04034b50)
@@ -3319,7 +3321,7 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
     names = tango_io__u16(l + 26);
     extra = tango_io__u16(l + 28);
     if (names + extra > room - 30)
-        return tango_io__zip_bad(error, "local header passes the directory",
+        return tango_io__zip_bad(error, "local header overlaps what follows",
                                  record->header);
     packed = tango_io__u32(l + 18);
     size = tango_io__u32(l + 22);
@@ -3341,12 +3343,12 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
         return tango_io__zip_bad(error, "local and central size or CRC disagree",
                                  record->header + 14);
     record->data = record->header + 30 + names + extra;
-    if (record->size > zip->directory - record->data)
-        return tango_io__zip_bad(error, "data passes the directory", record->header);
+    if (record->size > end - record->data)
+        return tango_io__zip_bad(error, "data overlaps what follows", record->header);
     return TANGO_OK;
 }
 
-/* Takes one central header from the directory and checks it with its local header. */
+/* Takes one central header from the directory. */
 static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__cursor *c,
                                        tango_io__record *record, tango_error *error)
 {
@@ -3400,7 +3402,7 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
     record->crc = tango_io__u32(p + 16);
     record->described = (flags & 8) != 0;
     record->type = 0;
-    return tango_io__zip_local(zip, record, p, error);
+    return TANGO_OK;
 }
 
 /* The `gap` bytes between a record's data and what follows: nothing, or (flag bit 3) a
@@ -3469,8 +3471,9 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
             return tango_io__zip_bad(error, "gap or overlap before a local header",
                                      records[i].header);
         next = i + 1 < n ? records[i + 1].header : zip->directory;
-        if (next < records[i].data + records[i].size)
-            return tango_io__zip_bad(error, "entries overlap", next);
+        if (next == at) return tango_io__zip_bad(error, "entries overlap", at);
+        r = tango_io__zip_local(zip, &records[i], next, error);
+        if (r != TANGO_OK) return r;
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
@@ -3519,7 +3522,12 @@ typedef enum tango_io__kind {
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
-enum { TANGO_IO__SEALED = 1, TANGO_IO__NAMED = 2, TANGO_IO__PICKLE_DEPTH_MAX = 64 };
+enum {
+    TANGO_IO__SEALED = 1,
+    TANGO_IO__NAMED = 2,
+    TANGO_IO__PICKLE_DEPTH_MAX = 64,
+    TANGO_IO__STORAGE_KEY_MAX = 64      /* torch numbers its storages: a few digits */
+};
 
 typedef struct tango_io__object {
     unsigned char kind, type;
@@ -3530,6 +3538,8 @@ typedef struct tango_io__object {
 } tango_io__object;
 
 typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
+/* A place of the memo. The keys are known before the program runs: sorted by them, each
+   is found by halving, whatever numbers a file chooses; those of torch are 0, 1, 2, ... */
 typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
@@ -3538,7 +3548,7 @@ typedef struct tango_io__pickle_need {
 
 typedef struct tango_io__pickle {
     tango_io__cursor c;
-    size_t base;                        /* file offset of the pickle */
+    size_t base, size;                  /* file offset and bytes of the pickle */
     tango_io__pickle_need max;
     tango_io__object *objects;
     uint32_t *stack;                    /* grows up; tuple items grow down from its end */
@@ -3546,13 +3556,14 @@ typedef struct tango_io__pickle {
     tango_io__memo *memos;
     tango_io__record *records;          /* sorted by name */
     size_t record_count, object_count, depth, items, entry_count, memo_count;
+    uint64_t key_bytes;                 /* text of all keys, each as often as it is one */
     size_t root;                        /* bytes of the archive's root name, with slash */
     tango_error *error;
 } tango_io__pickle;
 
 #define TANGO_IO__MARK UINT32_MAX
 #define TANGO_IO__UNUSED UINT32_MAX
-enum { TANGO_IO__MEMO_MAX = 1 << 24 };
+enum { TANGO_IO__MEMO_MAX = 1 << 24, TANGO_IO__KEYS_MAX = 4 << 20 };
 
 /* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
    text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
@@ -3693,7 +3704,6 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
     if (tango_io__left(&p->c) > 0)
         return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
-    need->memos += need->memos / 2 + 1; /* slots of the hash table, at most 2/3 full */
     return TANGO_OK;
 }
 
@@ -3820,6 +3830,11 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
             return tango_io__pickle_bad(p, at, "key that is a list or dictionary");
         if (p->entry_count == p->max.keys)
             return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
+        /* Keys are sorted by their text: one text in many dictionaries must not cost
+           more than the file is long. */
+        if (o->kind == TANGO_IO__STRING) p->key_bytes += o->b;
+        if (p->key_bytes / 4 > p->size + TANGO_IO__KEYS_MAX)
+            return tango_io__pickle_bad(p, at, "keys repeated too often");
         p->entries[p->entry_count].dictionary = index;
         p->entries[p->entry_count].key = p->stack[i];
         p->entries[p->entry_count++].value = p->stack[i + 1];
@@ -3829,12 +3844,51 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
     return TANGO_OK;
 }
 
-static tango_io__memo *tango_io__pickle_slot(tango_io__pickle *p, uint32_t key)
+static int tango_io__memo_order(const void *context, const void *a, const void *b)
 {
-    size_t i = (uint32_t)(key * 2654435761u) % p->max.memos;
-    while (p->memos[i].key != TANGO_IO__UNUSED && p->memos[i].key != key)
-        i = i + 1 < p->max.memos ? i + 1 : 0;   /* a free slot exists: see the scan */
-    return &p->memos[i];
+    uint32_t x = ((const tango_io__memo *)a)->key, y = ((const tango_io__memo *)b)->key;
+    (void)context;
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Collects the keys of all places by a walk of its own; the cursor stays. */
+static tango_result tango_io__pickle_memos(tango_io__pickle *p)
+{
+    const tango_io__cursor start = p->c;
+    tango_io__op op;
+    int rising = 1;
+    tango_result r;
+    tango_io__take(&p->c, 2);
+    do {
+        tango_io__memo *m = &p->memos[p->memo_count];
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.effect != 'm') continue;
+        if (p->memo_count++ == p->max.memos)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        m->key = op.code == 'q' ? op.argument[0] : tango_io__u32(op.argument);
+        m->object = TANGO_IO__UNUSED;
+        if (p->memo_count > 1 && m->key <= m[-1].key) rising = 0;
+        if (m->key >= TANGO_IO__MEMO_MAX)
+            return tango_io__pickle_bad(p, op.at, "memo index over 2^24");
+    } while (op.code != '.');
+    if (!rising)
+        tango_io__sort(p->memos, p->memo_count, sizeof *p->memos, tango_io__memo_order,
+                       NULL);
+    p->c = start;
+    return TANGO_OK;
+}
+
+/* The place of this key, NULL if there is none. */
+static tango_io__memo *tango_io__pickle_slot(const tango_io__pickle *p, uint32_t key)
+{
+    size_t low = 0, high = p->memo_count;
+    if (key < high && p->memos[key].key == key) return &p->memos[key];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (p->memos[middle].key < key) low = middle + 1; else high = middle;
+    }
+    return low < p->memo_count && p->memos[low].key == key ? &p->memos[low] : NULL;
 }
 
 static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size_t at)
@@ -3842,12 +3896,9 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
     tango_io__memo *slot = tango_io__pickle_slot(p, key);
     if (!tango_io__pickle_top(p, 0))
         return tango_io__pickle_bad(p, at, "nothing to remember");
-    if (key >= TANGO_IO__MEMO_MAX)
-        return tango_io__pickle_bad(p, at, "memo index over 2^24");
-    if (slot->key == key) return tango_io__pickle_bad(p, at, "memo index set twice");
-    if (++p->memo_count == p->max.memos) /* one slot stays free, or searches never end */
-        return tango_io__pickle_bad(p, at, "changed while it was read");
-    slot->key = key;
+    if (!slot) return tango_io__pickle_bad(p, at, "changed while it was read");
+    if (slot->object != TANGO_IO__UNUSED)
+        return tango_io__pickle_bad(p, at, "memo index set twice");
     slot->object = p->stack[p->depth - 1];
     return TANGO_OK;
 }
@@ -3855,7 +3906,7 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
 static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size_t at)
 {
     const tango_io__memo *slot = tango_io__pickle_slot(p, key);
-    if (key == TANGO_IO__UNUSED || slot->key != key)
+    if (!slot || slot->object == TANGO_IO__UNUSED)
         return tango_io__pickle_bad(p, at, "memo index never set");
     if (p->depth == p->items)
         return tango_io__pickle_bad(p, at, "changed while it was read");
@@ -4004,6 +4055,8 @@ static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
         !tango_io__is_size(item[4]))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
+    if (item[2]->b > TANGO_IO__STORAGE_KEY_MAX)
+        return tango_io__pickle_bad(p, at, "storage key over 64 bytes");
     record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
     if (record == p->record_count)
         return tango_io_fail(
@@ -4242,7 +4295,8 @@ static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
     tango_io__op op;
     size_t i;
     tango_result r;
-    for (i = 0; i < p->max.memos; i++) p->memos[i].key = TANGO_IO__UNUSED;
+    r = tango_io__pickle_memos(p);
+    if (r != TANGO_OK) return r;
     tango_io__take(&p->c, 2);
     for (;;) {
         r = tango_io__pickle_opcode(p, &op);
@@ -4327,6 +4381,7 @@ static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *
     p->c = tango_io__cursor_over(zip->data, record->data + record->size);
     tango_io__take(&p->c, record->data);
     p->base = record->data;
+    p->size = record->size;
     p->error = error;
 }
 
@@ -4353,6 +4408,8 @@ static tango_result tango_io__torch_measure(tango_io__zip *zip,
         if (!tango_io__equal(zip->data + record.name + root, record.name_size - root,
                              "data.pkl"))
             continue;
+        r = tango_io__zip_local(zip, &record, zip->directory, error);
+        if (r != TANGO_OK) return r;
         if (record.size > INT32_MAX)
             return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                                  "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
@@ -4442,8 +4499,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
 {
     const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
     const tango_io__object *objects = (const tango_io__object *)torch->objects;
-    size_t first = 0, n;
-    while (first < torch->entry_count && entries[first].dictionary != dictionary) first++;
+    size_t first = 0, high = torch->entry_count, n;
+    while (first < high) {                      /* entries are sorted by dictionary */
+        const size_t middle = first + (high - first) / 2;
+        if (entries[middle].dictionary < dictionary) first = middle + 1;
+        else high = middle;
+    }
     for (n = 0; first + n < torch->entry_count; n++) {
         if (entries[first + n].dictionary != dictionary ||
             tango_io__entry_class(objects, &entries[first + n]) != 0)
