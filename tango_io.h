@@ -1041,7 +1041,8 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
    the kind is known by the first bytes. A frame is one sample of each channel.
 
      WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. Other chunks are skipped. A data size of 0x7ffff000
+           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
+           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
@@ -1106,7 +1107,7 @@ typedef struct tango_io_sound {
     uint64_t size, base;                /* of the file; file offset of buffer[0] */
     uint64_t left;                      /* WAV: frames to come, or UNKNOWN */
     size_t at, end;                     /* unread part of the buffer */
-    size_t container;                   /* WAV: bytes of a sample in the file */
+    size_t container;                   /* WAV: bytes of a sample */
     int keep, state, ended;
     tango_io_flac flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
@@ -1115,7 +1116,7 @@ typedef struct tango_io_sound {
 /* Reads up to the first sample and fills sound->info. `size` is the number of bytes the
    reader will give, or UINT64_MAX. With keep = 1 a damaged or cut file is no error once
    samples have been reached: the sound ends with the last whole frame (FLAC: the last
-   whole block), and cut and note tell. */
+   whole block), and cut and note tell. Nor is a wrong byte rate of a WAV file. */
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
                                            void *context, uint64_t size, int keep,
                                            tango_error *error);
@@ -3539,7 +3540,8 @@ typedef struct tango_io__object {
 
 typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
 /* A place of the memo. The keys are known before the program runs: sorted by them, each
-   is found by halving, whatever numbers a file chooses; those of torch are 0, 1, 2, ... */
+   is found by halving, whatever numbers a file chooses. Those of torch are 0, 1, 2, and
+   so on. */
 typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
@@ -9565,15 +9567,35 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
     return TANGO_OK;
 }
 
-/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate (ignored), 12 bytes of a frame,
-   14 bits of a sample; extensible: 16 size of what follows, 18 valid bits, 20 speakers,
-   24 GUID. */
+/* The numbers that follow from others: bytes of a frame and a second. Were a frame held
+   to be longer than its samples, some would be passed over. Recorders leave the byte rate
+   0; with `keep` it may be wrong, since nothing is computed from it. */
+static tango_result tango_io__wav_sizes(const tango_io_sound *s, const unsigned char *p,
+                                        uint64_t at, tango_error *error)
+{
+    const uint64_t frame = s->container * s->info.channels;
+    const uint64_t rate = s->info.rate * frame;     /* at most 2.1e9 */
+    if (tango_io__u16(p + 12) != frame)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: frames of %u bytes at offset %u, %u expected for %z "
+                             "channels of %u bits", (uint64_t)tango_io__u16(p + 12),
+                             at + 12, frame, s->info.channels, (uint64_t)s->info.bits);
+    if (!s->keep && tango_io__u32(p + 8) != 0 && tango_io__u32(p + 8) != rate)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: %u bytes a second at offset %u, %u expected for "
+                             "%u-byte frames", (uint64_t)tango_io__u32(p + 8), at + 8,
+                             rate, frame);
+    return TANGO_OK;
+}
+
+/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate, 12 bytes of a frame, 14 bits of
+   a sample as it lies in the file; extensible: 16 size of what follows, 18 valid bits
+   (the upper ones of a sample), 20 speakers, 24 GUID. */
 static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
                                       tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
-    uint32_t align;
     tango_result r;
     if (size < 16)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -9586,7 +9608,6 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     if (r != TANGO_OK) return r;
     s->info.channels = tango_io__u16(p + 2);
     s->info.rate = tango_io__u32(p + 4);
-    align = tango_io__u16(p + 12);
     if (s->info.channels < 1 || s->info.channels > TANGO_IO_SOUND_CHANNELS_MAX)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: %z channels at offset %u, 1 to 256 expected",
@@ -9595,14 +9616,9 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: rate %u at offset %u, 1 to 1000000 expected",
                              (uint64_t)s->info.rate, at + 4);
-    s->container = align / s->info.channels;
-    if (s->container * s->info.channels != align || s->container > 8 ||
-        s->container * 8 < s->info.bits ||
-        (s->info.floats && s->container * 8 != s->info.bits))
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u are not %z samples of "
-                             "%u bits", (uint64_t)align, at + 12, s->info.channels,
-                             (uint64_t)s->info.bits);
+    s->container = s->info.bits / 8;
+    r = tango_io__wav_sizes(s, p, at, error);
+    if (r != TANGO_OK) return r;
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
@@ -9704,28 +9720,22 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* Bytes of the file to integers. A sample of fewer bits than its container has is held
-   in the upper bytes. */
+/* Bytes of the file to integers, one loop a size: vector code. */
 static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
                                    const tango_io_sound *s)
 {
-    size_t i, step = s->container, bytes = s->info.bits / 8;
-    p += step - bytes;
-    if (bytes == 1)
-        for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
-    if (bytes == 2 && step == 2)                /* the usual case, as vector code */
+    size_t i;
+    if (s->container == 1)
+        for (i = 0; i < count; i++) out[i] = (int32_t)p[i] - 128;
+    if (s->container == 2)
         for (i = 0; i < count; i++)
             out[i] = (int32_t)(tango_io__u16(p + 2 * i) ^ 0x8000) - 0x8000;
-    if (bytes == 2 && step != 2)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
-    if (bytes == 3)
-        for (i = 0; i < count; i++, p += step)
+    if (s->container == 3)
+        for (i = 0; i < count; i++, p += 3)
             out[i] = (int32_t)((tango_io__u16(p) | (uint32_t)p[2] << 16) ^ 0x800000) -
                      0x800000;
-    if (bytes == 4)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = tango_io__signed(tango_io__u32(p));
+    if (s->container == 4)
+        for (i = 0; i < count; i++) out[i] = tango_io__signed(tango_io__u32(p + 4 * i));
 }
 
 static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,

@@ -1,8 +1,8 @@
 /* cc -I.. test_linear.c -lm -o t && ./t     prints one line a claim
 
-   Time grows as the input does, also for inputs that somebody chose: each is read at a size
-   and at four times that size. Linear code takes 4 times as long, quadratic code 16 times;
-   the bound is 9, and a claim has several tries, so that a busy machine does not matter. */
+   Time grows as the input does, also for inputs that somebody chose: each is read at one
+   size and at four times that size. Linear code takes 4 times as long, quadratic code 16
+   times; the bound is 9, and a claim has several tries, for the sake of busy machines. */
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "check.h"
