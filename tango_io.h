@@ -1075,7 +1075,8 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
    the kind is known by the first bytes. A frame is one sample of each channel.
 
      WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. Other chunks are skipped. A data size of 0x7ffff000
+           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
+           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
@@ -1140,7 +1141,7 @@ typedef struct tango_io_sound {
     uint64_t size, base;                /* of the file; file offset of buffer[0] */
     uint64_t left;                      /* WAV: frames to come, or UNKNOWN */
     size_t at, end;                     /* unread part of the buffer */
-    size_t container;                   /* WAV: bytes of a sample in the file */
+    size_t container;                   /* WAV: bytes of a sample */
     int keep, state, ended;
     tango_io_flac flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
@@ -1149,7 +1150,7 @@ typedef struct tango_io_sound {
 /* Reads up to the first sample and fills sound->info. `size` is the number of bytes the
    reader will give, or UINT64_MAX. With keep = 1 a damaged or cut file is no error once
    samples have been reached: the sound ends with the last whole frame (FLAC: the last
-   whole block), and cut and note tell. */
+   whole block), and cut and note tell. Nor is a wrong byte rate of a WAV file. */
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
                                            void *context, uint64_t size, int keep,
                                            tango_error *error);
@@ -3574,13 +3575,15 @@ static int tango_io__zip_name_ok(const unsigned char *p, size_t size)
 
 /* Local header of a record against its central header: all that both state must agree.
    With flag bit 3 the local CRC and sizes may be zero; the descriptor after the data has
-   them. */
+   them. Header and data lie before `end`: where records are given their own room, time is
+   linear also if all central headers point to one place. */
 static tango_result tango_io__zip_local(const tango_io__zip *zip,
-                                        tango_io__record *record,
-                                        const unsigned char *central, tango_error *error)
+                                        tango_io__record *record, size_t end,
+                                        tango_error *error)
 {
     const unsigned char *l = zip->data + record->header;
-    size_t room = zip->directory - record->header, names, extra;
+    const unsigned char *central = zip->data + record->name - 46;
+    size_t room = end - record->header, names, extra;
     uint64_t size, packed, *fields[2];
     tango_result r;
     if (room < 30 || tango_io__u32(l) != 0x04034b50)
@@ -3588,7 +3591,7 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
     names = tango_io__u16(l + 26);
     extra = tango_io__u16(l + 28);
     if (names + extra > room - 30)
-        return tango_io__zip_bad(error, "local header passes the directory",
+        return tango_io__zip_bad(error, "local header overlaps what follows",
                                  record->header);
     packed = tango_io__u32(l + 18);
     size = tango_io__u32(l + 22);
@@ -3610,12 +3613,12 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
         return tango_io__zip_bad(error, "local and central size or CRC disagree",
                                  record->header + 14);
     record->data = record->header + 30 + names + extra;
-    if (record->size > zip->directory - record->data)
-        return tango_io__zip_bad(error, "data passes the directory", record->header);
+    if (record->size > end - record->data)
+        return tango_io__zip_bad(error, "data overlaps what follows", record->header);
     return TANGO_OK;
 }
 
-/* Takes one central header from the directory and checks it with its local header. */
+/* Takes one central header from the directory. */
 static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__cursor *c,
                                        tango_io__record *record, tango_error *error)
 {
@@ -3669,7 +3672,7 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
     record->crc = tango_io__u32(p + 16);
     record->described = (flags & 8) != 0;
     record->type = 0;
-    return tango_io__zip_local(zip, record, p, error);
+    return TANGO_OK;
 }
 
 /* The `gap` bytes between a record's data and what follows: nothing, or (flag bit 3) a
@@ -3738,8 +3741,9 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
             return tango_io__zip_bad(error, "gap or overlap before a local header",
                                      records[i].header);
         next = i + 1 < n ? records[i + 1].header : zip->directory;
-        if (next < records[i].data + records[i].size)
-            return tango_io__zip_bad(error, "entries overlap", next);
+        if (next == at) return tango_io__zip_bad(error, "entries overlap", at);
+        r = tango_io__zip_local(zip, &records[i], next, error);
+        if (r != TANGO_OK) return r;
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
@@ -3788,7 +3792,12 @@ typedef enum tango_io__kind {
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
-enum { TANGO_IO__SEALED = 1, TANGO_IO__NAMED = 2, TANGO_IO__PICKLE_DEPTH_MAX = 64 };
+enum {
+    TANGO_IO__SEALED = 1,
+    TANGO_IO__NAMED = 2,
+    TANGO_IO__PICKLE_DEPTH_MAX = 64,
+    TANGO_IO__STORAGE_KEY_MAX = 64      /* torch numbers its storages: a few digits */
+};
 
 typedef struct tango_io__object {
     unsigned char kind, type;
@@ -3799,6 +3808,9 @@ typedef struct tango_io__object {
 } tango_io__object;
 
 typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
+/* A place of the memo. The keys are known before the program runs: sorted by them, each
+   is found by halving, whatever numbers a file chooses. Those of torch are 0, 1, 2, and
+   so on. */
 typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
@@ -3807,7 +3819,7 @@ typedef struct tango_io__pickle_need {
 
 typedef struct tango_io__pickle {
     tango_io__cursor c;
-    size_t base;                        /* file offset of the pickle */
+    size_t base, size;                  /* file offset and bytes of the pickle */
     tango_io__pickle_need max;
     tango_io__object *objects;
     uint32_t *stack;                    /* grows up; tuple items grow down from its end */
@@ -3815,13 +3827,14 @@ typedef struct tango_io__pickle {
     tango_io__memo *memos;
     tango_io__record *records;          /* sorted by name */
     size_t record_count, object_count, depth, items, entry_count, memo_count;
+    uint64_t key_bytes;                 /* text of all keys, each as often as it is one */
     size_t root;                        /* bytes of the archive's root name, with slash */
     tango_error *error;
 } tango_io__pickle;
 
 #define TANGO_IO__MARK UINT32_MAX
 #define TANGO_IO__UNUSED UINT32_MAX
-enum { TANGO_IO__MEMO_MAX = 1 << 24 };
+enum { TANGO_IO__MEMO_MAX = 1 << 24, TANGO_IO__KEYS_MAX = 4 << 20 };
 
 /* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
    text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
@@ -3962,7 +3975,6 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
     if (tango_io__left(&p->c) > 0)
         return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
-    need->memos += need->memos / 2 + 1; /* slots of the hash table, at most 2/3 full */
     return TANGO_OK;
 }
 
@@ -4089,6 +4101,11 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
             return tango_io__pickle_bad(p, at, "key that is a list or dictionary");
         if (p->entry_count == p->max.keys)
             return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
+        /* Keys are sorted by their text: one text in many dictionaries must not cost
+           more than the file is long. */
+        if (o->kind == TANGO_IO__STRING) p->key_bytes += o->b;
+        if (p->key_bytes / 4 > p->size + TANGO_IO__KEYS_MAX)
+            return tango_io__pickle_bad(p, at, "keys repeated too often");
         p->entries[p->entry_count].dictionary = index;
         p->entries[p->entry_count].key = p->stack[i];
         p->entries[p->entry_count++].value = p->stack[i + 1];
@@ -4098,12 +4115,51 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
     return TANGO_OK;
 }
 
-static tango_io__memo *tango_io__pickle_slot(tango_io__pickle *p, uint32_t key)
+static int tango_io__memo_order(const void *context, const void *a, const void *b)
 {
-    size_t i = (uint32_t)(key * 2654435761u) % p->max.memos;
-    while (p->memos[i].key != TANGO_IO__UNUSED && p->memos[i].key != key)
-        i = i + 1 < p->max.memos ? i + 1 : 0;   /* a free slot exists: see the scan */
-    return &p->memos[i];
+    uint32_t x = ((const tango_io__memo *)a)->key, y = ((const tango_io__memo *)b)->key;
+    (void)context;
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Collects the keys of all places by a walk of its own; the cursor stays. */
+static tango_result tango_io__pickle_memos(tango_io__pickle *p)
+{
+    const tango_io__cursor start = p->c;
+    tango_io__op op;
+    int rising = 1;
+    tango_result r;
+    tango_io__take(&p->c, 2);
+    do {
+        tango_io__memo *m = &p->memos[p->memo_count];
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.effect != 'm') continue;
+        if (p->memo_count++ == p->max.memos)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        m->key = op.code == 'q' ? op.argument[0] : tango_io__u32(op.argument);
+        m->object = TANGO_IO__UNUSED;
+        if (p->memo_count > 1 && m->key <= m[-1].key) rising = 0;
+        if (m->key >= TANGO_IO__MEMO_MAX)
+            return tango_io__pickle_bad(p, op.at, "memo index over 2^24");
+    } while (op.code != '.');
+    if (!rising)
+        tango_io__sort(p->memos, p->memo_count, sizeof *p->memos, tango_io__memo_order,
+                       NULL);
+    p->c = start;
+    return TANGO_OK;
+}
+
+/* The place of this key, NULL if there is none. */
+static tango_io__memo *tango_io__pickle_slot(const tango_io__pickle *p, uint32_t key)
+{
+    size_t low = 0, high = p->memo_count;
+    if (key < high && p->memos[key].key == key) return &p->memos[key];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (p->memos[middle].key < key) low = middle + 1; else high = middle;
+    }
+    return low < p->memo_count && p->memos[low].key == key ? &p->memos[low] : NULL;
 }
 
 static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size_t at)
@@ -4111,12 +4167,9 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
     tango_io__memo *slot = tango_io__pickle_slot(p, key);
     if (!tango_io__pickle_top(p, 0))
         return tango_io__pickle_bad(p, at, "nothing to remember");
-    if (key >= TANGO_IO__MEMO_MAX)
-        return tango_io__pickle_bad(p, at, "memo index over 2^24");
-    if (slot->key == key) return tango_io__pickle_bad(p, at, "memo index set twice");
-    if (++p->memo_count == p->max.memos) /* one slot stays free, or searches never end */
-        return tango_io__pickle_bad(p, at, "changed while it was read");
-    slot->key = key;
+    if (!slot) return tango_io__pickle_bad(p, at, "changed while it was read");
+    if (slot->object != TANGO_IO__UNUSED)
+        return tango_io__pickle_bad(p, at, "memo index set twice");
     slot->object = p->stack[p->depth - 1];
     return TANGO_OK;
 }
@@ -4124,7 +4177,7 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
 static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size_t at)
 {
     const tango_io__memo *slot = tango_io__pickle_slot(p, key);
-    if (key == TANGO_IO__UNUSED || slot->key != key)
+    if (!slot || slot->object == TANGO_IO__UNUSED)
         return tango_io__pickle_bad(p, at, "memo index never set");
     if (p->depth == p->items)
         return tango_io__pickle_bad(p, at, "changed while it was read");
@@ -4273,6 +4326,8 @@ static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
         !tango_io__is_size(item[4]))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
+    if (item[2]->b > TANGO_IO__STORAGE_KEY_MAX)
+        return tango_io__pickle_bad(p, at, "storage key over 64 bytes");
     record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
     if (record == p->record_count)
         return tango_io_fail(
@@ -4511,7 +4566,8 @@ static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
     tango_io__op op;
     size_t i;
     tango_result r;
-    for (i = 0; i < p->max.memos; i++) p->memos[i].key = TANGO_IO__UNUSED;
+    r = tango_io__pickle_memos(p);
+    if (r != TANGO_OK) return r;
     tango_io__take(&p->c, 2);
     for (;;) {
         r = tango_io__pickle_opcode(p, &op);
@@ -4596,6 +4652,7 @@ static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *
     p->c = tango_io__cursor_over(zip->data, record->data + record->size);
     tango_io__take(&p->c, record->data);
     p->base = record->data;
+    p->size = record->size;
     p->error = error;
 }
 
@@ -4622,6 +4679,8 @@ static tango_result tango_io__torch_measure(tango_io__zip *zip,
         if (!tango_io__equal(zip->data + record.name + root, record.name_size - root,
                              "data.pkl"))
             continue;
+        r = tango_io__zip_local(zip, &record, zip->directory, error);
+        if (r != TANGO_OK) return r;
         if (record.size > INT32_MAX)
             return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                                  "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
@@ -4711,8 +4770,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
 {
     const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
     const tango_io__object *objects = (const tango_io__object *)torch->objects;
-    size_t first = 0, n;
-    while (first < torch->entry_count && entries[first].dictionary != dictionary) first++;
+    size_t first = 0, high = torch->entry_count, n;
+    while (first < high) {                      /* entries are sorted by dictionary */
+        const size_t middle = first + (high - first) / 2;
+        if (entries[middle].dictionary < dictionary) first = middle + 1;
+        else high = middle;
+    }
     for (n = 0; first + n < torch->entry_count; n++) {
         if (entries[first + n].dictionary != dictionary ||
             tango_io__entry_class(objects, &entries[first + n]) != 0)
@@ -9773,15 +9836,35 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
     return TANGO_OK;
 }
 
-/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate (ignored), 12 bytes of a frame,
-   14 bits of a sample; extensible: 16 size of what follows, 18 valid bits, 20 speakers,
-   24 GUID. */
+/* The numbers that follow from others: bytes of a frame and a second. Were a frame held
+   to be longer than its samples, some would be passed over. Recorders leave the byte rate
+   0; with `keep` it may be wrong, since nothing is computed from it. */
+static tango_result tango_io__wav_sizes(const tango_io_sound *s, const unsigned char *p,
+                                        uint64_t at, tango_error *error)
+{
+    const uint64_t frame = s->container * s->info.channels;
+    const uint64_t rate = s->info.rate * frame;     /* at most 2.1e9 */
+    if (tango_io__u16(p + 12) != frame)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: frames of %u bytes at offset %u, %u expected for %z "
+                             "channels of %u bits", (uint64_t)tango_io__u16(p + 12),
+                             at + 12, frame, s->info.channels, (uint64_t)s->info.bits);
+    if (!s->keep && tango_io__u32(p + 8) != 0 && tango_io__u32(p + 8) != rate)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: %u bytes a second at offset %u, %u expected for "
+                             "%u-byte frames", (uint64_t)tango_io__u32(p + 8), at + 8,
+                             rate, frame);
+    return TANGO_OK;
+}
+
+/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate, 12 bytes of a frame, 14 bits of
+   a sample as it lies in the file; extensible: 16 size of what follows, 18 valid bits
+   (the upper ones of a sample), 20 speakers, 24 GUID. */
 static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
                                       tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
-    uint32_t align;
     tango_result r;
     if (size < 16)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -9794,7 +9877,6 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     if (r != TANGO_OK) return r;
     s->info.channels = tango_io__u16(p + 2);
     s->info.rate = tango_io__u32(p + 4);
-    align = tango_io__u16(p + 12);
     if (s->info.channels < 1 || s->info.channels > TANGO_IO_SOUND_CHANNELS_MAX)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: %z channels at offset %u, 1 to 256 expected",
@@ -9803,14 +9885,9 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: rate %u at offset %u, 1 to 1000000 expected",
                              (uint64_t)s->info.rate, at + 4);
-    s->container = align / s->info.channels;
-    if (s->container * s->info.channels != align || s->container > 8 ||
-        s->container * 8 < s->info.bits ||
-        (s->info.floats && s->container * 8 != s->info.bits))
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u are not %z samples of "
-                             "%u bits", (uint64_t)align, at + 12, s->info.channels,
-                             (uint64_t)s->info.bits);
+    s->container = s->info.bits / 8;
+    r = tango_io__wav_sizes(s, p, at, error);
+    if (r != TANGO_OK) return r;
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
@@ -9912,28 +9989,22 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* Bytes of the file to integers. A sample of fewer bits than its container has is held
-   in the upper bytes. */
+/* Bytes of the file to integers, one loop a size: vector code. */
 static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
                                    const tango_io_sound *s)
 {
-    size_t i, step = s->container, bytes = s->info.bits / 8;
-    p += step - bytes;
-    if (bytes == 1)
-        for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
-    if (bytes == 2 && step == 2)                /* the usual case, as vector code */
+    size_t i;
+    if (s->container == 1)
+        for (i = 0; i < count; i++) out[i] = (int32_t)p[i] - 128;
+    if (s->container == 2)
         for (i = 0; i < count; i++)
             out[i] = (int32_t)(tango_io__u16(p + 2 * i) ^ 0x8000) - 0x8000;
-    if (bytes == 2 && step != 2)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
-    if (bytes == 3)
-        for (i = 0; i < count; i++, p += step)
+    if (s->container == 3)
+        for (i = 0; i < count; i++, p += 3)
             out[i] = (int32_t)((tango_io__u16(p) | (uint32_t)p[2] << 16) ^ 0x800000) -
                      0x800000;
-    if (bytes == 4)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = tango_io__signed(tango_io__u32(p));
+    if (s->container == 4)
+        for (i = 0; i < count; i++) out[i] = tango_io__signed(tango_io__u32(p + 4 * i));
 }
 
 static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,
