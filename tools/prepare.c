@@ -1000,6 +1000,43 @@ static void show_batches(const settings *s, const showing *show,
     text_free(&out);
 }
 
+/* A path of the manifest stays below the set, through no link. That a file is not there is
+   for its reader to say. The sounds of wavcaps are links themselves. */
+static void check_path(const settings *s, const tango_dataset_item *item,
+                       const char *path, int may_be_link)
+{
+    tango_io_input in;
+    tango_error error;
+    if (!path) return;
+    const tango_result r = tango_io_input_open_below(&in, s->output, path, &error);
+    if (r == TANGO_OK) tango_io_input_close(&in);
+    if (r == TANGO_OK || r == TANGO_ERROR_FILE) return;
+    if (may_be_link && r == TANGO_ERROR_UNSUPPORTED) return;
+    cli_fail("%s: index %zu: %s", s->output, item->index, error.text);
+}
+
+/* Every path of every item, whatever is shown of them. */
+static void check_paths(const settings *s, void *memory, size_t size)
+{
+    tango_dataset all;
+    tango_dataset_item item;
+    tango_error error;
+    if (tango_dataset_open(&all, s->output, NULL, memory, size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->output, error.text);
+    void *work = need_memory(malloc(all.item_work));
+    for (size_t i = 0; i < all.count && !stop_signal; i++) {
+        if (tango_dataset_read(&item, &all, i, work, all.item_work, &error) != TANGO_OK)
+            cli_fail("%s: %s", s->output, error.text);
+        check_path(s, &item, item.caption_file, 0);
+        check_path(s, &item, item.mel, 0);
+        check_path(s, &item, item.mel_image, 0);
+        check_path(s, &item, item.latent, 0);
+        check_path(s, &item, item.audio, item.mel == NULL);
+    }
+    free(work);
+    tango_dataset_close(&all);
+}
+
 static int command_show(const settings *s, const showing *show)
 {
     tango_dataset data;
@@ -1009,6 +1046,7 @@ static int command_show(const settings *s, const showing *show)
     if (tango_dataset_memory(&size, s->output, &error) != TANGO_OK)
         cli_fail("%s: %s", s->output, error.text);
     void *memory = need_memory(malloc(size));
+    check_paths(s, memory, size);
     if (tango_dataset_open(&data, s->output, show->split, memory, size, &error)
         != TANGO_OK) cli_fail("%s: %s", s->output, error.text);
     uint32_t *order = (uint32_t *)need_memory(calloc(data.count + 1, sizeof *order));

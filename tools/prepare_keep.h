@@ -223,6 +223,7 @@ static void check_moved(keeper *k, const set *x, line *l)
         if (!has_sound(k->s, &e) && missing++ == 0) first = i;
     }
     if (missing == 0) return;
+    if (!k->s->dry_run) remove_temporary(x);
     cli_fail("%s: %zu finished items get another number, but their sounds are not there, "
              "the first %.100s; --prune gives them up; nothing was changed", k->s->output,
              missing, text_of(k->d, first));
