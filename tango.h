@@ -484,6 +484,7 @@ typedef struct tango_dataset_item {
     size_t frames;              /* T of mel and latent */
     double seconds;             /* of the source */
     const char *mel, *mel_image, *latent, *audio; /* below the folder, NULL: none */
+    const char *caption_file;   /* likewise; the caption itself stands in the manifest */
 } tango_dataset_item;
 
 typedef struct tango_dataset {
@@ -4359,6 +4360,7 @@ static tango_result tango__item_parse(tango_dataset_item *out, const tango_datas
     item.mel_image = tango__item_text(&json, "mel_image", &at, &left, &ok);
     item.latent = tango__item_text(&json, "latent", &at, &left, &ok);
     item.audio = tango__item_text(&json, "audio", &at, &left, &ok);
+    item.caption_file = tango__item_text(&json, "caption_file", &at, &left, &ok);
     if (!ok || item.id == NULL || item.split == NULL || item.caption == NULL
         || (item.mel == NULL && item.mel_image == NULL)
         || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "index"), &index)

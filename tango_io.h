@@ -389,6 +389,10 @@ typedef struct tango_io_input {
 
 TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
                                            tango_error *error);
+/* A regular file below the folder `root`, under the rules of tango_io_map_below and with
+   its errors. A file that another process cuts short ends early; nothing is mapped. */
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error);
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
@@ -2222,8 +2226,9 @@ static int tango_io__open_folder(const char *root, const char *path, size_t *nam
     }
 }
 
-TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
-                                          const char *path, tango_error *error)
+/* Opens a regular file below `root` for reading. */
+static tango_result tango_io__open_below(int *opened, size_t *size, const char *root,
+                                         const char *path, tango_error *error)
 {
     struct stat info;
     size_t name;
@@ -2251,8 +2256,35 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: not a regular file",
                              path);
     }
-    r = tango_io__map_open(file, fd, (size_t)info.st_size, path, error);
+    *opened = fd;
+    *size = (size_t)info.st_size;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    r = tango_io__map_open(file, fd, size, path, error);
     return r == TANGO_OK ? r : TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    input->size = size;
+    input->at = 0;
+    input->state = TANGO_IO__FILE;
+    input->descriptor = fd;
+    input->stream = NULL;
+    return TANGO_OK;
 }
 
 #define TANGO_IO__MAPS_BELOW 1
@@ -2410,6 +2442,14 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
     if (r != TANGO_OK) return r;
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                          "%s: this build cannot stay below the folder %s", path, root);
+}
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    tango_io_file none;
+    (void)input;
+    return tango_io_map_below(&none, root, path, error);
 }
 #endif
 

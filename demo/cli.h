@@ -325,6 +325,16 @@ static inline void cli_make_folder(const char *path)
         cli_fail("%s: cannot make this folder: %s", path, strerror(errno));
 }
 
+/* ---- Sounds ----------------------------------------------------------------------- */
+
+/* Whether `from` samples may become `to` at `rate` Hz. A few samples at 1 Hz could be
+   hours: a sound over 10 minutes grows at most 64 times. */
+static inline int cli_growth_ok(unsigned long long from, unsigned long long to,
+                                unsigned long long rate)
+{
+    return to / 64 <= from || to <= 600 * rate;
+}
+
 /* ---- Progress and Ctrl-C ---------------------------------------------------------- */
 
 static inline double cli_seconds(void)

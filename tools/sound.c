@@ -93,11 +93,9 @@ static void *room(size_t count, size_t size)
     return p;
 }
 
-/* A few samples at 1 Hz would become hours: a sound over 10 minutes grows at most 64
-   times. */
 static void check_growth(const char *path, uint64_t from, uint64_t to, size_t rate)
 {
-    if (to / 64 > from && to > (uint64_t)600 * rate)
+    if (!cli_growth_ok(from, to, rate))
         fail("%s: %llu samples are too long for a rate of %zu Hz", path,
              (unsigned long long)from, rate);
 }
