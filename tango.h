@@ -192,7 +192,7 @@ typedef struct tango_piece {
 typedef struct tango_tokenizer {
     tango_io_spiece file;
     tango_piece *pieces; /* (count) */
-    uint32_t *slots;     /* (slot_count), a power of two: piece index + 1, or 0 */
+    uint32_t *table;     /* (slot_count), a power of two: piece index + 1, or 0 */
     size_t count, slot_count, longest, longest_user;
     float lowest, highest; /* scores of the normal pieces */
     int32_t unknown, end;  /* ids of <unk> and </s> */
@@ -784,10 +784,10 @@ static int32_t tango__piece_find(
     const tango_tokenizer *t, const char *text, size_t length, uint32_t hash)
 {
     size_t slot = hash & (t->slot_count - 1);
-    while (t->slots[slot] != 0) {
-        const tango_piece *piece = &t->pieces[t->slots[slot] - 1];
+    while (t->table[slot] != 0) {
+        const tango_piece *piece = &t->pieces[t->table[slot] - 1];
         if (piece->length == length && memcmp(piece->text, text, length) == 0)
-            return (int32_t)(t->slots[slot] - 1);
+            return (int32_t)(t->table[slot] - 1);
         slot = (slot + 1) & (t->slot_count - 1);
     }
     return -1;
@@ -802,8 +802,8 @@ static int tango__piece_enter(tango_tokenizer *t, size_t i)
     for (k = 0; k < piece->length; k++) hash = tango__hash(hash, piece->text[k]);
     if (tango__piece_find(t, piece->text, piece->length, hash) >= 0) return 0;
     slot = hash & (t->slot_count - 1);
-    while (t->slots[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
-    t->slots[slot] = (uint32_t)i + 1;
+    while (t->table[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
+    t->table[slot] = (uint32_t)i + 1;
     return 1;
 }
 
@@ -842,12 +842,12 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
     cursor = 0;
     while (t->slot_count < 2 * t->count) t->slot_count *= 2;
     t->pieces = (tango_piece *)tango_arena_take(arena, t->count, sizeof *t->pieces, &ok);
-    t->slots = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->slots, &ok);
+    t->table = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->table, &ok);
     if (!ok)
         return tango_io_fail(
             error, TANGO_ERROR_MEMORY, "tokenizer: no room for %z pieces", t->count);
     if (arena->base == NULL) return TANGO_OK;
-    memset(t->slots, 0, t->slot_count * sizeof *t->slots);
+    memset(t->table, 0, t->slot_count * sizeof *t->table);
     t->lowest = 3.0e38f;
     t->highest = -3.0e38f;
     t->unknown = t->end = -1;
@@ -2813,15 +2813,15 @@ static void tango__encode_mel(
     const size_t mark = net->arena->used,
                  deepest = c->channels * c->multiples[c->levels - 1];
     const size_t widest = tango__vae_widest_down(c, s);
-    tango__image small = s;
+    tango__image coarse = s;
     size_t name;
     float *x[2], *result, *z;
     tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
-    small.height >>= c->levels - 1;
-    small.width >>= c->levels - 1;
+    coarse.height >>= c->levels - 1;
+    coarse.width >>= c->levels - 1;
     x[0] = tango__floats(net, widest, 1, 1);
     x[1] = tango__floats(net, widest, 1, 1);
-    z = tango__floats(net, tango__rows(small), 2 * c->latent_channels, 1);
+    z = tango__floats(net, tango__rows(coarse), 2 * c->latent_channels, 1);
     name = tango__enter_one(net, "encoder");
     tango__conv(net, x[0], mel, &conv, "conv_in", c->channels, tango__plain());
     result = tango__vae_down(net, x, &s, c->channels);

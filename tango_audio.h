@@ -2792,18 +2792,18 @@ TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
 {
     const tango_audio__frame f = tango_audio__frame_of(front, work);
     const size_t count = tango_audio__wave_count(frames, &front->parameters);
-    double far = 0.0, all = 0.0;
+    double apart = 0.0, all = 0.0;
     for (size_t t = 0; t < frames; t++) {
         const float *s = magnitude + t * front->bins;
         tango_audio__spectrum(f.re, f.im, x, count, t, front, &f);
         front->fft.kernels->magnitude(f.bins, f.re, f.im, front->bins, 0);
         for (size_t k = 0; k < front->bins; k++) {
             const double difference = (double)f.bins[k] - (double)s[k];
-            far += difference * difference;
+            apart += difference * difference;
             all += (double)s[k] * (double)s[k];
         }
     }
-    return TANGO_SQRT(far / all);
+    return TANGO_SQRT(apart / all);
 }
 
 typedef struct tango_audio__vocode {

@@ -99,6 +99,16 @@ static_twice()
         $1 "$tmp/one.o" "$tmp/two.o" -lm -o "$tmp/linked"
 }
 
+# After a file of the words that strangers' headers take: everything, then declarations only.
+after_words()
+{
+    # shellcheck disable=SC2086 # several headers
+    { echo '#include "tests/words.h"' && include $3; } |
+        compile "$1" "$2" -DTANGO_PTHREADS -fsyntax-only &&
+        { echo '#include "tests/words.h"' && include $3 | sed 1d; } |
+        compile "$1" "$2" -DTANGO_PTHREADS -fsyntax-only
+}
+
 # What a build without an operating system may ask for: memory and string functions that every
 # compiler expects, and functions of <math.h>.
 allowed="memcpy memmove memset memcmp strlen strcmp strncmp
@@ -123,6 +133,9 @@ everything()
 {
     for header in $headers; do
         claim "$1 $2: $header alone" alone "$1" "$2" "$header"
+    done
+    for header in $headers "$headers"; do
+        claim "$1 $2: $header after the words of strangers" after_words "$1" "$2" "$header"
     done
     claim "$1 $2: all 24 orders" any_order "$1" "$2"
     claim "$1 $2: declarations first, implementation later" late "$1" "$2"
