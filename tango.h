@@ -56,7 +56,7 @@
 
    BUILD OPTIONS (define before including)
      TANGO_IMPLEMENTATION  emit the code of this and the three other headers
-     TANGO_STATIC          all functions static
+     TANGO_STATIC          all functions static; only beside the implementation
      TANGO_NO_STDIO        no file access (tango_io.h)
      TANGO_PTHREADS        the thread pool of tango_nn.h
      TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXP, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN,
@@ -88,21 +88,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)

@@ -85,7 +85,7 @@
    BUILD OPTIONS
 
    TANGO_AUDIO_IMPLEMENTATION  the functions (TANGO_IMPLEMENTATION: of all headers)
-   TANGO_STATIC                make every function static
+   TANGO_STATIC                make every function static; only beside the code
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
                                (freestanding builds never choose)
@@ -112,21 +112,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)

@@ -86,7 +86,7 @@
    BUILD OPTIONS
    TANGO_IO_IMPLEMENTATION  in one .c file: also compile the functions (default: off)
    TANGO_IMPLEMENTATION     the same for all tango headers (default: off)
-   TANGO_STATIC             all functions static (default: off)
+   TANGO_STATIC             all functions static; only beside the implementation
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
    TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems that are neither
@@ -124,21 +124,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
