@@ -83,9 +83,9 @@ static void check_outputs(job *j)
 {
     char path[4096];
     size_t i;
+    if (j->dump != NULL) cli_make_folder(j->dump);
     if (j->output != NULL) clip_check_output(j->output, j->input, j->model, &j->error);
     if (j->dump == NULL) return;
-    cli_make_folder(j->dump);
     for (i = 0; i < sizeof dumps / sizeof dumps[0]; i++) {
         dump_path(j, dumps[i], path, sizeof path);
         clip_check_output(path, j->input, j->model, &j->error);

@@ -56,6 +56,18 @@ claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
 claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango
+before=$(cat model/* 2>/dev/null | cksum)
+for name in main_config.json pytorch_model_main.bin spiece.model defaults.json; do
+    [ -e model/$name ] || continue
+    claim "refuses_its_own_$name" 1 "the same file as model/$name" ./convert model -o model/./$name
+done
+ln model/main_config.json hard.tango; ln -s model/vae_config.json soft.tango
+cp model/pytorch_model_main.bin model/pytorch_model_2.bin
+claim refuses_a_hard_link_to_a_file_of_the_folder 1 "the same file as" ./convert model -o hard.tango
+claim refuses_a_link_to_one 1 "the same file as" ./convert model -o soft.tango
+claim refuses_one_that_is_not_read 1 "the same file as" ./convert model -o model/pytorch_model_2.bin
+rm model/pytorch_model_2.bin
+claim all_are_as_they_were 0 "" [ "$(cat model/* | cksum)" = "$before" ]
 claim geglu_is_split 0 "60 x 1 x 15" ./inspect a.tango down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.gate
 claim transposed_becomes_convolution 0 "80 x 4 x 32" ./inspect a.tango vocoder.ups.0.weight
 claim values_are_there 0 "u64     3 4 5" ./inspect a.tango unet.heads
