@@ -1485,6 +1485,8 @@ static void put_defaults(values *v, const source *s)
         put_count(v, "default.steps", get_count(&o, "steps", 1, 1, 100000));
     if (member(&o, "guidance"))
         put_real(v, "default.guidance", get_real(&o, "guidance", 1.0, 0.0, 1000.0));
+    if (member(&o, "rescale"))
+        put_real(v, "default.rescale", get_real(&o, "rescale", 0.0, 0.0, 1.0));
     if (member(&o, "seconds"))
         put_real(v, "default.seconds", get_real(&o, "seconds", 1.0, 0.01, 600.0));
     put_word(v, &o, "sampler", "default.sampler", "ddpm|ddim|dpm|euler|unipc");
