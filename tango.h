@@ -3605,10 +3605,10 @@ static double tango__deviation(const float *x, size_t count)
     return TANGO_SQRT(square / (double)(count - 1));
 }
 
-/* Classifier-free guidance of one image: out = u + g (c - u), where out holds u. Then, with
-   rescale r > 0, out *= r std(c) / std(out) + 1 - r: guidance beyond 1 makes the output
-   larger than any the model was trained on, and r takes that back.
-            (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
+/* Classifier-free guidance of one image: out = u + g (c - u), where out holds u. Then,
+   with rescale r > 0, out *= r std(c) / std(out) + 1 - r: guidance beyond 1 makes the
+   output larger than any the model was trained on, and r takes that back.
+           (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
 static void tango__guide(
     float *out, const float *c, size_t count, double guidance, double rescale)
 {

@@ -1489,13 +1489,13 @@ static int no_stage(void *user, const tango_stage *stage)
 static void a_plan_is_enough_for_many_steps(void)
 {
     static const size_t steps[] = { 1, 2, 4, 25, 100, 200, 320, 500, 640, 800, 998, 999 };
-    static const double seconds[] = { 0.01, 0.16, 0.32, 0.64, 1.0 };
+    static const double seconds[] = { 0.01, 0.16, 0.32, 0.64 };
     watch w;
     const tango_params start = open_case(&w, "v1_ddpm");
     const block *keep = blocks;
     size_t runs = 0;
     for (size_t i = 0; i < 12; i++)
-        for (size_t k = 0; k < 5; k++)
+        for (size_t k = 0; k < 4; k++)
             for (int which = 0; which < 2; which++, runs++) {
                 tango_params p = start;
                 sound s;
@@ -1538,14 +1538,14 @@ static void a_plan_is_enough_for_every_legal_run(void)
     static const size_t samples[] = { 1, 2, 3, 7, 64, 1024 };
     watch w;
     const tango_params start = open_case(&w, "v1_ddpm");
-    size_t run = 0;
-    for (double seconds = 0.001; seconds <= TANGO_SECONDS_MAX; seconds *= 1.19)
+    size_t run = 0, wrong = 0;
+    for (double seconds = 0.001; seconds <= TANGO_SECONDS_MAX; seconds *= 1.4)
         for (size_t steps = 1; steps <= 999; steps += 1 + steps / 4, run++) {
             const tango_model *m = run % 2 ? &v1 : &tiny;
             tango_params p = start;
             tango_plan plan;
             tango_error error;
-            p.seconds = seconds * 1.19 > TANGO_SECONDS_MAX ? TANGO_SECONDS_MAX : seconds;
+            p.seconds = seconds * 1.4 > TANGO_SECONDS_MAX ? TANGO_SECONDS_MAX : seconds;
             p.steps = steps * 5 / 4 > 999 ? 999 : steps;
             p.samples = samples[run % 6];
             p.sampler = (tango_sampler)(TANGO_DDPM + run / 2 % 5);
@@ -1555,9 +1555,9 @@ static void a_plan_is_enough_for_every_legal_run(void)
             p.on_stage = run % 5 ? NULL : no_stage;
             p.vocoder = run % 7 && seconds > 0.1 ? TANGO_GRIFFIN_LIM : TANGO_HIFIGAN;
             if (tango_prepare(&plan, m, &p, &error) != TANGO_OK) stop("plan", error.text);
-            CHECK(walked(m, &plan, run % 101 ? 6 : SIZE_MAX) == plan.memory);
+            wrong += walked(m, &plan, run % 101 ? 6 : SIZE_MAX) != plan.memory;
         }
-    CHECK(run > 1000);
+    CHECK(run > 800 && wrong == 0);
     release(NULL);
 }
 

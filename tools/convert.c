@@ -658,6 +658,7 @@ static const field fields[] = {
     { DEFAULTS, "", "attribution", "tango.attribution", NULL, AS_IT_IS },
     { DEFAULTS, "", "steps", "default.steps", NULL, AS_IT_IS },
     { DEFAULTS, "", "guidance", "default.guidance", NULL, AS_IT_IS },
+    { DEFAULTS, "", "rescale", "default.rescale", NULL, AS_IT_IS },
     { DEFAULTS, "", "seconds", "default.seconds", NULL, AS_IT_IS },
     { DEFAULTS, "", "sampler", "default.sampler", NULL, AS_IT_IS },
     { DEFAULTS, "", "vocoder", "default.vocoder", NULL, AS_IT_IS },
