@@ -86,7 +86,7 @@
    BUILD OPTIONS
    TANGO_IO_IMPLEMENTATION  in one .c file: also compile the functions (default: off)
    TANGO_IMPLEMENTATION     the same for all tango headers (default: off)
-   TANGO_STATIC             all functions static (default: off)
+   TANGO_STATIC             all functions static; only beside the implementation
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
    TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems that are neither
@@ -124,21 +124,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
@@ -389,6 +390,10 @@ typedef struct tango_io_input {
 
 TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
                                            tango_error *error);
+/* A regular file below the folder `root`, under the rules of tango_io_map_below and with
+   its errors. A file that another process cuts short ends early; nothing is mapped. */
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error);
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
@@ -620,9 +625,12 @@ TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
 
 /* ==== 7 >>json ==== JSON ============================================================ */
 
-/* RFC 8259 exactly: no comments, no trailing commas, no byte order mark, UTF-8 only.
-   Errors are also: equal keys in one object (after unescaping), escapes of half a
-   surrogate pair, numbers beyond double, nesting over 64, more than 4 GiB.
+/* RFC 8259 and two things that programs write beside it: one byte order mark in front of
+   the text, and the words NaN, Infinity and -Infinity, with which Python stands for
+   numbers that JSON lacks (nodes of their own type, which no reader of numbers takes). No
+   comments, no trailing commas, UTF-8 only. Errors are also: equal keys in one object
+   (after unescaping), escapes of half a surrogate pair, numbers beyond double, nesting
+   over 64, more than 4 GiB.
 
    The parsed text is an array of nodes in document order: a container is followed by its
    contents, an object's members by key and value in turn. `next` is the index after all
@@ -643,7 +651,8 @@ typedef enum tango_io_json_type {
     TANGO_IO_JSON_NUMBER,
     TANGO_IO_JSON_STRING,
     TANGO_IO_JSON_ARRAY,
-    TANGO_IO_JSON_OBJECT
+    TANGO_IO_JSON_OBJECT,
+    TANGO_IO_JSON_NONFINITE             /* NaN, Infinity, -Infinity */
 } tango_io_json_type;
 
 typedef struct tango_io_json_node {
@@ -698,7 +707,8 @@ TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
    Equal keys are found when an item is parsed on its own. */
 
 /* text[*begin .. *end) is the value of member `key` of the object that the text is; 0 if
-   there is none. The key must stand in the text without escapes. */
+   there is none. The key must stand in the text without escapes. A byte order mark in
+   front of the object is skipped. */
 TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key);
 /* text[*begin .. *end) is the next item of the array whose bracket is text[*cursor] at
@@ -1000,20 +1010,29 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
-   the fields of one row. The first row names the columns. Lines end with LF or CRLF, the
-   last may end with the file; a byte order mark may stand first. Errors are: another
-   number of fields than the header, equal or empty column names, a quote inside a plain
-   field, anything but a comma or a line end behind a quoted one, a lone CR outside
-   quotes, NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty
-   field.
+   the fields of one row. The first row names the columns; a column may have no name (as
+   the index that pandas writes), named ones differ. Lines end with LF or CRLF, the last
+   may end with the file; a byte order mark may stand first. Empty lines are skipped.
+   Errors are: another number of fields than the header, a quote inside a plain field,
+   anything but a comma or a line end behind a quoted one, a quote that is never closed, a
+   lone CR outside quotes, NUL, malformed UTF-8, a field over 1 MiB.
+
+   A broken row is one error, and the next call goes on behind it. Where the fields can be
+   told apart that is behind the whole row. Otherwise it is the first line end after the
+   start of the field at fault: a quote that is opened by mistake then costs its own line,
+   not those up to the next quote. The price: lines of a quoted field that is broken
+   further on are looked at as rows of their own.
 
        tango_io_csv csv;
        tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
        int more;
        if (tango_io_csv_open(&csv, file.data, file.size, &error) != TANGO_OK) ...
        caption = tango_io_csv_column(&csv, "caption");       SIZE_MAX if there is none
-       while ((r = tango_io_csv_next(&csv, row, &more, &error)) == TANGO_OK && more)
-           tango_io_csv_text(&row[caption], text, sizeof text); */
+       do {
+           r = tango_io_csv_next(&csv, row, &more, &error);
+           if (r != TANGO_OK) fprintf(stderr, "skipped: %s\n", error.text);
+           else if (more) tango_io_csv_text(&row[caption], text, sizeof text);
+       } while (more); */
 
 #define TANGO_IO_CSV_COLUMNS_MAX 64
 #define TANGO_IO_CSV_FIELD_MAX ((size_t)1 << 20)
@@ -1029,15 +1048,21 @@ typedef struct tango_io_csv_field {
 typedef struct tango_io_csv {
     size_t columns;
     size_t row;                         /* rows delivered so far, without the header */
+    uint64_t wanted;                    /* bit i: column i must be clean text, others may
+                                           hold anything; all bits after opening */
     const unsigned char *data;          /* private, as all that follows */
     size_t size, at;
+    size_t line, line_at;               /* number of the line that begins at line_at */
     tango_io_csv_field header[TANGO_IO_CSV_COLUMNS_MAX];
 } tango_io_csv;
 
 /* Reads the header of the table in data[0..size). */
 TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, size_t size,
                                          tango_error *error);
-/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last. */
+/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last.
+   TANGO_ERROR_DATA: the row is broken (the message names the line where it begins and the
+   offset of the fault). Then *more = 1, the fields are void, and the next call goes on
+   behind the row. */
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error);
 /* Index of the column with this name, SIZE_MAX if there is none. */
@@ -1055,7 +1080,8 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
    the kind is known by the first bytes. A frame is one sample of each channel.
 
      WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. Other chunks are skipped. A data size of 0x7ffff000
+           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
+           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
@@ -1120,7 +1146,7 @@ typedef struct tango_io_sound {
     uint64_t size, base;                /* of the file; file offset of buffer[0] */
     uint64_t left;                      /* WAV: frames to come, or UNKNOWN */
     size_t at, end;                     /* unread part of the buffer */
-    size_t container;                   /* WAV: bytes of a sample in the file */
+    size_t container;                   /* WAV: bytes of a sample */
     int keep, state, ended;
     tango_io_flac flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
@@ -1129,7 +1155,7 @@ typedef struct tango_io_sound {
 /* Reads up to the first sample and fills sound->info. `size` is the number of bytes the
    reader will give, or UINT64_MAX. With keep = 1 a damaged or cut file is no error once
    samples have been reached: the sound ends with the last whole frame (FLAC: the last
-   whole block), and cut and note tell. */
+   whole block), and cut and note tell. Nor is a wrong byte rate of a WAV file. */
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
                                            void *context, uint64_t size, int keep,
                                            tango_error *error);
@@ -1380,6 +1406,12 @@ static size_t tango_io__utf8(const unsigned char *p, size_t size)
     if (p[0] == 0xf0 && p[1] < 0x90) return 0;      /* overlong */
     if (p[0] == 0xf4 && p[1] > 0x8f) return 0;      /* above U+10FFFF */
     return n;
+}
+
+/* Bytes of the byte order mark in front of a text: 3 or 0. */
+static size_t tango_io__mark(const void *text, size_t size)
+{
+    return size >= 3 && tango_io__equal(text, 3, "\xef\xbb\xbf") ? 3 : 0;
 }
 
 /* Offset of the first byte that is not UTF-8; `size` if all is well. */
@@ -2204,8 +2236,9 @@ static int tango_io__open_folder(const char *root, const char *path, size_t *nam
     }
 }
 
-TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
-                                          const char *path, tango_error *error)
+/* Opens a regular file below `root` for reading. */
+static tango_result tango_io__open_below(int *opened, size_t *size, const char *root,
+                                         const char *path, tango_error *error)
 {
     struct stat info;
     size_t name;
@@ -2233,8 +2266,35 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: not a regular file",
                              path);
     }
-    r = tango_io__map_open(file, fd, (size_t)info.st_size, path, error);
+    *opened = fd;
+    *size = (size_t)info.st_size;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    r = tango_io__map_open(file, fd, size, path, error);
     return r == TANGO_OK ? r : TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    input->size = size;
+    input->at = 0;
+    input->state = TANGO_IO__FILE;
+    input->descriptor = fd;
+    input->stream = NULL;
+    return TANGO_OK;
 }
 
 #define TANGO_IO__MAPS_BELOW 1
@@ -2392,6 +2452,14 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
     if (r != TANGO_OK) return r;
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                          "%s: this build cannot stay below the folder %s", path, root);
+}
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    tango_io_file none;
+    (void)input;
+    return tango_io_map_below(&none, root, path, error);
 }
 #endif
 
@@ -3557,13 +3625,15 @@ static int tango_io__zip_name_ok(const unsigned char *p, size_t size)
 
 /* Local header of a record against its central header: all that both state must agree.
    With flag bit 3 the local CRC and sizes may be zero; the descriptor after the data has
-   them. */
+   them. Header and data lie before `end`: where records are given their own room, time is
+   linear also if all central headers point to one place. */
 static tango_result tango_io__zip_local(const tango_io__zip *zip,
-                                        tango_io__record *record,
-                                        const unsigned char *central, tango_error *error)
+                                        tango_io__record *record, size_t end,
+                                        tango_error *error)
 {
     const unsigned char *l = zip->data + record->header;
-    size_t room = zip->directory - record->header, names, extra;
+    const unsigned char *central = zip->data + record->name - 46;
+    size_t room = end - record->header, names, extra;
     uint64_t size, packed, *fields[2];
     tango_result r;
     if (room < 30 || tango_io__u32(l) != 0x04034b50)
@@ -3571,7 +3641,7 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
     names = tango_io__u16(l + 26);
     extra = tango_io__u16(l + 28);
     if (names + extra > room - 30)
-        return tango_io__zip_bad(error, "local header passes the directory",
+        return tango_io__zip_bad(error, "local header overlaps what follows",
                                  record->header);
     packed = tango_io__u32(l + 18);
     size = tango_io__u32(l + 22);
@@ -3593,12 +3663,12 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
         return tango_io__zip_bad(error, "local and central size or CRC disagree",
                                  record->header + 14);
     record->data = record->header + 30 + names + extra;
-    if (record->size > zip->directory - record->data)
-        return tango_io__zip_bad(error, "data passes the directory", record->header);
+    if (record->size > end - record->data)
+        return tango_io__zip_bad(error, "data overlaps what follows", record->header);
     return TANGO_OK;
 }
 
-/* Takes one central header from the directory and checks it with its local header. */
+/* Takes one central header from the directory. */
 static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__cursor *c,
                                        tango_io__record *record, tango_error *error)
 {
@@ -3652,7 +3722,7 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
     record->crc = tango_io__u32(p + 16);
     record->described = (flags & 8) != 0;
     record->type = 0;
-    return tango_io__zip_local(zip, record, p, error);
+    return TANGO_OK;
 }
 
 /* The `gap` bytes between a record's data and what follows: nothing, or (flag bit 3) a
@@ -3721,8 +3791,9 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
             return tango_io__zip_bad(error, "gap or overlap before a local header",
                                      records[i].header);
         next = i + 1 < n ? records[i + 1].header : zip->directory;
-        if (next < records[i].data + records[i].size)
-            return tango_io__zip_bad(error, "entries overlap", next);
+        if (next == at) return tango_io__zip_bad(error, "entries overlap", at);
+        r = tango_io__zip_local(zip, &records[i], next, error);
+        if (r != TANGO_OK) return r;
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
@@ -3771,7 +3842,12 @@ typedef enum tango_io__kind {
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
-enum { TANGO_IO__SEALED = 1, TANGO_IO__NAMED = 2, TANGO_IO__PICKLE_DEPTH_MAX = 64 };
+enum {
+    TANGO_IO__SEALED = 1,
+    TANGO_IO__NAMED = 2,
+    TANGO_IO__PICKLE_DEPTH_MAX = 64,
+    TANGO_IO__STORAGE_KEY_MAX = 64      /* torch numbers its storages: a few digits */
+};
 
 typedef struct tango_io__object {
     unsigned char kind, type;
@@ -3782,6 +3858,9 @@ typedef struct tango_io__object {
 } tango_io__object;
 
 typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
+/* A place of the memo. The keys are known before the program runs: sorted by them, each
+   is found by halving, whatever numbers a file chooses. Those of torch are 0, 1, 2, and
+   so on. */
 typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
@@ -3790,7 +3869,7 @@ typedef struct tango_io__pickle_need {
 
 typedef struct tango_io__pickle {
     tango_io__cursor c;
-    size_t base;                        /* file offset of the pickle */
+    size_t base, size;                  /* file offset and bytes of the pickle */
     tango_io__pickle_need max;
     tango_io__object *objects;
     uint32_t *stack;                    /* grows up; tuple items grow down from its end */
@@ -3798,13 +3877,14 @@ typedef struct tango_io__pickle {
     tango_io__memo *memos;
     tango_io__record *records;          /* sorted by name */
     size_t record_count, object_count, depth, items, entry_count, memo_count;
+    uint64_t key_bytes;                 /* text of all keys, each as often as it is one */
     size_t root;                        /* bytes of the archive's root name, with slash */
     tango_error *error;
 } tango_io__pickle;
 
 #define TANGO_IO__MARK UINT32_MAX
 #define TANGO_IO__UNUSED UINT32_MAX
-enum { TANGO_IO__MEMO_MAX = 1 << 24 };
+enum { TANGO_IO__MEMO_MAX = 1 << 24, TANGO_IO__KEYS_MAX = 4 << 20 };
 
 /* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
    text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
@@ -3945,7 +4025,6 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
     if (tango_io__left(&p->c) > 0)
         return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
-    need->memos += need->memos / 2 + 1; /* slots of the hash table, at most 2/3 full */
     return TANGO_OK;
 }
 
@@ -4072,6 +4151,11 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
             return tango_io__pickle_bad(p, at, "key that is a list or dictionary");
         if (p->entry_count == p->max.keys)
             return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
+        /* Keys are sorted by their text: one text in many dictionaries must not cost
+           more than the file is long. */
+        if (o->kind == TANGO_IO__STRING) p->key_bytes += o->b;
+        if (p->key_bytes / 4 > p->size + TANGO_IO__KEYS_MAX)
+            return tango_io__pickle_bad(p, at, "keys repeated too often");
         p->entries[p->entry_count].dictionary = index;
         p->entries[p->entry_count].key = p->stack[i];
         p->entries[p->entry_count++].value = p->stack[i + 1];
@@ -4081,12 +4165,51 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
     return TANGO_OK;
 }
 
-static tango_io__memo *tango_io__pickle_slot(tango_io__pickle *p, uint32_t key)
+static int tango_io__memo_order(const void *context, const void *a, const void *b)
 {
-    size_t i = (uint32_t)(key * 2654435761u) % p->max.memos;
-    while (p->memos[i].key != TANGO_IO__UNUSED && p->memos[i].key != key)
-        i = i + 1 < p->max.memos ? i + 1 : 0;   /* a free slot exists: see the scan */
-    return &p->memos[i];
+    uint32_t x = ((const tango_io__memo *)a)->key, y = ((const tango_io__memo *)b)->key;
+    (void)context;
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Collects the keys of all places by a walk of its own; the cursor stays. */
+static tango_result tango_io__pickle_memos(tango_io__pickle *p)
+{
+    const tango_io__cursor start = p->c;
+    tango_io__op op;
+    int rising = 1;
+    tango_result r;
+    tango_io__take(&p->c, 2);
+    do {
+        tango_io__memo *m = &p->memos[p->memo_count];
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.effect != 'm') continue;
+        if (p->memo_count++ == p->max.memos)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        m->key = op.code == 'q' ? op.argument[0] : tango_io__u32(op.argument);
+        m->object = TANGO_IO__UNUSED;
+        if (p->memo_count > 1 && m->key <= m[-1].key) rising = 0;
+        if (m->key >= TANGO_IO__MEMO_MAX)
+            return tango_io__pickle_bad(p, op.at, "memo index over 2^24");
+    } while (op.code != '.');
+    if (!rising)
+        tango_io__sort(p->memos, p->memo_count, sizeof *p->memos, tango_io__memo_order,
+                       NULL);
+    p->c = start;
+    return TANGO_OK;
+}
+
+/* The place of this key, NULL if there is none. */
+static tango_io__memo *tango_io__pickle_slot(const tango_io__pickle *p, uint32_t key)
+{
+    size_t low = 0, high = p->memo_count;
+    if (key < high && p->memos[key].key == key) return &p->memos[key];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (p->memos[middle].key < key) low = middle + 1; else high = middle;
+    }
+    return low < p->memo_count && p->memos[low].key == key ? &p->memos[low] : NULL;
 }
 
 static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size_t at)
@@ -4094,12 +4217,9 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
     tango_io__memo *slot = tango_io__pickle_slot(p, key);
     if (!tango_io__pickle_top(p, 0))
         return tango_io__pickle_bad(p, at, "nothing to remember");
-    if (key >= TANGO_IO__MEMO_MAX)
-        return tango_io__pickle_bad(p, at, "memo index over 2^24");
-    if (slot->key == key) return tango_io__pickle_bad(p, at, "memo index set twice");
-    if (++p->memo_count == p->max.memos) /* one slot stays free, or searches never end */
-        return tango_io__pickle_bad(p, at, "changed while it was read");
-    slot->key = key;
+    if (!slot) return tango_io__pickle_bad(p, at, "changed while it was read");
+    if (slot->object != TANGO_IO__UNUSED)
+        return tango_io__pickle_bad(p, at, "memo index set twice");
     slot->object = p->stack[p->depth - 1];
     return TANGO_OK;
 }
@@ -4107,7 +4227,7 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
 static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size_t at)
 {
     const tango_io__memo *slot = tango_io__pickle_slot(p, key);
-    if (key == TANGO_IO__UNUSED || slot->key != key)
+    if (!slot || slot->object == TANGO_IO__UNUSED)
         return tango_io__pickle_bad(p, at, "memo index never set");
     if (p->depth == p->items)
         return tango_io__pickle_bad(p, at, "changed while it was read");
@@ -4256,6 +4376,8 @@ static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
         !tango_io__is_size(item[4]))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
+    if (item[2]->b > TANGO_IO__STORAGE_KEY_MAX)
+        return tango_io__pickle_bad(p, at, "storage key over 64 bytes");
     record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
     if (record == p->record_count)
         return tango_io_fail(
@@ -4494,7 +4616,8 @@ static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
     tango_io__op op;
     size_t i;
     tango_result r;
-    for (i = 0; i < p->max.memos; i++) p->memos[i].key = TANGO_IO__UNUSED;
+    r = tango_io__pickle_memos(p);
+    if (r != TANGO_OK) return r;
     tango_io__take(&p->c, 2);
     for (;;) {
         r = tango_io__pickle_opcode(p, &op);
@@ -4579,6 +4702,7 @@ static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *
     p->c = tango_io__cursor_over(zip->data, record->data + record->size);
     tango_io__take(&p->c, record->data);
     p->base = record->data;
+    p->size = record->size;
     p->error = error;
 }
 
@@ -4605,6 +4729,8 @@ static tango_result tango_io__torch_measure(tango_io__zip *zip,
         if (!tango_io__equal(zip->data + record.name + root, record.name_size - root,
                              "data.pkl"))
             continue;
+        r = tango_io__zip_local(zip, &record, zip->directory, error);
+        if (r != TANGO_OK) return r;
         if (record.size > INT32_MAX)
             return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                                  "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
@@ -4694,8 +4820,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
 {
     const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
     const tango_io__object *objects = (const tango_io__object *)torch->objects;
-    size_t first = 0, n;
-    while (first < torch->entry_count && entries[first].dictionary != dictionary) first++;
+    size_t first = 0, high = torch->entry_count, n;
+    while (first < high) {                      /* entries are sorted by dictionary */
+        const size_t middle = first + (high - first) / 2;
+        if (entries[middle].dictionary < dictionary) first = middle + 1;
+        else high = middle;
+    }
     for (n = 0; first + n < torch->entry_count; n++) {
         if (entries[first + n].dictionary != dictionary ||
             tango_io__entry_class(objects, &entries[first + n]) != 0)
@@ -5485,6 +5615,10 @@ static tango_result tango_io__json_value(tango_io__json *j)
     if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
     if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
     if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
+    if (c == 'N') return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
+    if (c == 'I') return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
+    if (c == '-' && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
+        return tango_io__json_word(j, "-Infinity", TANGO_IO_JSON_NONFINITE);
     if (c != '{' && c != '[') return tango_io__json_number(j);
     return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
 }
@@ -5624,6 +5758,7 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
 {
     static const char empty[1] = { 0 };
     j->c = tango_io__cursor_over(size ? text : empty, size);
+    tango_io__take(&j->c, tango_io__mark(text, size));
     j->nodes = NULL;
     j->count = j->max = j->keys = 0;
     j->error = error;
@@ -5864,7 +5999,8 @@ TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key)
 {
     const unsigned char *p = (const unsigned char *)text;
-    size_t at = tango_io__json_between(p, text_size, 0), first, last;
+    size_t at = tango_io__json_between(p, text_size, tango_io__mark(text, text_size));
+    size_t first, last;
     if (at >= text_size || p[at] != '{') return 0;
     while (tango_io_json_item(&first, &last, &at, text, text_size)) {
         const int found = last - first >= 2 &&
@@ -8440,19 +8576,39 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
-static tango_result tango_io__csv_bad(const tango_io_csv *csv, tango_error *error,
-                                      const char *what, size_t at)
+/* The first fault of a row, if there is one. */
+typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
+
+/* Returns 0, for a field whose end cannot be told. */
+static int tango_io__csv_bad(tango_io__csv_fault *fault, const char *what, size_t at)
 {
-    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: row %z: %s (offset %z)",
-                         csv->row + 1, what, at);
+    if (fault->what) return 0;
+    fault->what = what;
+    fault->at = at;
+    return 0;
 }
 
-/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
-static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field,
-                                        int *last, tango_error *error)
+/* Offset behind the first line end from `at` on; the size if there is none. */
+static size_t tango_io__csv_line_end(const tango_io_csv *csv, size_t at)
+{
+    while (at < csv->size && csv->data[at] != '\n') at++;
+    return at < csv->size ? at + 1 : at;
+}
+
+/* Number of the line that begins at `at`, counted on from the last one asked for. */
+static size_t tango_io__csv_line(tango_io_csv *csv, size_t at)
+{
+    for (; csv->line_at < at; csv->line_at = tango_io__csv_line_end(csv, csv->line_at))
+        csv->line++;
+    return csv->line;
+}
+
+/* Finds the end of the field at csv->at: *end is behind its text, at most 1 MiB long. */
+static int tango_io__csv_delimit(const tango_io_csv *csv, tango_io_csv_field *field,
+                                 size_t *end, tango_io__csv_fault *fault)
 {
     const unsigned char *p = csv->data;
-    size_t at = csv->at, n = csv->size, end;
+    size_t at = csv->at, n = csv->size;
     int quoted = at < n && p[at] == '"';
     if (quoted) at++;
     field->text = (const char *)p + at;
@@ -8460,51 +8616,104 @@ static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *f
     field->escaped = 0;
     for (;; at++) {
         if (at - field->offset > TANGO_IO_CSV_FIELD_MAX)
-            return tango_io__csv_bad(csv, error, "field over 1 MiB", field->offset);
-        if (at == n) {
-            if (quoted) return tango_io__csv_bad(csv, error, "quote never closed", at);
-            break;
-        }
-        if (p[at] == 0) return tango_io__csv_bad(csv, error, "NUL", at);
+            return tango_io__csv_bad(fault, "field over 1 MiB", field->offset);
+        if (at == n) break;
         if (quoted) {
             if (p[at] != '"') continue;
             if (at + 1 == n || p[at + 1] != '"') break;
             field->escaped = 1;
             at++;
         } else if (p[at] == '"') {
-            return tango_io__csv_bad(csv, error, "quote inside a plain field", at);
+            return tango_io__csv_bad(fault, "quote inside a plain field", at);
         } else if (p[at] == ',' || p[at] == '\n' || p[at] == '\r') {
             break;
         }
     }
+    if (quoted && at == n)
+        return tango_io__csv_bad(fault, "quote never closed", field->offset - 1);
     field->size = at - field->offset;
-    end = tango_io__utf8_bad(p + field->offset, field->size);
-    if (end != field->size)
-        return tango_io__csv_bad(csv, error, "malformed UTF-8", field->offset + end);
-    if (quoted) at++;
+    *end = quoted ? at + 1 : at;
+    return 1;
+}
+
+/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
+static int tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field, int *last,
+                               tango_io__csv_fault *fault)
+{
+    const unsigned char *p = csv->data;
+    size_t at, n = csv->size;
+    if (!tango_io__csv_delimit(csv, field, &at, fault)) return 0;
     *last = at == n || p[at] != ',';
     if (at < n && p[at] == '\r' && at + 1 < n && p[at + 1] == '\n') at++;
     if (at < n && p[at] != ',' && p[at] != '\n')
-        return tango_io__csv_bad(csv, error, quoted ? "text behind a quoted field"
-                                                    : "CR without LF", at);
+        return tango_io__csv_bad(fault, p[at] == '\r' ? "CR without LF"
+                                                      : "text behind a quoted field", at);
     csv->at = at < n ? at + 1 : at;
-    return TANGO_OK;
+    return 1;
 }
 
-/* A whole row of up to `room` fields. */
+static void tango_io__csv_clean(const tango_io_csv_field *field,
+                                tango_io__csv_fault *fault)
+{
+    const unsigned char *p = (const unsigned char *)field->text;
+    size_t i, bad = tango_io__utf8_bad(p, field->size);
+    for (i = 0; i < bad && p[i] != 0; i++) {}
+    if (i < bad) tango_io__csv_bad(fault, "NUL", field->offset + i);
+    else if (bad < field->size)
+        tango_io__csv_bad(fault, "malformed UTF-8", field->offset + bad);
+}
+
+static void tango_io__csv_skip_empty(tango_io_csv *csv)
+{
+    const unsigned char *p = csv->data;
+    for (; csv->at < csv->size; csv->at++) {
+        if (p[csv->at] == '\r' && csv->at + 1 < csv->size && p[csv->at + 1] == '\n')
+            csv->at++;
+        if (p[csv->at] != '\n') return;
+    }
+}
+
+/* A whole row, of which the first `room` fields are kept; csv->at moves behind it also if
+   it is broken. Only a field whose end cannot be told is looked at twice. */
 static tango_result tango_io__csv_row(tango_io_csv *csv, tango_io_csv_field *fields,
                                       size_t room, size_t *count, tango_error *error)
 {
-    size_t start = csv->at;
+    tango_io__csv_fault fault = { NULL, 0 };
+    tango_io_csv_field spare;
+    const size_t start = csv->at;
+    size_t n;
     int last = 0;
-    tango_result r;
-    for (*count = 0; !last; ++*count) {
-        if (*count == room)
-            return tango_io_fail(error, TANGO_ERROR_DATA,
-                                 "csv: row %z: more than %z fields (offset %z)",
-                                 csv->row + 1, room, start);
-        r = tango_io__csv_field(csv, &fields[*count], &last, error);
-        if (r != TANGO_OK) return r;
+    for (n = 0; !last; n++) {
+        tango_io_csv_field *field = n < room ? &fields[n] : &spare;
+        const size_t from = csv->at;
+        if (!tango_io__csv_field(csv, field, &last, &fault)) {
+            csv->at = tango_io__csv_line_end(csv, from);
+            break;
+        }
+        if (n < room && csv->wanted >> n & 1) tango_io__csv_clean(field, &fault);
+    }
+    *count = n;
+    if (!fault.what) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: line %z: %s (offset %z)",
+                         tango_io__csv_line(csv, start), fault.what, fault.at);
+}
+
+static tango_result tango_io__csv_names(const tango_io_csv *csv, tango_error *error)
+{
+    const tango_io_csv_field *h = csv->header;
+    const char *what = NULL;
+    size_t i, k;
+    for (i = 0; i < csv->columns; i++) {
+        if (h[i].size == 0) continue;
+        if (!tango_io__name_ok((const unsigned char *)h[i].text, h[i].size))
+            what = "name of a column is not clean";
+        for (k = 0; k < i; k++) {
+            if (tango_io__compare(h[i].text, h[i].size, h[k].text, h[k].size) == 0)
+                what = "two columns of one name";
+        }
+        if (what)
+            return tango_io_fail(error, TANGO_ERROR_DATA, "csv: header: %s (offset %z)",
+                                 what, h[i].offset);
     }
     return TANGO_OK;
 }
@@ -8513,49 +8722,43 @@ TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, si
                                          tango_error *error)
 {
     tango_io_csv c;
-    size_t i, k;
     tango_result r;
-    c.columns = c.row = c.at = 0;
+    c.columns = c.row = c.line_at = 0;
+    c.line = 1;
+    c.wanted = UINT64_MAX;
     c.data = (const unsigned char *)data;
     c.size = size;
-    if (size >= 3 && tango_io__equal(data, 3, "\xef\xbb\xbf")) c.at = 3;
+    c.at = tango_io__mark(data, size);
+    tango_io__csv_skip_empty(&c);
     if (c.at == size)
         return tango_io_fail(error, TANGO_ERROR_DATA, "csv: no header (offset %z)", c.at);
     r = tango_io__csv_row(&c, c.header, TANGO_IO_CSV_COLUMNS_MAX, &c.columns, error);
     if (r != TANGO_OK) return r;
-    for (i = 0; i < c.columns; i++) {
-        if (!tango_io__name_ok((const unsigned char *)c.header[i].text, c.header[i].size))
-            return tango_io__csv_bad(&c, error, "name of a column is empty or not clean",
-                                     c.header[i].offset);
-        for (k = 0; k < i; k++) {
-            if (tango_io__compare(c.header[i].text, c.header[i].size, c.header[k].text,
-                                  c.header[k].size) == 0)
-                return tango_io__csv_bad(&c, error, "two columns of one name",
-                                         c.header[i].offset);
-        }
-    }
-    *csv = c;
-    return TANGO_OK;
+    if (c.columns > TANGO_IO_CSV_COLUMNS_MAX)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "csv: header: %z columns, at most %z are read (offset 0)",
+                             c.columns, (size_t)TANGO_IO_CSV_COLUMNS_MAX);
+    r = tango_io__csv_names(&c, error);
+    if (r == TANGO_OK) *csv = c;
+    return r;
 }
 
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error)
 {
-    tango_io_csv c = *csv;
-    size_t count;
+    size_t count, start;
     tango_result r;
-    *more = 0;
-    if (csv->at == csv->size) return TANGO_OK;
-    c.row++;
-    r = tango_io__csv_row(&c, fields, c.columns, &count, error);
+    tango_io__csv_skip_empty(csv);
+    start = csv->at;
+    *more = start < csv->size;
+    if (!*more) return TANGO_OK;
+    r = tango_io__csv_row(csv, fields, csv->columns, &count, error);
     if (r != TANGO_OK) return r;
-    if (count != c.columns)
+    if (count != csv->columns)
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "csv: row %z: %z fields, %z columns (offset %z)", c.row + 1,
-                             count, c.columns, csv->at);
-    csv->at = c.at;
-    csv->row = c.row;
-    *more = 1;
+                             "csv: line %z: %z fields, %z columns (offset %z)",
+                             tango_io__csv_line(csv, start), count, csv->columns, start);
+    csv->row++;
     return TANGO_OK;
 }
 
@@ -9683,15 +9886,35 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
     return TANGO_OK;
 }
 
-/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate (ignored), 12 bytes of a frame,
-   14 bits of a sample; extensible: 16 size of what follows, 18 valid bits, 20 speakers,
-   24 GUID. */
+/* The numbers that follow from others: bytes of a frame and a second. Were a frame held
+   to be longer than its samples, some would be passed over. Recorders leave the byte rate
+   0; with `keep` it may be wrong, since nothing is computed from it. */
+static tango_result tango_io__wav_sizes(const tango_io_sound *s, const unsigned char *p,
+                                        uint64_t at, tango_error *error)
+{
+    const uint64_t frame = s->container * s->info.channels;
+    const uint64_t rate = s->info.rate * frame;     /* at most 2.1e9 */
+    if (tango_io__u16(p + 12) != frame)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: frames of %u bytes at offset %u, %u expected for %z "
+                             "channels of %u bits", (uint64_t)tango_io__u16(p + 12),
+                             at + 12, frame, s->info.channels, (uint64_t)s->info.bits);
+    if (!s->keep && tango_io__u32(p + 8) != 0 && tango_io__u32(p + 8) != rate)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: %u bytes a second at offset %u, %u expected for "
+                             "%u-byte frames", (uint64_t)tango_io__u32(p + 8), at + 8,
+                             rate, frame);
+    return TANGO_OK;
+}
+
+/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate, 12 bytes of a frame, 14 bits of
+   a sample as it lies in the file; extensible: 16 size of what follows, 18 valid bits
+   (the upper ones of a sample), 20 speakers, 24 GUID. */
 static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
                                       tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
-    uint32_t align;
     tango_result r;
     if (size < 16)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -9704,7 +9927,6 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     if (r != TANGO_OK) return r;
     s->info.channels = tango_io__u16(p + 2);
     s->info.rate = tango_io__u32(p + 4);
-    align = tango_io__u16(p + 12);
     if (s->info.channels < 1 || s->info.channels > TANGO_IO_SOUND_CHANNELS_MAX)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: %z channels at offset %u, 1 to 256 expected",
@@ -9713,14 +9935,9 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: rate %u at offset %u, 1 to 1000000 expected",
                              (uint64_t)s->info.rate, at + 4);
-    s->container = align / s->info.channels;
-    if (s->container * s->info.channels != align || s->container > 8 ||
-        s->container * 8 < s->info.bits ||
-        (s->info.floats && s->container * 8 != s->info.bits))
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u are not %z samples of "
-                             "%u bits", (uint64_t)align, at + 12, s->info.channels,
-                             (uint64_t)s->info.bits);
+    s->container = s->info.bits / 8;
+    r = tango_io__wav_sizes(s, p, at, error);
+    if (r != TANGO_OK) return r;
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
@@ -9822,28 +10039,22 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* Bytes of the file to integers. A sample of fewer bits than its container has is held
-   in the upper bytes. */
+/* Bytes of the file to integers, one loop a size: vector code. */
 static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
                                    const tango_io_sound *s)
 {
-    size_t i, step = s->container, bytes = s->info.bits / 8;
-    p += step - bytes;
-    if (bytes == 1)
-        for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
-    if (bytes == 2 && step == 2)                /* the usual case, as vector code */
+    size_t i;
+    if (s->container == 1)
+        for (i = 0; i < count; i++) out[i] = (int32_t)p[i] - 128;
+    if (s->container == 2)
         for (i = 0; i < count; i++)
             out[i] = (int32_t)(tango_io__u16(p + 2 * i) ^ 0x8000) - 0x8000;
-    if (bytes == 2 && step != 2)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
-    if (bytes == 3)
-        for (i = 0; i < count; i++, p += step)
+    if (s->container == 3)
+        for (i = 0; i < count; i++, p += 3)
             out[i] = (int32_t)((tango_io__u16(p) | (uint32_t)p[2] << 16) ^ 0x800000) -
                      0x800000;
-    if (bytes == 4)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = tango_io__signed(tango_io__u32(p));
+    if (s->container == 4)
+        for (i = 0; i < count; i++) out[i] = tango_io__signed(tango_io__u32(p + 4 * i));
 }
 
 static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,

@@ -70,8 +70,7 @@ static inline float *clip_read(
     return all;
 }
 
-/* x (count) at `from` Hz -> at `to` Hz; frees x. A few samples at 1 Hz could be hours:
-   a clip over 10 minutes grows at most 64 times. */
+/* x (count) at `from` Hz -> at `to` Hz; frees x. */
 static inline float *clip_resample(
     const char *path, float *x, size_t *count, size_t from, size_t to, tango_error *error)
 {
@@ -82,7 +81,7 @@ static inline float *clip_resample(
     if (tango_audio_resampler_init(&r, from, to, memory, size, error) != TANGO_OK)
         cli_fail_file(path, error->text);
     n = tango_audio_resampled_count(*count, &r);
-    if (n / 64 > *count && n > 600 * to)
+    if (!cli_growth_ok(*count, n, to))
         cli_fail("%s: %zu samples at %zu Hz are too long for %zu Hz", path, *count, from,
             to);
     y = (float *)clip_room(n, sizeof(float), path);

@@ -21,6 +21,8 @@ static const cli_option options[] = {
     { 's', "seconds", "S", "length, up to 600" },
     { 256, "steps", "N", "denoising steps, 1 to 1000" },
     { 257, "guidance", "G", "classifier-free guidance; 1 or less turns it off" },
+    { 271, "rescale", "R",
+        "takes back what guidance makes too large, 0 (nothing) to 1" },
     { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
     { 259, "sampler", "NAME", "ddpm, ddim, dpm, euler or unipc" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
@@ -34,6 +36,7 @@ static const cli_option options[] = {
     { 265, "latent", "FILE", ".npy (samples, C, H, W): skips text and diffusion" },
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
     { 267, "bits", "16|24|32|f32", "of the WAV; 16 if not given" },
+    { 272, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
     { 268, "kernels", "NAME", "reference, avx2 or avx512; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
     { 270, "json", NULL, "one line of JSON on standard output" },
@@ -50,7 +53,8 @@ typedef struct job {
     cli_progress progress;
     const char *model, *output, *dump, *noise, *latent;
     tango_io_wav_format format;
-    int json, quiet;
+    int json, quiet, clip;
+    cli_level *levels; /* (samples), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
 } job;
 
@@ -214,11 +218,11 @@ static void check_outputs(job *j, size_t samples)
     }
 }
 
-static void save(job *j, const tango_plan *plan, const float *wave, size_t rate)
+static void save(job *j, const tango_plan *plan, float *wave, size_t rate)
 {
     size_t i;
     for (i = 0; i < plan->params.samples; i++) {
-        char path[4096];
+        char path[4096], level[64];
         const char *name = sample_name(j, i, plan->params.samples, path, sizeof path);
         tango_io_output out;
         tango_io_wav_spec spec;
@@ -227,6 +231,11 @@ static void save(job *j, const tango_plan *plan, const float *wave, size_t rate)
         spec.rate = (uint32_t)rate;
         spec.format = j->format;
         spec.frames = plan->samples;
+        memset(&j->levels[i], 0, sizeof *j->levels);
+        if (j->format != TANGO_IO_WAV_FLOAT32)
+            j->levels[i] =
+                cli_level_fit(wave + i * plan->samples, plan->samples, j->clip);
+        cli_level_text(&j->levels[i], level, sizeof level);
         if (tango_io_create(&out, name, &j->error) != TANGO_OK)
             cli_fail("%s", j->error.text);
         if (tango_io_wav_write(&out, wave + i * plan->samples, &spec, &j->error)
@@ -237,8 +246,8 @@ static void save(job *j, const tango_plan *plan, const float *wave, size_t rate)
             cli_fail("%s", j->error.text);
         }
         if (!j->quiet)
-            fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", name,
-                (double)plan->samples / (double)rate, rate);
+            fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", name,
+                (double)plan->samples / (double)rate, rate, *level ? "  " : "", level);
     }
 }
 
@@ -264,11 +273,20 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         if (i > 0) printf(", ");
         print_string(sample_name(j, i, p->samples, path, sizeof path));
     }
+    printf("], \"lowered_db\": [");
+    for (i = 0; i < p->samples; i++)
+        printf("%s%.3f", i > 0 ? ", " : "",
+            0.0 - 20.0 * log10(cli_level_factor(&j->levels[i])));
+    printf("], \"clipped\": [");
+    for (i = 0; i < p->samples; i++)
+        printf("%s%llu", i > 0 ? ", " : "", j->clip ? j->levels[i].over : 0);
     printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
         plan->samples, m->rate, (double)plan->samples / (double)m->rate,
         (unsigned long long)p->seed);
-    printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"eta\": %g, ",
-        p->steps, tango_sampler_name(p->sampler), p->guidance, p->eta);
+    printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
+        p->steps, tango_sampler_name(p->sampler), p->guidance,
+        p->rescale > 0.0 ? p->rescale : 0.0);
+    printf("\"eta\": %g, ", p->eta);
     printf(
         "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
         tango_vocoder_name(p->vocoder), tango_nn_kernels_name(p->kernels), p->threads,
@@ -316,6 +334,10 @@ static void read_options(job *j)
             p->guidance = cli_number(c, 0, 1000);
             if (p->guidance == 0.0) p->guidance = 1.0;
             break;
+        case 271:
+            p->rescale = cli_number(c, 0, 1);
+            if (p->rescale == 0.0) p->rescale = -1.0;
+            break;
         case 258:
             p->seed =
                 (uint64_t)cli_integer(c, -9223372036854775807LL, 9223372036854775807LL);
@@ -340,6 +362,7 @@ static void read_options(job *j)
             cli_two_numbers(c, &p->denormalize_mean, &p->denormalize_std, -100, 100);
             break;
         case 267: j->format = formats[cli_choice(c, bits)]; break;
+        case 272: j->clip = 1; break;
         case 268:
             p->kernels = tango_nn_kernels_named(c->text);
             if (p->kernels == NULL)
@@ -420,6 +443,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     tango_result result;
     void *memory;
     float *wave;
+    char rescale[32] = "";
     result = tango_prepare(plan, model, &j->params, &j->error);
     if (result == TANGO_ERROR_ARGUMENT) cli_usage("%s", j->error.text);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
@@ -429,12 +453,18 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
     if (memory == NULL || wave == NULL)
         cli_fail("no memory: %.1f MB are needed", (double)plan->memory / 1e6);
+    j->levels = (cli_level *)calloc(plan->params.samples, sizeof *j->levels);
+    if (j->levels == NULL) cli_fail("no memory for %zu sounds", plan->params.samples);
+    if (plan->params.guidance > 1.0 && plan->params.rescale > 0.0)
+        snprintf(rescale, sizeof rescale, " rescaled %g", plan->params.rescale);
+    else if (j->params.rescale > 0.0 && !j->quiet)
+        fprintf(stderr, "warning: --rescale has no effect without guidance\n");
     if (!j->quiet)
         fprintf(stderr,
-            "run     %.2f s  %zu steps %s  guidance %g  %s  seed %llu\n"
+            "run     %.2f s  %zu steps %s  guidance %g%s  %s  seed %llu\n"
             "memory  %.1f MB\n",
             (double)plan->samples / (double)model->rate, plan->params.steps,
-            tango_sampler_name(plan->params.sampler), plan->params.guidance,
+            tango_sampler_name(plan->params.sampler), plan->params.guidance, rescale,
             tango_vocoder_name(plan->params.vocoder),
             (unsigned long long)plan->params.seed, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
@@ -478,6 +508,7 @@ int main(int argc, char **argv)
     if (j.json) report(&j, &plan, &model);
     stop_threads(&j.params, threads);
     free(wave);
+    free(j.levels);
     free((void *)(uintptr_t)j.params.noise);
     free((void *)(uintptr_t)j.params.latent);
     tango_io_unmap(&file);

@@ -20,6 +20,7 @@ static const cli_option options[] = {
     { 'o', "output", "FILE", "WAV to write; - is standard output" },
     { 'g', "griffinlim", NULL, "Griffin-Lim instead of the model's HiFi-GAN" },
     { 256, "seed", "N", "of Griffin-Lim's phases" },
+    { 257, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -27,7 +28,7 @@ static const cli_option options[] = {
 
 typedef struct job {
     const char *model, *input, *output;
-    int quiet;
+    int quiet, clip;
     tango_params params;
     tango_error error;
 } job;
@@ -48,6 +49,7 @@ static void read_options(job *j, int argc, char **argv)
         case 'o': j->output = c.text; break;
         case 'g': j->params.vocoder = TANGO_GRIFFIN_LIM; break;
         case 256: j->params.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL); break;
+        case 257: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("reconstruct [options] SOUND -o WAV",
@@ -82,10 +84,14 @@ static double distance(const float *a, const float *b, size_t count)
     return sum / (double)count;
 }
 
-static void save(job *j, const float *wave, size_t count, size_t rate)
+/* Lowers wave where it is too loud for the file. */
+static void save(job *j, float *wave, size_t count, size_t rate)
 {
     tango_io_wav_spec spec;
     tango_io_output out;
+    cli_level level = cli_level_fit(wave, count, j->clip);
+    char loud[64];
+    cli_level_text(&level, loud, sizeof loud);
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
     spec.rate = (uint32_t)rate;
@@ -98,8 +104,8 @@ static void save(job *j, const float *wave, size_t count, size_t rate)
         cli_fail_file(j->output, j->error.text);
     }
     if (!j->quiet)
-        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", j->output,
-            (double)count / (double)rate, rate);
+        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", j->output,
+            (double)count / (double)rate, rate, *loud ? "  " : "", loud);
 }
 
 int main(int argc, char **argv)
@@ -110,7 +116,7 @@ int main(int argc, char **argv)
     tango_plan plan;
     size_t count, frames, both, i;
     float *x, *samples, *mel, *wave, *again;
-    double peak = 0.0;
+    double peak = 0.0, snr;
     void *memory;
     FILE *report;
     memset(&j, 0, sizeof j);
@@ -139,8 +145,9 @@ int main(int argc, char **argv)
         cli_fail_file(j.input, j.error.text);
     both = plan.samples < frames * m.hop ? plan.samples : frames * m.hop;
     again = clip_log_mel(j.input, &m, wave, both, frames, &j.error);
+    snr = signal_to_noise(samples, wave, both);
     save(&j, wave, plan.samples, m.rate);
-    fprintf(report, "SNR: %.2f dB\n", signal_to_noise(samples, wave, both));
+    fprintf(report, "SNR: %.2f dB\n", snr);
     fprintf(report, "mel distance: %.3f\n", distance(mel, again, frames * m.mels));
     free(again);
     free(memory);

@@ -15,6 +15,7 @@ static const cli_option options[] = {
         "mel = mel * STD + MEAN before the vocoder; published weights want none" },
     { 257, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
     { 258, "seed", "N", "of Griffin-Lim's phases" },
+    { 259, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -22,7 +23,7 @@ static const cli_option options[] = {
 
 typedef struct job {
     const char *model, *input, *output;
-    int quiet;
+    int quiet, clip;
     tango_params params;
     tango_error error;
 } job;
@@ -51,6 +52,7 @@ static void read_options(job *j, int argc, char **argv)
             j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
             break;
         case 258: j->params.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL); break;
+        case 259: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("vae_infer [options] LATENT -o WAV",
@@ -143,6 +145,8 @@ int main(int argc, char **argv)
     tango_io_wav_spec spec;
     tango_model m;
     tango_plan plan;
+    cli_level level;
+    char loud[64];
     float *latent, *wave;
     void *memory;
     memset(&j, 0, sizeof j);
@@ -158,6 +162,8 @@ int main(int argc, char **argv)
     wave = (float *)clip_room(plan.samples, sizeof(float), j.input);
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
+    level = cli_level_fit(wave, plan.samples, j.clip);
+    cli_level_text(&level, loud, sizeof loud);
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
     spec.rate = (uint32_t)m.rate;
@@ -170,8 +176,8 @@ int main(int argc, char **argv)
         cli_fail_file(j.output, j.error.text);
     }
     if (!j.quiet)
-        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz\n", j.output,
-            (double)plan.samples / (double)m.rate, m.rate);
+        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", j.output,
+            (double)plan.samples / (double)m.rate, m.rate, *loud ? "  " : "", loud);
     free(memory);
     free(wave);
     free(latent);

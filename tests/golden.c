@@ -891,6 +891,7 @@ static tango_params open_case(watch *w, const char *name)
     p.seconds = number(&w->json, args, "seconds", 0);
     p.steps = (size_t)number(&w->json, args, "steps", 0);
     p.guidance = number(&w->json, args, "guidance", 0);
+    p.rescale = number(&w->json, args, "rescale", -1); /* or none, whatever the model's */
     p.sampler = tango_sampler_named(text_of(&w->json, args, "sampler"));
     p.seed = (uint64_t)number(&w->json, args, "seed", 0);
     p.samples = (size_t)number(&w->json, args, "samples", 1);
@@ -1003,7 +1004,7 @@ static void check_case(const tango_model *m, const char *name)
 
 static const char *const v1_cases[] = { "v1_ddpm", "v1_samples", "v1_unipc" };
 static const char *const tiny_cases[] = { "tiny_ddpm", "tiny_ddim", "tiny_plain",
-    "tiny_odd" };
+    "tiny_odd", "tiny_rescale" };
 
 static void a_random_model_agrees_with_pytorch(void)
 {
@@ -1014,7 +1015,7 @@ static void a_random_model_agrees_with_pytorch(void)
 static void the_shipped_model_agrees_with_pytorch(void)
 {
     table_head("demo/tiny.tango, f16");
-    for (size_t i = 0; i < 4; i++) check_case(&tiny, tiny_cases[i]);
+    for (size_t i = 0; i < 5; i++) check_case(&tiny, tiny_cases[i]);
 }
 
 /* The plain C kernels take their time: they do the shortest case of the large model. */
@@ -1022,7 +1023,7 @@ static void every_kernel_level_agrees_with_pytorch(void)
 {
     table_head("worst stage by level");
     for (size_t level = 0; level < levels; level++)
-        for (size_t i = 0; i < 7; i++) {
+        for (size_t i = 0; i < 8; i++) {
             const char *name = i < 3 ? v1_cases[i] : tiny_cases[i - 3];
             char label[64];
             watch w;
@@ -1364,6 +1365,82 @@ static void bad_noise_and_silence_are_errors(void)
     release(NULL);
 }
 
+/* ---- Guidance --------------------------------------------------------------------- */
+
+static void guidance_agrees_with_diffusers(void)
+{
+    const char *where = "guidance";
+    array u = must_load(where, "uncond"), c = must_load(where, "cond"),
+          y = must_load(where, "y");
+    tango_io_json json = load_json("guidance/runs.json");
+    size_t runs = tango_io_json_find(&json, 0, "runs"), run, done = 0, i;
+    const size_t images = u.shape[0], count = u.count / images;
+    float *x = floats(u.count);
+    for (run = tango_io_json_first(&json, runs); run;
+         run = tango_io_json_next(&json, runs, run), done++) {
+        memcpy(x, u.values, u.count * sizeof(float));
+        for (i = 0; i < images; i++) {
+            const float *want = y.values + done * u.count + i * count;
+            tango__guide(x + i * count, c.values + i * count, count,
+                number(&json, run, "guidance", 0), number(&json, run, "rescale", 0));
+            CHECK(compare(x + i * count, want, count).relative <= 1e-6);
+        }
+    }
+    CHECK(done == y.shape[0] && done == 7);
+    release(NULL);
+}
+
+/* Equal numbers have no deviation to rescale by; they stay, and stay finite. */
+static void rescale_of_a_flat_image_changes_nothing(void)
+{
+    float x[8], c[8], one = 1.0f; /* x = 0.25 + 3 (0.5 - 0.25) */
+    for (size_t i = 0; i < 8; i++) x[i] = 0.25f, c[i] = 0.5f;
+    tango__guide(x, c, 8, 3.0, 1.0);
+    for (size_t i = 0; i < 8; i++) CHECK(x[i] == 1.0f);
+    tango__guide(&one, c, 1, 3.0, 1.0);
+    CHECK(one == -0.5f); /* 1 + 3 (0.5 - 1) */
+}
+
+/* 0 is the model's, below 0 none, and what the plan says is never 0. */
+static void rescale_follows_the_model_or_the_caller(void)
+{
+    static const double asked[] = { 0.0, -1.0, -0.25, 0.7 };
+    static const double found[2][4] = { { -1.0, -1.0, -0.25, 0.7 },
+        { 0.5, -1.0, -0.25, 0.7 } };
+    watch w;
+    tango_params p = open_case(&w, "v1_ddpm");
+    for (size_t with = 0; with < 2; with++)
+        for (size_t i = 0; i < 4; i++) {
+            tango_model m = v1;
+            tango_plan plan;
+            tango_error error;
+            m.defaults.rescale = with ? 0.5 : 0.0;
+            p.rescale = asked[i];
+            CHECK(tango_prepare(&plan, &m, &p, &error) == TANGO_OK);
+            CHECK(plan.params.rescale == found[with][i]);
+        }
+    release(NULL);
+}
+
+/* Every sound of a run is rescaled by its own deviation: alone it is the same. */
+static void rescale_is_one_sound_at_a_time(void)
+{
+    array noise = must_load("cases/tiny_rescale", "noise");
+    watch w;
+    tango_params p = open_case(&w, "tiny_rescale");
+    sound both, alone;
+    p.on_stage = NULL;
+    p.noise = noise.values;
+    both = generate(&tiny, &p);
+    p.samples = 1;
+    p.noise = noise.values + noise.count / 2;
+    alone = generate(&tiny, &p);
+    CHECK(both.result == TANGO_OK && alone.result == TANGO_OK);
+    CHECK(compare(both.wave + both.bytes / 8, alone.wave, alone.bytes / 4).relative
+          <= 1e-4);
+    release(NULL);
+}
+
 /* ---- Memory, threads, callbacks, parameters --------------------------------------- */
 
 /* Two steps of a case: enough to come by every buffer, also those kept for later ones. */
@@ -1377,7 +1454,7 @@ static tango_params short_case(watch *w, const char *name)
 
 static void memory_is_exactly_what_the_plan_says(void)
 {
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 8; i++) {
         const tango_model *m = i < 3 ? &v1 : &tiny;
         watch w;
         tango_params p = short_case(&w, i < 3 ? v1_cases[i] : tiny_cases[i - 3]);
@@ -1390,6 +1467,140 @@ static void memory_is_exactly_what_the_plan_says(void)
         CHECK(same_sound(clean, shifted));
         release(NULL);
     }
+}
+
+/* Stops a run after three steps: the third books nothing that the second did not. */
+static int three_steps(void *user, size_t done, size_t steps)
+{
+    (void)user;
+    (void)steps;
+    return done == 3;
+}
+
+static int no_stage(void *user, const tango_stage *stage)
+{
+    (void)user;
+    (void)stage;
+    return 0;
+}
+
+/* Real runs in exactly the planned memory. What the first step keeps for all others, a
+   row for each of many steps, may be more than the work on a short sound. */
+static void a_plan_is_enough_for_many_steps(void)
+{
+    static const size_t steps[] = { 1, 2, 4, 25, 100, 200, 320, 500, 640, 800, 998, 999 };
+    static const double seconds[] = { 0.01, 0.16, 0.32, 0.64 };
+    watch w;
+    const tango_params start = open_case(&w, "v1_ddpm");
+    const block *keep = blocks;
+    size_t runs = 0;
+    for (size_t i = 0; i < 12; i++)
+        for (size_t k = 0; k < 4; k++)
+            for (int which = 0; which < 2; which++, runs++) {
+                tango_params p = start;
+                sound s;
+                p.steps = steps[i];
+                p.seconds = seconds[k];
+                p.sampler = (tango_sampler)(TANGO_DDPM + runs % 5);
+                p.guidance = runs % 3 ? 3.0 : 1.0;
+                p.samples = 1 + (i + k) % 2;
+                p.eta = 0.5 * (double)(runs % 2);
+                p.on_stage = runs % 4 ? NULL : no_stage;
+                p.on_step = three_steps;
+                s = generate(which ? &tiny : &v1, &p);
+                if (s.result != TANGO_OK && s.result != TANGO_ERROR_CANCELLED)
+                    printf("    %zu steps, %g s: %s\n", p.steps, p.seconds,
+                        s.error.text);
+                CHECK(s.result == (p.steps < 3 ? TANGO_OK : TANGO_ERROR_CANCELLED));
+                release(keep);
+            }
+    release(NULL);
+}
+
+/* The arena's peak over a walk of at most `passes` rounds of each loop. */
+static size_t walked(const tango_model *m, const tango_plan *plan, size_t passes)
+{
+    tango_arena arena;
+    tango__net net;
+    tango_error error;
+    memset(&arena, 0, sizeof arena);
+    tango__net_begin(&net, m, &plan->params, &arena, &error);
+    net.passes = passes;
+    tango__pipeline(&net, plan, NULL);
+    CHECK(net.result == TANGO_OK);
+    return arena.peak + TANGO__ALIGN;
+}
+
+/* The same without arithmetic over all that is legal: a walk through every step, or
+   through six where there are many, needs no more than the plan. */
+static void a_plan_is_enough_for_every_legal_run(void)
+{
+    static const size_t samples[] = { 1, 2, 3, 7, 64, 1024 };
+    watch w;
+    const tango_params start = open_case(&w, "v1_ddpm");
+    size_t run = 0, wrong = 0;
+    for (double seconds = 0.001; seconds <= TANGO_SECONDS_MAX; seconds *= 1.4)
+        for (size_t steps = 1; steps <= 999; steps += 1 + steps / 4, run++) {
+            const tango_model *m = run % 2 ? &v1 : &tiny;
+            tango_params p = start;
+            tango_plan plan;
+            tango_error error;
+            p.seconds = seconds * 1.4 > TANGO_SECONDS_MAX ? TANGO_SECONDS_MAX : seconds;
+            p.steps = steps * 5 / 4 > 999 ? 999 : steps;
+            p.samples = samples[run % 6];
+            p.sampler = (tango_sampler)(TANGO_DDPM + run / 2 % 5);
+            p.guidance = run % 3 ? 3.0 : 1.0;
+            p.rescale = run % 2 ? 0.7 : -1.0;
+            p.eta = 0.5 * (double)(run % 2);
+            p.on_stage = run % 5 ? NULL : no_stage;
+            p.vocoder = run % 7 && seconds > 0.1 ? TANGO_GRIFFIN_LIM : TANGO_HIFIGAN;
+            if (tango_prepare(&plan, m, &p, &error) != TANGO_OK) stop("plan", error.text);
+            wrong += walked(m, &plan, run % 101 ? 6 : SIZE_MAX) != plan.memory;
+        }
+    CHECK(run > 800 && wrong == 0);
+    release(NULL);
+}
+
+/* The same of the other two entrances, and of the encoder's windows and batches. */
+static void a_plan_is_enough_for_latents_mels_and_encoding(void)
+{
+    static const float none = 0;
+    watch w;
+    const tango_params start = open_case(&w, "v1_ddpm");
+    for (size_t rows = 1; rows <= 15000; rows += 1 + rows / 3) {
+        tango_params p = start;
+        tango_plan plan;
+        tango_error error;
+        tango_encoding e;
+        tango__posterior nowhere = { NULL, NULL, NULL };
+        p.samples = 1 + rows % 3;
+        p.latent = &none;
+        p.latent_rows = rows;
+        CHECK(tango_prepare(&plan, &v1, &p, &error) == TANGO_OK);
+        CHECK(walked(&v1, &plan, SIZE_MAX) == plan.memory);
+        p.latent = NULL;
+        p.mel = &none;
+        p.mel_frames = 4 * rows - rows % 4;
+        CHECK(tango_prepare(&plan, &v1, &p, &error) == TANGO_OK);
+        CHECK(walked(&v1, &plan, SIZE_MAX) == plan.memory);
+        memset(&e, 0, sizeof e);
+        e.batch = p.samples;
+        e.frames = 4 * rows;
+        for (e.window = 0; e.window <= 64; e.window += 32) {
+            tango_arena arena;
+            tango__net net;
+            tango_params alone;
+            size_t size = 0;
+            memset(&alone, 0, sizeof alone);
+            memset(&arena, 0, sizeof arena);
+            CHECK(tango_encode_memory(&size, &v1, &e, &error) == TANGO_OK);
+            tango__net_begin(&net, &v1, &alone, &arena, &error);
+            net.passes = SIZE_MAX;
+            tango__encode_all(&net, &nowhere, NULL, &e);
+            CHECK(net.result == TANGO_OK && arena.peak + TANGO__ALIGN == size);
+        }
+    }
+    release(NULL);
 }
 
 static void watching_stages_changes_nothing(void)
@@ -1481,6 +1692,8 @@ static void numbers_out_of_range_are_refused(void)
     static const double etas[] = { -0.1, 1.1, (double)NAN, HUGE_VAL };
     static const double guidances[] = { 1001, -1001, HUGE_VAL, -HUGE_VAL,
         (double)NAN };
+    static const double rescales[] = { 1.001, -1.001, HUGE_VAL, -HUGE_VAL,
+        (double)NAN };
     watch w;
     const tango_params good = open_case(&w, "v1_ddpm");
     tango_params p = good;
@@ -1493,6 +1706,13 @@ static void numbers_out_of_range_are_refused(void)
     for (size_t i = 0; i < 4; i++) p.eta = etas[i], refused(&p, "eta: ");
     p = good;
     for (size_t i = 0; i < 5; i++) p.guidance = guidances[i], refused(&p, "guidance: ");
+    p = good;
+    for (size_t i = 0; i < 5; i++) p.rescale = rescales[i], refused(&p, "rescale: ");
+    p = good;
+    p.denormalize = 1;
+    p.denormalize_std = (float)NAN, refused(&p, "denormalize: ");
+    p.denormalize_std = 1;
+    p.denormalize_mean = (float)-HUGE_VAL, refused(&p, "denormalize: ");
     p = good;
     p.samples = TANGO_SAMPLES_MAX + 1, refused(&p, "samples: ");
     p.samples = SIZE_MAX, refused(&p, "samples: ");
@@ -1524,6 +1744,16 @@ static void nonsense_is_refused(void)
     p.latent_rows = SIZE_MAX, refused(&p, "latent: ");
     p.latent_rows = SIZE_MAX / 4 + 2, refused(&p, "latent: ");
     p.latent_rows = 1000000, refused(&p, "latent: ");
+    p.latent_rows = 1;
+    p.mel = &latent;
+    p.mel_frames = 4, refused(&p, "mel: given beside a latent");
+    p = good;
+    p.noise = &latent; /* DDPM draws for each step, DDIM with eta 0 for none */
+    p.noise_draws = p.steps, refused(&p, "noise: ");
+    p.noise_draws = p.steps + 2, refused(&p, "noise: ");
+    p.noise_draws = SIZE_MAX, refused(&p, "noise: ");
+    p.sampler = TANGO_DDIM;
+    p.noise_draws = 2, refused(&p, "noise: 2 draws, expected 1 or 1");
     release(NULL);
 }
 
@@ -1603,7 +1833,14 @@ int main(int argc, char **argv)
     RUN(a_forgotten_mask_fails);
     RUN(a_bad_weight_names_its_stage);
     RUN(bad_noise_and_silence_are_errors);
+    RUN(guidance_agrees_with_diffusers);
+    RUN(rescale_of_a_flat_image_changes_nothing);
+    RUN(rescale_follows_the_model_or_the_caller);
+    RUN(rescale_is_one_sound_at_a_time);
     RUN(memory_is_exactly_what_the_plan_says);
+    RUN(a_plan_is_enough_for_many_steps);
+    RUN(a_plan_is_enough_for_every_legal_run);
+    RUN(a_plan_is_enough_for_latents_mels_and_encoding);
     RUN(watching_stages_changes_nothing);
     RUN(threads_change_no_bit);
     RUN(callbacks_stop_a_run);

@@ -95,9 +95,9 @@ refuses projection_kind "proj_in.weight: expected shape [15, 15, 1, 1], found [1
 fresh; edit main_config.json '"unet_model_name": null' '"unet_model_name": "x"'
 refuses adapters_are_asked_for "group_in.0.weight is missing, expected [512, 8]"
 fresh; edit unet_config.json '"norm_num_groups": 5' '"norm_num_groups": 4'
-refuses groups_must_divide "15 channels cannot be divided into 4 norm groups"
+refuses groups_must_divide "unet_config.json: norm_num_groups is 4, expected a divisor of 15 (unet_config.json: block_out_channels)"
 fresh; edit unet_config.json '"cross_attention_dim": 24' '"cross_attention_dim": 25'
-refuses text_width "cross_attention_dim 25 is not the text encoder's d_model 24"
+refuses text_width "unet_config.json: cross_attention_dim is 25, expected 24 (text_encoder_config.json: d_model)"
 fresh; cp model/pytorch_model_main.bin model/pytorch_model_stft.bin
 refuses stft_is_checked "pytorch_model_stft.bin: mel_basis is missing, expected [64, 513]"
 

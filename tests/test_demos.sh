@@ -215,6 +215,9 @@ claim "--vocoder griffin-lim"             decode a.npy -q -o g.wav --vocoder gri
 claim "(T - 1) 160 samples"               wave_is g.wav $((44 + 2 * 160 * 27))
 claim "--seed"                            decode a.npy -q -o b.wav --vocoder griffin-lim --seed 5
 claim "begins with other phases"          samples_differ g.wav b.wav
+claim "what is too loud is lowered and said" says "16000 Hz  lowered by " decode a.npy -o l.wav --vocoder griffin-lim --denormalize 6,1
+claim "or cut off and counted"            says " samples clipped" decode a.npy -o c.wav --vocoder griffin-lim --denormalize 6,1 --clip
+claim "two different files"               sh -c '! cmp -s l.wav c.wav'
 claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
 for value in 1 1,2,3 nan,1 1,inf nan 0x1,1 "1, 2" "" 1e39,1 1,1e9 1,-101 , 1,; do
     claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
@@ -280,6 +283,12 @@ claim "--seed"                            recode 000.wav -q -g -o h.wav --seed 1
 claim "begins with other phases"          samples_differ g.wav h.wav
 claim "-o - is standard output, the SNR goes to stderr" sh -c './reconstruct -m "$0" -q 000.wav -o - >b.wav 2>e && cmp r.wav b.wav && grep -q SNR e' "$model"
 claim "a seed without phases is said"     notes "--seed has no effect" recode 000.wav -o h.wav --seed 1
+# Full-scale samples of random sign: with other phases they no longer stay within full scale.
+{ printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\200\76\0\0\0\0\0\0\2\0\20\0data\0\175\0\0'
+    printf "$(awk 'BEGIN { srand(1); for (i = 0; i < 16000; i++) printf "%s", rand() < 0.5 ? "\\0\\300" : "\\0\\100" }')"; } >signs.wav
+claim "what is too loud is lowered and said" says "16000 Hz  lowered by " recode -g signs.wav -o l.wav
+claim "or cut off and counted"            says " samples clipped" recode -g signs.wav -o c.wav --clip
+claim "two different files"               sh -c '! cmp -s l.wav c.wav'
 claim "reconstruct -h"                    says "usage: reconstruct" ./reconstruct -h
 claim "no sound"                          refuses 2 "no sound file" recode -o keep.wav
 claim "no output"                         refuses 2 "no output" recode 000.wav

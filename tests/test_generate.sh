@@ -71,6 +71,10 @@ claim "seconds nan is a usage error"          expect 2 "seconds" --seconds nan x
 claim "seconds 1e9 is a usage error"          expect 2 "seconds" --seconds 1e9 x
 claim "seconds -1 is a usage error"           expect 2 "seconds" --seconds -1 x
 claim "guidance inf is a usage error"         expect 2 "guidance" --guidance inf x
+claim "rescale 1.5 is a usage error"          expect 2 "rescale" --rescale 1.5 x
+claim "rescale nan is a usage error"          expect 2 "rescale" --rescale nan x
+claim "rescale -1 is a usage error"           expect 2 "rescale" --rescale -1 x
+claim "denormalize nan is a usage error"      expect 2 "denormalize" --denormalize nan,1 x
 claim "eta 2 is a usage error"                expect 2 "eta" --eta 2 x
 claim "an unknown sampler is a usage error"   expect 2 "sampler" --sampler plms x
 claim "an unknown vocoder is a usage error"   expect 2 "vocoder" --vocoder world x
@@ -116,6 +120,27 @@ claim "32-bit float output"                   runs --bits f32 -o f.wav x
 claim "--samples numbers the files"           runs --samples 2 -o n.wav x
 claim "both are there"                        test -s n_0.wav -a -s n_1.wav -a ! -e n.wav
 claim "an empty prompt is a prompt"           runs -- ""
+claim "rescale 1 is another sound"            sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --rescale 1 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
+claim "without guidance rescale does nothing" sh -c './generate -m "$0" --steps 2 --seconds 0.64 --guidance 1 --rescale 1 -o s.wav x 2>e && ./generate -m "$0" -q --steps 2 --seconds 0.64 --guidance 1 --rescale 0 -o t.wav x && cmp s.wav t.wav' "$model"
+claim "which is said"                         grep -q "rescale has no effect" e
+loud="--steps 2 --seconds 0.64 --guidance 30 --rescale 0 x"
+# shellcheck disable=SC2086
+says() { want=$1; shift; ./generate -m "$model" $loud "$@" 2>stderr >stdout && cat stderr stdout && grep -q "$want" stderr; }
+no_clip() { od -An -v -td2 -j44 "$1" | awk '{ for (i = 1; i <= NF; i++) { a = $i < 0 ? -$i : $i; if (a > top) top = a; if (a >= 32767) n++ } } END { print top, n; exit !(top >= 32766 && n < 3) }'; }
+claim "what is too loud is lowered and said"  says "lowered by [0-9]* dB" -o loud.wav
+claim "to full scale, nothing is cut off"     no_clip loud.wav
+claim "each of several sounds by itself"      says "lowered by [0-9]* dB" --samples 2 -o two.wav
+claim "the first"                             no_clip two_0.wav
+claim "the second"                            no_clip two_1.wav
+claim "24 bits are lowered too"               says "lowered by [0-9]* dB" --bits 24 -o loud24.wav
+claim "--clip cuts off, and counts"           says " samples clipped" --clip -o clipped.wav
+claim "as many as there are at the ends"      sh -c 'n=$(od -An -v -td2 -j44 clipped.wav | awk "{ for (i = 1; i <= NF; i++) n += \$i == 32767 || \$i == -32768 } END { print n }"); said=$(sed -n "s/.* \([0-9,]*\) samples clipped/\1/p" stderr | tr -d ,); echo "$n $said"; [ "$said" -gt 100 ] && [ "$said" -le "$n" ] && [ "$n" -le $((said + 3)) ]'
+claim "floats keep every level"               says "16000 Hz$" --bits f32 -o loud32.wav
+claim "--json tells both"                     sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --guidance 30 --rescale 0 -o l.wav x >j && grep -q "\"lowered_db\": \[[1-9]" j && grep -q "\"clipped\": \[0\]" j' "$model"
+claim "the README's first command fits as it is" sh -c './generate -m "$0" "a dog barks" 2>e && ! grep -q "lowered\|clipped" e' "$model"
+for steps in 500 800; do
+    claim "$steps steps of a short sound have room" sh -c './generate -m "$0" -q --steps $1 -s 0.32 -o steps.wav a' "$model" "$steps"
+done
 claim "invalid UTF-8 is text too"             runs -- "$(printf 'caf\351 \377\376')"
 claim "-- lets a prompt begin with a dash"    runs -- "-dog"
 claim "--dump writes every stage"             runs --dump stages --sampler dpm "a dog barks"

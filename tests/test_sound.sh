@@ -36,6 +36,10 @@ wav_head() { # DATA_SIZE_IN_OCTAL_ESCAPES CODEC BITS FRAME
     printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0'"$2"'\0\1\0\200\76\0\0\0\0\0\0'"$4"'\0'"$3"'\0data'"$1"
 }
 
+# repeat N ESCAPES: the bytes of these printf escapes, N times
+# shellcheck disable=SC2059 # the escapes are the format
+repeat() { printf "$(printf "%$1s" '' | sed "s/ /$(printf '%s' "$2" | sed 's/\\/&&/g')/g")"; }
+
 # ---- info
 claim "info names format, bits, channels, rate, frames" 0 \
     "flac 16 bit, 2 channels, 44100 Hz, 1200 frames" "$sound" info "$golden/stereo16.flac"
@@ -96,6 +100,38 @@ claim "rate keeps the length in seconds" 0 "16000 Hz, 436 frames" sh -c \
     '"$1" convert stereo16.wav rate.wav --rate 16000 && "$1" info rate.wav' - "$sound"
 claim "the same through a pipe" 0 "" sh -c \
     '"$1" convert - - --rate 16000 < stereo16.wav | cmp - rate.wav' - "$sound"
+
+# ---- what is too loud: 2, -2, 0.5, 1, 0.5, 0 as floats
+{ wav_head '\30\0\0\0' '\3' '\40' '\4'
+    printf '\0\0\0\100\0\0\0\300\0\0\0\077\0\0\200\077\0\0\0\077\0\0\0\0'; } > loud.wav
+claim "a sound that is too loud is lowered as a whole, and said" 0 \
+    "16.wav: lowered by 6 dB" "$sound" convert loud.wav 16.wav --bits 16
+claim "to the largest number of 16 bits" 0 "" same "$(samples 16.wav)" \
+    "$(printf '\377\177\1\200\0\040\0\100\0\040\0\0' | cksum)"
+claim "the same through a pipe" 0 "lowered by 6 dB" sh -c \
+    '"$1" convert - - --bits 16 < loud.wav > piped.wav && cmp piped.wav 16.wav' - "$sound"
+for option in --clip "--normalize none"; do
+    # shellcheck disable=SC2086 # two words are meant
+    claim "$option cuts off, and counts" 0 "16.wav: 2 samples clipped" \
+        "$sound" convert loud.wav 16.wav --bits 16 $option
+    claim "the rest is as it was ($option)" 0 "" same "$(samples 16.wav)" \
+        "$(printf '\377\177\0\200\0\100\377\177\0\100\0\0' | cksum)"
+done
+claim "floats stay, and nothing is said" 0 "peak 2," sh -c \
+    '"$1" convert loud.wav f32.wav 2> said && [ ! -s said ] && "$1" info f32.wav' - "$sound"
+claim "full scale itself is not too loud" 0 "" sh -c \
+    '"$1" convert loud.wav 16.wav --bits 16 --start 0.000125 2> said && [ ! -s said ]' - "$sound"
+claim "and stays" 0 "" same "$(samples 16.wav)" "$(printf '\0\100\377\177\0\100\0\0' | cksum)"
+# a square wave of full scale, 1200 samples: resampling overshoots at its edges
+{ wav_head '\140\11\0\0' '\1' '\20' '\2'
+    repeat 150 '\377\177\377\177\377\177\377\177\1\200\1\200\1\200\1\200'; } > square.wav
+claim "what resampling makes too loud is lowered" 0 "up.wav: lowered by" \
+    "$sound" convert square.wav up.wav --rate 22050
+{ wav_head '\100\23\0\0' '\3' '\40' '\4'; repeat 1232 '\0\0\0\300'; } > many.wav
+claim "many are counted with a comma" 0 "16.wav: 1,232 samples clipped" \
+    "$sound" convert many.wav 16.wav --bits 16 --clip
+claim "peak has no need of it" 0 "" sh -c \
+    '"$1" convert square.wav up.wav --rate 22050 --normalize peak 2> said && [ ! -s said ]' - "$sound"
 
 # ---- convert: damage
 cp four.wav kept.wav
@@ -174,6 +210,16 @@ claim "one seed, the same bytes" 0 "" sh -c \
 claim "another seed, others" 1 "" sh -c \
     '"$1" griffinlim mel.npy again.wav --iterations 3 --seed 1 && cmp -s gl.wav again.wav' - "$sound"
 claim "griffinlim wants a mel" 1 "shape (64, T)" "$sound" griffinlim stft.npy gl.wav
+# 8 frames of a mel of 5, far above what full scale gives
+{ printf '\223NUMPY\1\0\166\0%-117s\n' \
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 64), }"
+    repeat 512 '\0\0\240\100'; } > loud.npy
+claim "griffinlim lowers what is too loud" 0 "gl.wav: lowered by " \
+    "$sound" griffinlim loud.npy gl.wav --iterations 3
+claim "or clips it and counts" 0 " samples clipped" \
+    "$sound" griffinlim loud.npy gl.wav --iterations 3 --clip
+claim "or writes floats, untouched" 0 "" sh -c \
+    '"$1" griffinlim loud.npy gl.wav --iterations 3 --bits f32 2> said && [ ! -s said ]' - "$sound"
 claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
     '"$1" mix long.wav stereo16.wav mix.wav && "$1" info mix.wav' - "$sound"
 

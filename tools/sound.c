@@ -12,7 +12,8 @@
        sound mix A B OUT.wav
 
    IN and OUT may be - for standard input and output. Exit status: 0 done, 1 failed, 2
-   wrong usage. Output appears whole or not at all. */
+   wrong usage. Output appears whole or not at all. What is too loud for a WAV of whole
+   numbers is lowered as a whole, or cut off with --clip; either is said on stderr. */
 #include "../demo/cli.h"
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
@@ -29,7 +30,10 @@ static const cli_option options[] = {
     { 259, "channels", "mono|first|keep", "convert: average, channel 0, or all" },
     { 260, "start", "S", "convert: seconds to pass over" },
     { 261, "seconds", "S", "convert: length" },
-    { 262, "normalize", "peak|rms|none", "convert: peak 0.95, or rms 0.1" },
+    { 262, "normalize", "peak|rms|none",
+      "convert: peak 0.95, or rms 0.1; none is --clip" },
+    { 268, "clip", NULL,
+      "convert, griffinlim: cut off what is too loud instead of lowering all" },
     { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
     { 264, "recipe", "NAME", "mel: tacotron or torchaudio" },
     { 265, "complex", NULL, "stft: real and imaginary parts" },
@@ -43,11 +47,13 @@ typedef enum command_kind { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command_
 static const char *const command_names[] = { "info", "convert", "mel", "stft",
                                              "griffinlim", "mix", NULL };
 /* Options each command knows, by id. */
-static const int known[][8] = { { 256, 263 }, { 257, 258, 259, 260, 261, 262, 263 },
-                                { 263, 264 }, { 263, 265 }, { 258, 266, 267 },
+static const int known[][9] = { { 256, 263 },
+                                { 257, 258, 259, 260, 261, 262, 263, 268 },
+                                { 263, 264 }, { 263, 265 }, { 258, 266, 267, 268 },
                                 { 258, 263 } };
 
-typedef enum leveling { LEVEL_NONE, LEVEL_PEAK, LEVEL_RMS } leveling;
+/* FIT: lowered only where whole numbers cannot hold it. */
+typedef enum leveling { LEVEL_FIT, LEVEL_CLIP, LEVEL_PEAK, LEVEL_RMS } leveling;
 
 typedef struct settings {
     command_kind command;
@@ -93,11 +99,9 @@ static void *room(size_t count, size_t size)
     return p;
 }
 
-/* A few samples at 1 Hz would become hours: a sound over 10 minutes grows at most 64
-   times. */
 static void check_growth(const char *path, uint64_t from, uint64_t to, size_t rate)
 {
-    if (to / 64 > from && to > (uint64_t)600 * rate)
+    if (!cli_growth_ok(from, to, rate))
         fail("%s: %llu samples are too long for a rate of %zu Hz", path,
              (unsigned long long)from, rate);
 }
@@ -504,23 +508,45 @@ static void plan(pipeline *p, const settings *set)
     skip_to_start(p);
 }
 
-/* The factor of normalisation, from a pass over the output. */
-static double measure(pipeline *p, leveling level, double *block)
+static int is_float(tango_io_wav_format format)
 {
-    double peak = 0.0, square = 0.0, rms;
+    return format == TANGO_IO_WAV_FLOAT32 || format == TANGO_IO_WAV_FLOAT64;
+}
+
+/* Whether the factor is known only after a pass over the output: whole numbers stay
+   within full scale until they are resampled. */
+static int needs_measuring(const settings *set, const tango_io_sound_info *info,
+                           tango_io_wav_format format)
+{
+    if (set->level != LEVEL_FIT) return set->level != LEVEL_CLIP;
+    return !is_float(format)
+           && (info->floats || (set->rate != 0 && (uint32_t)set->rate != info->rate));
+}
+
+/* The factor of the level, from a pass over the output. */
+static double measure(pipeline *p, leveling level, double *block, cli_level *seen)
+{
+    double square = 0.0, rms;
     size_t n, i;
-    if (level == LEVEL_NONE) return 1.0;
     while ((n = next_block(p, block)) > 0)
         for (i = 0; i < n * p->channels; i++) {
-            if (fabs(block[i]) > peak) peak = fabs(block[i]);
+            cli_level_see(seen, block[i]);
             square += block[i] * block[i];
         }
     source_rewind(&p->source);
     skip_to_start(p);
-    if (peak == 0.0) return 1.0;
+    if (level == LEVEL_FIT) return cli_level_factor(seen);
+    if (seen->peak == 0.0) return 1.0;
     rms = sqrt(square / ((double)p->total * (double)p->channels));
-    if (level == LEVEL_RMS && 0.1 / rms * peak <= 0.95) return 0.1 / rms;
-    return 0.95 / peak;
+    if (level == LEVEL_RMS && 0.1 / rms * seen->peak <= 0.95) return 0.1 / rms;
+    return 0.95 / seen->peak;
+}
+
+/* Whole numbers hold no more than full scale: what that took is said. */
+static void say_level(const char *path, const cli_level *level)
+{
+    char text[64];
+    if (*cli_level_text(level, text, sizeof text)) cli_file_message("", path, text);
 }
 
 /* A part, or resampling, may need less than all frames; the rest of the file is checked
@@ -576,21 +602,25 @@ static int run_convert(const settings *set)
     tango_error error = { "" };
     tango_io_wav wav;
     tango_io_wav_spec spec;
-    double *block, factor;
+    cli_level level = { 0.0, 0, 0 };
+    double *block, factor = 1.0;
     size_t n, i;
+    int measured;
     source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
                 set->files[0], &error);
+    memset(&spec, 0, sizeof spec);
+    spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
+                                 : same_format(&p.source.sound.info);
+    measured = needs_measuring(set, &p.source.sound.info, spec.format);
     if (p.source.sound.info.frames != TANGO_IO_SOUND_UNKNOWN && !set->lenient &&
-        set->level == LEVEL_NONE)
+        !measured)
         p.source.keep = 0; /* one pass will do */
     plan(&p, set);
     block = (double *)room(BLOCK, p.channels * sizeof(double));
-    factor = measure(&p, set->level, block);
-    memset(&spec, 0, sizeof spec);
+    if (measured) factor = measure(&p, set->level, block, &level);
+    level.clip = set->level == LEVEL_CLIP;
     spec.channels = p.channels;
     spec.rate = set->rate ? (uint32_t)set->rate : p.source.sound.info.rate;
-    spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
-                                 : same_format(&p.source.sound.info);
     spec.round = 1;
     spec.frames = p.total;
     create(to);
@@ -599,12 +629,16 @@ static int run_convert(const settings *set)
     while ((n = next_block(&p, block)) > 0) {
         if (cli_interrupted()) exit(130);
         for (i = 0; i < n * p.channels && factor != 1.0; i++) block[i] *= factor;
+        for (i = 0; i < n * p.channels && level.clip; i++)
+            cli_level_see(&level, block[i]);
         if (tango_io_wav_frames_double(&wav, block, n, &error) != TANGO_OK)
             give_up(to, &error);
     }
     check_rest(&p);
     if (tango_io_wav_end(&wav, &error) != TANGO_OK) give_up(to, &error);
     commit(to);
+    if (!is_float(spec.format) && (level.clip || set->level == LEVEL_FIT))
+        say_level(to, &level);
     free(block);
     free(p.raw);
     free(p.held);
@@ -715,20 +749,24 @@ static void write_npy(const char *path, const float *data, const size_t *shape,
     commit(path);
 }
 
-static void write_wav(const settings *set, const char *path, const float *x,
-                      size_t count)
+/* Lowers x where it is too loud for the file. */
+static void write_wav(const settings *set, const char *path, float *x, size_t count)
 {
     tango_error error = { "" };
     tango_io_wav_spec spec;
+    cli_level level = { 0.0, 0, 0 };
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
     spec.rate = RATE;
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits : TANGO_IO_WAV_PCM16;
     spec.round = 1;
     spec.frames = count;
+    if (!is_float(spec.format))
+        level = cli_level_fit(x, count, set->level == LEVEL_CLIP);
     create(path);
     if (tango_io_wav_write(&output, x, &spec, &error) != TANGO_OK) give_up(path, &error);
     commit(path);
+    say_level(path, &level);
 }
 
 /* ---- mel and stft ----------------------------------------------------------------- */
@@ -962,7 +1000,8 @@ static void set_option(settings *set, const cli *c, int id)
     case 259: set->channels = cli_choice(c, channels); break;
     case 260: set->start = cli_number(c, 0.0, 1e9); break;
     case 261: set->seconds = cli_number(c, 0.0, 1e9); break;
-    case 262: set->level = (leveling)cli_choice(c, levels); break;
+    case 262: set->level = (leveling)(LEVEL_CLIP + cli_choice(c, levels)); break;
+    case 268: set->level = LEVEL_CLIP; break;
     case 263: set->lenient = 1; break;
     case 264: set->recipe = (tango_audio_recipe)cli_choice(c, recipes); break;
     case 265: set->complex = 1; break;

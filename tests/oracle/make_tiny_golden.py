@@ -32,6 +32,9 @@ CASES = {
                        seconds=0.32, guidance=1.0, sampler="dpm"),
     "tiny_odd": dict(prompt="a siren wails", negative="heavy rain and wind", seed=3,
                      steps=5, seconds=0.36, guidance=4.5, sampler="euler", samples=2),
+    "tiny_rescale": dict(prompt="a siren wails while rain falls", seed=5, steps=5,
+                         seconds=0.16, guidance=3.0, rescale=0.7, sampler="ddim",
+                         samples=2),
 }
 GRIFFIN = "tiny_ddim"                  # this one also has a Griffin-Lim wave
 

@@ -20,6 +20,7 @@ RUNS = [   # model, prompt, arguments
     ("tiny", "an organ chord", dict(seed=9, steps=16, seconds=0.64, sampler="dpm", final="sigma_min")),
     ("tiny", "waves", dict(seed=10, steps=8, seconds=0.72, sampler="unipc", samples=2)),
     ("tiny", "caf\u00e9 \uff26\uff55\uff4c\uff4c \U0001f436 e\u0301", dict(seed=11, steps=5, seconds=0.64, sampler="euler", negative="noise and hiss", guidance=2.0)),
+    ("tiny", "a siren wails while rain falls", dict(seed=12, steps=8, seconds=0.64, sampler="ddim", samples=2, rescale=0.7)),
     ("v1", "a dog barks", dict(seed=21, steps=5, seconds=0.52)), ("v1", "rain", dict(seed=22, steps=6, seconds=0.68, sampler="euler")),
     ("v2", "a bell rings", dict(seed=23, steps=5, seconds=0.6, sampler="unipc")), ("v3", "waves at the sea", dict(seed=24, steps=4, seconds=0.44, samples=2)),
     ("v4", "a helicopter", dict(seed=25, steps=5, seconds=0.64, sampler="ddim", eta=1.0)), ("v5", "a flute", dict(seed=26, steps=5, seconds=0.64, guidance=1.0)),
@@ -58,6 +59,7 @@ def run(work, folder, blob_file, prompt, kw):
     cmd = [os.path.join(work, "generate"), "-q", "-m", blob_file, "--vocoder", "hifigan", "--dump", dump, "-o", os.path.join(work, "out.wav"), "--guidance", str(kw.get("guidance", 3.0)), "--sampler", kw.get("sampler", "ddpm")]
     for k, v in kw.items():
         if k not in ("guidance", "sampler"): cmd += ["--" + k, str(v)]
+    if "rescale" not in kw: cmd += ["--rescale", "0"]      # the shipped model has a default of its own
     subprocess.run(cmd + ["--", prompt], check=True)
     single, double = (R.generate(R.Model(folder, d), [prompt], **kw) for d in (False, True)); rows = []
     for k, want in single.items():
