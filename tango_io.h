@@ -362,6 +362,9 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
 /* Closes the file and leaves it, complete, under its temporary name: a program that
    writes thousands of files synchronises and renames them together. */
 TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error);
+/* Puts the names in a folder on the disk, after renames of files that were left. Folders
+   are passed over as tango_io_commit documents it; on Windows all are. */
+TANGO_API tango_result tango_io_sync_folder(const char *folder, tango_error *error);
 /* Drops the file. Safe at any time after tango_io_create, also twice and after a
    commit. */
 TANGO_API void tango_io_abandon(tango_io_output *output);
@@ -1990,25 +1993,42 @@ static int tango_io__identity(uint64_t id[2], const char *path, int fd)
     return S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
 }
 
+/* Opens a folder to synchronise it; one that may not be read gives -1 and is no failure,
+   for it cannot be synchronised. */
+static int tango_io__open_names(int *fd, const char *folder)
+{
+    *fd = tango_io__open(folder, O_RDONLY, 0);
+    return *fd >= 0 || errno == EACCES || errno == EPERM;
+}
+
+/* Network file systems say in several ways that they do not do this. */
+static int tango_io__sync_names(int fd)
+{
+    int ok = fd < 0 || fsync(fd) == 0 || errno == EINVAL || errno == EBADF ||
+             errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS;
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+static int tango_io__sync_folder_at(const char *folder)
+{
+    int fd;
+    return tango_io__open_names(&fd, folder) && tango_io__sync_names(fd);
+}
+
 /* Renaming is durable once the folder is synchronised. Whatever can fail without harm
    does so before the new name stands. */
 static tango_io__step tango_io__publish(int fd, const char *temporary, const char *path,
                                         const char *folder)
 {
-    int ok = fsync(fd) == 0, folder_fd;
+    int ok = fsync(fd) == 0, names;
     ok = close(fd) == 0 && ok;
-    if (!ok) return TANGO_IO__UNDONE;
-    folder_fd = tango_io__open(folder, O_RDONLY, 0);
-    if (folder_fd < 0 && errno != EACCES && errno != EPERM) return TANGO_IO__UNDONE;
+    if (!ok || !tango_io__open_names(&names, folder)) return TANGO_IO__UNDONE;
     if (rename(temporary, path) != 0) {
-        if (folder_fd >= 0) close(folder_fd);
+        if (names >= 0) close(names);
         return TANGO_IO__UNDONE;
     }
-    if (folder_fd < 0) return TANGO_IO__DONE;
-    ok = fsync(folder_fd) == 0 || errno == EINVAL || errno == EBADF ||
-         errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS;
-    close(folder_fd);
-    return ok ? TANGO_IO__DONE : TANGO_IO__IN_DOUBT;
+    return tango_io__sync_names(names) ? TANGO_IO__DONE : TANGO_IO__IN_DOUBT;
 }
 
 #else /* Windows */
@@ -2123,6 +2143,12 @@ static int tango_io__identity(uint64_t id[2], const char *path, int fd)
     if (!known) return 0;
     id[0] = info.dwVolumeSerialNumber;
     id[1] = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
+    return 1;
+}
+
+static int tango_io__sync_folder_at(const char *folder)
+{
+    (void)folder;
     return 1;
 }
 
@@ -2717,6 +2743,13 @@ TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *erro
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
     return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_sync_folder(const char *folder, tango_error *error)
+{
+    if (tango_io__sync_folder_at(folder)) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE, "%s: synchronising the folder failed",
+                         folder);
 }
 
 TANGO_API void tango_io_abandon(tango_io_output *output)

@@ -241,13 +241,20 @@ static inline int cli_next(cli *c)
     return CLI_OPERAND;
 }
 
+static inline int cli_given(const cli *c, int id)
+{
+    const cli_option *o = c->options;
+    while (o->id && o->id != id) o++;
+    return o->id && c->given[o - c->options];
+}
+
 /* Names those options of the list `ids`, which 0 ends, that were given and change
    nothing. */
 static inline void cli_idle(const cli *c, const int *ids, const char *reason)
 {
     for (const cli_option *o = c->options; o->id; o++)
         for (const int *id = ids; *id; id++)
-            if (*id == o->id && c->given[o - c->options])
+            if (*id == o->id && cli_given(c, *id))
                 cli_note("--%s has no effect: %s", o->name, reason);
 }
 

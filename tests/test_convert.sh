@@ -54,6 +54,7 @@ claim default_equals_f32 0 "CRC-32" ./inspect c.tango tango.provenance --json
 claim same_input_same_bytes 0 "" cmp a.tango c.tango
 claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
+claim inspect_says_which_of_two_opposites_counts 0 "note: --check has no effect" ./inspect --check --no-check a.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
 claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango
 before=$(cat model/* 2>/dev/null | cksum)

@@ -122,7 +122,7 @@ claim "both are there"                        test -s n_0.wav -a -s n_1.wav -a !
 claim "an empty prompt is a prompt"           runs -- ""
 claim "rescale 1 is another sound"            sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --rescale 1 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
 claim "without guidance rescale does nothing" sh -c './generate -m "$0" --steps 2 --seconds 0.64 --guidance 1 --rescale 1 -o s.wav x 2>e && ./generate -m "$0" -q --steps 2 --seconds 0.64 --guidance 1 --rescale 0 -o t.wav x && cmp s.wav t.wav' "$model"
-claim "which is said"                         grep -q "rescale has no effect" e
+claim "which is said"                         grep -q "^note: --rescale has no effect: guidance is off" e
 loud="--steps 2 --seconds 0.64 --guidance 30 --rescale 0 x"
 # shellcheck disable=SC2086
 says() { want=$1; shift; ./generate -m "$model" $loud "$@" 2>stderr >stdout && cat stderr stdout && grep -q "$want" stderr; }
@@ -172,6 +172,7 @@ claim "and no file is called -"               sh -c '[ -z "$(ls -d ./-* 2>/dev/n
 claim "an output that cannot be made is said before the work" expect 1 "nofolder" --steps 900 --seconds 600 -o nofolder/x.wav x
 claim "a negative text without guidance is said" notes "--negative has no effect: guidance is off" -- -n y --guidance 1 -o o.wav x
 claim "eta of another sampler, a last sigma of ddim" notes "--eta has no effect: only ddim has it" -- --eta 0.5 --sampler dpm --final zero -o o.wav x
+claim "clipping of floats"                    notes "--clip has no effect: floats hold what is too loud" -- --bits f32 --clip -o o.wav x
 claim "a last noise level of ddim"            notes "--final has no effect: only dpm, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav x
 claim "what a latent skips"                   notes "the prompt has no effect: --latent replaces it" \
     "--seconds has no effect: --latent skips text and diffusion" "--steps has no effect: --latent skips text and diffusion" \

@@ -60,6 +60,7 @@ npy f8.npy "$(head_of '<f8' '()')" '\232\231\231\231\231\231\271\77'
 claim "npy: f8, a scalar"                 says "scalar  f64  8 B  min 0.1  max 0.1" f8.npy
 npy i1.npy "$(head_of '|i1' '(3,)')" '\200\177\0'
 claim "npy: i1"                           says "3  i8  3 B  min -128  max 127" i1.npy
+claim "npy: a filter is said to do nothing" sh -c './inspect i1.npy x 2>&1 | grep -q "note: the filter has no effect"'
 npy i2.npy "$(head_of '<i2' '(2,)')" '\0\200\377\177'
 claim "npy: i2"                           says "2  i16  4 B  min -32768  max 32767" i2.npy
 npy i4.npy "$(head_of '<i4' '(2,)')" '\0\0\0\200\377\377\377\177'

@@ -223,6 +223,17 @@ claim "or writes floats, untouched" 0 "" sh -c \
 claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
     '"$1" mix long.wav stereo16.wav mix.wav && "$1" info mix.wav' - "$sound"
 
+# ---- options without effect
+for options in "--clip --normalize peak" "--bits f32 --clip"; do
+    claim "convert $options" 0 "note: --clip has no effect" \
+        "$sound" convert four.wav note.wav $options
+done
+claim "convert --normalize peak --clip" 0 "note: --normalize has no effect" \
+    "$sound" convert four.wav note.wav --normalize peak --clip
+claim "one note a run, and none otherwise" 0 "" sh -c \
+    '[ "$(grep -c note err)" = 1 ] && [ -z "$("$1" convert four.wav note.wav --clip 2>&1 | grep note:)" ]' \
+    - "$sound"
+
 # ---- usage
 claim "no command" 2 "usage error" "$sound"
 claim "an unknown command" 2 "unknown command" "$sound" play

@@ -344,6 +344,21 @@ static void what_fails_behind_the_new_name_says_that_the_file_is_complete(void)
     CHECK(holds(path, "new") && files_there() == 1);
 }
 
+static void folders_are_synchronised_where_that_can_be(void)
+{
+    CHECK(tango_io_sync_folder(folder, &error) == TANGO_OK);
+    fault.sync_folder = EINVAL;
+    CHECK(tango_io_sync_folder(folder, &error) == TANGO_OK);
+    fault.open_folder = EACCES;
+    CHECK(tango_io_sync_folder(folder, &error) == TANGO_OK);
+    fault.open_folder = 0;
+    fault.sync_folder = EIO;
+    CHECK(tango_io_sync_folder(folder, &error) == TANGO_ERROR_FILE);
+    memset(&fault, 0, sizeof fault);
+    CHECK(tango_io_sync_folder("test_tango_io_output.d/none", &error) ==
+          TANGO_ERROR_FILE && says("none: synchronising the folder failed"));
+}
+
 /* ---- Which outputs a run may have ------------------------------------------------- */
 
 static tango_result check(const char *output, const char *other)
@@ -451,6 +466,7 @@ int main(void)
     RUN(short_writes_are_continued);
     RUN(a_failed_synchronisation_is_final);
     RUN(what_fails_behind_the_new_name_says_that_the_file_is_complete);
+    RUN(folders_are_synchronised_where_that_can_be);
     RUN(an_output_that_is_an_input_is_refused_in_every_spelling);
     RUN(links_to_an_input_are_refused_and_links_elsewhere_are_not);
     RUN(standard_streams_are_files_when_they_lead_to_one);

@@ -370,6 +370,7 @@ int main(int argc, char **argv)
     static const char *const types[] = { "f32", "f16", NULL };
     static double *rates[SHAPES], peaks[ROUNDS];
     static unsigned char chosen[SHAPES];
+    static const int of_products[] = { 't', 'k', 'T', 'f', 0 };
     cli c = cli_begin(argc, argv, options);
     const char *filter = "";
     size_t threads = 1, rounds = 0, count = 0;
@@ -396,6 +397,7 @@ int main(int argc, char **argv)
         default: cli_usage("no operand is expected, found \"%.60s\"", c.text);
     }
     if (fft) {
+        cli_idle(&c, of_products, "--fft measures tango_audio.h");
         bench_fft(seconds, json);
         return 0;
     }

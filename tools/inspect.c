@@ -540,6 +540,18 @@ static totals list(const settings *s, const tango_io_blob *b)
     return sum;
 }
 
+/* What was asked for and changes nothing. */
+static void note_idle(const settings *s, const cli *c, const tango_io_file *file)
+{
+    static const int check[] = { CHECK, 0 }, no_check[] = { NO_CHECK, 0 };
+    const int nameless =        /* .npy and .png by their first byte */
+        file->size > 0 && (file->data[0] == 0x93 || file->data[0] == 0x89);
+    if (cli_given(c, CHECK) && cli_given(c, NO_CHECK))
+        cli_idle(c, s->check ? no_check : check, "its opposite comes later");
+    if (s->filter && nameless)
+        cli_note("the filter has no effect: this file holds one array without a name");
+}
+
 int main(int argc, char **argv)
 {
     settings s = { NULL, NULL, 0, 1 };
@@ -570,6 +582,7 @@ int main(int argc, char **argv)
     if (tango_io_map(&file, s.path, &error) != TANGO_OK)
         cli_fail_file(s.path, error.text);
     totals sum = { 0, 0, 0, 0.0, { "" } };
+    note_idle(&s, &c, &file);
     if (!inspect_other(&s, &file)) {
         if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
             cli_fail_file(s.path, error.text);

@@ -703,9 +703,7 @@ static int sync_folders(const set *x)
     for (int i = 0; i < OUTPUTS; i++) {
         if (!is_written(x->s, i)) continue;
         text folder = path_of(x->s, output_folder(x->s->layout, i), "");
-        int fd = open(folder.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ok = fd >= 0 && fsync(fd) == 0 && ok;
-        if (fd >= 0) close(fd);
+        ok = tango_io_sync_folder(folder.data, NULL) == TANGO_OK && ok;
         text_free(&folder);
     }
     return ok;

@@ -1020,6 +1020,18 @@ static void check_output_file(const settings *set)
          set->files[inputs], &error);
 }
 
+/* What was asked for and changes nothing. */
+static void note_idle(const settings *set, const cli *c)
+{
+    static const int normalize[] = { 262, 0 }, clip[] = { 268, 0 };
+    if (cli_given(c, 262) && cli_given(c, 268))
+        cli_idle(c, set->level == LEVEL_CLIP ? normalize : clip,
+                 set->level == LEVEL_CLIP ? "--clip is asked for, too"
+                                          : "--normalize comes later");
+    else if (set->bits >= 0 && is_float((tango_io_wav_format)set->bits))
+        cli_idle(c, clip, "floats hold what is too loud");
+}
+
 int main(int argc, char **argv)
 {
     static int (*const run[])(const settings *) = { run_info, run_convert, run_mel,
@@ -1058,6 +1070,7 @@ int main(int argc, char **argv)
                   want == 0 ? "at least 1 file" : want == 3 ? "3 files" : "2 files",
                   set.file_count);
     if (want) check_output_file(&set);
+    note_idle(&set, &c);
     status = run[set.command](&set);
     free(set.files);
     return status;
