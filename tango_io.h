@@ -328,11 +328,12 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
 /* Output that appears under its name only when it is complete. The bytes go to a new file
    in the same folder (mode 0644); tango_io_commit synchronises it to the disk and renames
    it over `path`; any failure, and tango_io_abandon, removes it and leaves an old `path`
-   as it was. The path "-" is standard output: bytes go straight through, and there is no
-   seeking. A reader of a pipe that goes away raises SIGPIPE unless the program ignores
-   that signal; ignored, it is an error here. The path must be new or a regular file; a
-   link is replaced, not followed. On Windows paths are in the code page of the process,
-   and a file that is open or mapped somewhere cannot be replaced: that is a failure. */
+   as it was. The paths "-" and "/dev/stdout" (a link, which must not be replaced) are
+   standard output: bytes go straight through, and there is no seeking. A reader of a pipe
+   that goes away raises SIGPIPE unless the program ignores that signal; ignored, it is an
+   error here. The path must be new or a regular file; a link is replaced, not followed.
+   On Windows paths are in the code page of the process, and a file that is open or mapped
+   somewhere cannot be replaced: that is a failure. */
 typedef struct tango_io_output {
     uint64_t at;                        /* position of the next byte */
     int state, descriptor;              /* private, as all that follows */
@@ -2507,6 +2508,12 @@ TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t siz
 
 #ifdef TANGO_IO__WRITES
 
+static int tango_io__is_output(const char *path)
+{
+    return tango_io__is_standard(path) ||
+           tango_io__equal(path, tango_io__length(path), "/dev/stdout");
+}
+
 /* Length of the folder part of a path, with its slash; 0 if there is none. */
 static size_t tango_io__folder(const char *path)
 {
@@ -2530,7 +2537,7 @@ static tango_result tango_io__target_ok(const char *path, tango_error *error)
 {
     tango_io__stat info;
     tango_result r = tango_io__path_ok(path, error);
-    if (r != TANGO_OK || tango_io__is_standard(path)) return r;
+    if (r != TANGO_OK || tango_io__is_output(path)) return r;
     if (path[tango_io__folder(path)] != 0 &&
         (!tango_io__stat_path(&info, path) || tango_io__is_regular(&info)))
         return TANGO_OK;
@@ -2547,7 +2554,8 @@ static tango_result tango_io__folder_fails(const char *path, tango_error *error)
 
 /* Who a path leads to: an existing file by its numbers, another by those of its folder
    and its name there. 0: no file, or none that can be told. */
-static int tango_io__who(uint64_t id[2], const char **name, const char *path, int standard)
+static int tango_io__who(uint64_t id[2], const char **name, const char *path,
+                         int standard)
 {
     char folder[TANGO_IO_PATH_MAX + 1];
     tango_io__stat info;
@@ -2574,7 +2582,7 @@ TANGO_API tango_result tango_io_output_check(const char *path, const char *const
     tango_result r = tango_io__target_ok(path, error);
     if (r != TANGO_OK) return r;
     tango_io__folder_of(folder, path);
-    if (!tango_io__is_standard(path) && !tango_io__folder_takes(folder))
+    if (!tango_io__is_output(path) && !tango_io__folder_takes(folder))
         return tango_io__folder_fails(path, error);
     if (!tango_io__who(id, &name, path, 1)) return TANGO_OK;
     for (i = 0; i < count; i++) {
@@ -2583,7 +2591,7 @@ TANGO_API tango_result tango_io_output_check(const char *path, const char *const
             tango_io__equal(name, tango_io__length(name), other_name))
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                                  "%s: the same file as %s",
-                                 tango_io__is_standard(path) ? "standard output" : path,
+                                 tango_io__is_output(path) ? "standard output" : path,
                                  tango_io__is_standard(others[i]) ? "standard input"
                                                                   : others[i]);
     }
@@ -2637,7 +2645,7 @@ TANGO_API tango_result tango_io_create_by(tango_io_output *output, const char *p
     output->temporary[0] = 0;
     if (r != TANGO_OK) return r;
     tango_io__copy(output->path, path, tango_io__length(path) + 1);
-    if (tango_io__is_standard(path)) {
+    if (tango_io__is_output(path)) {
         tango_io__make_binary(1);
         output->state = TANGO_IO__STANDARD;
         output->descriptor = 1;
@@ -2662,8 +2670,8 @@ static tango_result tango_io__output_failed(tango_io_output *output, tango_error
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__FAILED;
     return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s at offset %u",
-                         tango_io__is_standard(output->path) ? "standard output"
-                                                             : output->path,
+                         tango_io__is_output(output->path) ? "standard output"
+                                                           : output->path,
                          what, output->at);
 }
 
@@ -2729,7 +2737,8 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
     output->state = TANGO_IO__CLOSED;
     if (step == TANGO_IO__DONE) return TANGO_OK;
     return tango_io_fail(error, TANGO_ERROR_FILE,
-                         "%s: complete, but synchronising its folder failed", output->path);
+                         "%s: complete, but synchronising its folder failed",
+                         output->path);
 }
 
 TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error)

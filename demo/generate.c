@@ -417,9 +417,10 @@ static void prepare_dump(job *j)
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
-                         0 },
-                     of_guidance[] = { 'n', 271, 0 }, of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
-                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
+        0 };
+    static const int of_guidance[] = { 'n', 271, 0 }, of_integers[] = { 272, 0 },
+                     of_ddim[] = { 260, 0 }, of_sigmas[] = { 261, 0 },
+                     of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
     const int by_index = p->sampler == TANGO_DDPM || p->sampler == TANGO_DDIM,
               draws = p->sampler == TANGO_DDPM

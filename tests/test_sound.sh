@@ -231,7 +231,7 @@ done
 claim "convert --normalize peak --clip" 0 "note: --normalize has no effect" \
     "$sound" convert four.wav note.wav --normalize peak --clip
 claim "one note a run, and none otherwise" 0 "" sh -c \
-    '[ "$(grep -c note err)" = 1 ] && [ -z "$("$1" convert four.wav note.wav --clip 2>&1 | grep note:)" ]' \
+    '[ "$(grep -c ^note: err)" = 1 ] && [ -z "$("$1" convert four.wav note.wav --clip 2>&1 | grep note:)" ]' \
     - "$sound"
 
 # ---- usage

@@ -410,6 +410,25 @@ static void links_to_an_input_are_refused_and_links_elsewhere_are_not(void)
     remove("test_tango_io_output.d/lost");
 }
 
+static void the_link_to_standard_output_is_not_replaced(void)
+{
+    tango_io_output output;
+    int old = dup(1), pipe_ends[2];
+    char found[4] = "";
+    tango_result r;
+    CHECK(pipe(pipe_ends) == 0);
+    fflush(stdout);
+    dup2(pipe_ends[1], 1);
+    r = tango_io_create(&output, "/dev/stdout", &error);
+    if (r == TANGO_OK) r = tango_io_write(&output, "new", 3, &error);
+    if (r == TANGO_OK) r = tango_io_commit(&output, &error);
+    dup2(old, 1);
+    close(pipe_ends[1]);
+    CHECK(r == TANGO_OK && read(pipe_ends[0], found, 3) == 3 && !strcmp(found, "new"));
+    close(pipe_ends[0]);
+    close(old);
+}
+
 static void standard_streams_are_files_when_they_lead_to_one(void)
 {
     int input = dup(0), output = dup(1), file, null = open("/dev/null", O_RDWR);
@@ -469,6 +488,7 @@ int main(void)
     RUN(folders_are_synchronised_where_that_can_be);
     RUN(an_output_that_is_an_input_is_refused_in_every_spelling);
     RUN(links_to_an_input_are_refused_and_links_elsewhere_are_not);
+    RUN(the_link_to_standard_output_is_not_replaced);
     RUN(standard_streams_are_files_when_they_lead_to_one);
     RUN(what_cannot_be_made_is_said_before);
     remove(path);
