@@ -78,8 +78,8 @@
     12 >>encode     from a log-mel to its latent (public)
     13 >>dataset    a prepared training set: order, batches (public) */
 
+#include "tango_io.h" /* first: it sets the width of file offsets */
 #include "tango_audio.h"
-#include "tango_io.h"
 #include "tango_nn.h"
 
 #ifndef TANGO_H
@@ -616,10 +616,15 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 
 /* A plain `cc` build runs at full speed. (__OPTIMIZE__ cannot be asked: GCC leaves it
    defined behind another header's pop_options.) */
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
+#ifndef __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
-#define TANGO__POP_OPTIONS
+#endif
+/* Products and sums round one by one, so that -march=native keeps every bit. */
+#pragma GCC optimize("fp-contract=off")
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
 #endif
 
 /* ==== 1 >>arena ==== One block of memory, two ends ========================== */
@@ -4949,9 +4954,10 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 
 #endif /* TANGO_NO_STDIO */
 
-#ifdef TANGO__POP_OPTIONS
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
-#undef TANGO__POP_OPTIONS
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 #endif /* TANGO_IMPLEMENTATION */
 

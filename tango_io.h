@@ -94,7 +94,9 @@
                             ISO C cannot keep what tango_io_output promises, so the type
                             and all that writes are left out, and a program that needs
                             them does not compile (default: off)
-   For files over 2 GiB on 32-bit systems define _FILE_OFFSET_BITS=64 on the command line.
+   On 32-bit systems the file with the implementation defines _FILE_OFFSET_BITS=64: without
+   it files over 2 GiB, and folders on file systems with 64-bit inode numbers, give errors.
+   A system header that is included before takes that away; then define it above that.
 
    CONTENTS
     1 >>error     Messages
@@ -118,6 +120,12 @@
    18 >>stream    Buffered input of the sound readers
    19 >>flac      The FLAC decoder
 */
+/* Only beside the implementation: in a program's other files off_t is its own affair. */
+#if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
+    !defined TANGO_IO_IMPLEMENTED && !defined _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
 #ifndef TANGO_IO_H
 #define TANGO_IO_H
 
@@ -10391,6 +10399,8 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 
 #endif /* TANGO_IO_IMPLEMENTATION */
