@@ -59,7 +59,7 @@
 
    BUILD OPTIONS (define before including)
      TANGO_IMPLEMENTATION  emit the code of this and the three other headers
-     TANGO_STATIC          all functions static
+     TANGO_STATIC          all functions static; only beside the implementation
      TANGO_NO_STDIO        no file access (tango_io.h)
      TANGO_PTHREADS        the thread pool of tango_nn.h
      TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXP, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN,
@@ -91,21 +91,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
@@ -195,7 +196,7 @@ typedef struct tango_piece {
 typedef struct tango_tokenizer {
     tango_io_spiece file;
     tango_piece *pieces; /* (count) */
-    uint32_t *slots;     /* (slot_count), a power of two: piece index + 1, or 0 */
+    uint32_t *table;     /* (slot_count), a power of two: piece index + 1, or 0 */
     size_t count, slot_count, longest, longest_user;
     float lowest, highest; /* scores of the normal pieces */
     int32_t unknown, end;  /* ids of <unk> and </s> */
@@ -293,6 +294,28 @@ typedef struct tango_model {
     } defaults;
 } tango_model;
 
+/* What one value of a blob's metadata may be: the only list of these limits. tango_open
+   checks what it reads by it, and whoever makes a blob what goes in. */
+enum { TANGO_REQUIRED = -2 };
+typedef struct tango_limit {
+    const char *key;
+    int type;                 /* TANGO_IO_U64, _F64, _STRING or _BYTES */
+    size_t most;              /* numbers in its list; 1 where it is one number */
+    double low, high;         /* of each number */
+    double absent;            /* what is meant where it is missing, or TANGO_REQUIRED */
+    const char *const *words; /* a NULL-ended list of what a string may be, or NULL */
+} tango_limit;
+/* NULL for a key that no configuration has. */
+TANGO_API const tango_limit *tango_limit_of(const char *key);
+/* Position of a word in limit->words; that of the NULL if it is none of them. */
+TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
+
+/* Fills *model but for its weights from metadata that is still in memory, as
+   tango_io_blob_write_begin takes it: every value is in its range, the parts fit each
+   other and the model's own defaults can run. The message names each value in single
+   quotes. Strings must end with NUL and outlive the model. */
+TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value *values,
+    size_t count, tango_error *error);
 /* Reads the configuration of a blob in memory (64-byte aligned, it must outlive the
    model) and checks that every tensor it implies is there with the right shape. Weights
    stay where they are. */
@@ -391,7 +414,7 @@ typedef struct tango_params {
     void *user;
 } tango_params;
 
-enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024 };
+enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024, TANGO_GUIDANCE_MAX = 1000 };
 
 /* What a run will be: defaults filled in, sizes known. */
 typedef struct tango_plan {
@@ -466,6 +489,7 @@ typedef struct tango_dataset_item {
     size_t frames;              /* T of mel and latent */
     double seconds;             /* of the source */
     const char *mel, *mel_image, *latent, *audio; /* below the folder, NULL: none */
+    const char *caption_file;   /* likewise; the caption itself stands in the manifest */
 } tango_dataset_item;
 
 typedef struct tango_dataset {
@@ -790,10 +814,10 @@ static int32_t tango__piece_find(
     const tango_tokenizer *t, const char *text, size_t length, uint32_t hash)
 {
     size_t slot = hash & (t->slot_count - 1);
-    while (t->slots[slot] != 0) {
-        const tango_piece *piece = &t->pieces[t->slots[slot] - 1];
+    while (t->table[slot] != 0) {
+        const tango_piece *piece = &t->pieces[t->table[slot] - 1];
         if (piece->length == length && memcmp(piece->text, text, length) == 0)
-            return (int32_t)(t->slots[slot] - 1);
+            return (int32_t)(t->table[slot] - 1);
         slot = (slot + 1) & (t->slot_count - 1);
     }
     return -1;
@@ -808,8 +832,8 @@ static int tango__piece_enter(tango_tokenizer *t, size_t i)
     for (k = 0; k < piece->length; k++) hash = tango__hash(hash, piece->text[k]);
     if (tango__piece_find(t, piece->text, piece->length, hash) >= 0) return 0;
     slot = hash & (t->slot_count - 1);
-    while (t->slots[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
-    t->slots[slot] = (uint32_t)i + 1;
+    while (t->table[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
+    t->table[slot] = (uint32_t)i + 1;
     return 1;
 }
 
@@ -848,12 +872,12 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
     cursor = 0;
     while (t->slot_count < 2 * t->count) t->slot_count *= 2;
     t->pieces = (tango_piece *)tango_arena_take(arena, t->count, sizeof *t->pieces, &ok);
-    t->slots = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->slots, &ok);
+    t->table = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->table, &ok);
     if (!ok)
         return tango_io_fail(
             error, TANGO_ERROR_MEMORY, "tokenizer: no room for %z pieces", t->count);
     if (arena->base == NULL) return TANGO_OK;
-    memset(t->slots, 0, t->slot_count * sizeof *t->slots);
+    memset(t->table, 0, t->slot_count * sizeof *t->table);
     t->lowest = 3.0e38f;
     t->highest = -3.0e38f;
     t->unknown = t->end = -1;
@@ -1124,253 +1148,589 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
 
 /* ==== 4 >>model ==== The blob's configuration, opened and checked =========== */
 
-/* Reads metadata; the first failure is kept and everything after it is skipped. */
+enum { TANGO__ADAPTER_WIDTH = 512, TANGO__ADAPTER_CHANNELS = 8 };
+
+static const char *const tango__text_types[] = { "t5", NULL };
+static const char *const tango__tokenizers[] = { "sentencepiece", NULL };
+static const char *const tango__beta_schedules[] = { "linear", "scaled_linear", NULL };
+static const char *const tango__predictions[] = { "epsilon", "v_prediction", "sample",
+    NULL };
+static const char *const tango__spacings[] = { "", "leading", "linspace", "trailing",
+    NULL };
+static const char *const tango__finals[] = { "", "zero", "sigma_min", NULL };
+static const char *const tango__variances[] = { "fixed_small", "fixed_large", NULL };
+static const char *const tango__algorithms[] = { "dpmsolver++", "deis", NULL };
+static const char *const tango__solvers[] = { "midpoint", "bh2", "logrho", NULL };
+static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
+    "unipc", NULL };
+static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
+
+/* Words stand in the order of the enum that they become; "" is that of DEFAULT. */
+static const tango_limit tango__limits[] = {
+    /* key, type, most, low, high, absent, words */
+    { "text.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__text_types },
+    { "text.vocab", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
+    { "text.d_model", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "text.d_kv", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "text.d_ff", TANGO_IO_U64, 1, 1, 1 << 20, TANGO_REQUIRED, NULL },
+    { "text.layers", TANGO_IO_U64, 1, 1, 1024, TANGO_REQUIRED, NULL },
+    { "text.heads", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "text.buckets", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED, NULL },
+    { "text.max_distance", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
+    { "text.eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
+
+    { "unet.in_channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "unet.out_channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "unet.channels", TANGO_IO_U64, TANGO_LEVELS_MAX, 2, 65536, TANGO_REQUIRED, NULL },
+    { "unet.heads", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 4096, TANGO_REQUIRED, NULL },
+    { "unet.down_attention", TANGO_IO_U64, TANGO_LEVELS_MAX, 0, 1, TANGO_REQUIRED, NULL },
+    { "unet.up_attention", TANGO_IO_U64, TANGO_LEVELS_MAX, 0, 1, TANGO_REQUIRED, NULL },
+    { "unet.layers_per_block", TANGO_IO_U64, 1, 1, 16, TANGO_REQUIRED, NULL },
+    { "unet.norm_groups", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "unet.cross_dim", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "unet.norm_eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
+    { "unet.freq_shift", TANGO_IO_F64, 1, -16, 16, TANGO_REQUIRED, NULL },
+    { "unet.flip_sin_to_cos", TANGO_IO_U64, 1, 0, 1, TANGO_REQUIRED, NULL },
+    { "unet.center_input", TANGO_IO_U64, 1, 0, 0, TANGO_REQUIRED, NULL },
+    { "unet.mid_scale", TANGO_IO_F64, 1, 1, 1, TANGO_REQUIRED, NULL },
+    { "unet.adapters", TANGO_IO_U64, 1, 0, 1, TANGO_REQUIRED, NULL },
+
+    { "vae.channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "vae.ch_mult", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 64, TANGO_REQUIRED, NULL },
+    { "vae.res_blocks", TANGO_IO_U64, 1, 1, 16, TANGO_REQUIRED, NULL },
+    { "vae.z_channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "vae.embed_dim", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "vae.groups", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "vae.in_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
+    { "vae.out_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
+    { "vae.scale_factor", TANGO_IO_F64, 1, 1e-6, 1e6, TANGO_REQUIRED, NULL },
+
+    { "vocoder.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "vocoder.channels", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "vocoder.rates", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 64, TANGO_REQUIRED, NULL },
+    { "vocoder.kernels", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 256, TANGO_REQUIRED, NULL },
+    { "vocoder.res_kernels", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 255, TANGO_REQUIRED,
+        NULL },
+    { "vocoder.res_dilations", TANGO_IO_U64, 3 * TANGO_LEVELS_MAX, 1, 64, TANGO_REQUIRED,
+        NULL },
+
+    { "audio.rate", TANGO_IO_U64, 1, 1, 1000000, TANGO_REQUIRED, NULL },
+    { "audio.fft", TANGO_IO_U64, 1, 16, 65536, TANGO_REQUIRED, NULL },
+    { "audio.hop", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "audio.window", TANGO_IO_U64, 1, 16, 65536, TANGO_REQUIRED, NULL },
+    { "audio.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "audio.fmin", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+    { "audio.fmax", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+
+    /* From 1e-7 on, 1 - beta is not 1 in float. */
+    { "schedule.class", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "schedule.train_steps", TANGO_IO_U64, 1, 2, 100000, TANGO_REQUIRED, NULL },
+    { "schedule.beta_start", TANGO_IO_F64, 1, 1e-7, 0.5, TANGO_REQUIRED, NULL },
+    { "schedule.beta_end", TANGO_IO_F64, 1, 1e-7, 0.999, TANGO_REQUIRED, NULL },
+    { "schedule.beta_schedule", TANGO_IO_STRING, 0, 0, 0, 0, tango__beta_schedules },
+    { "schedule.prediction", TANGO_IO_STRING, 0, 0, 0, 0, tango__predictions },
+    { "schedule.spacing", TANGO_IO_STRING, 0, 0, 0, 0, tango__spacings },
+    { "schedule.final_sigmas_type", TANGO_IO_STRING, 0, 0, 0, 0, tango__finals },
+    { "schedule.variance_type", TANGO_IO_STRING, 0, 0, 0, 0, tango__variances },
+    { "schedule.algorithm_type", TANGO_IO_STRING, 0, 0, 0, 0, tango__algorithms },
+    { "schedule.solver_type", TANGO_IO_STRING, 0, 0, 0, 0, tango__solvers },
+    { "schedule.solver_order", TANGO_IO_U64, 1, 2, 2, 2, NULL },
+    { "schedule.steps_offset", TANGO_IO_U64, 1, 0, 1000, 0, NULL },
+    { "schedule.clip_sample", TANGO_IO_U64, 1, 0, 1, -1, NULL },
+    { "schedule.clip_sample_range", TANGO_IO_F64, 1, 1e-6, 1e6, 1, NULL },
+    { "schedule.thresholding", TANGO_IO_U64, 1, 0, 1, 0, NULL },
+    { "schedule.dynamic_thresholding_ratio", TANGO_IO_F64, 1, 0, 1, 0.995, NULL },
+    { "schedule.sample_max_value", TANGO_IO_F64, 1, 1, 1e6, 1, NULL },
+    { "schedule.set_alpha_to_one", TANGO_IO_U64, 1, 0, 1, -1, NULL },
+    { "schedule.lower_order_final", TANGO_IO_U64, 1, 0, 1, 1, NULL },
+    { "schedule.rescale_betas_zero_snr", TANGO_IO_U64, 1, 0, 0, 0, NULL },
+
+    { "tokenizer.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__tokenizers },
+    { "tokenizer.spiece", TANGO_IO_BYTES, 0, 0, 0, TANGO_REQUIRED, NULL },
+    { "tango.name", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.description", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.licence", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.attribution", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.parameters", TANGO_IO_U64, 1, 0, 9e15, 0, NULL },
+    { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
+    { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },
+    { "default.rescale", TANGO_IO_F64, 1, 0, 1, 0, NULL },
+    { "default.seconds", TANGO_IO_F64, 1, 0.01, TANGO_SECONDS_MAX, 0, NULL },
+    { "default.sampler", TANGO_IO_STRING, 0, 0, 0, 0, tango__sampler_names },
+    { "default.vocoder", TANGO_IO_STRING, 0, 0, 0, 0, tango__vocoder_names }
+};
+
+TANGO_API const tango_limit *tango_limit_of(const char *key)
+{
+    size_t i;
+    for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++)
+        if (strcmp(tango__limits[i].key, key) == 0) return &tango__limits[i];
+    return NULL;
+}
+
+TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word)
+{
+    size_t i;
+    for (i = 0; limit->words[i] != NULL; i++)
+        if (limit->words[i][0] != 0 && strcmp(limit->words[i], word) == 0) break;
+    return i;
+}
+
+/* Values of a blob, or in a list. The first failure is kept and everything after it is
+   skipped. */
 typedef struct tango__reader {
-    const tango_io_blob *blob;
+    const tango_io_blob *blob; /* NULL: values (count) */
+    const tango_io_value *values;
+    size_t count;
     tango_result result;
     tango_error *error;
 } tango__reader;
 
-static int tango__value(
-    tango__reader *r, const char *key, int type, int required, tango_io_value *value)
+static int tango__value(const tango__reader *r, const char *key, tango_io_value *value)
 {
-    if (r->result != TANGO_OK) return 0;
-    if (!tango_io_blob_value(r->blob, key, value)) {
-        if (required)
-            r->result = tango_io_fail(
-                r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
-        return 0;
-    }
-    if ((int)value->type != type || (type != TANGO_IO_STRING && value->count == 0)) {
-        r->result = tango_io_fail(
-            r->error, TANGO_ERROR_DATA, "model: value '%s' has the wrong type", key);
-        return 0;
-    }
-    return 1;
-}
-
-/* Fills out[0 .. count) with integers in [low, high]; count 0 takes what is there, up to
-   TANGO_LEVELS_MAX * 3. Returns how many. */
-static size_t tango__integers(
-    tango__reader *r, const char *key, size_t *out, size_t count, size_t low, size_t high)
-{
-    tango_io_value value;
-    size_t i, n;
-    if (!tango__value(r, key, TANGO_IO_U64, 1, &value)) return 0;
-    n = value.count;
-    if ((count != 0 && n != count) || n > TANGO_LEVELS_MAX * 3) {
-        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-            "model: '%s' has %z numbers, expected %z", key, n, count);
-        return 0;
-    }
-    for (i = 0; i < n; i++) {
-        uint64_t v = tango_io_value_u64(&value, i);
-        if (v < low || v > high) {
-            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-                "model: '%s' is %u, expected %z to %z", key, v, low, high);
-            return 0;
+    size_t i;
+    if (r->blob != NULL) return tango_io_blob_value(r->blob, key, value);
+    for (i = 0; i < r->count; i++)
+        if (strcmp(r->values[i].key, key) == 0) {
+            *value = r->values[i];
+            return 1;
         }
-        out[i] = (size_t)v;
+    return 0;
+}
+
+/* For messages: whole numbers as such, others as short as they can be. */
+static const char *tango__digits(char out[32], double x)
+{
+    tango_io_json_writer w;
+    tango_io_json_begin(&w, out, 32);
+    if (x >= -1e15 && x <= 1e15 && x == TANGO_FLOOR(x))
+        tango_io_json_put_i64(&w, (int64_t)x);
+    else tango_io_json_put_number(&w, x);
+    return tango_io_json_end(&w) != 0 ? out : "no number";
+}
+
+/* Number i of a value as a double: a list holds the machine's numbers, a blob its own. */
+static double tango__number_at(const tango__reader *r, const tango_io_value *v, size_t i)
+{
+    double number;
+    uint64_t integer;
+    if (r->blob != NULL)
+        return v->type == TANGO_IO_F64 ? tango_io_value_f64(v, i)
+                                       : (double)tango_io_value_u64(v, i);
+    memcpy(&number, (const char *)v->data + 8 * i, 8);
+    memcpy(&integer, (const char *)v->data + 8 * i, 8);
+    return v->type == TANGO_IO_F64 ? number : (double)integer;
+}
+
+static void tango__check_value(
+    tango__reader *r, const tango_limit *limit, const tango_io_value *v)
+{
+    size_t i;
+    char found[32], low[32], high[32];
+    int numbers = v->type == TANGO_IO_U64 || v->type == TANGO_IO_F64;
+    if (v->type != limit->type) {
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: '%s' has the wrong type", limit->key);
+    } else if (numbers && (v->count == 0 || v->count > limit->most)) {
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: '%s' has %z numbers, expected 1 to %z", limit->key, v->count,
+            limit->most);
+    } else if (limit->words != NULL
+               && limit->words[tango_limit_word(limit, (const char *)v->data)] == NULL) {
+        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
+            "model: '%s' is '%s', which is not supported", limit->key,
+            (const char *)v->data);
     }
-    return n;
-}
-
-static size_t tango__integer(tango__reader *r, const char *key, size_t low, size_t high)
-{
-    size_t value = low;
-    tango__integers(r, key, &value, 1, low, high);
-    return value;
-}
-
-/* A flag or count that may be absent. */
-static int tango__optional(tango__reader *r, const char *key, int absent, size_t high)
-{
-    tango_io_value value;
-    return tango__value(r, key, TANGO_IO_U64, 0, &value)
-               ? (int)tango__integer(r, key, 0, high)
-               : absent;
-}
-
-static double tango__number(tango__reader *r, const char *key, int required,
-    double absent, double low, double high)
-{
-    tango_io_value value;
-    double v;
-    if (!tango__value(r, key, TANGO_IO_F64, required, &value)) return absent;
-    v = tango_io_value_f64(&value, 0);
-    if (!(v >= low && v <= high)) {
-        r->result = tango_io_fail(
-            r->error, TANGO_ERROR_DATA, "model: number '%s' is out of range", key);
-        return absent;
+    for (i = 0; numbers && i < v->count && r->result == TANGO_OK; i++) {
+        double x = tango__number_at(r, v, i);
+        if (x >= limit->low && x <= limit->high) continue;
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: '%s' is %s, expected %s to %s", limit->key, tango__digits(found, x),
+            tango__digits(low, limit->low), tango__digits(high, limit->high));
     }
-    return v;
 }
 
-static const char *tango__string(tango__reader *r, const char *key, const char *absent)
+/* Every value that the table names: there if it must be, of its type, in its range. */
+static void tango__check_values(tango__reader *r)
 {
     tango_io_value value;
-    return tango__value(r, key, TANGO_IO_STRING, 0, &value) ? (const char *)value.data
-                                                            : absent;
+    size_t i;
+    for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++) {
+        const tango_limit *limit = &tango__limits[i];
+        if (r->result != TANGO_OK) return;
+        if (tango__value(r, limit->key, &value)) tango__check_value(r, limit, &value);
+        else if (limit->absent == (double)TANGO_REQUIRED)
+            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+                "model: no value '%s' in its metadata", limit->key);
+    }
 }
 
-/* Position of the string `key` in a NULL-ended list of names; absent gives `absent`, any
-   other string is refused. */
-static int tango__choice(
-    tango__reader *r, const char *key, const char *const *names, int absent)
+/* What follows reads values that have passed. */
+static double tango__number(const tango__reader *r, const char *key)
 {
-    const char *text = tango__string(r, key, NULL);
-    int i;
-    if (text == NULL) return absent;
-    for (i = 0; names[i] != NULL; i++)
-        if (strcmp(text, names[i]) == 0) return i;
-    r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-        "model: '%s' is '%s', which is not supported", key, text);
-    return absent;
+    tango_io_value value;
+    return tango__value(r, key, &value) ? tango__number_at(r, &value, 0)
+                                        : tango_limit_of(key)->absent;
 }
 
-enum { TANGO__WIDTH_MAX = 1 << 20 };
-
-static void tango__read_text(tango__reader *r, tango_text_config *c)
+static size_t tango__integer(const tango__reader *r, const char *key)
 {
-    static const char *const types[] = { "t5", NULL };
-    tango__choice(r, "text.type", types, 0);
-    c->vocab = tango__integer(r, "text.vocab", 2, 1 << 24);
-    c->width = tango__integer(r, "text.d_model", 1, TANGO__WIDTH_MAX);
-    c->head_width = tango__integer(r, "text.d_kv", 1, 65536);
-    c->hidden = tango__integer(r, "text.d_ff", 1, TANGO__WIDTH_MAX);
-    c->layers = tango__integer(r, "text.layers", 1, 1024);
-    c->heads = tango__integer(r, "text.heads", 1, 4096);
-    c->buckets = tango__integer(r, "text.buckets", 4, 65536);
-    c->max_distance = tango__integer(r, "text.max_distance", c->buckets / 4 + 1, 1 << 24);
-    c->eps = (float)tango__number(r, "text.eps", 1, 0.0, 0.0, 1.0);
+    double x = tango__number(r, key);
+    return x < (double)SIZE_MAX ? (size_t)x : SIZE_MAX;
+}
+
+static const char *tango__string(const tango__reader *r, const char *key)
+{
+    tango_io_value value;
+    return tango__value(r, key, &value) ? (const char *)value.data : "";
+}
+
+static int tango__choice(const tango__reader *r, const char *key)
+{
+    tango_io_value value;
+    return tango__value(r, key, &value)
+               ? (int)tango_limit_word(tango_limit_of(key), (const char *)value.data)
+               : 0;
+}
+
+/* All numbers of a list into out, which holds as many as the table allows. */
+static size_t tango__list(const tango__reader *r, const char *key, size_t *out)
+{
+    tango_io_value value;
+    size_t i;
+    if (!tango__value(r, key, &value)) return 0;
+    for (i = 0; i < value.count; i++) out[i] = (size_t)tango__number_at(r, &value, i);
+    return value.count;
+}
+
+/* A list that must have `count` numbers, because that of `other` has. */
+static void tango__same_list(
+    tango__reader *r, const char *key, size_t *out, size_t count, const char *other)
+{
+    size_t n = tango__list(r, key, out);
+    if (n != count && r->result == TANGO_OK)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: '%s' has %z numbers, expected %z ('%s')", key, n, count, other);
+}
+
+static void tango__read_text(const tango__reader *r, tango_text_config *c)
+{
+    c->vocab = tango__integer(r, "text.vocab");
+    c->width = tango__integer(r, "text.d_model");
+    c->head_width = tango__integer(r, "text.d_kv");
+    c->hidden = tango__integer(r, "text.d_ff");
+    c->layers = tango__integer(r, "text.layers");
+    c->heads = tango__integer(r, "text.heads");
+    c->buckets = tango__integer(r, "text.buckets");
+    c->max_distance = tango__integer(r, "text.max_distance");
+    c->eps = (float)tango__number(r, "text.eps");
 }
 
 static void tango__read_flags(tango__reader *r, const char *key, int *out, size_t count)
 {
-    size_t values[TANGO_LEVELS_MAX * 3], i,
-        n = tango__integers(r, key, values, count, 0, 1);
-    for (i = 0; i < n; i++) out[i] = (int)values[i];
+    size_t values[TANGO_LEVELS_MAX] = { 0 }, i;
+    tango__same_list(r, key, values, count, "unet.channels");
+    for (i = 0; i < TANGO_LEVELS_MAX; i++) out[i] = (int)values[i];
 }
 
 static void tango__read_unet(tango__reader *r, tango_unet_config *c)
 {
-    size_t list[TANGO_LEVELS_MAX * 3], i;
-    c->in_channels = tango__integer(r, "unet.in_channels", 1, 4096);
-    c->out_channels =
-        tango__integer(r, "unet.out_channels", c->in_channels, c->in_channels);
-    c->layers = tango__integer(r, "unet.layers_per_block", 1, 16);
-    c->groups = tango__integer(r, "unet.norm_groups", 1, 4096);
-    c->cross_width = tango__integer(r, "unet.cross_dim", 1, TANGO__WIDTH_MAX);
-    c->levels = tango__integers(r, "unet.channels", list, 0, 1, 65536);
-    if (c->levels > TANGO_LEVELS_MAX)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-            "model: the UNet has %z levels, at most %z work", c->levels,
-            (size_t)TANGO_LEVELS_MAX);
-    if (r->result != TANGO_OK) return;
-    for (i = 0; i < c->levels; i++) c->channels[i] = list[i];
-    tango__integers(r, "unet.heads", c->heads, c->levels, 1, 4096);
+    c->in_channels = tango__integer(r, "unet.in_channels");
+    c->out_channels = tango__integer(r, "unet.out_channels");
+    c->layers = tango__integer(r, "unet.layers_per_block");
+    c->groups = tango__integer(r, "unet.norm_groups");
+    c->cross_width = tango__integer(r, "unet.cross_dim");
+    c->levels = tango__list(r, "unet.channels", c->channels);
+    tango__same_list(r, "unet.heads", c->heads, c->levels, "unet.channels");
     tango__read_flags(r, "unet.down_attention", c->down_attention, c->levels);
     tango__read_flags(r, "unet.up_attention", c->up_attention, c->levels);
-    c->cos_first = (int)tango__integer(r, "unet.flip_sin_to_cos", 0, 1);
-    c->adapters = (int)tango__integer(r, "unet.adapters", 0, 1);
-    c->eps = (float)tango__number(r, "unet.norm_eps", 1, 0.0, 0.0, 1.0);
-    c->frequency_shift = (float)tango__number(r, "unet.freq_shift", 1, 0.0, -16.0, 16.0);
-    if (tango__number(r, "unet.mid_scale", 1, 1.0, -1e9, 1e9) != 1.0
-        || tango__integer(r, "unet.center_input", 0, 1) != 0)
-        if (r->result == TANGO_OK)
-            r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-                "model: the UNet scales its middle block or centres its input");
-    for (i = 0; i < c->levels && r->result == TANGO_OK; i++)
-        if (c->channels[i] / c->heads[i] == 0)
-            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-                "model: UNet level %z has %z channels for %z heads", i, c->channels[i],
-                c->heads[i]);
+    c->cos_first = (int)tango__integer(r, "unet.flip_sin_to_cos");
+    c->adapters = (int)tango__integer(r, "unet.adapters");
+    c->eps = (float)tango__number(r, "unet.norm_eps");
+    c->frequency_shift = (float)tango__number(r, "unet.freq_shift");
 }
 
-static void tango__read_vae(tango__reader *r, tango_vae_config *c)
+static void tango__read_vae(const tango__reader *r, tango_vae_config *c)
 {
-    size_t list[TANGO_LEVELS_MAX * 3], i;
-    c->channels = tango__integer(r, "vae.channels", 1, 65536);
-    c->levels = tango__integers(r, "vae.ch_mult", list, 0, 1, 64);
-    if (c->levels > TANGO_LEVELS_MAX)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-            "model: the VAE has %z levels, at most %z work", c->levels,
-            (size_t)TANGO_LEVELS_MAX);
-    if (r->result != TANGO_OK) return;
-    for (i = 0; i < c->levels; i++) c->multiples[i] = list[i];
-    c->res_blocks = tango__integer(r, "vae.res_blocks", 1, 16);
-    c->groups = tango__integer(r, "vae.groups", 1, 4096);
-    c->latent_channels = tango__integer(r, "vae.z_channels", 1, 4096);
-    c->embedding = tango__integer(r, "vae.embed_dim", 1, 4096);
-    c->in_channels = tango__integer(r, "vae.in_channels", 1, 1);
-    c->out_channels = tango__integer(r, "vae.out_channels", 1, 1);
+    c->channels = tango__integer(r, "vae.channels");
+    c->levels = tango__list(r, "vae.ch_mult", c->multiples);
+    c->res_blocks = tango__integer(r, "vae.res_blocks");
+    c->groups = tango__integer(r, "vae.groups");
+    c->latent_channels = tango__integer(r, "vae.z_channels");
+    c->embedding = tango__integer(r, "vae.embed_dim");
+    c->in_channels = tango__integer(r, "vae.in_channels");
+    c->out_channels = tango__integer(r, "vae.out_channels");
     c->eps = 1e-6f;
-    c->scale = tango__number(r, "vae.scale_factor", 1, 1.0, 1e-6, 1e6);
+    c->scale = tango__number(r, "vae.scale_factor");
 }
 
 static void tango__read_vocoder(tango__reader *r, tango_vocoder_config *c)
 {
-    size_t list[TANGO_LEVELS_MAX * 3], i;
-    c->mels = tango__integer(r, "vocoder.mels", 1, 4096);
-    c->channels = tango__integer(r, "vocoder.channels", 1, 65536);
-    c->stages = tango__integers(r, "vocoder.rates", list, 0, 1, 64);
-    if (c->stages > TANGO_LEVELS_MAX || (c->channels >> c->stages) == 0)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-            "model: the vocoder has %z stages for %z channels", c->stages, c->channels);
-    if (r->result != TANGO_OK) return;
-    for (i = 0; i < c->stages; i++) c->rates[i] = list[i];
-    tango__integers(r, "vocoder.kernels", c->kernels, c->stages, 1, 256);
-    c->branches = tango__integers(r, "vocoder.res_kernels", list, 0, 1, 255);
-    if (c->branches > TANGO_LEVELS_MAX)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-            "model: the vocoder has %z residual branches", c->branches);
-    if (r->result != TANGO_OK) return;
-    for (i = 0; i < c->branches; i++) c->branch_kernels[i] = list[i];
-    if (tango__integers(r, "vocoder.res_dilations", list, 3 * c->branches, 1, 64) == 0)
-        return;
+    size_t list[3 * TANGO_LEVELS_MAX] = { 0 }, i;
+    c->mels = tango__integer(r, "vocoder.mels");
+    c->channels = tango__integer(r, "vocoder.channels");
+    c->stages = tango__list(r, "vocoder.rates", c->rates);
+    tango__same_list(r, "vocoder.kernels", c->kernels, c->stages, "vocoder.rates");
+    c->branches = tango__list(r, "vocoder.res_kernels", c->branch_kernels);
+    tango__same_list(
+        r, "vocoder.res_dilations", list, 3 * c->branches, "vocoder.res_kernels");
     for (i = 0; i < 3 * c->branches; i++) c->dilations[i / 3][i % 3] = list[i];
-    for (i = 0; i < c->stages; i++)
-        if (c->kernels[i] < c->rates[i])
-            r->result = tango_io_fail(r->error, TANGO_ERROR_UNSUPPORTED,
-                "model: vocoder stage %z has kernel %z below its rate %z", i,
-                c->kernels[i], c->rates[i]);
 }
 
-static void tango__read_schedule(tango__reader *r, tango_schedule_config *c)
+static void tango__read_schedule(const tango__reader *r, tango_schedule_config *c)
 {
-    static const char *const betas[] = { "linear", "scaled_linear", NULL };
-    static const char *const predictions[] = { "epsilon", "v_prediction", "sample",
-        NULL };
-    static const char *const spacings[] = { "", "leading", "linspace", "trailing", NULL };
-    static const char *const finals[] = { "", "zero", "sigma_min", NULL };
-    static const char *const variances[] = { "fixed_small", "fixed_large", NULL };
-    c->train_steps = tango__integer(r, "schedule.train_steps", 2, 100000);
-    c->beta_start = tango__number(r, "schedule.beta_start", 1, 0.0, 1e-9, 0.5);
-    c->beta_end = tango__number(r, "schedule.beta_end", 1, 0.0, 1e-9, 0.999);
-    c->scaled_linear = tango__choice(r, "schedule.beta_schedule", betas, 0);
-    c->prediction =
-        (tango_prediction)tango__choice(r, "schedule.prediction", predictions, 0);
-    c->spacing = (tango_spacing)tango__choice(r, "schedule.spacing", spacings, 0);
-    c->final_sigma =
-        (tango_final)tango__choice(r, "schedule.final_sigmas_type", finals, 0);
-    c->large_variance = tango__choice(r, "schedule.variance_type", variances, 0);
-    c->offset = (size_t)tango__optional(r, "schedule.steps_offset", 0, 1000);
-    c->clip = tango__optional(r, "schedule.clip_sample", -1, 1);
-    c->threshold = tango__optional(r, "schedule.thresholding", 0, 1);
-    c->alpha_one = tango__optional(r, "schedule.set_alpha_to_one", -1, 1);
-    c->lower_order_final = tango__optional(r, "schedule.lower_order_final", 1, 1);
-    c->clip_range = tango__number(r, "schedule.clip_sample_range", 0, 1.0, 1e-6, 1e6);
-    c->threshold_ratio =
-        tango__number(r, "schedule.dynamic_thresholding_ratio", 0, 0.995, 0.0, 1.0);
-    c->threshold_max = tango__number(r, "schedule.sample_max_value", 0, 1.0, 1.0, 1e6);
-    if (tango__optional(r, "schedule.solver_order", 2, 16) != 2 && r->result == TANGO_OK)
-        r->result = tango_io_fail(
-            r->error, TANGO_ERROR_UNSUPPORTED, "model: 'schedule.solver_order' is not 2");
+    c->train_steps = tango__integer(r, "schedule.train_steps");
+    c->beta_start = tango__number(r, "schedule.beta_start");
+    c->beta_end = tango__number(r, "schedule.beta_end");
+    c->scaled_linear = tango__choice(r, "schedule.beta_schedule");
+    c->prediction = (tango_prediction)tango__choice(r, "schedule.prediction");
+    c->spacing = (tango_spacing)tango__choice(r, "schedule.spacing");
+    c->final_sigma = (tango_final)tango__choice(r, "schedule.final_sigmas_type");
+    c->large_variance = tango__choice(r, "schedule.variance_type");
+    c->offset = tango__integer(r, "schedule.steps_offset");
+    c->clip = (int)tango__number(r, "schedule.clip_sample");
+    c->threshold = (int)tango__number(r, "schedule.thresholding");
+    c->alpha_one = (int)tango__number(r, "schedule.set_alpha_to_one");
+    c->lower_order_final = (int)tango__number(r, "schedule.lower_order_final");
+    c->clip_range = tango__number(r, "schedule.clip_sample_range");
+    c->threshold_ratio = tango__number(r, "schedule.dynamic_thresholding_ratio");
+    c->threshold_max = tango__number(r, "schedule.sample_max_value");
 }
 
-static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
-    "unipc", NULL };
-static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
+static void tango__read_rest(const tango__reader *r, tango_model *m)
+{
+    m->rate = tango__integer(r, "audio.rate");
+    m->fft = tango__integer(r, "audio.fft");
+    m->hop = tango__integer(r, "audio.hop");
+    m->window = tango__integer(r, "audio.window");
+    m->mels = tango__integer(r, "audio.mels");
+    m->mel_low = tango__number(r, "audio.fmin");
+    m->mel_high = tango__number(r, "audio.fmax");
+    m->name = tango__string(r, "tango.name");
+    m->licence = tango__string(r, "tango.licence");
+    m->attribution = tango__string(r, "tango.attribution");
+    m->parameters = tango__integer(r, "tango.parameters");
+    m->defaults.steps = tango__integer(r, "default.steps");
+    m->defaults.guidance = tango__number(r, "default.guidance");
+    m->defaults.rescale = tango__number(r, "default.rescale");
+    m->defaults.seconds = tango__number(r, "default.seconds");
+    m->defaults.sampler = (tango_sampler)tango__choice(r, "default.sampler");
+    m->defaults.vocoder = (tango_vocoder)tango__choice(r, "default.vocoder");
+}
+
+/* Two values that must agree: "'key' is 4, expected at least 5 ('other')". */
+static void tango__agree(tango__reader *r, int agrees, const char *key, double found,
+    const char *expected, double number, const char *other)
+{
+    char is[32], should[32];
+    if (agrees || r->result != TANGO_OK) return;
+    r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+        "model: '%s' is %s, expected %s%s ('%s')", key, tango__digits(is, found),
+        expected, tango__digits(should, number), other);
+}
+
+static void tango__check_unet(tango__reader *r, const tango_model *m)
+{
+    const tango_unet_config *c = &m->unet;
+    const double latent =
+        (double)(c->adapters ? (size_t)TANGO__ADAPTER_CHANNELS : c->out_channels);
+    const double half = (double)(c->channels[0] / 2);
+    size_t i;
+    tango__agree(r, c->out_channels == c->in_channels, "unet.out_channels",
+        (double)c->out_channels, "", (double)c->in_channels, "unet.in_channels");
+    tango__agree(r, c->cross_width == m->text.width, "unet.cross_dim",
+        (double)c->cross_width, "", (double)m->text.width, "text.d_model");
+    tango__agree(r, (double)m->vae.embedding == latent, "vae.embed_dim",
+        (double)m->vae.embedding, "", latent,
+        c->adapters ? "unet.adapters" : "unet.out_channels");
+    tango__agree(r, (double)c->frequency_shift < half, "unet.freq_shift",
+        (double)c->frequency_shift, "less than half of ", 2.0 * half, "unet.channels");
+    for (i = 0; i < c->levels; i++) {
+        const double channels = (double)c->channels[i];
+        tango__agree(r, c->channels[i] % c->groups == 0, "unet.norm_groups",
+            (double)c->groups, "a divisor of ", channels, "unet.channels");
+        tango__agree(r, c->heads[i] <= c->channels[i], "unet.heads", (double)c->heads[i],
+            "at most ", channels, "unet.channels");
+    }
+}
+
+static void tango__check_vae(tango__reader *r, const tango_model *m)
+{
+    const tango_vae_config *c = &m->vae;
+    const double factor = (double)((size_t)1 << (c->levels - 1));
+    size_t i;
+    tango__agree(r, c->channels % c->groups == 0, "vae.groups", (double)c->groups,
+        "a divisor of ", (double)c->channels, "vae.channels");
+    for (i = 0; i < c->levels; i++)
+        tango__agree(r, c->channels * c->multiples[i] % c->groups == 0, "vae.groups",
+            (double)c->groups, "a divisor of ", (double)(c->channels * c->multiples[i]),
+            "vae.ch_mult");
+    tango__agree(r, m->mels % (size_t)factor == 0, "audio.mels", (double)m->mels,
+        "a multiple of ", factor, "vae.ch_mult");
+}
+
+static void tango__check_vocoder(tango__reader *r, const tango_model *m)
+{
+    const tango_vocoder_config *c = &m->vocoder;
+    double product = 1.0;
+    size_t i;
+    tango__agree(r, c->mels == m->mels, "vocoder.mels", (double)c->mels, "",
+        (double)m->mels, "audio.mels");
+    tango__agree(r, c->channels >> c->stages != 0, "vocoder.channels",
+        (double)c->channels, "at least ", (double)((size_t)1 << c->stages),
+        "vocoder.rates");
+    for (i = 0; i < c->stages; i++) {
+        product *= (double)c->rates[i];
+        tango__agree(r, c->kernels[i] >= c->rates[i], "vocoder.kernels",
+            (double)c->kernels[i], "at least ", (double)c->rates[i], "vocoder.rates");
+    }
+    for (i = 0; i < c->branches; i++)
+        if (c->branch_kernels[i] % 2 == 0 && r->result == TANGO_OK)
+            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+                "model: 'vocoder.res_kernels' has %z, expected odd numbers",
+                c->branch_kernels[i]);
+    tango__agree(r, product == (double)m->hop, "audio.hop", (double)m->hop, "",
+        product, "vocoder.rates");
+}
+
+/* Frames overlap by a quarter of the window or more: sound can be made of them. */
+static void tango__check_audio(tango__reader *r, const tango_model *m)
+{
+    if ((m->fft & (m->fft - 1)) != 0 && r->result == TANGO_OK)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: 'audio.fft' is %z, expected a power of two", m->fft);
+    tango__agree(r, m->window <= m->fft, "audio.window", (double)m->window, "at most ",
+        (double)m->fft, "audio.fft");
+    tango__agree(r, m->hop <= m->window - m->window / 4, "audio.hop", (double)m->hop,
+        "at most ", (double)(m->window - m->window / 4), "audio.window");
+    tango__agree(r, m->mel_high <= 0.5 * (double)m->rate, "audio.fmax", m->mel_high,
+        "at most half of ", (double)m->rate, "audio.rate");
+    tango__agree(r, m->mel_high - m->mel_low >= 2.0 * (double)m->rate / (double)m->fft,
+        "audio.fmax", m->mel_high, "two bins of the transform or more above ", m->mel_low,
+        "audio.fmin");
+}
+
+static void tango__check_text(tango__reader *r, const tango_model *m)
+{
+    tango_io_value spiece;
+    tango_io_spiece pieces;
+    tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
+        (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
+        "text.buckets");
+    if (r->result != TANGO_OK || !tango__value(r, "tokenizer.spiece", &spiece)) return;
+    r->result = tango_io_spiece_open(&pieces, spiece.data, spiece.count, r->error);
+    if (r->result != TANGO_OK) return;
+    tango__agree(r, m->text.vocab >= pieces.piece_count, "text.vocab",
+        (double)m->text.vocab, "at least ", (double)pieces.piece_count,
+        "tokenizer.spiece");
+}
+
+/* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper
+   half from its end. */
+static float tango__beta(const tango_schedule_config *c, size_t i)
+{
+    const size_t n = c->train_steps;
+    float first = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_start) : c->beta_start);
+    float last = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_end) : c->beta_end);
+    float step = (last - first) / (float)(n - 1);
+    float beta = i < n / 2 ? first + step * (float)i : last - step * (float)(n - 1 - i);
+    return c->scaled_linear ? beta * beta : beta;
+}
+
+/* The noise of the last timestep stays a number: with alpha below 1e-30 the clean sample,
+   which is divided by its square root, would leave float. */
+static void tango__check_schedule(tango__reader *r, const tango_model *m)
+{
+    const tango_schedule_config *c = &m->schedule;
+    double alpha = 1.0;
+    size_t i;
+    tango__agree(r, c->offset < c->train_steps, "schedule.steps_offset",
+        (double)c->offset, "less than ", (double)c->train_steps, "schedule.train_steps");
+    for (i = 0; i < c->train_steps && alpha >= 1e-30; i++)
+        alpha *= (double)(1.0f - tango__beta(c, i));
+    tango__agree(r, alpha >= 1e-30, "schedule.beta_end", c->beta_end,
+        "a product of 1 - beta over 1e-30 in ", (double)c->train_steps,
+        "schedule.train_steps");
+}
+
+/* Parameters filled in, checked and turned into sizes (room 11). */
+static tango_result tango__plan(tango_plan *plan, const tango_model *model,
+    const tango_params *params, tango_error *error);
+
+/* What the model does when nothing else is asked must work. */
+static void tango__check_defaults(tango__reader *r, const tango_model *m)
+{
+    tango_params probe;
+    tango_plan plan;
+    tango_arena arena;
+    tango_sampling run;
+    if (r->result != TANGO_OK) return;
+    memset(&probe, 0, sizeof probe);
+    memset(&arena, 0, sizeof arena);
+    probe.prompt = "";
+    probe.steps = m->defaults.steps != 0 ? m->defaults.steps : 1;
+    r->result = tango__plan(&plan, m, &probe, r->error);
+    if (r->result == TANGO_OK)
+        r->result = tango_sampling_begin(&run, &m->schedule, plan.params.sampler,
+            probe.steps, 0.0, TANGO_FINAL_DEFAULT, 1, 1, &arena, r->error);
+}
+
+/* The configuration without the weights. */
+static tango_result tango__configure(tango__reader *r, tango_model *m)
+{
+    tango__check_values(r);
+    if (r->result != TANGO_OK) return r->result;
+    tango__read_text(r, &m->text);
+    tango__read_unet(r, &m->unet);
+    tango__read_vae(r, &m->vae);
+    tango__read_vocoder(r, &m->vocoder);
+    tango__read_schedule(r, &m->schedule);
+    tango__read_rest(r, m);
+    if (r->result != TANGO_OK) return r->result;
+    tango__check_text(r, m);
+    tango__check_unet(r, m);
+    tango__check_vae(r, m);
+    tango__check_audio(r, m);
+    tango__check_vocoder(r, m);
+    tango__check_schedule(r, m);
+    tango__check_defaults(r, m);
+    return r->result;
+}
+
+TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value *values,
+    size_t count, tango_error *error)
+{
+    tango__reader r;
+    memset(model, 0, sizeof *model);
+    memset(&r, 0, sizeof r);
+    r.values = values;
+    r.count = count;
+    r.error = error;
+    return tango__configure(&r, model);
+}
+
+TANGO_API tango_result tango_open(
+    tango_model *model, const void *data, size_t size, tango_error *error)
+{
+    tango_params probe;
+    tango_plan plan;
+    tango__reader r;
+    memset(model, 0, sizeof *model);
+    memset(&r, 0, sizeof r);
+    r.result = tango_io_blob_open(&model->blob, data, size, error);
+    r.blob = &model->blob;
+    r.error = error;
+    if (r.result == TANGO_OK) tango__configure(&r, model);
+    if (r.result != TANGO_OK) return r.result;
+    /* A measured run looks up every tensor and compares its shape. */
+    memset(&probe, 0, sizeof probe);
+    probe.prompt = "";
+    probe.seconds = 1.0;
+    probe.steps = 1;
+    probe.vocoder = TANGO_HIFIGAN;
+    probe.sampler = TANGO_DDIM;
+    return tango_prepare(&plan, model, &probe, error);
+}
 
 static int tango__named(const char *const *names, const char *name)
 {
@@ -1400,73 +1760,6 @@ TANGO_API const char *tango_vocoder_name(tango_vocoder vocoder)
     return tango__vocoder_names[vocoder];
 }
 
-static void tango__read_rest(tango__reader *r, tango_model *m)
-{
-    m->rate = tango__integer(r, "audio.rate", 1, 1000000);
-    m->fft = tango__integer(r, "audio.fft", 16, 65536);
-    m->hop = tango__integer(r, "audio.hop", 1, 65536);
-    m->window = tango__integer(r, "audio.window", 16, 65536);
-    m->mels = tango__integer(r, "audio.mels", 1, 4096);
-    m->mel_low = tango__number(r, "audio.fmin", 1, 0.0, 0.0, 1e6);
-    m->mel_high = tango__number(r, "audio.fmax", 1, 0.0, 0.0, 1e6);
-    m->name = tango__string(r, "tango.name", "");
-    m->licence = tango__string(r, "tango.licence", "");
-    m->attribution = tango__string(r, "tango.attribution", "");
-    m->parameters = tango__integer(r, "tango.parameters", 0, SIZE_MAX);
-    m->defaults.steps = (size_t)tango__optional(r, "default.steps", 0, 100000);
-    m->defaults.guidance = tango__number(r, "default.guidance", 0, 0.0, 0.0, 1000.0);
-    m->defaults.rescale = tango__number(r, "default.rescale", 0, 0.0, 0.0, 1.0);
-    m->defaults.seconds =
-        tango__number(r, "default.seconds", 0, 0.0, 0.0, TANGO_SECONDS_MAX);
-    m->defaults.sampler =
-        (tango_sampler)tango__choice(r, "default.sampler", tango__sampler_names, 0);
-    m->defaults.vocoder =
-        (tango_vocoder)tango__choice(r, "default.vocoder", tango__vocoder_names, 0);
-    if (r->result == TANGO_OK
-        && (m->vocoder.mels != m->mels || m->unet.cross_width != m->text.width))
-        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-            "model: its parts do not fit: %z mels for a vocoder of %z, text of %z for a "
-            "UNet of %z",
-            m->mels, m->vocoder.mels, m->text.width, m->unet.cross_width);
-    if (r->result == TANGO_OK && m->mels % ((size_t)1 << (m->vae.levels - 1)) != 0)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-            "model: %z mels do not divide by the VAE's %z levels", m->mels,
-            m->vae.levels);
-    if (r->result == TANGO_OK && !m->unet.adapters
-        && m->unet.out_channels != m->vae.embedding)
-        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-            "model: UNet latents of %z channels, VAE latents of %z", m->unet.out_channels,
-            m->vae.embedding);
-}
-
-TANGO_API tango_result tango_open(
-    tango_model *model, const void *data, size_t size, tango_error *error)
-{
-    tango_params probe;
-    tango_plan plan;
-    tango__reader r;
-    memset(model, 0, sizeof *model);
-    r.result = tango_io_blob_open(&model->blob, data, size, error);
-    r.blob = &model->blob;
-    r.error = error;
-    if (r.result != TANGO_OK) return r.result;
-    tango__read_text(&r, &model->text);
-    tango__read_unet(&r, &model->unet);
-    tango__read_vae(&r, &model->vae);
-    tango__read_vocoder(&r, &model->vocoder);
-    tango__read_schedule(&r, &model->schedule);
-    tango__read_rest(&r, model);
-    if (r.result != TANGO_OK) return r.result;
-    /* A measured run looks up every tensor and compares its shape. */
-    memset(&probe, 0, sizeof probe);
-    probe.prompt = "";
-    probe.seconds = 1.0;
-    probe.steps = 1;
-    probe.vocoder = TANGO_HIFIGAN;
-    probe.sampler = TANGO_DDIM;
-    return tango_prepare(&plan, model, &probe, error);
-}
-
 /* ==== 5 >>sampler ==== Noise schedules and denoising steps ================== */
 
 /* Nearest integer, halves to even, as numpy's round. */
@@ -1478,21 +1771,13 @@ static double tango__round(double x)
     return low;
 }
 
-/* alphas[t] = product over i <= t of (1 - beta_i); betas in float as torch computes them.
- */
+/* alphas[t] = product over i <= t of (1 - beta_i). */
 static void tango__alphas(const tango_schedule_config *c, float *alphas)
 {
-    const size_t n = c->train_steps;
-    float first = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_start) : c->beta_start);
-    float last = (float)(c->scaled_linear ? TANGO_SQRT(c->beta_end) : c->beta_end);
-    float step = (last - first) / (float)(n - 1);
     double product = 1.0;
     size_t i;
-    for (i = 0; i < n; i++) { /* torch.linspace counts the upper half from its end */
-        float beta =
-            i < n / 2 ? first + step * (float)i : last - step * (float)(n - 1 - i);
-        if (c->scaled_linear) beta *= beta;
-        product *= (double)(1.0f - beta);
+    for (i = 0; i < c->train_steps; i++) {
+        product *= (double)(1.0f - tango__beta(c, i));
         alphas[i] = (float)product;
     }
 }
@@ -2829,15 +3114,15 @@ static void tango__encode_mel(
     const size_t mark = net->arena->used,
                  deepest = c->channels * c->multiples[c->levels - 1];
     const size_t widest = tango__vae_widest_down(c, s);
-    tango__image small = s;
+    tango__image coarse = s;
     size_t name;
     float *x[2], *result, *z;
     tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
-    small.height >>= c->levels - 1;
-    small.width >>= c->levels - 1;
+    coarse.height >>= c->levels - 1;
+    coarse.width >>= c->levels - 1;
     x[0] = tango__floats(net, widest, 1, 1);
     x[1] = tango__floats(net, widest, 1, 1);
-    z = tango__floats(net, tango__rows(small), 2 * c->latent_channels, 1);
+    z = tango__floats(net, tango__rows(coarse), 2 * c->latent_channels, 1);
     name = tango__enter_one(net, "encoder");
     tango__conv(net, x[0], mel, &conv, "conv_in", c->channels, tango__plain());
     result = tango__vae_down(net, x, &s, c->channels);
@@ -3018,9 +3303,11 @@ static tango_result tango__check(
     if (p->steps > m->schedule.train_steps)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "steps: %z, expected 1 to %z",
             p->steps, m->schedule.train_steps);
-    if (!(p->guidance >= -1000.0 && p->guidance <= 1000.0))
-        return tango_io_fail(
-            error, TANGO_ERROR_ARGUMENT, "guidance: expected -1000 to 1000");
+    if (!(p->guidance >= -(double)TANGO_GUIDANCE_MAX
+            && p->guidance <= (double)TANGO_GUIDANCE_MAX))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "guidance: expected -%z to %z", (size_t)TANGO_GUIDANCE_MAX,
+            (size_t)TANGO_GUIDANCE_MAX);
     if (!(p->rescale >= -1.0 && p->rescale <= 1.0))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "rescale: expected 0 to 1, or -1 for none");
@@ -3428,11 +3715,12 @@ static void tango__leave_unet(tango__net *net, float *out, const float *z, size_
     const size_t mark = net->arena->used;
     size_t name;
     if (c->adapters) {
-        float *hidden = tango__floats(net, rows, 512, 1);
+        const size_t width = TANGO__ADAPTER_WIDTH;
+        float *hidden = tango__floats(net, rows, width, 1);
         name = tango__enter_one(net, "group_out");
-        tango__linear(net, hidden, z, rows, "0", 512, c->out_channels, tango__plain());
-        tango__linear(
-            net, out, hidden, rows, "1", net->model->vae.embedding, 512, tango__plain());
+        tango__linear(net, hidden, z, rows, "0", width, c->out_channels, tango__plain());
+        tango__linear(net, out, hidden, rows, "1", net->model->vae.embedding, width,
+            tango__plain());
         tango__leave(net, name);
     } else if (!tango__idle(net)) {
         memcpy(out, z, rows * c->out_channels * sizeof(float));
@@ -3619,17 +3907,23 @@ static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     return net.result;
 }
 
+static tango_result tango__plan(tango_plan *plan, const tango_model *model,
+    const tango_params *params, tango_error *error)
+{
+    tango_result result;
+    memset(plan, 0, sizeof *plan);
+    plan->params = *params;
+    tango__fill_in(&plan->params, model);
+    result = tango__check(&plan->params, model, error);
+    return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
+}
+
 TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
     const tango_params *params, tango_error *error)
 {
     tango_arena arena;
-    tango_result result;
-    memset(plan, 0, sizeof *plan);
+    tango_result result = tango__plan(plan, model, params, error);
     memset(&arena, 0, sizeof arena);
-    plan->params = *params;
-    tango__fill_in(&plan->params, model);
-    result = tango__check(&plan->params, model, error);
-    if (result == TANGO_OK) result = tango__sizes(plan, model, error);
     if (result == TANGO_OK) result = tango__run(plan, model, &arena, NULL, error);
     plan->memory = arena.peak + TANGO__ALIGN;
     return result;
@@ -4071,6 +4365,7 @@ static tango_result tango__item_parse(tango_dataset_item *out, const tango_datas
     item.mel_image = tango__item_text(&json, "mel_image", &at, &left, &ok);
     item.latent = tango__item_text(&json, "latent", &at, &left, &ok);
     item.audio = tango__item_text(&json, "audio", &at, &left, &ok);
+    item.caption_file = tango__item_text(&json, "caption_file", &at, &left, &ok);
     if (!ok || item.id == NULL || item.split == NULL || item.caption == NULL
         || (item.mel == NULL && item.mel_image == NULL)
         || !tango_io_json_u64(&json, tango_io_json_find(&json, 0, "index"), &index)

@@ -85,7 +85,7 @@
    BUILD OPTIONS
 
    TANGO_AUDIO_IMPLEMENTATION  the functions (TANGO_IMPLEMENTATION: of all headers)
-   TANGO_STATIC                make every function static
+   TANGO_STATIC                make every function static; only beside the code
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
                                (freestanding builds never choose)
@@ -112,21 +112,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
@@ -2792,18 +2793,18 @@ TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
 {
     const tango_audio__frame f = tango_audio__frame_of(front, work);
     const size_t count = tango_audio__wave_count(frames, &front->parameters);
-    double far = 0.0, all = 0.0;
+    double apart = 0.0, all = 0.0;
     for (size_t t = 0; t < frames; t++) {
         const float *s = magnitude + t * front->bins;
         tango_audio__spectrum(f.re, f.im, x, count, t, front, &f);
         front->fft.kernels->magnitude(f.bins, f.re, f.im, front->bins, 0);
         for (size_t k = 0; k < front->bins; k++) {
             const double difference = (double)f.bins[k] - (double)s[k];
-            far += difference * difference;
+            apart += difference * difference;
             all += (double)s[k] * (double)s[k];
         }
     }
-    return TANGO_SQRT(far / all);
+    return TANGO_SQRT(apart / all);
 }
 
 typedef struct tango_audio__vocode {

@@ -86,11 +86,14 @@
    BUILD OPTIONS
    TANGO_IO_IMPLEMENTATION  in one .c file: also compile the functions (default: off)
    TANGO_IMPLEMENTATION     the same for all tango headers (default: off)
-   TANGO_STATIC             all functions static (default: off)
+   TANGO_STATIC             all functions static; only beside the implementation
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
-   TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems without POSIX: no
-                            mapping, no synchronising to disk (default: off)
+   TANGO_IO_NO_POSIX        room 4 by <stdio.h> alone, as on systems that are neither
+                            POSIX nor Windows: reading without mappings, and no output.
+                            ISO C cannot keep what tango_io_output promises, so the type
+                            and all that writes are left out, and a program that needs
+                            them does not compile (default: off)
    For files over 2 GiB on 32-bit systems define _FILE_OFFSET_BITS=64 on the command line.
 
    CONTENTS
@@ -121,21 +124,22 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
@@ -277,6 +281,17 @@ typedef tango_result tango_io_reader(void *context, void *buffer, size_t size,
 
 #ifndef TANGO_NO_STDIO
 
+#ifndef TANGO_IO_NO_POSIX
+#if defined _WIN32
+#define TANGO_IO__WINDOWS 1
+#elif defined __unix__ || defined __APPLE__
+#define TANGO_IO__POSIX 1
+#endif
+#endif
+#if defined TANGO_IO__POSIX || defined TANGO_IO__WINDOWS
+#define TANGO_IO__WRITES 1
+#endif
+
 #define TANGO_IO_PATH_MAX 4096
 
 /* A file in memory, read-only. data is never NULL and 64-byte aligned while mapped. */
@@ -308,13 +323,16 @@ TANGO_API void tango_io_unmap(tango_io_file *file);
 TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size,
                                      const char *path, tango_error *error);
 
+#ifdef TANGO_IO__WRITES
+
 /* Output that appears under its name only when it is complete. The bytes go to a new file
    in the same folder (mode 0644); tango_io_commit synchronises it to the disk and renames
    it over `path`; any failure, and tango_io_abandon, removes it and leaves an old `path`
    as it was. The path "-" is standard output: bytes go straight through, and there is no
    seeking. A reader of a pipe that goes away raises SIGPIPE unless the program ignores
    that signal; ignored, it is an error here. The path must be new or a regular file; a
-   link is replaced, not followed. */
+   link is replaced, not followed. On Windows paths are in the code page of the process,
+   and a file that is open or mapped somewhere cannot be replaced: that is a failure. */
 typedef struct tango_io_output {
     uint64_t at;                        /* position of the next byte */
     int state, descriptor;              /* private, as all that follows */
@@ -335,7 +353,11 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
 /* Moves to an absolute position; on standard output only to where it is. */
 TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
                                      tango_error *error);
-/* Completes the file. On failure the temporary file is gone and `path` is as it was. */
+/* Completes the file. On failure the temporary file is gone and `path` is as it was. One
+   failure comes later, and its message says that the file is complete: the disk fails
+   while the folder, which holds the new name, is synchronised. Folders that the system
+   cannot synchronise (some network file systems) or that may not be read are written to
+   all the same; there the system alone decides when the name is on the disk. */
 TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *error);
 /* Closes the file and leaves it, complete, under its temporary name: a program that
    writes thousands of files synchronises and renames them together. */
@@ -343,6 +365,19 @@ TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *erro
 /* Drops the file. Safe at any time after tango_io_create, also twice and after a
    commit. */
 TANGO_API void tango_io_abandon(tango_io_output *output);
+
+/* What a program asks before its work begins: can `path` become an output of a run that
+   also reads or writes the `count` files `others` (NULL entries are passed over)?
+   TANGO_ERROR_ARGUMENT: it is one of these, by device and inode, so also through links,
+   as a hard link or in another spelling; files that are not there yet are the same if
+   their folders are and their last names have the same bytes, also where the file system
+   would ignore case. As `path` "-" is standard output, among `others` standard input;
+   only regular files are compared. TANGO_ERROR_FILE: it is no regular file, or nothing
+   can be made in its folder. */
+TANGO_API tango_result tango_io_output_check(const char *path, const char *const *others,
+                                             size_t count, tango_error *error);
+
+#endif /* TANGO_IO__WRITES */
 
 /* Input in order, for readers that need little memory: a regular file, or standard input
    for the path "-". */
@@ -355,6 +390,10 @@ typedef struct tango_io_input {
 
 TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *path,
                                            tango_error *error);
+/* A regular file below the folder `root`, under the rules of tango_io_map_below and with
+   its errors. A file that another process cuts short ends early; nothing is mapped. */
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error);
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
@@ -469,7 +508,7 @@ TANGO_API int tango_io_blob_value(const tango_io_blob *blob, const char *key,
 TANGO_API uint64_t tango_io_value_u64(const tango_io_value *value, size_t i);
 TANGO_API double tango_io_value_f64(const tango_io_value *value, size_t i);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writing: size, begin, data in pieces, end, tango_io_commit. The data of tensors[0],
    [1], ... is streamed in the order that begin sorts them into; pieces may be of any size
@@ -505,7 +544,7 @@ TANGO_API tango_result tango_io_blob_write_data(tango_io_blob_writer *writer,
 TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
                                                tango_error *error);
 
-#endif /* TANGO_NO_STDIO */
+#endif /* TANGO_IO__WRITES */
 
 /* ==== 6 >>torch ==== PyTorch archives =============================================== */
 
@@ -560,7 +599,7 @@ TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
    machine's byte order. */
 typedef struct tango_io_torch_item {
@@ -586,9 +625,12 @@ TANGO_API tango_result tango_io_torch_write_dictionary(tango_io_output *output,
 
 /* ==== 7 >>json ==== JSON ============================================================ */
 
-/* RFC 8259 exactly: no comments, no trailing commas, no byte order mark, UTF-8 only.
-   Errors are also: equal keys in one object (after unescaping), escapes of half a
-   surrogate pair, numbers beyond double, nesting over 64, more than 4 GiB.
+/* RFC 8259 and two things that programs write beside it: one byte order mark in front of
+   the text, and the words NaN, Infinity and -Infinity, with which Python stands for
+   numbers that JSON lacks (nodes of their own type, which no reader of numbers takes). No
+   comments, no trailing commas, UTF-8 only. Errors are also: equal keys in one object
+   (after unescaping), escapes of half a surrogate pair, numbers beyond double, nesting
+   over 64, more than 4 GiB.
 
    The parsed text is an array of nodes in document order: a container is followed by its
    contents, an object's members by key and value in turn. `next` is the index after all
@@ -609,7 +651,8 @@ typedef enum tango_io_json_type {
     TANGO_IO_JSON_NUMBER,
     TANGO_IO_JSON_STRING,
     TANGO_IO_JSON_ARRAY,
-    TANGO_IO_JSON_OBJECT
+    TANGO_IO_JSON_OBJECT,
+    TANGO_IO_JSON_NONFINITE             /* NaN, Infinity, -Infinity */
 } tango_io_json_type;
 
 typedef struct tango_io_json_node {
@@ -664,7 +707,8 @@ TANGO_API int tango_io_json_equal(const tango_io_json *json, size_t node,
    Equal keys are found when an item is parsed on its own. */
 
 /* text[*begin .. *end) is the value of member `key` of the object that the text is; 0 if
-   there is none. The key must stand in the text without escapes. */
+   there is none. The key must stand in the text without escapes. A byte order mark in
+   front of the object is skipped. */
 TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key);
 /* text[*begin .. *end) is the next item of the array whose bracket is text[*cursor] at
@@ -807,7 +851,7 @@ TANGO_API void tango_io_npy_view(tango_io_view *view, const tango_io_npy *npy);
    lacks. */
 TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
                                      const size_t *shape, size_t rank);
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* Header and elements (row-major, as they lie in memory) of a whole file. */
 TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
                                           const void *data, const size_t *shape,
@@ -853,7 +897,7 @@ TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
 TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
                                             size_t count, const tango_io_wav_spec *spec);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 typedef struct tango_io_wav {
     tango_io_output *output;
@@ -915,7 +959,7 @@ TANGO_API tango_result tango_io_png_read(void *pixels, const tango_io_png *png,
                                          void *work, size_t work_size,
                                          tango_error *error);
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 /* *size = bytes of work that tango_io_png_write needs: about 0.45 MB and 4 rows. */
 TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
                                                     const tango_io_png_spec *spec,
@@ -966,20 +1010,29 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
-   the fields of one row. The first row names the columns. Lines end with LF or CRLF, the
-   last may end with the file; a byte order mark may stand first. Errors are: another
-   number of fields than the header, equal or empty column names, a quote inside a plain
-   field, anything but a comma or a line end behind a quoted one, a lone CR outside
-   quotes, NUL, malformed UTF-8, a field over 1 MiB. An empty line is a row of one empty
-   field.
+   the fields of one row. The first row names the columns; a column may have no name (as
+   the index that pandas writes), named ones differ. Lines end with LF or CRLF, the last
+   may end with the file; a byte order mark may stand first. Empty lines are skipped.
+   Errors are: another number of fields than the header, a quote inside a plain field,
+   anything but a comma or a line end behind a quoted one, a quote that is never closed, a
+   lone CR outside quotes, NUL, malformed UTF-8, a field over 1 MiB.
+
+   A broken row is one error, and the next call goes on behind it. Where the fields can be
+   told apart that is behind the whole row. Otherwise it is the first line end after the
+   start of the field at fault: a quote that is opened by mistake then costs its own line,
+   not those up to the next quote. The price: lines of a quoted field that is broken
+   further on are looked at as rows of their own.
 
        tango_io_csv csv;
        tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
        int more;
        if (tango_io_csv_open(&csv, file.data, file.size, &error) != TANGO_OK) ...
        caption = tango_io_csv_column(&csv, "caption");       SIZE_MAX if there is none
-       while ((r = tango_io_csv_next(&csv, row, &more, &error)) == TANGO_OK && more)
-           tango_io_csv_text(&row[caption], text, sizeof text); */
+       do {
+           r = tango_io_csv_next(&csv, row, &more, &error);
+           if (r != TANGO_OK) fprintf(stderr, "skipped: %s\n", error.text);
+           else if (more) tango_io_csv_text(&row[caption], text, sizeof text);
+       } while (more); */
 
 #define TANGO_IO_CSV_COLUMNS_MAX 64
 #define TANGO_IO_CSV_FIELD_MAX ((size_t)1 << 20)
@@ -995,15 +1048,21 @@ typedef struct tango_io_csv_field {
 typedef struct tango_io_csv {
     size_t columns;
     size_t row;                         /* rows delivered so far, without the header */
+    uint64_t wanted;                    /* bit i: column i must be clean text, others may
+                                           hold anything; all bits after opening */
     const unsigned char *data;          /* private, as all that follows */
     size_t size, at;
+    size_t line, line_at;               /* number of the line that begins at line_at */
     tango_io_csv_field header[TANGO_IO_CSV_COLUMNS_MAX];
 } tango_io_csv;
 
 /* Reads the header of the table in data[0..size). */
 TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, size_t size,
                                          tango_error *error);
-/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last. */
+/* *more = 1 and the next row in fields[0..csv->columns), or *more = 0 after the last.
+   TANGO_ERROR_DATA: the row is broken (the message names the line where it begins and the
+   offset of the fault). Then *more = 1, the fields are void, and the next call goes on
+   behind the row. */
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error);
 /* Index of the column with this name, SIZE_MAX if there is none. */
@@ -1021,7 +1080,8 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
    the kind is known by the first bytes. A frame is one sample of each channel.
 
      WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. Other chunks are skipped. A data size of 0x7ffff000
+           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
+           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
@@ -1086,7 +1146,7 @@ typedef struct tango_io_sound {
     uint64_t size, base;                /* of the file; file offset of buffer[0] */
     uint64_t left;                      /* WAV: frames to come, or UNKNOWN */
     size_t at, end;                     /* unread part of the buffer */
-    size_t container;                   /* WAV: bytes of a sample in the file */
+    size_t container;                   /* WAV: bytes of a sample */
     int keep, state, ended;
     tango_io_flac flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
@@ -1095,7 +1155,7 @@ typedef struct tango_io_sound {
 /* Reads up to the first sample and fills sound->info. `size` is the number of bytes the
    reader will give, or UINT64_MAX. With keep = 1 a damaged or cut file is no error once
    samples have been reached: the sound ends with the last whole frame (FLAC: the last
-   whole block), and cut and note tell. */
+   whole block), and cut and note tell. Nor is a wrong byte rate of a WAV file. */
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,
                                            void *context, uint64_t size, int keep,
                                            tango_error *error);
@@ -1140,13 +1200,27 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #include <stdarg.h>
 #ifndef TANGO_NO_STDIO
 #include <stdio.h>
-#if (defined __unix__ || defined __APPLE__) && !defined TANGO_IO_NO_POSIX
-#define TANGO_IO__POSIX 1
+#ifdef TANGO_IO__POSIX
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#endif
+#ifdef TANGO_IO__WINDOWS
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+#include <fcntl.h>
+#include <io.h>
+#include <process.h>
+#include <share.h>
+#include <sys/stat.h>
 #endif
 #endif
 
@@ -1334,6 +1408,12 @@ static size_t tango_io__utf8(const unsigned char *p, size_t size)
     return n;
 }
 
+/* Bytes of the byte order mark in front of a text: 3 or 0. */
+static size_t tango_io__mark(const void *text, size_t size)
+{
+    return size >= 3 && tango_io__equal(text, 3, "\xef\xbb\xbf") ? 3 : 0;
+}
+
 /* Offset of the first byte that is not UTF-8; `size` if all is well. */
 static size_t tango_io__utf8_bad(const unsigned char *p, size_t size)
 {
@@ -1383,7 +1463,7 @@ static size_t tango_io__put_string(unsigned char *out, size_t at, const char *te
     return at + n;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Whether numbers lie in memory as they lie in files. */
 TANGO_IO__INLINE int tango_io__is_little(void)
@@ -1764,14 +1844,18 @@ enum {
     TANGO_IO__FAILED = 3
 };
 
-/* Length of the folder part of a path, with its slash; 0 if there is none. */
-static size_t tango_io__folder(const char *path)
+/* Where the completion of a file ended: nothing changed; the new file stands under its
+   name; it does, but a crash of the system may yet undo that. */
+typedef enum tango_io__step {
+    TANGO_IO__UNDONE,
+    TANGO_IO__DONE,
+    TANGO_IO__IN_DOUBT
+} tango_io__step;
+
+
+static int tango_io__is_standard(const char *path)
 {
-    size_t i, n = 0;
-    for (i = 0; path[i]; i++) {
-        if (path[i] == '/') n = i + 1;
-    }
-    return n;
+    return path[0] == '-' && !path[1];
 }
 
 static tango_result tango_io__path_ok(const char *path, tango_error *error)
@@ -1783,20 +1867,6 @@ static tango_result tango_io__path_ok(const char *path, tango_error *error)
                              "%s: file name of %z bytes, at most %u allowed", path, n,
                              (uint64_t)TANGO_IO_PATH_MAX);
     return TANGO_OK;
-}
-
-/* folder of path + ".tango-<process>-<try>.tmp"; 0 if that is too long. */
-static int tango_io__temporary(char *out, const char *path, uint64_t process,
-                               uint64_t attempt)
-{
-    tango_error name;
-    size_t folder = tango_io__folder(path), n;
-    tango_io_fail(&name, TANGO_OK, ".tango-%u-%u.tmp", process, attempt);
-    n = tango_io__length(name.text);
-    if (folder + n > TANGO_IO_PATH_MAX) return 0;
-    tango_io__copy(out, path, folder);
-    tango_io__copy(out + folder, name.text, n + 1);
-    return 1;
 }
 
 /* The rule for paths that come from files, as tango_io_map_below documents it. */
@@ -1819,7 +1889,30 @@ static tango_result tango_io__below_ok(const char *path, tango_error *error)
                          path, (uint64_t)TANGO_IO_PATH_MAX);
 }
 
+#ifdef TANGO_IO__WRITES
+
+/* Both kinds of system work on descriptors. Here stands what they call differently. */
+
 #ifdef TANGO_IO__POSIX
+
+typedef struct stat tango_io__stat;
+
+static int tango_io__stat_path(tango_io__stat *info, const char *path)
+{
+    return stat(path, info) == 0;
+}
+
+static int tango_io__stat_file(tango_io__stat *info, int fd)
+{
+    return fstat(fd, info) == 0;
+}
+
+static int tango_io__is_regular(const tango_io__stat *info)
+{
+    return S_ISREG(info->st_mode);
+}
+
+static int tango_io__is_separator(char c) { return c == '/'; }
 
 static int tango_io__open(const char *path, int flags, unsigned mode)
 {
@@ -1834,23 +1927,229 @@ static int tango_io__open(const char *path, int flags, unsigned mode)
     return fd;
 }
 
-/* Opens a regular file for reading. O_NONBLOCK: opening a named pipe must not wait. */
+/* O_NONBLOCK: opening a named pipe must not wait. */
+static int tango_io__open_read(const char *path)
+{
+    return tango_io__open(path, O_RDONLY | O_NONBLOCK, 0);
+}
+
+static int tango_io__open_new(const char *path)
+{
+    return tango_io__open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+}
+
+static int tango_io__close(int fd) { return close(fd) == 0; }
+
+/* Bytes done, at most 1 GiB at once; -1 on failure. */
+static int64_t tango_io__read_some(int fd, void *buffer, size_t size)
+{
+    return read(fd, buffer, size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+}
+
+static int64_t tango_io__write_some(int fd, const void *data, size_t size)
+{
+    return write(fd, data, size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+}
+
+static void tango_io__make_binary(int fd) { (void)fd; }
+
+static void *tango_io__map_view(int fd, size_t size)
+{
+    void *view = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    return view == MAP_FAILED ? NULL : view;
+}
+
+static void tango_io__unmap_view(void *view, size_t size) { munmap(view, size); }
+
+static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
+
+static int tango_io__move(int fd, uint64_t position)
+{
+    off_t to = (off_t)position;
+    if (to < 0 || (uint64_t)to != position) return 0;
+    return lseek(fd, to, SEEK_SET) == to;
+}
+
+static void tango_io__remove(const char *path) { unlink(path); }
+
+/* 1 if files can be made in the folder. */
+static int tango_io__folder_takes(const char *folder)
+{
+    struct stat info;
+    return stat(folder, &info) == 0 && S_ISDIR(info.st_mode) &&
+           access(folder, W_OK | X_OK) == 0;
+}
+
+/* Who a path or, with NULL, an open descriptor is. */
+static int tango_io__identity(uint64_t id[2], const char *path, int fd)
+{
+    struct stat info;
+    if ((path ? stat(path, &info) : fstat(fd, &info)) != 0) return 0;
+    id[0] = (uint64_t)info.st_dev;
+    id[1] = (uint64_t)info.st_ino;
+    return S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
+}
+
+/* Renaming is durable once the folder is synchronised. Whatever can fail without harm
+   does so before the new name stands. */
+static tango_io__step tango_io__publish(int fd, const char *temporary, const char *path,
+                                        const char *folder)
+{
+    int ok = fsync(fd) == 0, folder_fd;
+    ok = close(fd) == 0 && ok;
+    if (!ok) return TANGO_IO__UNDONE;
+    folder_fd = tango_io__open(folder, O_RDONLY, 0);
+    if (folder_fd < 0 && errno != EACCES && errno != EPERM) return TANGO_IO__UNDONE;
+    if (rename(temporary, path) != 0) {
+        if (folder_fd >= 0) close(folder_fd);
+        return TANGO_IO__UNDONE;
+    }
+    if (folder_fd < 0) return TANGO_IO__DONE;
+    ok = fsync(folder_fd) == 0 || errno == EINVAL || errno == EBADF ||
+         errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS;
+    close(folder_fd);
+    return ok ? TANGO_IO__DONE : TANGO_IO__IN_DOUBT;
+}
+
+#else /* Windows */
+
+typedef struct _stat64 tango_io__stat;
+
+static int tango_io__stat_path(tango_io__stat *info, const char *path)
+{
+    return _stat64(path, info) == 0;
+}
+
+static int tango_io__stat_file(tango_io__stat *info, int fd)
+{
+    return _fstat64(fd, info) == 0;
+}
+
+static int tango_io__is_regular(const tango_io__stat *info)
+{
+    return (info->st_mode & _S_IFMT) == _S_IFREG;
+}
+
+static int tango_io__is_separator(char c) { return c == '/' || c == '\\' || c == ':'; }
+
+static int tango_io__open(const char *path, int flags)
+{
+    int fd = -1;
+    flags |= _O_BINARY | _O_NOINHERIT;
+    return _sopen_s(&fd, path, flags, _SH_DENYNO, _S_IREAD | _S_IWRITE) == 0 ? fd : -1;
+}
+
+static int tango_io__open_read(const char *path)
+{
+    return tango_io__open(path, _O_RDONLY);
+}
+
+static int tango_io__open_new(const char *path)
+{
+    return tango_io__open(path, _O_WRONLY | _O_CREAT | _O_EXCL);
+}
+
+static int tango_io__close(int fd) { return _close(fd) == 0; }
+
+static int64_t tango_io__read_some(int fd, void *buffer, size_t size)
+{
+    return _read(fd, buffer, size < ((size_t)1 << 30) ? (unsigned)size : 1u << 30);
+}
+
+/* In pieces that a pipe takes at once. */
+static int64_t tango_io__write_some(int fd, const void *data, size_t size)
+{
+    return _write(fd, data, size < ((size_t)1 << 15) ? (unsigned)size : 1u << 15);
+}
+
+/* Standard streams begin as text, in which line feeds change. */
+static void tango_io__make_binary(int fd) { _setmode(fd, _O_BINARY); }
+
+static void *tango_io__map_view(int fd, size_t size)
+{
+    void *view = NULL;
+    HANDLE map = CreateFileMappingA((HANDLE)_get_osfhandle(fd), NULL, PAGE_READONLY, 0, 0,
+                                    NULL);
+    if (map) view = MapViewOfFile(map, FILE_MAP_READ, 0, 0, size);
+    if (map) CloseHandle(map);
+    return view;
+}
+
+static void tango_io__unmap_view(void *view, size_t size)
+{
+    (void)size;
+    UnmapViewOfFile(view);
+}
+
+static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
+
+static int tango_io__move(int fd, uint64_t position)
+{
+    return position <= INT64_MAX &&
+           _lseeki64(fd, (int64_t)position, SEEK_SET) == (int64_t)position;
+}
+
+static void tango_io__remove(const char *path) { DeleteFileA(path); }
+
+static int tango_io__folder_takes(const char *folder)
+{
+    DWORD attributes = GetFileAttributesA(folder);
+    return attributes != INVALID_FILE_ATTRIBUTES &&
+           (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+static int tango_io__identity(uint64_t id[2], const char *path, int fd)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    HANDLE file = path ? CreateFileA(path, 0,
+                                     FILE_SHARE_READ | FILE_SHARE_WRITE |
+                                         FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                                     FILE_FLAG_BACKUP_SEMANTICS, NULL)
+                       : (HANDLE)_get_osfhandle(fd);
+    int known;
+    if (file == INVALID_HANDLE_VALUE) return 0;
+    known = GetFileType(file) == FILE_TYPE_DISK &&
+            GetFileInformationByHandle(file, &info);
+    if (path) CloseHandle(file);
+    if (!known) return 0;
+    id[0] = info.dwVolumeSerialNumber;
+    id[1] = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
+    return 1;
+}
+
+/* The system moves the name at once and returns when it is on the disk. */
+static tango_io__step tango_io__publish(int fd, const char *temporary, const char *path,
+                                        const char *folder)
+{
+    int ok = _commit(fd) == 0;
+    (void)folder;
+    ok = _close(fd) == 0 && ok;
+    return ok && MoveFileExA(temporary, path,
+                             MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+               ? TANGO_IO__DONE : TANGO_IO__UNDONE;
+}
+
+#endif
+
+/* Opens a regular file for reading. */
 static tango_result tango_io__open_regular(int *fd, size_t *size, const char *path,
                                            tango_error *error)
 {
-    struct stat info;
+    tango_io__stat info;
     tango_result r = tango_io__path_ok(path, error);
     if (r != TANGO_OK) return r;
-    *fd = tango_io__open(path, O_RDONLY | O_NONBLOCK, 0);
+    *fd = tango_io__open_read(path);
     if (*fd < 0) {
-        if (stat(path, &info) != 0)
+        if (!tango_io__stat_path(&info, path))
             return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
-        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: cannot be opened for reading",
-                             path);
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s", path,
+                             tango_io__is_regular(&info)
+                                 ? "cannot be opened for reading"
+                                 : "not a regular file");
     }
-    if (fstat(*fd, &info) != 0) {
+    if (!tango_io__stat_file(&info, *fd)) {
         r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: its size cannot be read", path);
-    } else if (!S_ISREG(info.st_mode)) {
+    } else if (!tango_io__is_regular(&info)) {
         r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
     } else if (info.st_size < 0 || (uint64_t)info.st_size > SIZE_MAX / 2) {
         r = tango_io_fail(error, TANGO_ERROR_FILE,
@@ -1860,7 +2159,7 @@ static tango_result tango_io__open_regular(int *fd, size_t *size, const char *pa
         *size = (size_t)info.st_size;
         return TANGO_OK;
     }
-    close(*fd);
+    tango_io__close(*fd);
     return r;
 }
 
@@ -1870,9 +2169,9 @@ static tango_result tango_io__map_open(tango_io_file *file, int fd, size_t size,
 {
     static const unsigned char nothing[64] = { 0 };     /* one of its bytes is aligned */
     void *mapping = NULL;
-    if (size > 0) mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (size > 0 && mapping == MAP_FAILED)
+    if (size > 0) mapping = tango_io__map_view(fd, size);
+    tango_io__close(fd);
+    if (size > 0 && !mapping)
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %z bytes cannot be mapped",
                              path, size);
     file->data = mapping ? (const unsigned char *)mapping
@@ -1894,13 +2193,14 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
 {
-    if (file->mapping) munmap(file->mapping, file->size);
+    if (file->mapping) tango_io__unmap_view(file->mapping, file->size);
     file->data = NULL;
     file->size = 0;
     file->mapping = NULL;
 }
 
-#if defined O_NOFOLLOW && defined O_DIRECTORY && defined O_CLOEXEC && defined AT_FDCWD
+#if defined TANGO_IO__POSIX && defined O_NOFOLLOW && defined O_DIRECTORY && \
+    defined O_CLOEXEC && defined AT_FDCWD
 
 /* Opens the folder that holds the last part of `path`, part by part from `root`, through
    no link. *name is where that last part begins; -1 if some part is not there. */
@@ -1927,8 +2227,9 @@ static int tango_io__open_folder(const char *root, const char *path, size_t *nam
     }
 }
 
-TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
-                                          const char *path, tango_error *error)
+/* Opens a regular file below `root` for reading. */
+static tango_result tango_io__open_below(int *opened, size_t *size, const char *root,
+                                         const char *path, tango_error *error)
 {
     struct stat info;
     size_t name;
@@ -1956,8 +2257,35 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: not a regular file",
                              path);
     }
-    r = tango_io__map_open(file, fd, (size_t)info.st_size, path, error);
+    *opened = fd;
+    *size = (size_t)info.st_size;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
+                                          const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    r = tango_io__map_open(file, fd, size, path, error);
     return r == TANGO_OK ? r : TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    int fd;
+    size_t size;
+    tango_result r = tango_io__open_below(&fd, &size, root, path, error);
+    if (r != TANGO_OK) return r;
+    input->size = size;
+    input->at = 0;
+    input->state = TANGO_IO__FILE;
+    input->descriptor = fd;
+    input->stream = NULL;
+    return TANGO_OK;
 }
 
 #define TANGO_IO__MAPS_BELOW 1
@@ -1971,17 +2299,16 @@ TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size
     tango_result r = tango_io__open_regular(&fd, &need, path, error);
     if (r != TANGO_OK) return r;
     if (need > capacity) {
-        close(fd);
+        tango_io__close(fd);
         return tango_io_fail(error, TANGO_ERROR_MEMORY, "%s: %z bytes, room for %z", path,
                              need, capacity);
     }
     while (done < need) {
-        size_t chunk = need - done < ((size_t)1 << 30) ? need - done : (size_t)1 << 30;
-        ssize_t got = read(fd, (char *)buffer + done, chunk);
+        int64_t got = tango_io__read_some(fd, (char *)buffer + done, need - done);
         if (got <= 0) break;
         done += (size_t)got;
     }
-    close(fd);
+    tango_io__close(fd);
     if (done < need)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "%s: reading failed at offset %z of %z", path, done, need);
@@ -2000,7 +2327,8 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
     input->state = TANGO_IO__CLOSED;
     input->descriptor = 0;
     input->stream = NULL;
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
+        tango_io__make_binary(0);
         input->state = TANGO_IO__STANDARD;
         return TANGO_OK;
     }
@@ -2015,8 +2343,7 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
 static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
                              size_t *got)
 {
-    ssize_t n = read(input->descriptor, buffer,
-                     size < ((size_t)1 << 30) ? size : (size_t)1 << 30);
+    int64_t n = tango_io__read_some(input->descriptor, buffer, size);
     if (n < 0) return 0;
     *got = (size_t)n;
     return 1;
@@ -2024,86 +2351,8 @@ static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
 
 TANGO_API void tango_io_input_close(tango_io_input *input)
 {
-    if (input->state == TANGO_IO__FILE) close(input->descriptor);
+    if (input->state == TANGO_IO__FILE) tango_io__close(input->descriptor);
     input->state = TANGO_IO__CLOSED;
-}
-
-/* The five steps of an output, on a descriptor. Each returns 1 if all went well. */
-
-static int tango_io__start(tango_io_output *output, const char *temporary)
-{
-    uint64_t attempt, attempts = temporary ? 1 : 100;
-    for (attempt = 0; attempt < attempts; attempt++) {
-        if (temporary)
-            tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
-        else if (!tango_io__temporary(output->temporary, output->path,
-                                      (uint64_t)getpid(), attempt))
-            return 0;
-        output->descriptor = tango_io__open(output->temporary,
-                                            O_WRONLY | O_CREAT | O_EXCL, 0644);
-        if (output->descriptor >= 0) return 1;
-    }
-    return 0;
-}
-
-static int tango_io__send(tango_io_output *output, const unsigned char *p, size_t size)
-{
-    while (size > 0) {
-        size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
-        ssize_t sent = write(output->descriptor, p, chunk);
-        if (sent <= 0) return 0;
-        p += sent;
-        size -= (size_t)sent;
-    }
-    return 1;
-}
-
-static int tango_io__move(tango_io_output *output, uint64_t position)
-{
-    off_t to = (off_t)position;
-    if (to < 0 || (uint64_t)to != position) return 0;
-    return lseek(output->descriptor, to, SEEK_SET) == to;
-}
-
-/* Renaming is durable once the folder is synchronised; it is opened first, so that
-   whatever can fail fails while the old file is still there. */
-static int tango_io__finish(tango_io_output *output)
-{
-    size_t n = tango_io__folder(output->path);
-    char folder[TANGO_IO_PATH_MAX + 1];
-    int fd, ok;
-    tango_io__copy(folder, n ? output->path : ".", n ? n : 1);
-    folder[n ? n : 1] = 0;
-    ok = fsync(output->descriptor) == 0;
-    ok = close(output->descriptor) == 0 && ok;
-    output->descriptor = -1;
-    if (!ok) return 0;
-    fd = tango_io__open(folder, O_RDONLY, 0);
-    if (fd < 0) return 0;
-    ok = rename(output->temporary, output->path) == 0;
-    ok = ok && fsync(fd) == 0;
-    close(fd);
-    return ok;
-}
-
-static int tango_io__shut(tango_io_output *output)
-{
-    int ok = close(output->descriptor) == 0;
-    output->descriptor = -1;
-    return ok;
-}
-
-static void tango_io__drop(tango_io_output *output)
-{
-    if (output->descriptor >= 0) close(output->descriptor);
-    output->descriptor = -1;
-    unlink(output->temporary);
-}
-
-static int tango_io__target_ok(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) != 0 || S_ISREG(info.st_mode);
 }
 
 #else /* plain stdio */
@@ -2157,7 +2406,7 @@ TANGO_API tango_result tango_io_input_open(tango_io_input *input, const char *pa
     input->descriptor = 0;
     input->stream = NULL;
     if (r != TANGO_OK) return r;
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
         input->state = TANGO_IO__STANDARD;
         return TANGO_OK;
     }
@@ -2183,61 +2432,7 @@ TANGO_API void tango_io_input_close(tango_io_input *input)
     input->state = TANGO_IO__CLOSED;
 }
 
-static int tango_io__start(tango_io_output *output, const char *temporary)
-{
-    if (temporary)
-        tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
-    else if (!tango_io__temporary(output->temporary, output->path, 0, 0))
-        return 0;
-    output->stream = fopen(output->temporary, "wb");
-    return output->stream != NULL;
-}
-
-static int tango_io__send(tango_io_output *output, const unsigned char *p, size_t size)
-{
-    FILE *stream = output->stream ? (FILE *)output->stream : stdout;
-    return size == 0 || (fwrite(p, 1, size, stream) == size &&
-                         (output->stream || fflush(stream) == 0));
-}
-
-static int tango_io__move(tango_io_output *output, uint64_t position)
-{
-    if (position > INT32_MAX) return 0;
-    return fseek((FILE *)output->stream, (long)position, SEEK_SET) == 0;
-}
-
-/* rename does not replace an existing file everywhere. */
-static int tango_io__finish(tango_io_output *output)
-{
-    int ok = fclose((FILE *)output->stream) == 0;
-    output->stream = NULL;
-    if (!ok) return 0;
-    if (rename(output->temporary, output->path) == 0) return 1;
-    remove(output->path);
-    return rename(output->temporary, output->path) == 0;
-}
-
-static int tango_io__shut(tango_io_output *output)
-{
-    int ok = fclose((FILE *)output->stream) == 0;
-    output->stream = NULL;
-    return ok;
-}
-
-static void tango_io__drop(tango_io_output *output)
-{
-    if (output->stream) fclose((FILE *)output->stream);
-    output->stream = NULL;
-    remove(output->temporary);
-}
-
-static int tango_io__target_ok(const char *path)
-{
-    (void)path;
-    return 1;
-}
-
-#endif /* TANGO_IO__POSIX */
+#endif /* TANGO_IO__WRITES */
 
 #ifndef TANGO_IO__MAPS_BELOW
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
@@ -2249,7 +2444,116 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                          "%s: this build cannot stay below the folder %s", path, root);
 }
+
+TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
+                                                 const char *path, tango_error *error)
+{
+    tango_io_file none;
+    (void)input;
+    return tango_io_map_below(&none, root, path, error);
+}
 #endif
+
+TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
+                                           size_t *got, tango_error *error)
+{
+    tango_io_input *in = (tango_io_input *)input;
+    size_t n = 0;
+    if (in->state == TANGO_IO__CLOSED)
+        return tango_io_fail(error, TANGO_ERROR_FILE,
+                             "reading an input that is not open");
+    if (!tango_io__receive(in, buffer, size, &n))
+        return tango_io_fail(error, TANGO_ERROR_FILE, "reading failed at offset %u",
+                             in->at);
+    in->at += n;
+    *got = n;
+    return TANGO_OK;
+}
+
+#ifdef TANGO_IO__WRITES
+
+/* Length of the folder part of a path, with its slash; 0 if there is none. */
+static size_t tango_io__folder(const char *path)
+{
+    size_t i, n = 0;
+    for (i = 0; path[i]; i++) {
+        if (tango_io__is_separator(path[i])) n = i + 1;
+    }
+    return n;
+}
+
+/* The folder part of a path that is short enough, "." if there is none. */
+static void tango_io__folder_of(char out[TANGO_IO_PATH_MAX + 1], const char *path)
+{
+    size_t n = tango_io__folder(path);
+    tango_io__copy(out, n ? path : ".", n ? n : 1);
+    out[n ? n : 1] = 0;
+}
+
+/* An output has a name that is new or that of a regular file. */
+static tango_result tango_io__target_ok(const char *path, tango_error *error)
+{
+    tango_io__stat info;
+    tango_result r = tango_io__path_ok(path, error);
+    if (r != TANGO_OK || tango_io__is_standard(path)) return r;
+    if (path[tango_io__folder(path)] != 0 &&
+        (!tango_io__stat_path(&info, path) || tango_io__is_regular(&info)))
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
+}
+
+static tango_result tango_io__folder_fails(const char *path, tango_error *error)
+{
+    size_t n = tango_io__folder(path);
+    return tango_io_fail(error, TANGO_ERROR_FILE,
+                         "%s: cannot create a file in the folder %q", path,
+                         n ? path : ".", n ? n : (size_t)1);
+}
+
+/* Who a path leads to: an existing file by its numbers, another by those of its folder
+   and its name there. 0: no file, or none that can be told. */
+static int tango_io__who(uint64_t id[2], const char **name, const char *path, int standard)
+{
+    char folder[TANGO_IO_PATH_MAX + 1];
+    tango_io__stat info;
+    *name = "";
+    if (tango_io__path_ok(path, NULL) != TANGO_OK) return 0;
+    if (tango_io__is_standard(path)) {
+        return tango_io__stat_file(&info, standard) && tango_io__is_regular(&info) &&
+               tango_io__identity(id, NULL, standard);
+    }
+    if (tango_io__stat_path(&info, path))
+        return tango_io__is_regular(&info) && tango_io__identity(id, path, -1);
+    *name = path + tango_io__folder(path);
+    tango_io__folder_of(folder, path);
+    return tango_io__identity(id, folder, -1);
+}
+
+TANGO_API tango_result tango_io_output_check(const char *path, const char *const *others,
+                                             size_t count, tango_error *error)
+{
+    char folder[TANGO_IO_PATH_MAX + 1];
+    uint64_t id[2] = { 0, 0 }, other[2] = { 0, 0 };
+    const char *name, *other_name;
+    size_t i;
+    tango_result r = tango_io__target_ok(path, error);
+    if (r != TANGO_OK) return r;
+    tango_io__folder_of(folder, path);
+    if (!tango_io__is_standard(path) && !tango_io__folder_takes(folder))
+        return tango_io__folder_fails(path, error);
+    if (!tango_io__who(id, &name, path, 1)) return TANGO_OK;
+    for (i = 0; i < count; i++) {
+        if (!others[i] || !tango_io__who(other, &other_name, others[i], 0)) continue;
+        if (id[0] == other[0] && id[1] == other[1] &&
+            tango_io__equal(name, tango_io__length(name), other_name))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                 "%s: the same file as %s",
+                                 tango_io__is_standard(path) ? "standard output" : path,
+                                 tango_io__is_standard(others[i]) ? "standard input"
+                                                                  : others[i]);
+    }
+    return TANGO_OK;
+}
 
 TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path,
                                        tango_error *error)
@@ -2257,32 +2561,63 @@ TANGO_API tango_result tango_io_create(tango_io_output *output, const char *path
     return tango_io_create_by(output, path, NULL, error);
 }
 
+/* folder of path + ".tango-<process>-<try>.tmp"; 0 if that is too long. */
+static int tango_io__temporary(char *out, const char *path, uint64_t process,
+                               uint64_t attempt)
+{
+    tango_error name;
+    size_t folder = tango_io__folder(path), n;
+    tango_io_fail(&name, TANGO_OK, ".tango-%u-%u.tmp", process, attempt);
+    n = tango_io__length(name.text);
+    if (folder + n > TANGO_IO_PATH_MAX) return 0;
+    tango_io__copy(out, path, folder);
+    tango_io__copy(out + folder, name.text, n + 1);
+    return 1;
+}
+
+/* Opens a new file under the temporary name given, or under one of 100 of its own. */
+static int tango_io__start(tango_io_output *output, const char *temporary)
+{
+    uint64_t attempt, attempts = temporary ? 1 : 100;
+    for (attempt = 0; attempt < attempts; attempt++) {
+        if (temporary)
+            tango_io__copy(output->temporary, temporary, tango_io__length(temporary) + 1);
+        else if (!tango_io__temporary(output->temporary, output->path,
+                                      tango_io__process(), attempt))
+            return 0;
+        output->descriptor = tango_io__open_new(output->temporary);
+        if (output->descriptor >= 0) return 1;
+    }
+    return 0;
+}
+
 TANGO_API tango_result tango_io_create_by(tango_io_output *output, const char *path,
                                           const char *temporary, tango_error *error)
 {
-    size_t folder = tango_io__folder(path);
-    tango_result r = tango_io__path_ok(path, error);
+    tango_result r = tango_io__target_ok(path, error);
     if (r == TANGO_OK && temporary) r = tango_io__path_ok(temporary, error);
     output->at = 0;
     output->state = TANGO_IO__CLOSED;
     output->descriptor = -1;
-    output->stream = NULL;
     output->temporary[0] = 0;
     if (r != TANGO_OK) return r;
     tango_io__copy(output->path, path, tango_io__length(path) + 1);
-    if (tango_io__equal(path, tango_io__length(path), "-")) {
+    if (tango_io__is_standard(path)) {
+        tango_io__make_binary(1);
         output->state = TANGO_IO__STANDARD;
         output->descriptor = 1;
         return TANGO_OK;
     }
-    if (path[folder] == 0 || !tango_io__target_ok(path))
-        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: not a regular file", path);
-    if (!tango_io__start(output, temporary))
-        return tango_io_fail(error, TANGO_ERROR_FILE,
-                             "%s: cannot create a file in the folder %q", path,
-                             folder ? path : ".", folder ? folder : (size_t)1);
+    if (!tango_io__start(output, temporary)) return tango_io__folder_fails(path, error);
     output->state = TANGO_IO__FILE;
     return TANGO_OK;
+}
+
+static void tango_io__drop(tango_io_output *output)
+{
+    if (output->descriptor >= 0) tango_io__close(output->descriptor);
+    output->descriptor = -1;
+    tango_io__remove(output->temporary);
 }
 
 /* Removes the temporary file and leaves an output that refuses all further work. */
@@ -2292,9 +2627,20 @@ static tango_result tango_io__output_failed(tango_io_output *output, tango_error
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__FAILED;
     return tango_io_fail(error, TANGO_ERROR_FILE, "%s: %s at offset %u",
-                         output->path[0] == '-' && !output->path[1] ? "standard output"
-                                                                    : output->path,
+                         tango_io__is_standard(output->path) ? "standard output"
+                                                             : output->path,
                          what, output->at);
+}
+
+static int tango_io__send(int fd, const unsigned char *p, size_t size)
+{
+    while (size > 0) {
+        int64_t sent = tango_io__write_some(fd, p, size);
+        if (sent <= 0) return 0;
+        p += sent;
+        size -= (size_t)sent;
+    }
+    return 1;
 }
 
 TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
@@ -2303,7 +2649,7 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
     if (output->state != TANGO_IO__FILE && output->state != TANGO_IO__STANDARD)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "writing to an output that is not open");
-    if (!tango_io__send(output, (const unsigned char *)data, size))
+    if (!tango_io__send(output->descriptor, (const unsigned char *)data, size))
         return tango_io__output_failed(output, error,
                                        output->state == TANGO_IO__FILE
                                            ? "writing failed (disk full?)"
@@ -2323,7 +2669,7 @@ TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "standard output cannot go from offset %u to %u", output->at,
                              position);
-    if (!tango_io__move(output, position))
+    if (!tango_io__move(output->descriptor, position))
         return tango_io__output_failed(output, error, "seeking failed");
     output->at = position;
     return TANGO_OK;
@@ -2331,6 +2677,8 @@ TANGO_API tango_result tango_io_seek(tango_io_output *output, uint64_t position,
 
 TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *error)
 {
+    char folder[TANGO_IO_PATH_MAX + 1];
+    tango_io__step step;
     if (output->state == TANGO_IO__STANDARD) {
         output->state = TANGO_IO__CLOSED;
         return TANGO_OK;
@@ -2338,18 +2686,25 @@ TANGO_API tango_result tango_io_commit(tango_io_output *output, tango_error *err
     if (output->state != TANGO_IO__FILE)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "completing an output that is not open");
-    if (!tango_io__finish(output))
+    tango_io__folder_of(folder, output->path);
+    step = tango_io__publish(output->descriptor, output->temporary, output->path, folder);
+    output->descriptor = -1;
+    if (step == TANGO_IO__UNDONE)
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
-    return TANGO_OK;
+    if (step == TANGO_IO__DONE) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE,
+                         "%s: complete, but synchronising its folder failed", output->path);
 }
 
 TANGO_API tango_result tango_io_leave(tango_io_output *output, tango_error *error)
 {
+    int fd = output->descriptor;
     if (output->state != TANGO_IO__FILE)
         return tango_io_fail(error, TANGO_ERROR_FILE,
                              "completing an output that is no open file");
-    if (!tango_io__shut(output))
+    output->descriptor = -1;
+    if (!tango_io__close(fd))
         return tango_io__output_failed(output, error, "completing the file failed");
     output->state = TANGO_IO__CLOSED;
     return TANGO_OK;
@@ -2360,10 +2715,6 @@ TANGO_API void tango_io_abandon(tango_io_output *output)
     if (output->state == TANGO_IO__FILE) tango_io__drop(output);
     output->state = TANGO_IO__CLOSED;
 }
-
-#endif /* TANGO_NO_STDIO */
-
-#ifndef TANGO_NO_STDIO
 
 /* Small pieces on their way to an output: collected, counted, summed. With output NULL
    they are only counted. The first failure stays in `result`; what follows is
@@ -2420,23 +2771,9 @@ static void tango_io__sink_text(tango_io__sink *s, const char *text)
     tango_io__sink_put(s, text, tango_io__length(text));
 }
 
-TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
-                                           size_t *got, tango_error *error)
-{
-    tango_io_input *in = (tango_io_input *)input;
-    size_t n = 0;
-    if (in->state == TANGO_IO__CLOSED)
-        return tango_io_fail(error, TANGO_ERROR_FILE,
-                             "reading an input that is not open");
-    if (!tango_io__receive(in, buffer, size, &n))
-        return tango_io_fail(error, TANGO_ERROR_FILE, "reading failed at offset %u",
-                             in->at);
-    in->at += n;
-    *got = n;
-    return TANGO_OK;
-}
+#endif /* TANGO_IO__WRITES */
 
-#endif
+#endif /* TANGO_NO_STDIO */
 
 /* ==== 5 >>blob ==== Weights blob ==================================================== */
 
@@ -2886,7 +3223,7 @@ TANGO_API double tango_io_value_f64(const tango_io_value *value, size_t i)
     return tango_io__double(tango_io__u64((const unsigned char *)value->data + i * 8));
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Bytes of a value to be written, without the NUL of a STRING; 0 if it cannot be
    written. */
@@ -3143,7 +3480,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
     return tango_io_write(writer->output, writer->header, writer->header_size, error);
 }
 
-#endif /* TANGO_NO_STDIO */
+#endif /* TANGO_IO__WRITES */
 
 /* ==== 15 >>zip ==== Stored zip archives ============================================= */
 
@@ -3279,13 +3616,15 @@ static int tango_io__zip_name_ok(const unsigned char *p, size_t size)
 
 /* Local header of a record against its central header: all that both state must agree.
    With flag bit 3 the local CRC and sizes may be zero; the descriptor after the data has
-   them. */
+   them. Header and data lie before `end`: where records are given their own room, time is
+   linear also if all central headers point to one place. */
 static tango_result tango_io__zip_local(const tango_io__zip *zip,
-                                        tango_io__record *record,
-                                        const unsigned char *central, tango_error *error)
+                                        tango_io__record *record, size_t end,
+                                        tango_error *error)
 {
     const unsigned char *l = zip->data + record->header;
-    size_t room = zip->directory - record->header, names, extra;
+    const unsigned char *central = zip->data + record->name - 46;
+    size_t room = end - record->header, names, extra;
     uint64_t size, packed, *fields[2];
     tango_result r;
     if (room < 30 || tango_io__u32(l) != 0x04034b50)
@@ -3293,7 +3632,7 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
     names = tango_io__u16(l + 26);
     extra = tango_io__u16(l + 28);
     if (names + extra > room - 30)
-        return tango_io__zip_bad(error, "local header passes the directory",
+        return tango_io__zip_bad(error, "local header overlaps what follows",
                                  record->header);
     packed = tango_io__u32(l + 18);
     size = tango_io__u32(l + 22);
@@ -3315,12 +3654,12 @@ static tango_result tango_io__zip_local(const tango_io__zip *zip,
         return tango_io__zip_bad(error, "local and central size or CRC disagree",
                                  record->header + 14);
     record->data = record->header + 30 + names + extra;
-    if (record->size > zip->directory - record->data)
-        return tango_io__zip_bad(error, "data passes the directory", record->header);
+    if (record->size > end - record->data)
+        return tango_io__zip_bad(error, "data overlaps what follows", record->header);
     return TANGO_OK;
 }
 
-/* Takes one central header from the directory and checks it with its local header. */
+/* Takes one central header from the directory. */
 static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__cursor *c,
                                        tango_io__record *record, tango_error *error)
 {
@@ -3374,7 +3713,7 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
     record->crc = tango_io__u32(p + 16);
     record->described = (flags & 8) != 0;
     record->type = 0;
-    return tango_io__zip_local(zip, record, p, error);
+    return TANGO_OK;
 }
 
 /* The `gap` bytes between a record's data and what follows: nothing, or (flag bit 3) a
@@ -3443,8 +3782,9 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
             return tango_io__zip_bad(error, "gap or overlap before a local header",
                                      records[i].header);
         next = i + 1 < n ? records[i + 1].header : zip->directory;
-        if (next < records[i].data + records[i].size)
-            return tango_io__zip_bad(error, "entries overlap", next);
+        if (next == at) return tango_io__zip_bad(error, "entries overlap", at);
+        r = tango_io__zip_local(zip, &records[i], next, error);
+        if (r != TANGO_OK) return r;
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
@@ -3493,7 +3833,12 @@ typedef enum tango_io__kind {
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
-enum { TANGO_IO__SEALED = 1, TANGO_IO__NAMED = 2, TANGO_IO__PICKLE_DEPTH_MAX = 64 };
+enum {
+    TANGO_IO__SEALED = 1,
+    TANGO_IO__NAMED = 2,
+    TANGO_IO__PICKLE_DEPTH_MAX = 64,
+    TANGO_IO__STORAGE_KEY_MAX = 64      /* torch numbers its storages: a few digits */
+};
 
 typedef struct tango_io__object {
     unsigned char kind, type;
@@ -3504,6 +3849,9 @@ typedef struct tango_io__object {
 } tango_io__object;
 
 typedef struct tango_io__entry { uint32_t dictionary, key, value; } tango_io__entry;
+/* A place of the memo. The keys are known before the program runs: sorted by them, each
+   is found by halving, whatever numbers a file chooses. Those of torch are 0, 1, 2, and
+   so on. */
 typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
@@ -3512,7 +3860,7 @@ typedef struct tango_io__pickle_need {
 
 typedef struct tango_io__pickle {
     tango_io__cursor c;
-    size_t base;                        /* file offset of the pickle */
+    size_t base, size;                  /* file offset and bytes of the pickle */
     tango_io__pickle_need max;
     tango_io__object *objects;
     uint32_t *stack;                    /* grows up; tuple items grow down from its end */
@@ -3520,13 +3868,14 @@ typedef struct tango_io__pickle {
     tango_io__memo *memos;
     tango_io__record *records;          /* sorted by name */
     size_t record_count, object_count, depth, items, entry_count, memo_count;
+    uint64_t key_bytes;                 /* text of all keys, each as often as it is one */
     size_t root;                        /* bytes of the archive's root name, with slash */
     tango_error *error;
 } tango_io__pickle;
 
 #define TANGO_IO__MARK UINT32_MAX
 #define TANGO_IO__UNUSED UINT32_MAX
-enum { TANGO_IO__MEMO_MAX = 1 << 24 };
+enum { TANGO_IO__MEMO_MAX = 1 << 24, TANGO_IO__KEYS_MAX = 4 << 20 };
 
 /* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
    text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
@@ -3667,7 +4016,6 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
     if (tango_io__left(&p->c) > 0)
         return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
-    need->memos += need->memos / 2 + 1; /* slots of the hash table, at most 2/3 full */
     return TANGO_OK;
 }
 
@@ -3794,6 +4142,11 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
             return tango_io__pickle_bad(p, at, "key that is a list or dictionary");
         if (p->entry_count == p->max.keys)
             return tango_io__pickle_bad(p, at, "keys that are no text, number or name");
+        /* Keys are sorted by their text: one text in many dictionaries must not cost
+           more than the file is long. */
+        if (o->kind == TANGO_IO__STRING) p->key_bytes += o->b;
+        if (p->key_bytes / 4 > p->size + TANGO_IO__KEYS_MAX)
+            return tango_io__pickle_bad(p, at, "keys repeated too often");
         p->entries[p->entry_count].dictionary = index;
         p->entries[p->entry_count].key = p->stack[i];
         p->entries[p->entry_count++].value = p->stack[i + 1];
@@ -3803,12 +4156,51 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
     return TANGO_OK;
 }
 
-static tango_io__memo *tango_io__pickle_slot(tango_io__pickle *p, uint32_t key)
+static int tango_io__memo_order(const void *context, const void *a, const void *b)
 {
-    size_t i = (uint32_t)(key * 2654435761u) % p->max.memos;
-    while (p->memos[i].key != TANGO_IO__UNUSED && p->memos[i].key != key)
-        i = i + 1 < p->max.memos ? i + 1 : 0;   /* a free slot exists: see the scan */
-    return &p->memos[i];
+    uint32_t x = ((const tango_io__memo *)a)->key, y = ((const tango_io__memo *)b)->key;
+    (void)context;
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Collects the keys of all places by a walk of its own; the cursor stays. */
+static tango_result tango_io__pickle_memos(tango_io__pickle *p)
+{
+    const tango_io__cursor start = p->c;
+    tango_io__op op;
+    int rising = 1;
+    tango_result r;
+    tango_io__take(&p->c, 2);
+    do {
+        tango_io__memo *m = &p->memos[p->memo_count];
+        r = tango_io__pickle_opcode(p, &op);
+        if (r != TANGO_OK) return r;
+        if (op.effect != 'm') continue;
+        if (p->memo_count++ == p->max.memos)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        m->key = op.code == 'q' ? op.argument[0] : tango_io__u32(op.argument);
+        m->object = TANGO_IO__UNUSED;
+        if (p->memo_count > 1 && m->key <= m[-1].key) rising = 0;
+        if (m->key >= TANGO_IO__MEMO_MAX)
+            return tango_io__pickle_bad(p, op.at, "memo index over 2^24");
+    } while (op.code != '.');
+    if (!rising)
+        tango_io__sort(p->memos, p->memo_count, sizeof *p->memos, tango_io__memo_order,
+                       NULL);
+    p->c = start;
+    return TANGO_OK;
+}
+
+/* The place of this key, NULL if there is none. */
+static tango_io__memo *tango_io__pickle_slot(const tango_io__pickle *p, uint32_t key)
+{
+    size_t low = 0, high = p->memo_count;
+    if (key < high && p->memos[key].key == key) return &p->memos[key];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (p->memos[middle].key < key) low = middle + 1; else high = middle;
+    }
+    return low < p->memo_count && p->memos[low].key == key ? &p->memos[low] : NULL;
 }
 
 static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size_t at)
@@ -3816,12 +4208,9 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
     tango_io__memo *slot = tango_io__pickle_slot(p, key);
     if (!tango_io__pickle_top(p, 0))
         return tango_io__pickle_bad(p, at, "nothing to remember");
-    if (key >= TANGO_IO__MEMO_MAX)
-        return tango_io__pickle_bad(p, at, "memo index over 2^24");
-    if (slot->key == key) return tango_io__pickle_bad(p, at, "memo index set twice");
-    if (++p->memo_count == p->max.memos) /* one slot stays free, or searches never end */
-        return tango_io__pickle_bad(p, at, "changed while it was read");
-    slot->key = key;
+    if (!slot) return tango_io__pickle_bad(p, at, "changed while it was read");
+    if (slot->object != TANGO_IO__UNUSED)
+        return tango_io__pickle_bad(p, at, "memo index set twice");
     slot->object = p->stack[p->depth - 1];
     return TANGO_OK;
 }
@@ -3829,7 +4218,7 @@ static tango_result tango_io__pickle_put(tango_io__pickle *p, uint32_t key, size
 static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size_t at)
 {
     const tango_io__memo *slot = tango_io__pickle_slot(p, key);
-    if (key == TANGO_IO__UNUSED || slot->key != key)
+    if (!slot || slot->object == TANGO_IO__UNUSED)
         return tango_io__pickle_bad(p, at, "memo index never set");
     if (p->depth == p->items)
         return tango_io__pickle_bad(p, at, "changed while it was read");
@@ -3978,6 +4367,8 @@ static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
         !tango_io__is_size(item[4]))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
+    if (item[2]->b > TANGO_IO__STORAGE_KEY_MAX)
+        return tango_io__pickle_bad(p, at, "storage key over 64 bytes");
     record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
     if (record == p->record_count)
         return tango_io_fail(
@@ -4216,7 +4607,8 @@ static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
     tango_io__op op;
     size_t i;
     tango_result r;
-    for (i = 0; i < p->max.memos; i++) p->memos[i].key = TANGO_IO__UNUSED;
+    r = tango_io__pickle_memos(p);
+    if (r != TANGO_OK) return r;
     tango_io__take(&p->c, 2);
     for (;;) {
         r = tango_io__pickle_opcode(p, &op);
@@ -4301,6 +4693,7 @@ static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *
     p->c = tango_io__cursor_over(zip->data, record->data + record->size);
     tango_io__take(&p->c, record->data);
     p->base = record->data;
+    p->size = record->size;
     p->error = error;
 }
 
@@ -4327,6 +4720,8 @@ static tango_result tango_io__torch_measure(tango_io__zip *zip,
         if (!tango_io__equal(zip->data + record.name + root, record.name_size - root,
                              "data.pkl"))
             continue;
+        r = tango_io__zip_local(zip, &record, zip->directory, error);
+        if (r != TANGO_OK) return r;
         if (record.size > INT32_MAX)
             return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                                  "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
@@ -4416,8 +4811,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
 {
     const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
     const tango_io__object *objects = (const tango_io__object *)torch->objects;
-    size_t first = 0, n;
-    while (first < torch->entry_count && entries[first].dictionary != dictionary) first++;
+    size_t first = 0, high = torch->entry_count, n;
+    while (first < high) {                      /* entries are sorted by dictionary */
+        const size_t middle = first + (high - first) / 2;
+        if (entries[middle].dictionary < dictionary) first = middle + 1;
+        else high = middle;
+    }
     for (n = 0; first + n < torch->entry_count; n++) {
         if (entries[first + n].dictionary != dictionary ||
             tango_io__entry_class(objects, &entries[first + n]) != 0)
@@ -4571,7 +4970,7 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     return 1;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writing. Each record is produced by one function (tango_io__torch_body) into a sink
    that counts or writes. Its size and CRC-32 are needed twice, before the data and in the
@@ -5207,6 +5606,10 @@ static tango_result tango_io__json_value(tango_io__json *j)
     if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
     if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
     if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
+    if (c == 'N') return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
+    if (c == 'I') return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
+    if (c == '-' && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
+        return tango_io__json_word(j, "-Infinity", TANGO_IO_JSON_NONFINITE);
     if (c != '{' && c != '[') return tango_io__json_number(j);
     return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
 }
@@ -5346,6 +5749,7 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
 {
     static const char empty[1] = { 0 };
     j->c = tango_io__cursor_over(size ? text : empty, size);
+    tango_io__take(&j->c, tango_io__mark(text, size));
     j->nodes = NULL;
     j->count = j->max = j->keys = 0;
     j->error = error;
@@ -5586,7 +5990,8 @@ TANGO_API int tango_io_json_span(size_t *begin, size_t *end, const void *text,
                                  size_t text_size, const char *key)
 {
     const unsigned char *p = (const unsigned char *)text;
-    size_t at = tango_io__json_between(p, text_size, 0), first, last;
+    size_t at = tango_io__json_between(p, text_size, tango_io__mark(text, text_size));
+    size_t first, last;
     if (at >= text_size || p[at] != '{') return 0;
     while (tango_io_json_item(&first, &last, &at, text, text_size)) {
         const int found = last - first >= 2 &&
@@ -6431,7 +6836,7 @@ TANGO_API size_t tango_io_npy_header(unsigned char *out, tango_io_type type,
     return at;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type type,
                                           const void *data, const size_t *shape,
@@ -6619,7 +7024,7 @@ TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *sa
     return count;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *output,
                                           const tango_io_wav_spec *spec,
@@ -6752,7 +7157,7 @@ static uint32_t tango_io__adler(uint32_t adler, const unsigned char *p, size_t s
     return b << 16 | a;
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 /* Writer: greedy matches from hash chains, blocks of up to 16384 symbols, each with its
    own codes. Output bytes gather in `out`, which `flush` empties. */
@@ -7423,7 +7828,7 @@ TANGO_IO__INLINE unsigned char tango_io__png_paeth(uint32_t a, uint32_t b, uint3
     return (unsigned char)(((pa <= pb) & (pa <= pc)) ? a : (uint32_t)other);
 }
 
-#ifndef TANGO_NO_STDIO
+#ifdef TANGO_IO__WRITES
 
 typedef struct tango_io__png_writer {
     tango_io__deflate deflate;
@@ -8162,19 +8567,39 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
 
 /* ==== 12 >>csv ==== Tables of RFC 4180 ============================================== */
 
-static tango_result tango_io__csv_bad(const tango_io_csv *csv, tango_error *error,
-                                      const char *what, size_t at)
+/* The first fault of a row, if there is one. */
+typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
+
+/* Returns 0, for a field whose end cannot be told. */
+static int tango_io__csv_bad(tango_io__csv_fault *fault, const char *what, size_t at)
 {
-    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: row %z: %s (offset %z)",
-                         csv->row + 1, what, at);
+    if (fault->what) return 0;
+    fault->what = what;
+    fault->at = at;
+    return 0;
 }
 
-/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
-static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field,
-                                        int *last, tango_error *error)
+/* Offset behind the first line end from `at` on; the size if there is none. */
+static size_t tango_io__csv_line_end(const tango_io_csv *csv, size_t at)
+{
+    while (at < csv->size && csv->data[at] != '\n') at++;
+    return at < csv->size ? at + 1 : at;
+}
+
+/* Number of the line that begins at `at`, counted on from the last one asked for. */
+static size_t tango_io__csv_line(tango_io_csv *csv, size_t at)
+{
+    for (; csv->line_at < at; csv->line_at = tango_io__csv_line_end(csv, csv->line_at))
+        csv->line++;
+    return csv->line;
+}
+
+/* Finds the end of the field at csv->at: *end is behind its text, at most 1 MiB long. */
+static int tango_io__csv_delimit(const tango_io_csv *csv, tango_io_csv_field *field,
+                                 size_t *end, tango_io__csv_fault *fault)
 {
     const unsigned char *p = csv->data;
-    size_t at = csv->at, n = csv->size, end;
+    size_t at = csv->at, n = csv->size;
     int quoted = at < n && p[at] == '"';
     if (quoted) at++;
     field->text = (const char *)p + at;
@@ -8182,51 +8607,104 @@ static tango_result tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *f
     field->escaped = 0;
     for (;; at++) {
         if (at - field->offset > TANGO_IO_CSV_FIELD_MAX)
-            return tango_io__csv_bad(csv, error, "field over 1 MiB", field->offset);
-        if (at == n) {
-            if (quoted) return tango_io__csv_bad(csv, error, "quote never closed", at);
-            break;
-        }
-        if (p[at] == 0) return tango_io__csv_bad(csv, error, "NUL", at);
+            return tango_io__csv_bad(fault, "field over 1 MiB", field->offset);
+        if (at == n) break;
         if (quoted) {
             if (p[at] != '"') continue;
             if (at + 1 == n || p[at + 1] != '"') break;
             field->escaped = 1;
             at++;
         } else if (p[at] == '"') {
-            return tango_io__csv_bad(csv, error, "quote inside a plain field", at);
+            return tango_io__csv_bad(fault, "quote inside a plain field", at);
         } else if (p[at] == ',' || p[at] == '\n' || p[at] == '\r') {
             break;
         }
     }
+    if (quoted && at == n)
+        return tango_io__csv_bad(fault, "quote never closed", field->offset - 1);
     field->size = at - field->offset;
-    end = tango_io__utf8_bad(p + field->offset, field->size);
-    if (end != field->size)
-        return tango_io__csv_bad(csv, error, "malformed UTF-8", field->offset + end);
-    if (quoted) at++;
+    *end = quoted ? at + 1 : at;
+    return 1;
+}
+
+/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
+static int tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field, int *last,
+                               tango_io__csv_fault *fault)
+{
+    const unsigned char *p = csv->data;
+    size_t at, n = csv->size;
+    if (!tango_io__csv_delimit(csv, field, &at, fault)) return 0;
     *last = at == n || p[at] != ',';
     if (at < n && p[at] == '\r' && at + 1 < n && p[at + 1] == '\n') at++;
     if (at < n && p[at] != ',' && p[at] != '\n')
-        return tango_io__csv_bad(csv, error, quoted ? "text behind a quoted field"
-                                                    : "CR without LF", at);
+        return tango_io__csv_bad(fault, p[at] == '\r' ? "CR without LF"
+                                                      : "text behind a quoted field", at);
     csv->at = at < n ? at + 1 : at;
-    return TANGO_OK;
+    return 1;
 }
 
-/* A whole row of up to `room` fields. */
+static void tango_io__csv_clean(const tango_io_csv_field *field,
+                                tango_io__csv_fault *fault)
+{
+    const unsigned char *p = (const unsigned char *)field->text;
+    size_t i, bad = tango_io__utf8_bad(p, field->size);
+    for (i = 0; i < bad && p[i] != 0; i++) {}
+    if (i < bad) tango_io__csv_bad(fault, "NUL", field->offset + i);
+    else if (bad < field->size)
+        tango_io__csv_bad(fault, "malformed UTF-8", field->offset + bad);
+}
+
+static void tango_io__csv_skip_empty(tango_io_csv *csv)
+{
+    const unsigned char *p = csv->data;
+    for (; csv->at < csv->size; csv->at++) {
+        if (p[csv->at] == '\r' && csv->at + 1 < csv->size && p[csv->at + 1] == '\n')
+            csv->at++;
+        if (p[csv->at] != '\n') return;
+    }
+}
+
+/* A whole row, of which the first `room` fields are kept; csv->at moves behind it also if
+   it is broken. Only a field whose end cannot be told is looked at twice. */
 static tango_result tango_io__csv_row(tango_io_csv *csv, tango_io_csv_field *fields,
                                       size_t room, size_t *count, tango_error *error)
 {
-    size_t start = csv->at;
+    tango_io__csv_fault fault = { NULL, 0 };
+    tango_io_csv_field spare;
+    const size_t start = csv->at;
+    size_t n;
     int last = 0;
-    tango_result r;
-    for (*count = 0; !last; ++*count) {
-        if (*count == room)
-            return tango_io_fail(error, TANGO_ERROR_DATA,
-                                 "csv: row %z: more than %z fields (offset %z)",
-                                 csv->row + 1, room, start);
-        r = tango_io__csv_field(csv, &fields[*count], &last, error);
-        if (r != TANGO_OK) return r;
+    for (n = 0; !last; n++) {
+        tango_io_csv_field *field = n < room ? &fields[n] : &spare;
+        const size_t from = csv->at;
+        if (!tango_io__csv_field(csv, field, &last, &fault)) {
+            csv->at = tango_io__csv_line_end(csv, from);
+            break;
+        }
+        if (n < room && csv->wanted >> n & 1) tango_io__csv_clean(field, &fault);
+    }
+    *count = n;
+    if (!fault.what) return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_DATA, "csv: line %z: %s (offset %z)",
+                         tango_io__csv_line(csv, start), fault.what, fault.at);
+}
+
+static tango_result tango_io__csv_names(const tango_io_csv *csv, tango_error *error)
+{
+    const tango_io_csv_field *h = csv->header;
+    const char *what = NULL;
+    size_t i, k;
+    for (i = 0; i < csv->columns; i++) {
+        if (h[i].size == 0) continue;
+        if (!tango_io__name_ok((const unsigned char *)h[i].text, h[i].size))
+            what = "name of a column is not clean";
+        for (k = 0; k < i; k++) {
+            if (tango_io__compare(h[i].text, h[i].size, h[k].text, h[k].size) == 0)
+                what = "two columns of one name";
+        }
+        if (what)
+            return tango_io_fail(error, TANGO_ERROR_DATA, "csv: header: %s (offset %z)",
+                                 what, h[i].offset);
     }
     return TANGO_OK;
 }
@@ -8235,49 +8713,43 @@ TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, si
                                          tango_error *error)
 {
     tango_io_csv c;
-    size_t i, k;
     tango_result r;
-    c.columns = c.row = c.at = 0;
+    c.columns = c.row = c.line_at = 0;
+    c.line = 1;
+    c.wanted = UINT64_MAX;
     c.data = (const unsigned char *)data;
     c.size = size;
-    if (size >= 3 && tango_io__equal(data, 3, "\xef\xbb\xbf")) c.at = 3;
+    c.at = tango_io__mark(data, size);
+    tango_io__csv_skip_empty(&c);
     if (c.at == size)
         return tango_io_fail(error, TANGO_ERROR_DATA, "csv: no header (offset %z)", c.at);
     r = tango_io__csv_row(&c, c.header, TANGO_IO_CSV_COLUMNS_MAX, &c.columns, error);
     if (r != TANGO_OK) return r;
-    for (i = 0; i < c.columns; i++) {
-        if (!tango_io__name_ok((const unsigned char *)c.header[i].text, c.header[i].size))
-            return tango_io__csv_bad(&c, error, "name of a column is empty or not clean",
-                                     c.header[i].offset);
-        for (k = 0; k < i; k++) {
-            if (tango_io__compare(c.header[i].text, c.header[i].size, c.header[k].text,
-                                  c.header[k].size) == 0)
-                return tango_io__csv_bad(&c, error, "two columns of one name",
-                                         c.header[i].offset);
-        }
-    }
-    *csv = c;
-    return TANGO_OK;
+    if (c.columns > TANGO_IO_CSV_COLUMNS_MAX)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "csv: header: %z columns, at most %z are read (offset 0)",
+                             c.columns, (size_t)TANGO_IO_CSV_COLUMNS_MAX);
+    r = tango_io__csv_names(&c, error);
+    if (r == TANGO_OK) *csv = c;
+    return r;
 }
 
 TANGO_API tango_result tango_io_csv_next(tango_io_csv *csv, tango_io_csv_field *fields,
                                          int *more, tango_error *error)
 {
-    tango_io_csv c = *csv;
-    size_t count;
+    size_t count, start;
     tango_result r;
-    *more = 0;
-    if (csv->at == csv->size) return TANGO_OK;
-    c.row++;
-    r = tango_io__csv_row(&c, fields, c.columns, &count, error);
+    tango_io__csv_skip_empty(csv);
+    start = csv->at;
+    *more = start < csv->size;
+    if (!*more) return TANGO_OK;
+    r = tango_io__csv_row(csv, fields, csv->columns, &count, error);
     if (r != TANGO_OK) return r;
-    if (count != c.columns)
+    if (count != csv->columns)
         return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "csv: row %z: %z fields, %z columns (offset %z)", c.row + 1,
-                             count, c.columns, csv->at);
-    csv->at = c.at;
-    csv->row = c.row;
-    *more = 1;
+                             "csv: line %z: %z fields, %z columns (offset %z)",
+                             tango_io__csv_line(csv, start), count, csv->columns, start);
+    csv->row++;
     return TANGO_OK;
 }
 
@@ -9405,15 +9877,35 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
     return TANGO_OK;
 }
 
-/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate (ignored), 12 bytes of a frame,
-   14 bits of a sample; extensible: 16 size of what follows, 18 valid bits, 20 speakers,
-   24 GUID. */
+/* The numbers that follow from others: bytes of a frame and a second. Were a frame held
+   to be longer than its samples, some would be passed over. Recorders leave the byte rate
+   0; with `keep` it may be wrong, since nothing is computed from it. */
+static tango_result tango_io__wav_sizes(const tango_io_sound *s, const unsigned char *p,
+                                        uint64_t at, tango_error *error)
+{
+    const uint64_t frame = s->container * s->info.channels;
+    const uint64_t rate = s->info.rate * frame;     /* at most 2.1e9 */
+    if (tango_io__u16(p + 12) != frame)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: frames of %u bytes at offset %u, %u expected for %z "
+                             "channels of %u bits", (uint64_t)tango_io__u16(p + 12),
+                             at + 12, frame, s->info.channels, (uint64_t)s->info.bits);
+    if (!s->keep && tango_io__u32(p + 8) != 0 && tango_io__u32(p + 8) != rate)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "wav: %u bytes a second at offset %u, %u expected for "
+                             "%u-byte frames", (uint64_t)tango_io__u32(p + 8), at + 8,
+                             rate, frame);
+    return TANGO_OK;
+}
+
+/* Bytes of fmt: 0 codec, 2 channels, 4 rate, 8 byte rate, 12 bytes of a frame, 14 bits of
+   a sample as it lies in the file; extensible: 16 size of what follows, 18 valid bits
+   (the upper ones of a sample), 20 speakers, 24 GUID. */
 static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
                                       tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
-    uint32_t align;
     tango_result r;
     if (size < 16)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -9426,7 +9918,6 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     if (r != TANGO_OK) return r;
     s->info.channels = tango_io__u16(p + 2);
     s->info.rate = tango_io__u32(p + 4);
-    align = tango_io__u16(p + 12);
     if (s->info.channels < 1 || s->info.channels > TANGO_IO_SOUND_CHANNELS_MAX)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: %z channels at offset %u, 1 to 256 expected",
@@ -9435,14 +9926,9 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: rate %u at offset %u, 1 to 1000000 expected",
                              (uint64_t)s->info.rate, at + 4);
-    s->container = align / s->info.channels;
-    if (s->container * s->info.channels != align || s->container > 8 ||
-        s->container * 8 < s->info.bits ||
-        (s->info.floats && s->container * 8 != s->info.bits))
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "wav: frames of %u bytes at offset %u are not %z samples of "
-                             "%u bits", (uint64_t)align, at + 12, s->info.channels,
-                             (uint64_t)s->info.bits);
+    s->container = s->info.bits / 8;
+    r = tango_io__wav_sizes(s, p, at, error);
+    if (r != TANGO_OK) return r;
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
@@ -9544,28 +10030,22 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* Bytes of the file to integers. A sample of fewer bits than its container has is held
-   in the upper bytes. */
+/* Bytes of the file to integers, one loop a size: vector code. */
 static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
                                    const tango_io_sound *s)
 {
-    size_t i, step = s->container, bytes = s->info.bits / 8;
-    p += step - bytes;
-    if (bytes == 1)
-        for (i = 0; i < count; i++, p += step) out[i] = (int32_t)p[0] - 128;
-    if (bytes == 2 && step == 2)                /* the usual case, as vector code */
+    size_t i;
+    if (s->container == 1)
+        for (i = 0; i < count; i++) out[i] = (int32_t)p[i] - 128;
+    if (s->container == 2)
         for (i = 0; i < count; i++)
             out[i] = (int32_t)(tango_io__u16(p + 2 * i) ^ 0x8000) - 0x8000;
-    if (bytes == 2 && step != 2)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = (int32_t)(tango_io__u16(p) ^ 0x8000) - 0x8000;
-    if (bytes == 3)
-        for (i = 0; i < count; i++, p += step)
+    if (s->container == 3)
+        for (i = 0; i < count; i++, p += 3)
             out[i] = (int32_t)((tango_io__u16(p) | (uint32_t)p[2] << 16) ^ 0x800000) -
                      0x800000;
-    if (bytes == 4)
-        for (i = 0; i < count; i++, p += step)
-            out[i] = tango_io__signed(tango_io__u32(p));
+    if (s->container == 4)
+        for (i = 0; i < count; i++) out[i] = tango_io__signed(tango_io__u32(p + 4 * i));
 }
 
 static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,

@@ -103,7 +103,7 @@ THREADS
 BUILD OPTIONS (macros, before the first include; default off)
     TANGO_NN_IMPLEMENTATION     compile the functions here (in one file of the program)
     TANGO_IMPLEMENTATION        the same for every tango header
-    TANGO_STATIC                all functions static
+    TANGO_STATIC                all functions static; only beside the implementation
     TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
     TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ (always so in
                                 freestanding builds)
@@ -137,21 +137,22 @@ CONTENTS
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
-
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define TANGO_RESTRICT
+#define TANGO__EXTERN extern "C"
 #else
 #define TANGO_RESTRICT restrict
+#define TANGO__EXTERN extern
 #endif
-#ifdef TANGO_STATIC
+#if defined TANGO_STATIC && defined __GNUC__
+#define TANGO_API static __attribute__((unused))
+#elif defined TANGO_STATIC
 #define TANGO_API static
-#elif defined __cplusplus
-#define TANGO_API extern "C"
 #else
-#define TANGO_API extern
+#define TANGO_API TANGO__EXTERN
 #endif
 #ifndef TANGO_ASSERT
 #if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)

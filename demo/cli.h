@@ -35,25 +35,31 @@
 #include <string.h>
 #include <time.h>
 #ifdef _WIN32
+#include <direct.h>
 #include <io.h>
-#define CLI_STDERR_IS_TERMINAL() _isatty(2)
+#define CLI_IS_TERMINAL(descriptor) _isatty(descriptor)
+#define CLI_MAKE_FOLDER(path) _mkdir(path)
 #else
+#include <sys/stat.h>
 #include <unistd.h>
-#define CLI_STDERR_IS_TERMINAL() isatty(2)
+#define CLI_IS_TERMINAL(descriptor) isatty(descriptor)
+#define CLI_MAKE_FOLDER(path) mkdir(path, 0777)
 #endif
 #ifdef __GNUC__
 #define CLI_STOPS __attribute__((noreturn, format(printf, 1, 2)))
 #define CLI_ENDS __attribute__((noreturn))
+#define CLI_SAYS __attribute__((format(printf, 1, 2)))
 #else
 #define CLI_STOPS
 #define CLI_ENDS
+#define CLI_SAYS
 #endif
 
-enum { CLI_OPERAND = 1 };
+enum { CLI_OPERAND = 1, CLI_OPTIONS_MAX = 64 };
 
 /* id is what cli_next returns; from 33 to 126 it is the short option too, so options
    without one take ids from 256. value names the value in the help; NULL makes a switch.
-   A zero id ends the list. */
+   A zero id ends the list, which is shorter than CLI_OPTIONS_MAX. */
 typedef struct cli_option {
     int id;
     const char *name, *value, *help;
@@ -66,6 +72,7 @@ typedef struct cli {
     char **argv;
     const char *cluster;         /* letters still to read in an argument such as -qv */
     int argc, at, operands_only;
+    unsigned char given[CLI_OPTIONS_MAX];    /* by place in the list of options */
 } cli;
 
 /* ---- Messages --------------------------------------------------------------------- */
@@ -104,6 +111,15 @@ CLI_STOPS static inline void cli_fail(const char *format, ...)
     cli_message("error: ", format, arguments);
     va_end(arguments);
     exit(1);
+}
+
+/* What is no error, but not what the user may think. */
+CLI_SAYS static inline void cli_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cli_message("note: ", format, arguments);
+    va_end(arguments);
 }
 
 /* What a library message says behind the file's name, which it begins with or, if that is
@@ -164,13 +180,19 @@ static inline int cli_same_name(const char *name, const char *given, size_t leng
     return i == length && name[i] == '\0';
 }
 
+static inline void cli_found(cli *c, const cli_option *o)
+{
+    c->option = o;
+    c->given[o - c->options] = 1;
+}
+
 static inline int cli_next_long(cli *c, const char *given)
 {
     size_t length = strcspn(given, "=");
     const cli_option *o = c->options;
     while (o->id && !(o->name && cli_same_name(o->name, given, length))) o++;
     if (!o->id) cli_usage("unknown option --%.60s; -h lists the options", given);
-    c->option = o;
+    cli_found(c, o);
     c->text = given[length] ? given + length + 1 : NULL;
     if (!o->value && c->text) cli_usage("option --%s takes no value", o->name);
     if (!o->value || c->text) return o->id;
@@ -185,7 +207,7 @@ static inline int cli_next_short(cli *c)
     const cli_option *o = c->options;
     while (o->id && !(o->id == letter && letter > 32 && letter < 127)) o++;
     if (!o->id) cli_usage("unknown option -%c; -h lists the options", letter);
-    c->option = o;
+    cli_found(c, o);
     c->text = NULL;
     if (!o->value) return o->id;
     if (!*c->cluster && c->at >= c->argc) cli_usage("option -%c needs a value", letter);
@@ -211,17 +233,52 @@ static inline int cli_next(cli *c)
     return CLI_OPERAND;
 }
 
-/* The option's value as a number in low .. high, plain decimal: no spaces, inf or nan. */
+/* Names those options of the list `ids`, which 0 ends, that were given and change
+   nothing. */
+static inline void cli_idle(const cli *c, const int *ids, const char *reason)
+{
+    for (const cli_option *o = c->options; o->id; o++)
+        for (const int *id = ids; *id; id++)
+            if (*id == o->id && c->given[o - c->options])
+                cli_note("--%s has no effect: %s", o->name, reason);
+}
+
+/* Plain decimal: no spaces, inf or nan, nothing else up to the character `stop`, which
+   *end receives. 0 if there is no such number in low .. high. */
+static inline int cli_plain(double *value, const char *text, int stop, const char **end,
+                            double low, double high)
+{
+    size_t n = strspn(text, "0123456789+-.eE");
+    char *behind = NULL;
+    *value = strtod(text, &behind);
+    *end = text + n;
+    return n > 0 && behind == text + n && *behind == stop && *value >= low
+        && *value <= high;
+}
+
+/* The option's value as a number in low .. high. */
 static inline double cli_number(const cli *c, double low, double high)
 {
-    char *end = NULL;
-    double value = strtod(c->text, &end);
-    int plain = *c->text && !*end
-        && strspn(c->text, "0123456789+-.eE") == strlen(c->text);
-    if (!plain || !(value >= low && value <= high))
+    const char *end;
+    double value;
+    if (!cli_plain(&value, c->text, '\0', &end, low, high))
         cli_usage("--%s: expected a number from %g to %g, found \"%.60s\"",
                   c->option->name, low, high, c->text);
     return value;
+}
+
+/* The option's value as two numbers A,B in low .. high. */
+static inline void cli_two_numbers(const cli *c, float *a, float *b, double low,
+                                   double high)
+{
+    const char *end;
+    double first, second;
+    if (!cli_plain(&first, c->text, ',', &end, low, high)
+        || !cli_plain(&second, end + 1, '\0', &end, low, high))
+        cli_usage("--%s: expected %s, two numbers from %g to %g, found \"%.60s\"",
+                  c->option->name, c->option->value, low, high, c->text);
+    *a = (float)first;
+    *b = (float)second;
 }
 
 static inline long long cli_integer(const cli *c, long long low, long long high)
@@ -263,6 +320,23 @@ static inline void cli_help(const char *usage, const char *about,
     }
 }
 
+/* Makes a folder for outputs unless it is there. */
+static inline void cli_make_folder(const char *path)
+{
+    if (CLI_MAKE_FOLDER(path) != 0 && errno != EEXIST)
+        cli_fail("%s: cannot make this folder: %s", path, strerror(errno));
+}
+
+/* ---- Sounds ----------------------------------------------------------------------- */
+
+/* Whether `from` samples may become `to` at `rate` Hz. A few samples at 1 Hz could be
+   hours: a sound over 10 minutes grows at most 64 times. */
+static inline int cli_growth_ok(unsigned long long from, unsigned long long to,
+                                unsigned long long rate)
+{
+    return to / 64 <= from || to <= 600 * rate;
+}
+
 /* ---- Progress and Ctrl-C ---------------------------------------------------------- */
 
 static inline double cli_seconds(void)
@@ -285,7 +359,7 @@ static inline cli_progress cli_progress_begin(int quiet)
 {
     cli_progress p = { 0.0, 0.0, 0 };
     p.start = cli_seconds();
-    p.on = !quiet && CLI_STDERR_IS_TERMINAL();
+    p.on = !quiet && CLI_IS_TERMINAL(2);
     return p;
 }
 

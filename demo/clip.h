@@ -12,6 +12,40 @@ static inline void *clip_room(size_t count, size_t size, const char *what)
     return room;
 }
 
+/* Whether a sound file that is damaged has samples that can be kept. */
+static inline int clip_can_keep(const char *path)
+{
+    tango_io_file file;
+    tango_io_sound sound;
+    uint64_t frames = 0;
+    void *work;
+    size_t size;
+    if (tango_io_map(&file, path, NULL) != TANGO_OK) return 0;
+    if (tango_io_sound_open_memory(&sound, file.data, file.size, 1, NULL) == TANGO_OK) {
+        size = tango_io_sound_work_size(&sound);
+        work = clip_room(size, 1, path);
+        if (tango_io_sound_start(&sound, work, size, NULL) == TANGO_OK)
+            tango_io_sound_skip(&sound, UINT64_MAX, &frames, NULL);
+        free(work);
+    }
+    tango_io_unmap(&file);
+    return frames > 0;
+}
+
+/* One line about a sound that cannot be read, with the way to what is left of it. */
+static inline void clip_sound_message(const char *path, const char *text, const char *way)
+{
+    char line[sizeof(tango_error) + 64];
+    snprintf(line, sizeof line, "%s; %s keeps what is whole", text, way);
+    cli_file_message("error: ", path, clip_can_keep(path) ? line : text);
+}
+
+CLI_ENDS static inline void clip_fail_sound(const char *path, const char *text)
+{
+    clip_sound_message(path, text, "\"sound convert --lenient\"");
+    exit(1);
+}
+
 /* Channel 0 of all frames of an open sound, as the encoders take it. The array grows with
    what is read, never by what the file declares. */
 static inline float *clip_read(
@@ -23,7 +57,7 @@ static inline float *clip_read(
     size_t room = 0, got = chunk;
     for (*count = 0; got == chunk; *count += got) {
         if (tango_io_sound_read_float(sound, frames, chunk, &got, error) != TANGO_OK)
-            cli_fail_file(path, error->text);
+            clip_fail_sound(path, error->text);
         if (*count + got > room) {
             room = 2 * room + chunk;
             larger = (float *)realloc(all, room * sizeof(float));
@@ -36,8 +70,7 @@ static inline float *clip_read(
     return all;
 }
 
-/* x (count) at `from` Hz -> at `to` Hz; frees x. A few samples at 1 Hz could be hours:
-   a clip over 10 minutes grows at most 64 times. */
+/* x (count) at `from` Hz -> at `to` Hz; frees x. */
 static inline float *clip_resample(
     const char *path, float *x, size_t *count, size_t from, size_t to, tango_error *error)
 {
@@ -48,7 +81,7 @@ static inline float *clip_resample(
     if (tango_audio_resampler_init(&r, from, to, memory, size, error) != TANGO_OK)
         cli_fail_file(path, error->text);
     n = tango_audio_resampled_count(*count, &r);
-    if (n / 64 > *count && n > 600 * to)
+    if (!cli_growth_ok(*count, n, to))
         cli_fail("%s: %zu samples at %zu Hz are too long for %zu Hz", path, *count, from,
             to);
     y = (float *)clip_room(n, sizeof(float), path);
@@ -70,7 +103,7 @@ static inline float *clip_load(
     float *x;
     if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
     if (tango_io_sound_open_memory(&sound, file.data, file.size, 0, error) != TANGO_OK)
-        cli_fail_file(path, error->text);
+        clip_fail_sound(path, error->text);
     work_size = tango_io_sound_work_size(&sound);
     work = clip_room(work_size, 1, path);
     if (tango_io_sound_start(&sound, work, work_size, error) != TANGO_OK)
@@ -111,11 +144,23 @@ static inline float *clip_log_mel(const char *path, const tango_model *m, const 
     return mel;
 }
 
-/* Maps and opens a weights blob; without a name demo/tiny.tango. */
+#define CLIP_MODEL "demo/tiny.tango" /* if no other is asked for */
+
+/* Ends the program if `path` cannot become an output or is one of two other files of the
+   run, which may be NULL. */
+static inline void clip_check_output(
+    const char *path, const char *a, const char *b, tango_error *error)
+{
+    const char *others[2];
+    others[0] = a, others[1] = b;
+    if (tango_io_output_check(path, others, 2, error) != TANGO_OK)
+        cli_fail_file(path, error->text);
+}
+
+/* Maps and opens a weights blob. */
 static inline void clip_open_model(
     tango_model *m, tango_io_file *file, const char *path, tango_error *error)
 {
-    if (path == NULL) path = "demo/tiny.tango";
     if (tango_io_map(file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
     if (tango_open(m, file->data, file->size, error) != TANGO_OK)
         cli_fail_file(path, error->text);

@@ -8,8 +8,6 @@
 #include "../tango.h"
 #include "clip.h"
 
-#include <sys/stat.h>
-
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE",
@@ -72,6 +70,29 @@ static void read_options(job *j, int argc, char **argv)
             j->output);
 }
 
+static const char *const dumps[] = { "mean", "logvar", "latent", "mel", "samples" };
+
+static void dump_path(const job *j, const char *name, char *path, size_t size)
+{
+    if (snprintf(path, size, "%s/%s.npy", j->dump, name) >= (int)size)
+        cli_fail("%s: path too long", j->dump);
+}
+
+/* Nothing that this run reads or writes is written over. */
+static void check_outputs(job *j)
+{
+    char path[4096];
+    size_t i;
+    if (j->dump != NULL) cli_make_folder(j->dump);
+    if (j->output != NULL) clip_check_output(j->output, j->input, j->model, &j->error);
+    if (j->dump == NULL) return;
+    for (i = 0; i < sizeof dumps / sizeof dumps[0]; i++) {
+        dump_path(j, dumps[i], path, sizeof path);
+        clip_check_output(path, j->input, j->model, &j->error);
+        clip_check_output(path, j->output, NULL, &j->error);
+    }
+}
+
 /* One array under `path`, as .pt or .npy by its name. */
 static void save(
     job *j, const char *path, const float *values, const size_t *shape, size_t rank)
@@ -94,8 +115,7 @@ static void dump(
 {
     char path[4096];
     if (j->dump == NULL) return;
-    if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, name) >= (int)sizeof path)
-        cli_fail("%s: path too long", j->dump);
+    dump_path(j, name, path, sizeof path);
     save(j, path, values, shape, rank);
 }
 
@@ -119,9 +139,11 @@ int main(int argc, char **argv)
     float *samples, *mel, *latent, *mean, *logvar;
     void *memory;
     memset(&j, 0, sizeof j);
+    j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     clip_open_model(&m, &file, j.model, &j.error);
     samples = clip_load(j.input, m.rate, &count, &j.error);
+    check_outputs(&j);
     factor = (size_t)1 << (m.vae.levels - 1);
     target = j.seconds > 0.0 ? (size_t)(j.seconds * (double)m.rate + 0.5) : count;
     if (j.encoding.window == 0 && target > (size_t)TANGO_SECONDS_MAX * m.rate)
@@ -143,17 +165,15 @@ int main(int argc, char **argv)
             latent, mean, logvar, mel, &m, &j.encoding, memory, memory_size, &j.error)
         != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    if (j.dump != NULL && mkdir(j.dump, 0777) != 0 && errno != EEXIST)
-        cli_fail("%s: cannot make this folder: %s", j.dump, strerror(errno));
     shape[0] = 1, shape[1] = m.vae.embedding, shape[2] = frames / factor,
     shape[3] = m.mels / factor;
-    dump(&j, "mean", mean, shape, 4);
-    dump(&j, "logvar", logvar, shape, 4);
-    dump(&j, "latent", latent, shape, 4);
+    dump(&j, dumps[0], mean, shape, 4);
+    dump(&j, dumps[1], logvar, shape, 4);
+    dump(&j, dumps[2], latent, shape, 4);
     shape[0] = shape[1] = 1, shape[2] = frames, shape[3] = m.mels;
-    dump(&j, "mel", mel, shape, 4);
+    dump(&j, dumps[3], mel, shape, 4);
     shape[0] = frames * m.hop;
-    dump(&j, "samples", samples, shape, 1);
+    dump(&j, dumps[4], samples, shape, 1);
     shape[0] = m.vae.embedding, shape[1] = frames / factor, shape[2] = m.mels / factor;
     if (j.output != NULL) save(&j, j.output, latent, shape, 3);
     if (!j.quiet && j.output != NULL)

@@ -14,8 +14,6 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 
-#include <sys/stat.h>
-
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output" },
@@ -49,6 +47,7 @@ static const cli_option options[] = {
 
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
+    cli line;
     tango_params params;
     tango_error error;
     cli_progress progress;
@@ -65,11 +64,16 @@ typedef struct job {
 static int dump_stage(void *user, const tango_stage *stage)
 {
     job *j = (job *)user;
+    const char *const inputs[] = { j->model, j->noise, j->latent };
     tango_io_output out;
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, stage->name)
         >= (int)sizeof path)
         cli_fail("%s: path too long", j->dump);
+    if (tango_io_output_check(path, inputs, 3, &j->error) != TANGO_OK) {
+        cli_progress_end(&j->progress);
+        cli_fail_file(path, j->error.text);
+    }
     if (tango_io_create(&out, path, &j->error) != TANGO_OK
         || tango_io_npy_write(&out, stage->ids ? TANGO_IO_I32 : TANGO_IO_F32,
                stage->ids ? (const void *)stage->ids : (const void *)stage->values,
@@ -144,20 +148,24 @@ static void load_arrays(job *j, const tango_model *m)
     }
 }
 
+static int is_there(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) fclose(file);
+    return file != NULL;
+}
+
 /* Maps and opens the model; without -m it is looked for here and beside the program. */
 static void open_model(job *j, tango_io_file *file, tango_model *m, const char *program)
 {
-    char beside[4096];
+    static char beside[4096]; /* j->model may point there */
     const char *slash = strrchr(program, '/');
     size_t i;
     snprintf(beside, sizeof beside, "%.*sdemo/tiny.tango",
         slash ? (int)(slash - program + 1) : 0, program);
-    if (j->model == NULL) {
-        struct stat found;
-        j->model = stat("demo/tiny.tango", &found) != 0 && stat(beside, &found) == 0
-                       ? beside
-                       : "demo/tiny.tango";
-    }
+    if (j->model == NULL)
+        j->model = !is_there("demo/tiny.tango") && is_there(beside) ? beside
+                                                                     : "demo/tiny.tango";
     if (tango_io_map(file, j->model, &j->error) != TANGO_OK)
         cli_fail("%s", j->error.text);
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
@@ -184,6 +192,30 @@ static const char *sample_name(
         >= (int)size)
         cli_fail("%s: path too long", j->output);
     return path;
+}
+
+/* No sound is written over a file that this run reads, nor over a stage of --dump, whose
+   names all end in .npy. */
+static void check_outputs(job *j, size_t samples)
+{
+    const char *others[3];
+    char path[4096], stage[4096];
+    size_t i;
+    others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
+    if (samples > 1 && strcmp(j->output, "-") == 0)
+        cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", samples);
+    for (i = 0; i < samples; i++) {
+        const char *name = sample_name(j, i, samples, path, sizeof path),
+                   *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+        size_t n = strlen(last);
+        if (tango_io_output_check(name, others, 3, &j->error) != TANGO_OK)
+            cli_fail_file(name, j->error.text);
+        if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
+        if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
+            cli_fail("%s: path too long", j->dump);
+        if (tango_io_output_check(stage, &name, 1, &j->error) != TANGO_OK)
+            cli_fail("%s: in the folder of --dump, whose files it could replace", name);
+    }
 }
 
 static void save(job *j, const tango_plan *plan, float *wave, size_t rate)
@@ -275,7 +307,7 @@ static size_t processors(void)
 #endif
 }
 
-static void read_options(job *j, int argc, char **argv)
+static void read_options(job *j)
 {
     static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
         NULL };
@@ -284,66 +316,59 @@ static void read_options(job *j, int argc, char **argv)
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
     static const tango_io_wav_format formats[] = { TANGO_IO_WAV_PCM16, TANGO_IO_WAV_PCM24,
         TANGO_IO_WAV_PCM32, TANGO_IO_WAV_FLOAT32 };
-    cli c = cli_begin(argc, argv, options);
+    cli *c = &j->line;
     tango_params *p = &j->params;
     int id;
-    while ((id = cli_next(&c)) != 0) switch (id) {
+    while ((id = cli_next(c)) != 0) switch (id) {
         case CLI_OPERAND:
             if (p->prompt != NULL)
-                cli_usage("one prompt, found a second: \"%.60s\"; quote it", c.text);
-            p->prompt = c.text;
+                cli_usage("one prompt, found a second: \"%.60s\"; quote it", c->text);
+            p->prompt = c->text;
             break;
-        case 'm': j->model = c.text; break;
-        case 'o': j->output = c.text; break;
-        case 'n': p->negative = c.text; break;
-        case 's': p->seconds = cli_number(&c, 1e-3, TANGO_SECONDS_MAX); break;
-        case 256: p->steps = (size_t)cli_integer(&c, 1, 1000); break;
+        case 'm': j->model = c->text; break;
+        case 'o': j->output = c->text; break;
+        case 'n': p->negative = c->text; break;
+        case 's': p->seconds = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 256: p->steps = (size_t)cli_integer(c, 1, 1000); break;
         case 257:
-            p->guidance = cli_number(&c, 0, 1000);
+            p->guidance = cli_number(c, 0, 1000);
             if (p->guidance == 0.0) p->guidance = 1.0;
             break;
         case 271:
-            p->rescale = cli_number(&c, 0, 1);
+            p->rescale = cli_number(c, 0, 1);
             if (p->rescale == 0.0) p->rescale = -1.0;
             break;
         case 258:
             p->seed =
-                (uint64_t)cli_integer(&c, -9223372036854775807LL, 9223372036854775807LL);
+                (uint64_t)cli_integer(c, -9223372036854775807LL, 9223372036854775807LL);
             break;
         case 259:
-            p->sampler = tango_sampler_named(samplers[cli_choice(&c, samplers)]);
+            p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]);
             break;
-        case 260: p->eta = cli_number(&c, 0, 1); break;
+        case 260: p->eta = cli_number(c, 0, 1); break;
         case 261:
             p->final_sigma =
-                cli_choice(&c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
+                cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
             break;
-        case 262: p->samples = (size_t)cli_integer(&c, 1, TANGO_SAMPLES_MAX); break;
+        case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
-            p->vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
+            p->vocoder = tango_vocoder_named(vocoders[cli_choice(c, vocoders)]);
             break;
-        case 't': p->threads = (size_t)cli_integer(&c, 1, 64); break;
-        case 264: j->noise = c.text; break;
-        case 265: j->latent = c.text; break;
-        case 266: {
-            char rest;
+        case 't': p->threads = (size_t)cli_integer(c, 1, 64); break;
+        case 264: j->noise = c->text; break;
+        case 265: j->latent = c->text; break;
+        case 266:
             p->denormalize = 1;
-            if (sscanf(
-                    c.text, "%f,%f%c", &p->denormalize_mean, &p->denormalize_std, &rest)
-                != 2)
-                cli_usage("--denormalize: expected MEAN,STD such as -4.63,2.74, found "
-                          "\"%.60s\"",
-                    c.text);
+            cli_two_numbers(c, &p->denormalize_mean, &p->denormalize_std, -100, 100);
             break;
-        }
-        case 267: j->format = formats[cli_choice(&c, bits)]; break;
+        case 267: j->format = formats[cli_choice(c, bits)]; break;
         case 272: j->clip = 1; break;
         case 268:
-            p->kernels = tango_nn_kernels_named(c.text);
+            p->kernels = tango_nn_kernels_named(c->text);
             if (p->kernels == NULL)
-                cli_usage("--kernels: this machine has no \"%.60s\"", c.text);
+                cli_usage("--kernels: this machine has no \"%.60s\"", c->text);
             break;
-        case 269: j->dump = c.text; break;
+        case 269: j->dump = c->text; break;
         case 270: j->json = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
@@ -381,10 +406,33 @@ static void stop_threads(tango_params *p, void *memory)
 
 static void prepare_dump(job *j)
 {
-    if (mkdir(j->dump, 0777) != 0 && errno != EEXIST)
-        cli_fail("%s: cannot make this folder: %s", j->dump, strerror(errno));
+    cli_make_folder(j->dump);
     j->params.on_stage = dump_stage;
     cli_catch_interrupts(); /* files are written while it runs */
+}
+
+/* The reason is in the plan, which knows the model's defaults. */
+static void note_idle_options(const job *j, const tango_plan *plan)
+{
+    static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 0 },
+                     of_guidance[] = { 'n', 0 }, of_ddim[] = { 260, 0 },
+                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
+    const tango_params *p = &plan->params;
+    const int by_index = p->sampler == TANGO_DDPM || p->sampler == TANGO_DDIM,
+              draws = p->sampler == TANGO_DDPM
+                  || (p->sampler == TANGO_DDIM && p->eta > 0.0);
+    if (j->quiet) return;
+    if (j->latent != NULL) {
+        if (p->prompt != NULL) cli_note("the prompt has no effect: --latent replaces it");
+        cli_idle(&j->line, of_diffusion, "--latent skips text and diffusion");
+    } else {
+        if (p->guidance <= 1.0) cli_idle(&j->line, of_guidance, "guidance is off");
+        if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
+        if (by_index) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
+    }
+    if (p->vocoder == TANGO_HIFIGAN
+        && (j->latent != NULL || (j->noise != NULL && (p->noise_draws > 1 || !draws))))
+        cli_idle(&j->line, of_random, "nothing in this run is random");
 }
 
 /* Sizes, memory, work: the waves of all samples, to be freed. */
@@ -397,6 +445,8 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     result = tango_prepare(plan, model, &j->params, &j->error);
     if (result == TANGO_ERROR_ARGUMENT) cli_usage("%s", j->error.text);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
+    check_outputs(j, plan->params.samples);
+    note_idle_options(j, plan);
     memory = malloc(plan->memory);
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
     if (memory == NULL || wave == NULL)
@@ -438,7 +488,8 @@ int main(int argc, char **argv)
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
     j.params.threads = processors();
-    read_options(&j, argc, argv);
+    j.line = cli_begin(argc, argv, options);
+    read_options(&j);
     j.params.prompt_cut = &cut;
     j.params.user = &j;
     j.params.on_step = show_step;

@@ -35,6 +35,7 @@ typedef struct job {
 
 static void read_options(job *j, int argc, char **argv)
 {
+    static const int of_phases[] = { 256, 0 };
     cli c = cli_begin(argc, argv, options);
     int id;
     j->params.vocoder = TANGO_HIFIGAN;
@@ -58,6 +59,8 @@ static void read_options(job *j, int argc, char **argv)
         }
     if (j->input == NULL) cli_usage("no sound file");
     if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
+    if (!j->quiet && j->params.vocoder == TANGO_HIFIGAN)
+        cli_idle(&c, of_phases, "only --griffinlim begins with random phases");
 }
 
 /* 10 log10(signal / error) over the samples that both have. */
@@ -117,10 +120,12 @@ int main(int argc, char **argv)
     void *memory;
     FILE *report;
     memset(&j, 0, sizeof j);
+    j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     report = strcmp(j.output, "-") == 0 ? stderr : stdout;
     clip_open_model(&m, &file, j.model, &j.error);
     x = clip_load(j.input, m.rate, &count, &j.error);
+    clip_check_output(j.output, j.input, j.model, &j.error);
     frames = 4 * ((count + 4 * m.hop - 1) / (4 * m.hop));
     samples = (float *)clip_room(frames * m.hop, sizeof(float), j.input);
     if (tango_audio_normalise(samples, x, count, frames * m.hop, TANGO_AUDIO_TANGO,

@@ -34,6 +34,8 @@ typedef struct job {
 static void read_options(job *j, int argc, char **argv)
 {
     static const char *const names[] = { "magma", "viridis", "greys", NULL };
+    static const int of_text[] = { 'p', 0 }, of_png[] = { 's', 'a', 0 },
+                     of_colour[] = { 'c', 0 };
     cli c = cli_begin(argc, argv, options);
     int id;
     j->plot.scale = 4;
@@ -56,6 +58,12 @@ static void read_options(job *j, int argc, char **argv)
             exit(0);
         }
     if (j->input == NULL) cli_usage("no sound file");
+    j->plain = j->plain || !CLI_IS_TERMINAL(1);
+    if (j->quiet) return;
+    if (j->output != NULL) cli_idle(&c, of_text, "the picture is a file");
+    else cli_idle(&c, of_png, "only a picture in a file has it; give -o FILE.png");
+    if (j->output == NULL && j->plain)
+        cli_idle(&c, of_colour, "characters have no colours");
 }
 
 /* Colours from 80 dB under the loudest value up to it, but not below the silence of a
@@ -190,6 +198,7 @@ int main(int argc, char **argv)
         m.mel_high = 8000.0;
     }
     x = clip_load(j.input, m.rate, &count, &j.error);
+    if (j.output != NULL) clip_check_output(j.output, j.input, j.model, &j.error);
     seconds = (double)count / (double)m.rate;
     j.plot.columns = count / m.hop + 1;
     j.plot.rows = m.mels;
@@ -198,7 +207,6 @@ int main(int argc, char **argv)
     j.plot.values = mel;
     set_range(&j.plot);
     if (j.axes) set_ticks(&j.plot, (double)m.rate / (double)m.hop);
-    j.plain = j.plain || !isatty(1);
     if (j.output != NULL) write_png(&j, seconds);
     else draw(&j, seconds);
     free(mel);

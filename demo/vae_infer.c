@@ -31,8 +31,8 @@ typedef struct job {
 static void read_options(job *j, int argc, char **argv)
 {
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
+    static const int of_phases[] = { 258, 0 };
     cli c = cli_begin(argc, argv, options);
-    char rest;
     int id;
     j->params.vocoder = TANGO_HIFIGAN;
     while ((id = cli_next(&c)) != 0) switch (id) {
@@ -45,13 +45,8 @@ static void read_options(job *j, int argc, char **argv)
         case 'o': j->output = c.text; break;
         case 256:
             j->params.denormalize = 1;
-            if (strspn(c.text, "0123456789+-.,eE") != strlen(c.text)
-                || sscanf(c.text, "%f,%f%c", &j->params.denormalize_mean,
-                       &j->params.denormalize_std, &rest)
-                    != 2)
-                cli_usage("--denormalize: expected MEAN,STD such as -4.63,2.74, found "
-                          "\"%.60s\"",
-                    c.text);
+            cli_two_numbers(&c, &j->params.denormalize_mean, &j->params.denormalize_std,
+                -100, 100);
             break;
         case 257:
             j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
@@ -68,6 +63,8 @@ static void read_options(job *j, int argc, char **argv)
         }
     if (j->input == NULL) cli_usage("no latent");
     if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
+    if (!j->quiet && j->params.vocoder == TANGO_HIFIGAN)
+        cli_idle(&c, of_phases, "only griffin-lim begins with random phases");
 }
 
 /* The one array of a .npy or .pt file, whichever it is by its first byte. */
@@ -153,9 +150,11 @@ int main(int argc, char **argv)
     float *latent, *wave;
     void *memory;
     memset(&j, 0, sizeof j);
+    j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     clip_open_model(&m, &file, j.model, &j.error);
     latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
+    clip_check_output(j.output, j.input, j.model, &j.error);
     j.params.latent = latent;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);

@@ -88,15 +88,31 @@ two_files()
     $1 "$tmp/one.o" "$tmp/two.o" -lm -o "$tmp/linked"
 }
 
+# All functions static, none of them used: nothing is said about that.
+static_unused()
+{
+    include "$3" | compile "$1" "$2" -DTANGO_STATIC -c -o "$tmp/alone.o"
+}
+
 # Two files with implementations of their own.
 static_twice()
 {
-    include $headers | compile "$1" "$2" -DTANGO_STATIC -Wno-unused-function -c -o "$tmp/one.o" &&
+    include $headers | compile "$1" "$2" -DTANGO_STATIC -c -o "$tmp/one.o" &&
         {
             include $headers | sed '$d'
             echo "$use"
-        } | compile "$1" "$2" -DTANGO_STATIC -Wno-unused-function -c -o "$tmp/two.o" &&
+        } | compile "$1" "$2" -DTANGO_STATIC -c -o "$tmp/two.o" &&
         $1 "$tmp/one.o" "$tmp/two.o" -lm -o "$tmp/linked"
+}
+
+# After a file of the words that strangers' headers take: everything, then declarations only.
+after_words()
+{
+    # shellcheck disable=SC2086 # several headers
+    { echo '#include "tests/words.h"' && include $3; } |
+        compile "$1" "$2" -DTANGO_PTHREADS -fsyntax-only &&
+        { echo '#include "tests/words.h"' && include $3 | sed 1d; } |
+        compile "$1" "$2" -DTANGO_PTHREADS -fsyntax-only
 }
 
 # What a build without an operating system may ask for: memory and string functions that every
@@ -124,11 +140,17 @@ everything()
     for header in $headers; do
         claim "$1 $2: $header alone" alone "$1" "$2" "$header"
     done
+    for header in $headers "$headers"; do
+        claim "$1 $2: $header after the words of strangers" after_words "$1" "$2" "$header"
+    done
+    for header in $headers; do
+        claim "$1 $2: $header static and unused" static_unused "$1" "$2" "$header"
+    done
     claim "$1 $2: all 24 orders" any_order "$1" "$2"
     claim "$1 $2: declarations first, implementation later" late "$1" "$2"
     claim "$1 $2: two files, one implementation" two_files "$1" "$2"
-    [ "$full" = 1 ] || return 0
     claim "$1 $2: two files, static" static_twice "$1" "$2"
+    [ "$full" = 1 ] || return 0
     for header in $headers; do
         claim "$1 $2: $header at -O2 with NDEBUG" optimised "$1" "$2" "$header"
         claim "$1 $2: $header without SIMD" plain "$1" "$2" "$header"

@@ -11,7 +11,8 @@ static void mel_matrix_is_librosas(void)
 {
     static const double row0[5] = { 0.007255641, 0.014511282, 0.021331152, 0.014075512,
                                     0.00681987 };
-    audio_config a = { 16000, 1024, 160, 1024, 64, 0.0, 8000.0 };
+    tango_audio_parameters a = { 16000, 1024, 160, 1024, 64, 0.0, 8000.0,
+                                 TANGO_AUDIO_TACOTRON };
     double sum = 0.0, largest = 0.0;
     int count = 0;
     for (size_t band = 0; band < 64; band++) {
@@ -33,7 +34,8 @@ static void mel_matrix_is_librosas(void)
    both windows, and zero elsewhere: that makes it the pseudo-inverse. */
 static void inverse_basis_inverts_the_forward_basis(void)
 {
-    audio_config a = { 16000, 16, 4, 12, 8, 0.0, 8000.0 };
+    tango_audio_parameters a = { 16000, 16, 4, 12, 8, 0.0, 8000.0,
+                                 TANGO_AUDIO_TACOTRON };
     for (size_t m = 0; m < 16; m++) {
         for (size_t n = 0; n < 16; n++) {
             double sum = 0.0;
@@ -92,21 +94,10 @@ static void transposed_columns_are_an_ordinary_convolution(void)
     }
 }
 
-static void words_between_bars(void)
-{
-    CHECK(is_listed("leading|linspace|trailing", "leading"));
-    CHECK(is_listed("leading|linspace|trailing", "linspace"));
-    CHECK(is_listed("leading|linspace|trailing", "trailing"));
-    CHECK(!is_listed("leading|linspace|trailing", "lead"));
-    CHECK(!is_listed("leading|linspace|trailing", "linspace|trailing"));
-    CHECK(!is_listed("leading|linspace|trailing", ""));
-}
-
 int main(void)
 {
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
-    RUN(words_between_bars);
     return CHECK_DONE();
 }

@@ -56,6 +56,18 @@ claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
 claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango
+before=$(cat model/* 2>/dev/null | cksum)
+for name in main_config.json pytorch_model_main.bin spiece.model defaults.json; do
+    [ -e model/$name ] || continue
+    claim "refuses_its_own_$name" 1 "the same file as model/$name" ./convert model -o model/./$name
+done
+ln model/main_config.json hard.tango; ln -s model/vae_config.json soft.tango
+cp model/pytorch_model_main.bin model/pytorch_model_2.bin
+claim refuses_a_hard_link_to_a_file_of_the_folder 1 "the same file as" ./convert model -o hard.tango
+claim refuses_a_link_to_one 1 "the same file as" ./convert model -o soft.tango
+claim refuses_one_that_is_not_read 1 "the same file as" ./convert model -o model/pytorch_model_2.bin
+rm model/pytorch_model_2.bin
+claim all_are_as_they_were 0 "" [ "$(cat model/* | cksum)" = "$before" ]
 claim geglu_is_split 0 "60 x 1 x 15" ./inspect a.tango down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.gate
 claim transposed_becomes_convolution 0 "80 x 4 x 32" ./inspect a.tango vocoder.ups.0.weight
 claim values_are_there 0 "u64     3 4 5" ./inspect a.tango unet.heads
@@ -84,9 +96,9 @@ refuses projection_kind "proj_in.weight: expected shape [15, 15, 1, 1], found [1
 fresh; edit main_config.json '"unet_model_name": null' '"unet_model_name": "x"'
 refuses adapters_are_asked_for "group_in.0.weight is missing, expected [512, 8]"
 fresh; edit unet_config.json '"norm_num_groups": 5' '"norm_num_groups": 4'
-refuses groups_must_divide "15 channels cannot be divided into 4 norm groups"
+refuses groups_must_divide "unet_config.json: norm_num_groups is 4, expected a divisor of 15 (unet_config.json: block_out_channels)"
 fresh; edit unet_config.json '"cross_attention_dim": 24' '"cross_attention_dim": 25'
-refuses text_width "cross_attention_dim 25 is not the text encoder's d_model 24"
+refuses text_width "unet_config.json: cross_attention_dim is 25, expected 24 (text_encoder_config.json: d_model)"
 fresh; cp model/pytorch_model_main.bin model/pytorch_model_stft.bin
 refuses stft_is_checked "pytorch_model_stft.bin: mel_basis is missing, expected [64, 513]"
 

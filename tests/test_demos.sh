@@ -57,6 +57,25 @@ refuses()
     [ -z "$(find . -name '.?*')" ] || { find . -name '.?*'; return 1; }
 }
 
+# protects FILE COMMAND...: refused, because FILE is read; it is as it was
+protects()
+{
+    precious=$1
+    shift
+    before=$(cksum <"$precious")
+    refuses 1 "the same file as" "$@" && [ "$(cksum <"$precious")" = "$before" ]
+}
+
+# notes TEXT COMMAND...: status 0, and one note that says TEXT; with -q there is none
+notes()
+{
+    text=$1
+    shift
+    says "note: $text" "$@" || return 1
+    [ "$(grep -c '^note: ' stderr)" -eq 1 ] || { cat stderr; return 1; }
+    "$@" -q >stdout 2>stderr && ! grep '^note: ' stderr
+}
+
 # at FILE OFFSET COUNT: those bytes as decimal numbers
 at() { od -An -v -tu1 -j "$2" -N "$3" "$1" | tr -s ' \n' '  '; }
 shape_is() { grep -aq "'descr': '<f4', 'fortran_order': False, 'shape': ($2)" "$1" || { head -c 128 "$1"; return 1; }; }
@@ -123,6 +142,35 @@ claim "a dump where a file is"            refuses 1 "cannot" encode 000.wav -o k
 mkdir -p full.npy
 claim "a folder is no output"             refuses 1 "full.npy: " encode 000.wav -o full.npy
 
+# ---- outputs that are inputs
+cp 000.wav in.wav && cp "$model" own.tango && cp a.npy in.npy
+ln -s in.npy soft.npy && ln in.npy hard.npy && ln -s . around && ln in.npy hard.pt
+claim "an output may not be the sound"    protects in.wav ./reconstruct -m "$model" in.wav -o in.wav
+claim "nor in another spelling"           protects in.wav ./spectrogram in.wav -o around/.//in.wav
+claim "nor the model"                     protects own.tango ./reconstruct -m own.tango 000.wav -o own.tango
+claim "nor the model of a picture"        protects own.tango ./spectrogram -m own.tango 000.wav -o ./own.tango
+claim "nor a latent"                      protects in.npy decode in.npy -o in.npy
+claim "nor a link to it, which would be replaced" protects in.npy decode in.npy -o soft.npy
+claim "the link is there still"           test -h soft.npy
+claim "nor what a link leads to"          protects in.npy decode soft.npy -o in.npy
+claim "nor a hard link"                   protects in.npy decode in.npy -o hard.npy
+ln in.wav sound.npy && ln own.tango model.pt
+claim "a sound named as a latent"         protects sound.npy encode sound.npy -o ./sound.npy
+claim "a model named as a latent"         protects model.pt ./encode -m own.tango 000.wav -o model.pt
+mkdir clash && ln in.wav clash/mel.npy
+claim "a file of --dump"                  protects in.wav encode in.wav -q --dump clash
+claim "leaves nothing beside it"          [ "$(ls clash)" = mel.npy ]
+claim "the output and a file of --dump"   refuses 1 "the same file as" encode 000.wav --dump stages -o around/stages/latent.npy
+claim "also in a folder that is new"      refuses 1 "the same file as" encode 000.wav --dump new -o new/mel.npy
+claim "standard output that is the input" sh -c './reconstruct -m "$0" -q in.wav -o - 2>e >>in.wav; [ $? -eq 1 ] && cmp in.wav 000.wav && grep -q "the same file" e' "$model"
+claim "a pipe is no file"                 sh -c './reconstruct -m "$0" -q in.wav -o - 2>e | cat >b.wav && [ -s b.wav ]' "$model"
+claim "an output that cannot be made is said before the work" refuses 1 "cannot create a file in the folder none/" encode in.wav -o none/x.npy --dump stages
+rm -f sound.npy model.pt
+
+# ---- damaged sounds
+claim "what is left of a cut sound is pointed to" refuses 1 '"sound convert --lenient" keeps what is whole' encode cut.wav -o keep.npy
+claim "but not where there is no sound"   sh -c '! ./encode -m "$0" in.npy -o keep.npy 2>e && ! grep lenient e' "$model"
+
 # ---- vae_infer
 cat >turn.c <<'C'
 /* turn IN.npy OUT.npy: (8, T, 16) f4 becomes f8 of (1, 8, 16, T); OUT.npy.f8 keeps the order */
@@ -171,9 +219,10 @@ claim "what is too loud is lowered and said" says "16000 Hz  lowered by " decode
 claim "or cut off and counted"            says " samples clipped" decode a.npy -o c.wav --vocoder griffin-lim --denormalize 6,1 --clip
 claim "two different files"               sh -c '! cmp -s l.wav c.wav'
 claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
-for value in 1 1,2,3 nan,1 1,inf 0x1,1 "1, 2" ""; do
+for value in 1 1,2,3 nan,1 1,inf nan 0x1,1 "1, 2" "" 1e39,1 1,1e9 1,-101 , 1,; do
     claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
 done
+claim "a seed without phases is said"     notes "--seed has no effect" decode a.npy -o b.wav --seed 5
 claim "no latent"                         refuses 2 "no latent" decode -o keep.wav
 claim "no output"                         refuses 2 "no output" decode a.npy
 claim "an unknown vocoder"                refuses 2 "--vocoder" decode a.npy -o keep.wav --vocoder x
@@ -211,6 +260,9 @@ claim "high tones above"                  sh -c 'head -n 1 stdout | grep -q "^hi
 claim "low tones below"                   sh -c 'sed -n 16p stdout | grep -q "^ low |@@@@@@@@@@@@@@@@@@@@@@@@@@$"'
 claim "without colours in a file"         sh -c '! grep -q "$(printf "\033")" stdout'
 claim "silence is drawn too"              ./spectrogram silent.wav
+claim "a scale without a file is said"    notes "--scale has no effect" ./spectrogram 000.wav --scale 2
+claim "colours of characters, too"        notes "--colours has no effect" ./spectrogram 000.wav --colours greys
+claim "and characters of a file"          notes "--plain has no effect" ./spectrogram 000.wav -o a.png --plain
 claim "spectrogram -h"                    says "usage: spectrogram" ./spectrogram -h
 claim "no sound"                          refuses 2 "no sound file" ./spectrogram -o keep.png
 claim "an unknown colour"                 refuses 2 "--colours" ./spectrogram 000.wav -o keep.png --colours red
@@ -230,6 +282,7 @@ claim "(T - 1) 160 samples"               wave_is g.wav $((44 + 2 * 160 * 27))
 claim "--seed"                            recode 000.wav -q -g -o h.wav --seed 1
 claim "begins with other phases"          samples_differ g.wav h.wav
 claim "-o - is standard output, the SNR goes to stderr" sh -c './reconstruct -m "$0" -q 000.wav -o - >b.wav 2>e && cmp r.wav b.wav && grep -q SNR e' "$model"
+claim "a seed without phases is said"     notes "--seed has no effect" recode 000.wav -o h.wav --seed 1
 # Full-scale samples of random sign: with other phases they no longer stay within full scale.
 { printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\200\76\0\0\0\0\0\0\2\0\20\0data\0\175\0\0'
     printf "$(awk 'BEGIN { srand(1); for (i = 0; i < 16000; i++) printf "%s", rand() < 0.5 ? "\\0\\300" : "\\0\\100" }')"; } >signs.wav

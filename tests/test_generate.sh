@@ -32,6 +32,31 @@ runs()
     [ ! -s stderr ]
 }
 
+# protects FILE ARGUMENTS...: refused, because the run needs FILE; it is as it was
+protects()
+{
+    file=$1
+    shift
+    before=$(cksum <"$file")
+    # shellcheck disable=SC2086
+    expect 1 "the same file as" $quick "$@" && [ "$(cksum <"$file")" = "$before" ]
+}
+
+# notes TEXT... -- ARGUMENTS...: status 0, and exactly these notes, in order
+notes()
+{
+    : >want
+    while [ "$1" != -- ]; do
+        echo "note: $1" >>want
+        shift
+    done
+    shift
+    # shellcheck disable=SC2086
+    ./generate -m "$model" --steps 1 -s 0.64 "$@" >stdout 2>stderr </dev/null || { cat stderr; return 1; }
+    grep '^note: ' stderr >found
+    diff want found
+}
+
 same() { cmp "$1" "$2"; }
 size_is() { [ "$(wc -c <"$1")" -eq "$2" ]; }
 prints() { "$@" >text && [ -s text ]; }
@@ -57,6 +82,9 @@ claim "a seed of letters is a usage error"    expect 2 "seed" --seed abc x
 claim "an option without value is one too"    expect 2 "needs a value" x --steps
 claim "-o - with --json is a usage error"     expect 2 "nothing else" -o - --json x
 claim "-o - with --samples is a usage error"  expect 2 "nothing else" -o - --samples 2 x
+for value in nan inf nan,1 1,inf 1,nan 1e39,1 1,1e9 1 1,2,3 0x1,1 " 1,2" ""; do
+    claim "denormalize '$value' is one too"   expect 2 "MEAN,STD" --denormalize "$value" x
+done
 claim "a missing model is named"              expect 1 "nowhere.tango" -m nowhere.tango x
 claim "a folder is no model"                  expect 1 "regular" -m . x
 claim "1000 ddpm steps reach past the schedule" expect 2 "1000 reach" --sampler ddpm --steps 1000 x
@@ -127,6 +155,31 @@ claim "--noise repeats a dumped noise"        runs --noise stages/noise.npy --se
 claim "both give the same sound"              sh -c './generate -m "$0" -q --latent stages/latent.npy --seed 5 -o l3.wav && cmp l2.wav l3.wav' "$model"
 claim "a noise of another shape is refused"   expect 1 "noise.npy" --seconds 1.28 --noise stages/noise.npy x
 claim "tokens are no latent"                  expect 1 "axes" --latent stages/tokens.npy
+cp "$model" own.tango && cp stages/latent.npy in.npy && ln -s in.npy soft.npy && ln in.npy hard.wav
+claim "an output may not be the model"        protects own.tango -m own.tango -o ./own.tango x
+claim "nor a latent"                          protects in.npy --latent in.npy -o in.npy
+claim "nor what a link leads to"              protects in.npy --latent soft.npy -o in.npy
+claim "nor a link to it"                      protects in.npy --latent in.npy -o soft.npy
+claim "nor a hard link"                       protects in.npy --latent in.npy -o hard.wav
+cp "$model" n_1.tango
+claim "nor the model as a numbered file"      protects n_1.tango -m n_1.tango --samples 2 -o n.tango x
+claim "nor a noise"                           protects stages/noise.npy --noise stages/noise.npy --sampler dpm -o stages/noise.npy x
+claim "--dump does not replace the noise"     protects stages/noise.npy --noise stages/noise.npy --sampler dpm --dump stages x
+claim "nor the latent"                        protects stages/latent.npy --latent stages/latent.npy --dump stages
+claim "an output among the stages is refused" expect 1 "in the folder of --dump" --dump stages -o stages/mel.npy x
+claim "also in a folder that is new"          expect 1 "in the folder of --dump" --dump fresh -o ./fresh/mel.npy x
+runs --samples 2 --dump pair -o pair.wav x
+claim "several sounds need a name"            expect 2 "one sound" --latent pair/latent.npy -o -
+claim "and no file is called -"               sh -c '[ -z "$(ls -d ./-* 2>/dev/null)" ]'
+claim "an output that cannot be made is said before the work" expect 1 "nofolder" --steps 900 --seconds 600 -o nofolder/x.wav x
+claim "a negative text without guidance is said" notes "--negative has no effect: guidance is off" -- -n y --guidance 1 -o o.wav x
+claim "eta of another sampler, a last sigma of ddim" notes "--eta has no effect: only ddim has it" -- --eta 0.5 --sampler dpm --final zero -o o.wav x
+claim "a last noise level of ddim"            notes "--final has no effect: only dpm, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav x
+claim "what a latent skips"                   notes "the prompt has no effect: --latent replaces it" \
+    "--seconds has no effect: --latent skips text and diffusion" "--steps has no effect: --latent skips text and diffusion" \
+    "--guidance has no effect: --latent skips text and diffusion" -- --guidance 2 --latent stages/latent.npy -o o.wav x
+claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
+claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
 claim "-h prints the options"                 prints ./generate -h
 claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
 printf 'old' >keep.wav

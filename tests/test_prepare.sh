@@ -150,7 +150,8 @@ done
 echo "[$(between='' && wavcaps_list 003 002 001 000)]" >moving/a.json
 for shard in 1/2 0/2; do
     # shellcheck disable=SC2086
-    claim "moving: shard $shard of other metadata" exits 0 $run_moving mset --shard $shard
+    claim "moving: shard $shard of other metadata" exits 0 $run_moving mset --shard $shard \
+        --prune
 done
 claim "moving: merge" exits 0 "$prepare" merge --output_dir mset
 # shellcheck disable=SC2086
@@ -158,7 +159,7 @@ claim "moving: at once" exits 0 $run_moving mset2
 claim "moving: is the same" same mset2 mset
 echo "[$(between='' && wavcaps_list 003 002)]" >moving/a.json
 # shellcheck disable=SC2086
-claim "moving: shards, then one run" exits 0 $run_moving mset
+claim "moving: shards, then one run" exits 0 $run_moving mset --prune
 claim "moving: removed records leave nothing" test "$(ls mset/captions)" = "002.txt
 003.txt"
 echo "[$(between='' && wavcaps_list 003 004 002)]" >moving/a.json
@@ -192,11 +193,11 @@ claim "audiocaps: manifest" has acset/dataset_info.json \
     '"split_indices": {"train": [0, 1, 2], "val": [], "test": [7]}' '"mel": "torchaudio"' \
     '"frames": 100' '"format": "tango-dataset", "version": 1'
 echo '100,abcdefghij_,5,twice' >>ac/train.csv
-claim "audiocaps: a repeated audiocap_id stops" exits 1 "$prepare" audiocaps --root_dir ac \
-    --output_dir acset2 --no-latents
-claim "with file and offset" has err.txt train.csv "offset "
+claim "audiocaps: a repeated audiocap_id is skipped" exits 3 "$prepare" audiocaps \
+    --root_dir ac --output_dir acset2 --no-latents --seconds 0.32
+claim "with file, row and offset" has err.txt "train.csv: row 8 (offset "
 printf 'a,b\n"x,y\n' >ac/val.csv
-claim "audiocaps: a broken CSV stops" exits 1 "$prepare" audiocaps --root_dir ac \
+claim "audiocaps: a table without the columns stops" exits 1 "$prepare" audiocaps --root_dir ac \
     --output_dir acset2 --no-latents
 
 # --- folder ------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ claim "the same at once" exits 0 $run_folder --output_dir three
 claim "gives the same set" same three two
 rm fo/aaa.wav fo/aaa.txt
 # shellcheck disable=SC2086
-claim "and back" exits 0 $run_folder --output_dir two
+claim "and back" exits 0 $run_folder --output_dir two --prune
 claim "without leftovers" same one two
 # Killed between the last clip's renames and its line, and that clip is removed then.
 cp -R fo fewer
@@ -263,7 +264,7 @@ sed '$d' two/.prepare/journal-0-of-1.jsonl >journal.txt
 cp journal.txt two/.prepare/journal-0-of-1.jsonl
 run_fewer="$prepare folder --input_dir fewer -m $model --seconds 0.64 --latent-format both"
 # shellcheck disable=SC2086
-claim "a kill, and a removed clip" exits 0 $run_fewer --output_dir two
+claim "a kill, and a removed clip" exits 0 $run_fewer --output_dir two --prune
 # shellcheck disable=SC2086
 claim "the same from nothing" exits 0 $run_fewer --output_dir four
 claim "leaves nothing of it" same four two
@@ -278,8 +279,9 @@ for bad in '{"file": "../../etc/passwd", "caption": "x"}' '{"file": "/etc/passwd
     claim "says so" has hset/skipped.jsonl '"reason": "bad_path"'
 done
 echo '{"file": "x.wav", "capt' >hostile/l.jsonl
-claim "a torn line of metadata stops" exits 1 "$prepare" folder --input_dir hostile \
+claim "a torn line of metadata is skipped" exits 3 "$prepare" folder --input_dir hostile \
     --output_dir hset2 --no-latents
+claim "by file and line" has err.txt "l.jsonl: line 1 (offset 0)"
 rm -rf stolen && mkdir -p stolen elsewhere && ln -s ../elsewhere stolen/caption
 claim "an output folder that is a link stops" exits 1 "$prepare" folder --input_dir fo \
     --output_dir stolen --no-latents
@@ -335,6 +337,6 @@ printf '{"format": "tango-dataset", "version": 1, "items": [' >evil/dataset_info
 claim "show: a cut manifest" exits 1 "$prepare" show --output_dir evil
 
 # --- kill --------------------------------------------------------------------------------
-sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
+PREPARE=$prepare sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
 claim "kill test: $(tail -n 1 kill.txt)" grep -q "5 passed, 0 failed" kill.txt
 finish

@@ -140,6 +140,14 @@ claim "and leaves the old output" 0 "" equal kept.wav four.wav
 claim "also if only its beginning is wanted" 1 "cut.flac" \
     "$sound" convert cut.flac kept.wav --seconds 0.001
 claim "and leaves that output too" 0 "" equal kept.wav four.wav
+for command in "info" "convert" "mel"; do
+    claim "$command points to --lenient" 1 "; --lenient keeps what is whole" \
+        "$sound" $command cut.flac $([ $command = info ] || echo kept.npy)
+done
+claim "a file that is no sound is not said to keep anything" 1 "" sh -c \
+    '! "$1" info "$2" 2>&1 | grep lenient && exit 1' - "$sound" "$here/test_sound.sh"
+claim "info reads what is whole" 0 "384 frames" "$sound" info --lenient cut.flac
+claim "and warns" 0 "warning: cut.flac" "$sound" info --lenient cut.flac
 claim "lenient warns" 0 "warning: cut.flac" "$sound" convert cut.flac lenient.wav --lenient
 claim "and keeps whole blocks" 0 "384 frames" "$sound" info lenient.wav
 head -c 49 four.wav > cut.wav
@@ -153,8 +161,23 @@ claim "info finds it too" 1 "NaN" "$sound" info nan.wav
 claim "the old output is still there" 0 "" equal kept.wav four.wav
 claim "no temporary file is left" 0 "" sh -c '[ -z "$(ls -A | grep tmp)" ]'
 claim "a folder is no output" 1 "not a regular file" "$sound" convert four.wav .
-claim "input and output may be one file" 0 "" sh -c \
-    '"$1" convert kept.wav kept.wav && cmp kept.wav four.wav' - "$sound"
+cp four.wav own.wav; ln -s own.wav soft.wav; ln own.wav hard.wav
+for output in own.wav ./own.wav soft.wav hard.wav; do
+    claim "the input is no output ($output)" 1 "$output: the same file as own.wav" \
+        "$sound" convert own.wav $output
+done
+claim "nor what a link leads to" 1 "own.wav: the same file as soft.wav" \
+    "$sound" convert soft.wav own.wav
+claim "nor the second of mix" 1 "own.wav: the same file as" "$sound" mix four.wav own.wav own.wav
+claim "nor the input of mel" 1 "own.npy: the same file as own.npy" sh -c \
+    'ln own.wav own.npy; "$1" mel own.npy own.npy' - "$sound"
+claim "nor that of griffinlim" 1 "own.npy: the same file as" "$sound" griffinlim own.npy own.npy
+claim "nor standard input" 1 "own.wav: the same file as standard input" sh -c \
+    '"$1" convert - own.wav < own.wav' - "$sound"
+claim "nor the file of standard output" 1 "standard output: the same file as own.wav" sh -c \
+    '"$1" convert own.wav - >> own.wav' - "$sound"
+claim "they are as they were, and links are links" 0 "" sh -c \
+    'cmp own.wav four.wav && cmp own.npy four.wav && test -h soft.wav'
 if [ -w /dev/full ]; then
     claim "a full disk fails" 1 "writing failed" sh -c '"$1" convert four.wav - > /dev/full' - "$sound"
 fi

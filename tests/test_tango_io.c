@@ -1360,7 +1360,9 @@ static void json_is_strict(void)
         "", " ", "01", "1.", ".5", "-", "+1", "1e", "1e+", "tru", "truee", "nul", "[1,]",
         "[,1]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "{\"a\":1 \"b\":2}", "[1 2]", "\"\1\"",
         "\"\\x\"", "\"\\u12\"", "\"\\u+123\"", "\"abc", "[1", "{\"a\":1", "1 1",
-        "\xef\xbb\xbf{}", "NaN", "Infinity", "-Infinity", "[1}", "{\"a\":1]", "//\n1",
+        "\xef\xbb\xbf", "\xef\xbb\xbf\xef\xbb\xbf{}", " \xef\xbb\xbf{}", "\xef\xbb{}",
+        "nan", "NAN", "Nan", "inf", "Inf", "+Infinity", "-NaN", "- Infinity", "-Inf",
+        "[1}", "{\"a\":1]", "//\n1",
         "'a'", "\"\t\"", "0x10", "1_0", "]", "}", ",", ":", "{\"a\"::1}", "{1:1}", "[[]",
         "\f1"
     };
@@ -1387,6 +1389,34 @@ static void json_is_strict(void)
     CHECK(json_refuses(deep, "nested over 64"));
     deep[129] = 0;
     CHECK(json_reads((const unsigned char *)deep + 1, 128));
+}
+
+static void words_of_python_are_read_but_are_no_numbers(void)
+{
+    static const char record[] =
+        "\xef\xbb\xbf{\"a\": NaN, \"b\": [Infinity, -Infinity], \"c\": 1}";
+    tango_io_json j;
+    size_t node, begin, end, at;
+    double d = 7;
+    uint64_t u = 7;
+    int64_t s = 7;
+    CHECK(json_open(&j, record, strlen(record)) == TANGO_OK);
+    node = tango_io_json_find(&j, 0, "a");
+    CHECK(tango_io_json_type_of(&j, node) == TANGO_IO_JSON_NONFINITE);
+    CHECK(!tango_io_json_number(&j, node, &d) && !tango_io_json_u64(&j, node, &u));
+    CHECK(!tango_io_json_i64(&j, node, &s) && d == 7 && u == 7 && s == 7);
+    node = tango_io_json_first(&j, tango_io_json_find(&j, 0, "b"));
+    CHECK(tango_io_json_type_of(&j, node) == TANGO_IO_JSON_NONFINITE);
+    CHECK(tango_io_json_type_of(&j, node + 1) == TANGO_IO_JSON_NONFINITE);
+    CHECK(j.nodes[node + 1].size == 9 && j.nodes[node + 1].at == 30);
+    CHECK(tango_io_json_number(&j, tango_io_json_find(&j, 0, "c"), &d) && d == 1);
+    CHECK(tango_io_json_span(&begin, &end, record, strlen(record), "b"));
+    CHECK(end - begin == 21 && record[begin] == '[');
+    at = begin;
+    CHECK(tango_io_json_item(&begin, &end, &at, record, strlen(record)));
+    CHECK(end - begin == 8 && memcmp(record + begin, "Infinity", 8) == 0);
+    CHECK(tango_io_json_item(&begin, &end, &at, record, strlen(record)));
+    CHECK(end - begin == 9 && !tango_io_json_item(&begin, &end, &at, record, end));
 }
 
 static void decimals_become_the_nearest_double(void)
@@ -2073,6 +2103,7 @@ int main(void)
     RUN(gaps_and_overlaps_in_archives_are_refused);
     RUN(json_values_are_found_and_converted);
     RUN(json_is_strict);
+    RUN(words_of_python_are_read_but_are_no_numbers);
     RUN(decimals_become_the_nearest_double);
     RUN(cut_or_damaged_json_is_refused_or_whole);
     RUN(json_needs_exactly_the_work_it_asks_for);

@@ -35,7 +35,7 @@ static void put_fmt(unsigned codec, unsigned channels, unsigned container, unsig
     put_number(codec, 2);
     put_number(channels, 2);
     put_number(16000, 4);
-    put_number(12345, 4);               /* the byte rate is ignored */
+    put_number(16000 * channels * container, 4);
     put_number(channels * container, 2);
     put_number(bits, 2);
 }
@@ -205,21 +205,50 @@ static void extensible_files(void)
     refuses("valid bits");
 }
 
-/* A sample stands in the upper bytes of a larger container. */
+/* Samples of fewer bits than they take stand in the upper ones. */
 static void wide_containers(void)
 {
     const unsigned char bytes[8] = { 9, 0, 0, 0x40, 9, 0, 0, 0xc0 };
     size_t n;
     put_riff();
-    put_fmt(1, 1, 4, 16);
+    put_extensible(1, 1, 32, 24);
     put_data(bytes, 8);
     CHECK(read_file(0, &n) == TANGO_OK && n == 2);
-    CHECK_NEAR(values[0], 0.5, 0.0);
-    CHECK_NEAR(values[1], -0.5, 0.0);
+    CHECK_NEAR(values[0], 0.5, 1e-8);
+    CHECK_NEAR(values[1], -0.5, 1e-8);
+}
+
+/* { 1, 4, 16 } is a file of a recording program, mono with the frames of stereo: every
+   second sample was passed over. */
+static void frames_have_the_size_of_their_samples(void)
+{
+    static const unsigned shape[][3] = {    /* channels, bytes a sample, bits */
+        { 1, 4, 24 }, { 2, 1, 16 }, { 1, 4, 16 }, { 3, 3, 16 }, { 1, 9, 16 } };
+    size_t i;
+    for (i = 0; i < sizeof shape / sizeof shape[0]; i++) {
+        put_riff();
+        put_fmt(1, shape[i][0], shape[i][1], shape[i][2]);
+        put_data(ramp, 24);
+        refuses("wav: frames of");
+    }
+    CHECK(strstr(error.text, "of 9 bytes at offset 32, 2 expected for 1 channels") != 0);
     put_riff();
-    put_fmt(1, 1, 9, 16);
-    put_data(bytes, 8);
-    refuses("frames of 9 bytes");
+    put_fmt(3, 1, 8, 32);
+    put_data(ramp, 24);
+    refuses("wav: frames of 8");
+}
+
+static void byte_rates_are_right_or_absent(void)
+{
+    size_t n;
+    put_riff();
+    put_fmt(1, 2, 2, 16);
+    put_data(ramp, 24);
+    memcpy(file + 28, "\0\0\0\0", 4);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 12);
+    memcpy(file + 28, "\1\372\0\0", 4);
+    refuses("64001 bytes a second at offset 28, 64000 expected");
+    CHECK(read_file(1, &n) == TANGO_OK && n == 12);
 }
 
 static void other_chunks_are_skipped(void)
@@ -702,6 +731,8 @@ int main(void)
     RUN(floats_of_both_sizes);
     RUN(extensible_files);
     RUN(wide_containers);
+    RUN(frames_have_the_size_of_their_samples);
+    RUN(byte_rates_are_right_or_absent);
     RUN(other_chunks_are_skipped);
     RUN(rf64_takes_its_sizes_from_ds64);
     RUN(sizes_of_pipes_mean_the_rest);

@@ -17,42 +17,44 @@
    Optional are defaults.json, what a program does when nothing else is asked, and
    ATTRIBUTION.md.
 
-   How it works. The configuration alone says which tensors a model has and their shapes
-   (room 5). They are compared with what the checkpoint holds (room 6); anything missing,
-   left over or of another shape is named, and nothing is written. Then each tensor is
-   streamed (room 9): 16 rows of a matrix are read, put in the order of the matrix product
-   and written, so memory stays small however large the checkpoint is. The output appears
-   under its name only when it is complete.
+   A file may hold its state dictionary under state_dict, model or module, and every name
+   may begin with module., model. or _orig_mod., as training frameworks write them.
+
+   How it works. Every key of the configuration that changes the result is kept in the
+   blob, within the limits of tango.h, or refused by name (rooms 5 and 6). The
+   configuration alone says which tensors a model has and their shapes (room 7). They are
+   compared with what the checkpoint holds (room 8); anything missing, left over or of
+   another shape is named, and nothing is written. Then each tensor is streamed (room 10):
+   16 rows of a matrix are read, put in the order of the matrix product and written, so
+   memory stays small however large the checkpoint is. The output appears under its name
+   only when it is complete.
 
    Exit status: 0 done, 1 failed (each problem is one line on stderr), 2 wrong usage.
 
    CONTENTS
     1  Problems and memory
-    2  What a configuration says
+    2  Values of the blob
     3  The files of a folder
-    4  Reading the configuration
-    5  The tensors a configuration implies
-    6  The checkpoint against the plan
-    7  The short-time Fourier transform
-    8  Values of the blob
-    9  Writing the tensors
-   10  The program */
+    4  Reading JSON
+    5  Classes of schedulers
+    6  The configuration
+    7  The tensors a configuration implies
+    8  The checkpoint against the plan
+    9  The short-time Fourier transform
+   10  Writing the tensors
+   11  The program */
 #include "../demo/cli.h"
 #include <float.h>
 #include <math.h>
 #include <sys/stat.h>
 #define TANGO_IMPLEMENTATION
-#include "../tango_io.h"
-#include "../tango_nn.h"
+#include "../tango.h"
 
 #define CONVERT_VERSION "0.1.0"
 #define PROBLEMS_SHOWN 100
-#define LEVELS_MAX 8 /* levels of a network, stages of the vocoder */
 #define DILATIONS 3  /* of each residual kernel of the vocoder */
-#define KERNEL_MAX 256
-#define CHANNELS_MAX 65536
-#define LAYERS_MAX 1000
-#define LATENT_CHANNELS 8 /* that the adapters of a 4-channel UNet take and give */
+#define LIST_MAX (DILATIONS * TANGO_LEVELS_MAX) /* numbers in one value */
+#define KERNEL_MAX 256 /* of the vocoder */
 #define ADAPTER_WIDTH 512
 #define HALF_MAX 65504.0 /* largest finite f16 */
 #define PI 3.14159265358979323846
@@ -101,44 +103,60 @@ static char *joined(const char *place, const char *name, const char *ending)
     return text;
 }
 
-/* ==== 2. What a configuration says ================================================= */
+/* ==== 2. Values of the blob ======================================================== */
 
-typedef struct unet_config {
-    size_t in_channels, out_channels, levels, layers, groups, cross_dim;
-    size_t channels[LEVELS_MAX], heads[LEVELS_MAX];
-    size_t down_attention[LEVELS_MAX], up_attention[LEVELS_MAX]; /* 0 or 1 */
-    int flip_sin_to_cos, center_input, linear_projection, adapters;
-    double norm_eps, freq_shift, mid_scale;
-} unet_config;
+typedef struct values {
+    tango_io_value *list;
+    size_t count, capacity;
+} values;
 
-typedef struct text_config {
-    size_t d_model, d_kv, d_ff, layers, heads, buckets, max_distance, vocab;
-    double eps;
-} text_config;
+/* Keeps a copy of the data, so that callers may pass what lies on their stack. */
+static void put(values *v, const char *key, int type, const void *data, size_t count,
+                size_t size)
+{
+    if (v->count == v->capacity) {
+        v->capacity = v->capacity ? 2 * v->capacity : 64;
+        v->list = (tango_io_value *)resized(v->list, v->capacity, sizeof *v->list);
+    }
+    tango_io_value *value = &v->list[v->count++];
+    value->key = key;
+    value->type = type;
+    value->count = count;
+    value->data = copied(data, count * size);
+}
 
-typedef struct vae_config {
-    size_t ch, levels, ch_mult[LEVELS_MAX], res_blocks, z_channels, embed_dim, groups;
-    size_t in_channels, out_channels;
-    double scale_factor;
-} vae_config;
+/* Numbers as the blob has them under this key: whole or real. */
+static void put_numbers(values *v, const char *key, const double *numbers, size_t count)
+{
+    uint64_t wide[LIST_MAX];
+    for (size_t i = 0; i < count; i++) wide[i] = (uint64_t)numbers[i];
+    if (tango_limit_of(key)->type == TANGO_IO_F64)
+        put(v, key, TANGO_IO_F64, numbers, count, sizeof *numbers);
+    else put(v, key, TANGO_IO_U64, wide, count, sizeof *wide);
+}
 
-typedef struct vocoder_config {
-    size_t mels, channels, stages, rates[LEVELS_MAX], kernels[LEVELS_MAX];
-    size_t branches, res_kernels[LEVELS_MAX], dilations[LEVELS_MAX * DILATIONS];
-} vocoder_config;
+static void put_number(values *v, const char *key, double number)
+{
+    put_numbers(v, key, &number, 1);
+}
 
-typedef struct audio_config {
-    size_t rate, fft, hop, window, mels;
-    double fmin, fmax;
-} audio_config;
+static void put_text(values *v, const char *key, const char *text)
+{
+    put(v, key, TANGO_IO_STRING, text, strlen(text), 1);
+}
 
-typedef struct config {
-    unet_config unet;
-    text_config text;
-    vae_config vae;
-    vocoder_config vocoder;
-    audio_config audio;
-} config;
+/* How many numbers a value has that is there already, and the first of them. */
+static size_t numbers_of(const values *v, const char *key, double *first)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        uint64_t whole = 0;
+        if (strcmp(v->list[i].key, key) != 0) continue;
+        memcpy(&whole, v->list[i].data, sizeof whole);
+        if (first) *first = (double)whole;
+        return v->list[i].count;
+    }
+    return 0;
+}
 
 /* ==== 3. The files of a folder ===================================================== */
 
@@ -167,7 +185,7 @@ static const struct {
     { "unet_config.json", NULL,
       "copy configs/diffusion_model_config.json of the Tango code" },
     { "text_encoder_config.json", NULL, "copy config.json of google/flan-t5-large" },
-    { "scheduler_config.json", NULL,
+    { "scheduler_config.json", "dpm_scheduler_config.json",
       "copy scheduler/scheduler_config.json of stabilityai/stable-diffusion-2-1" },
     { "defaults.json", NULL, NULL },
     { "ATTRIBUTION.md", NULL, NULL },
@@ -183,6 +201,7 @@ typedef struct source {
     void *work; /* of its parser */
     tango_io_json json;
     tango_io_torch torch;
+    char prefix[64]; /* what all names of its tensors begin with */
 } source;
 
 static int is_there(const char *path, int folder)
@@ -215,6 +234,25 @@ static void open_sources(source *s, const char *folder)
     }
 }
 
+static void check_output(const char *output, const char *path)
+{
+    tango_error error;
+    if (tango_io_output_check(output, &path, 1, &error) != TANGO_OK)
+        cli_fail_file(output, error.text);
+}
+
+/* The blob is none of the files that make a checkpoint, read or not. */
+static void check_not_of_checkpoint(const char *output, const char *folder)
+{
+    for (size_t i = 0; i < 2 * FILES; i++) {
+        char path[TANGO_IO_PATH_MAX + 1];
+        const char *name = i < FILES ? known[i].name : known[i - FILES].other;
+        if (!name) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        check_output(output, path);
+    }
+}
+
 static void parse_json(source *s)
 {
     size_t size = 0;
@@ -231,24 +269,17 @@ static void parse_json(source *s)
         problem("%s: expected an object", s->name);
 }
 
-/* ==== 4. Reading the configuration ================================================= */
+/* ==== 4. Reading JSON ============================================================== */
 
-#define NEEDED ((size_t)-1)  /* in place of a fallback: the key must be there */
-#define NO_REAL HUGE_VAL       /* the same for numbers */
 #define NO_NODE ((size_t)-1) /* an object that is not there: it has no keys */
 
 /* An object of a configuration file. */
 typedef struct object {
     const tango_io_json *json;
     size_t node;
-    const char *path; /* begins the messages about it */
+    char path[64]; /* begins the messages about it */
 } object;
 
-static object whole(const source *s)
-{
-    object o = { &s->json, 0, s->name };
-    return o;
-}
 
 /* The value of a key, 0 if there is none; null counts as none. */
 static size_t member(const object *o, const char *key)
@@ -271,57 +302,65 @@ static const char *found(const object *o, size_t node, char out[64])
     }
 }
 
-static size_t count_at(const object *o, const char *key, size_t node, size_t low,
-                       size_t high)
+/* An object within the file, or with "" the file's own. */
+static object object_in(const source *s, const char *inside)
+{
+    object o = { &s->json, 0, "" };
+    snprintf(o.path, sizeof o.path, "%s%s%s", s->name, *inside ? ": " : "", inside);
+    if (!*inside) return o;
+    o.node = member(&o, inside);
+    if (!o.node || tango_io_json_type_of(o.json, o.node) != TANGO_IO_JSON_OBJECT)
+        o.node = NO_NODE;
+    return o;
+}
+
+/* The number at a node: true or false where 0 and 1 are meant. */
+static double number_at(const object *o, const char *key, size_t node,
+                        const tango_limit *limit)
 {
     char text[64];
+    double x = 0.0;
     uint64_t n = 0;
-    if (tango_io_json_u64(o->json, node, &n) && n >= low && n <= high) return (size_t)n;
-    problem("%s: %s: expected a whole number from %zu to %zu, found %s", o->path, key,
-            low, high, found(o, node, text));
-    return low;
-}
-
-/* A whole number in low .. high. */
-static size_t get_count(const object *o, const char *key, size_t fallback, size_t low,
-                        size_t high)
-{
-    size_t node = member(o, key);
-    if (node) return count_at(o, key, node, low, high);
-    if (fallback != NEEDED) return fallback;
-    problem("%s: %s is missing", o->path, key);
-    return low;
-}
-
-/* Whole numbers of 1 to high into out, which holds `fallback` numbers for an absent key.
-   Returns how many: at least 1. */
-static size_t get_counts(const object *o, const char *key, size_t *out, size_t fallback,
-                         size_t high)
-{
-    size_t node = member(o, key), n = 0;
-    if (!node && fallback != NEEDED) return fallback;
-    for (size_t i = tango_io_json_first(o->json, node); i && n < LEVELS_MAX; n++) {
-        out[n] = count_at(o, key, i, 1, high);
-        i = tango_io_json_next(o->json, node, i);
+    int flag = 0, ok, is_flag = limit->low == 0.0 && limit->high <= 1.0;
+    if (limit->type == TANGO_IO_F64) {
+        ok = tango_io_json_number(o->json, node, &x);
+    } else if (is_flag) {
+        ok = tango_io_json_bool(o->json, node, &flag);
+        x = flag;
+    } else {
+        ok = tango_io_json_u64(o->json, node, &n);
+        x = (double)n;
     }
-    if (n > 0 && n == o->json->nodes[node].size) return n;
-    problem("%s: %s: expected a list of 1 to %d numbers", o->path, key, LEVELS_MAX);
-    out[0] = 1;
-    return 1;
+    if (ok && x >= limit->low && x <= limit->high) return x;
+    if (limit->type == TANGO_IO_U64 && is_flag)
+        problem("%s: %s: %s, found %s", o->path, key,
+                limit->high > 0.0 ? "expected true or false" : "only false is supported",
+                found(o, node, text));
+    else if (limit->low == limit->high)
+        problem("%s: %s: only %.15g is supported, found %s", o->path, key, limit->low,
+                found(o, node, text));
+    else
+        problem("%s: %s: expected a %snumber from %.15g to %.15g, found %s", o->path, key,
+                limit->type == TANGO_IO_U64 ? "whole " : "", limit->low, limit->high,
+                found(o, node, text));
+    return limit->low;
 }
 
-/* A number in low .. high; `fallback` where the key is absent. */
-static double get_real(const object *o, const char *key, double fallback, double low,
-                       double high)
+/* The numbers of a list, which may hold lists, or one number; at most limit->most. */
+static size_t numbers_at(const object *o, const char *key, size_t node,
+                         const tango_limit *limit, double *out)
 {
-    char text[64];
-    size_t node = member(o, key);
-    double x = fallback;
-    if (node && (!tango_io_json_number(o->json, node, &x) || !(x >= low && x <= high)))
-        problem("%s: %s: expected a number from %g to %g, found %s", o->path, key, low,
-                high, found(o, node, text));
-    if (!node && fallback >= NO_REAL) problem("%s: %s is missing", o->path, key);
-    return x;
+    size_t n = 0;
+    if (limit->most == 1 || tango_io_json_type_of(o->json, node) != TANGO_IO_JSON_ARRAY) {
+        out[0] = number_at(o, key, node, limit);
+        return 1;
+    }
+    for (size_t i = tango_io_json_first(o->json, node); i && n < limit->most;
+         i = tango_io_json_next(o->json, node, i))
+        out[n++] = number_at(o, key, i, limit);
+    if (n > 0 && n == o->json->nodes[node].size) return n;
+    problem("%s: %s: expected a list of 1 to %zu numbers", o->path, key, limit->most);
+    return 0;
 }
 
 static int get_flag(const object *o, const char *key, int fallback)
@@ -355,6 +394,7 @@ typedef struct fixed {
 
 static int is_value(const object *o, size_t node, const char *value)
 {
+    char text[64];
     double x = 0.0;
     int flag = 0;
     switch (tango_io_json_type_of(o->json, node)) {
@@ -366,26 +406,30 @@ static int is_value(const object *o, size_t node, const char *value)
         tango_io_json_number(o->json, node, &x);
         return *value >= '0' && *value <= '9' && x == strtod(value, NULL);
     case TANGO_IO_JSON_STRING: return tango_io_json_equal(o->json, node, value);
+    case TANGO_IO_JSON_NONFINITE: return strcmp(found(o, node, text), value) == 0;
     default: return 0;
     }
 }
 
-static void refuse_others(const object *o, const fixed *list)
+static void refuse_other(const object *o, const fixed *only)
 {
     char text[64];
-    for (; list->key; list++) {
-        size_t node = member(o, list->key);
-        if (!node) continue;
-        int same = 1;
-        if (tango_io_json_type_of(o->json, node) == TANGO_IO_JSON_ARRAY) {
-            size_t i = tango_io_json_first(o->json, node); /* one value a level */
-            for (; i; i = tango_io_json_next(o->json, node, i))
-                same &= is_value(o, i, list->value);
-        } else same = is_value(o, node, list->value);
-        if (!same)
-            problem("%s: %s: only %s is supported, found %s", o->path, list->key,
-                    list->value, found(o, node, text));
-    }
+    size_t node = member(o, only->key);
+    int same = 1;
+    if (!node) return;
+    if (tango_io_json_type_of(o->json, node) == TANGO_IO_JSON_ARRAY) {
+        size_t i = tango_io_json_first(o->json, node); /* one value a level */
+        for (; i; i = tango_io_json_next(o->json, node, i))
+            same &= is_value(o, i, only->value);
+    } else same = is_value(o, node, only->value);
+    if (!same)
+        problem("%s: %s: only %s is supported, found %s", o->path, only->key, only->value,
+                found(o, node, text));
+}
+
+static void refuse_others(const object *o, const fixed *list)
+{
+    for (; list->key; list++) refuse_other(o, list);
 }
 
 /* One of the words of a list that NULL ends. */
@@ -399,11 +443,371 @@ static size_t word_at(const object *o, const char *key, size_t node,
     return 0;
 }
 
+/* ==== 5. Classes of schedulers ===================================================== */
+
+/* The classes of diffusers whose models learn the noise of DDPM, so that any sampler may
+   run them. Where a file names no betas, its class has its own. A key that a class does
+   not know has no effect there; `knows` says which of those that would change the
+   arithmetic it does:
+       b trained_betas            k sigmas of Karras and others    z zero terminal SNR
+       s solver_order, _type      a algorithm_type                 f flow matching
+       m, u, e  others of DPM-Solver++, UniPC and Euler            l lambda_min_clipped */
+typedef struct scheduler {
+    const char *name, *start, *end, *schedule, *knows;
+} scheduler;
+
+static const scheduler schedulers[] = {
+    { "DDPMScheduler", "0.0001", "0.02", "linear", "bz" },
+    { "DDPMParallelScheduler", "0.0001", "0.02", "linear", "bz" },
+    { "DDIMScheduler", "0.0001", "0.02", "linear", "bz" },
+    { "DDIMParallelScheduler", "0.0001", "0.02", "linear", "bz" },
+    { "PNDMScheduler", "0.0001", "0.02", "linear", "b" },
+    { "LMSDiscreteScheduler", "0.0001", "0.02", "linear", "bk" },
+    { "EulerDiscreteScheduler", "0.0001", "0.02", "linear", "bkze" },
+    { "EulerAncestralDiscreteScheduler", "0.0001", "0.02", "linear", "bz" },
+    { "HeunDiscreteScheduler", "0.00085", "0.012", "linear", "bk" },
+    { "KDPM2DiscreteScheduler", "0.00085", "0.012", "linear", "bk" },
+    { "KDPM2AncestralDiscreteScheduler", "0.00085", "0.012", "linear", "bk" },
+    { "DPMSolverMultistepScheduler", "0.0001", "0.02", "linear", "bkzfmlsa" },
+    { "DPMSolverSinglestepScheduler", "0.0001", "0.02", "linear", "bkflsa" },
+    { "DPMSolverSDEScheduler", "0.00085", "0.012", "linear", "bk" },
+    { "DEISMultistepScheduler", "0.0001", "0.02", "linear", "bkfsa" },
+    { "UniPCMultistepScheduler", "0.0001", "0.02", "linear", "bkzfsu" },
+    { "SASolverScheduler", "0.0001", "0.02", "linear", "bkfl" },
+    { "LCMScheduler", "0.00085", "0.012", "scaled_linear", "bz" },
+    { "TCDScheduler", "0.00085", "0.012", "scaled_linear", "bz" },
+};
+
+/* Without a class: the betas of DDPM, which Tango's code loads, and every key counts. */
+static const scheduler unnamed = { NULL, "0.0001", "0.02", "linear", "bkzfmlsaue" };
+
+static const struct {
+    char group;
+    fixed only;
+} scheduler_fixed[] = {
+    { 'b', { "trained_betas", "null" } },
+    { 'k', { "use_karras_sigmas", "false" } },
+    { 'k', { "use_exponential_sigmas", "false" } },
+    { 'k', { "use_beta_sigmas", "false" } },
+    { 'f', { "use_flow_sigmas", "false" } },
+    { 'm', { "use_lu_lambdas", "false" } },
+    { 'm', { "euler_at_final", "false" } },
+    { 'l', { "lambda_min_clipped", "-Infinity" } },
+    { 'u', { "predict_x0", "true" } },
+    { 'u', { "disable_corrector", "null" } },
+    { 'u', { "solver_p", "null" } },
+    { 'e', { "interpolation_type", "linear" } },
+    { 'e', { "timestep_type", "discrete" } },
+};
+
+static int knows(const scheduler *class_, char group)
+{
+    return strchr(class_->knows, group) != NULL;
+}
+
+static const scheduler *read_class(values *v, const object *o)
+{
+    const size_t count = sizeof schedulers / sizeof *schedulers;
+    size_t i = 0;
+    char *name = get_text(o, "_class_name");
+    if (!name) return &unnamed;
+    while (i < count && strcmp(schedulers[i].name, name) != 0) i++;
+    if (i == count)
+        problem("%s: _class_name: %.60s is not supported: its noise is not known to be "
+                "that of DDPM",
+                o->path, name);
+    put_text(v, "schedule.class", name);
+    free(name);
+    return i == count ? &unnamed : &schedulers[i];
+}
+
+static const scheduler *read_scheduler(values *v, const source *s)
+{
+    object o = object_in(s, "");
+    size_t before = problems;
+    const scheduler *class_ = read_class(v, &o);
+    if (problems > before) return class_; /* the keys of a foreign class mean nothing */
+    for (size_t i = 0; i < sizeof scheduler_fixed / sizeof *scheduler_fixed; i++)
+        if (knows(class_, scheduler_fixed[i].group))
+            refuse_other(&o, &scheduler_fixed[i].only);
+    return class_;
+}
+
+/* ==== 6. The configuration ========================================================= */
+
+typedef struct config {
+    tango_model model;     /* without the weights */
+    int linear_projection; /* both kinds are the same matrix in the blob */
+} config;
+
+/* What makes a value of the blob out of a key. */
+typedef enum reading {
+    AS_IT_IS,   /* a number, true or false, a list, a word, a text */
+    PER_LEVEL,  /* one number for all levels, or a list */
+    DOWN_TYPES, /* whether each block has attentions, by its name */
+    UP_TYPES,
+    TRIPLES,    /* a list of three numbers for each residual kernel */
+    OF_CLASS,   /* where it is absent, what the scheduler's class has */
+    HALF_RATE,  /* where it is absent, half of the sampling rate */
+    IF_SOLVER = 's', /* a key that only counts where the scheduler's class knows it */
+    IF_ALGORITHM = 'a',
+    IF_ZERO_SNR = 'z'
+} reading;
+
+typedef struct field {
+    file_id file;
+    const char *inside;    /* the object of the file that has the key, or "" */
+    const char *key, *name; /* in the file, and in the blob */
+    const char *absent;    /* the numbers of an absent key; NULL: see tango_limit_of */
+    reading how;
+} field;
+
+/* Absent keys have the defaults of the code that reads the published files: diffusers'
+   UNet2DConditionModel, transformers' T5Config, and for the vocoder, of which those files
+   say nothing, the constants of AudioLDM. */
+static const field fields[] = {
+    { UNET_CONFIG, "", "in_channels", "unet.in_channels", "4", AS_IT_IS },
+    { UNET_CONFIG, "", "out_channels", "unet.out_channels", "4", AS_IT_IS },
+    { UNET_CONFIG, "", "block_out_channels", "unet.channels", "320 640 1280 1280",
+      AS_IT_IS },
+    { UNET_CONFIG, "", "attention_head_dim", "unet.heads", "8", PER_LEVEL },
+    { UNET_CONFIG, "", "down_block_types", "unet.down_attention", "1 1 1 0", DOWN_TYPES },
+    { UNET_CONFIG, "", "up_block_types", "unet.up_attention", "0 1 1 1", UP_TYPES },
+    { UNET_CONFIG, "", "layers_per_block", "unet.layers_per_block", "2", AS_IT_IS },
+    { UNET_CONFIG, "", "norm_num_groups", "unet.norm_groups", "32", AS_IT_IS },
+    { UNET_CONFIG, "", "cross_attention_dim", "unet.cross_dim", "1280", AS_IT_IS },
+    { UNET_CONFIG, "", "norm_eps", "unet.norm_eps", "1e-5", AS_IT_IS },
+    { UNET_CONFIG, "", "freq_shift", "unet.freq_shift", "0", AS_IT_IS },
+    { UNET_CONFIG, "", "flip_sin_to_cos", "unet.flip_sin_to_cos", "1", AS_IT_IS },
+    { UNET_CONFIG, "", "center_input_sample", "unet.center_input", "0", AS_IT_IS },
+    { UNET_CONFIG, "", "mid_block_scale_factor", "unet.mid_scale", "1", AS_IT_IS },
+
+    { TEXT_CONFIG, "", "vocab_size", "text.vocab", "32128", AS_IT_IS },
+    { TEXT_CONFIG, "", "d_model", "text.d_model", "512", AS_IT_IS },
+    { TEXT_CONFIG, "", "d_kv", "text.d_kv", "64", AS_IT_IS },
+    { TEXT_CONFIG, "", "d_ff", "text.d_ff", "2048", AS_IT_IS },
+    { TEXT_CONFIG, "", "num_layers", "text.layers", "6", AS_IT_IS },
+    { TEXT_CONFIG, "", "num_heads", "text.heads", "8", AS_IT_IS },
+    { TEXT_CONFIG, "", "relative_attention_num_buckets", "text.buckets", "32", AS_IT_IS },
+    { TEXT_CONFIG, "", "relative_attention_max_distance", "text.max_distance", "128",
+      AS_IT_IS },
+    { TEXT_CONFIG, "", "layer_norm_epsilon", "text.eps", "1e-6", AS_IT_IS },
+
+    { VAE_CONFIG, "", "embed_dim", "vae.embed_dim", NULL, AS_IT_IS },
+    { VAE_CONFIG, "", "scale_factor", "vae.scale_factor", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "ch", "vae.channels", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "ch_mult", "vae.ch_mult", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "num_res_blocks", "vae.res_blocks", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "z_channels", "vae.z_channels", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "in_channels", "vae.in_channels", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "out_ch", "vae.out_channels", NULL, AS_IT_IS },
+    { VAE_CONFIG, "ddconfig", "num_groups", "vae.groups", "32", AS_IT_IS },
+
+    { VAE_CONFIG, "vocoder", "num_mels", "vocoder.mels", "64", AS_IT_IS },
+    { VAE_CONFIG, "vocoder", "upsample_initial_channel", "vocoder.channels", "1024",
+      AS_IT_IS },
+    { VAE_CONFIG, "vocoder", "upsample_rates", "vocoder.rates", "5 4 2 2 2", AS_IT_IS },
+    { VAE_CONFIG, "vocoder", "upsample_kernel_sizes", "vocoder.kernels", "16 16 8 4 4",
+      AS_IT_IS },
+    { VAE_CONFIG, "vocoder", "resblock_kernel_sizes", "vocoder.res_kernels", "3 7 11",
+      AS_IT_IS },
+    { VAE_CONFIG, "vocoder", "resblock_dilation_sizes", "vocoder.res_dilations", "1 3 5",
+      TRIPLES },
+
+    { STFT_CONFIG, "", "sampling_rate", "audio.rate", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "filter_length", "audio.fft", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "hop_length", "audio.hop", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "win_length", "audio.window", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "n_mel_channels", "audio.mels", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "mel_fmin", "audio.fmin", NULL, AS_IT_IS },
+    { STFT_CONFIG, "", "mel_fmax", "audio.fmax", NULL, HALF_RATE },
+
+    { SCHEDULE_CONFIG, "", "num_train_timesteps", "schedule.train_steps", "1000",
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "beta_start", "schedule.beta_start", NULL, OF_CLASS },
+    { SCHEDULE_CONFIG, "", "beta_end", "schedule.beta_end", NULL, OF_CLASS },
+    { SCHEDULE_CONFIG, "", "beta_schedule", "schedule.beta_schedule", NULL, OF_CLASS },
+    { SCHEDULE_CONFIG, "", "prediction_type", "schedule.prediction", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "timestep_spacing", "schedule.spacing", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "steps_offset", "schedule.steps_offset", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "clip_sample", "schedule.clip_sample", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "clip_sample_range", "schedule.clip_sample_range", NULL,
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "thresholding", "schedule.thresholding", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "dynamic_thresholding_ratio",
+      "schedule.dynamic_thresholding_ratio", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "sample_max_value", "schedule.sample_max_value", NULL,
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "set_alpha_to_one", "schedule.set_alpha_to_one", NULL,
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "variance_type", "schedule.variance_type", NULL, AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "final_sigmas_type", "schedule.final_sigmas_type", NULL,
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "lower_order_final", "schedule.lower_order_final", NULL,
+      AS_IT_IS },
+    { SCHEDULE_CONFIG, "", "solver_order", "schedule.solver_order", NULL, IF_SOLVER },
+    { SCHEDULE_CONFIG, "", "solver_type", "schedule.solver_type", NULL, IF_SOLVER },
+    { SCHEDULE_CONFIG, "", "algorithm_type", "schedule.algorithm_type", NULL,
+      IF_ALGORITHM },
+    { SCHEDULE_CONFIG, "", "rescale_betas_zero_snr", "schedule.rescale_betas_zero_snr",
+      NULL, IF_ZERO_SNR },
+
+    { DEFAULTS, "", "name", "tango.name", NULL, AS_IT_IS },
+    { DEFAULTS, "", "description", "tango.description", NULL, AS_IT_IS },
+    { DEFAULTS, "", "licence", "tango.licence", NULL, AS_IT_IS },
+    { DEFAULTS, "", "attribution", "tango.attribution", NULL, AS_IT_IS },
+    { DEFAULTS, "", "steps", "default.steps", NULL, AS_IT_IS },
+    { DEFAULTS, "", "guidance", "default.guidance", NULL, AS_IT_IS },
+    { DEFAULTS, "", "rescale", "default.rescale", NULL, AS_IT_IS },
+    { DEFAULTS, "", "seconds", "default.seconds", NULL, AS_IT_IS },
+    { DEFAULTS, "", "sampler", "default.sampler", NULL, AS_IT_IS },
+    { DEFAULTS, "", "vocoder", "default.vocoder", NULL, AS_IT_IS },
+};
+
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+/* The numbers of "1 2 3". */
+static size_t numbers_in(const char *text, double *out)
+{
+    size_t n = 0;
+    while (*text && n < LIST_MAX) {
+        char *end;
+        out[n++] = strtod(text, &end);
+        text = end;
+    }
+    return n;
+}
+
+/* Repeats n numbers until there are as many as the levels or kernels that need them. */
+static size_t repeated(const values *v, const field *f, double *out, size_t n)
+{
+    size_t want = n;
+    if (f->how == PER_LEVEL) want = numbers_of(v, "unet.channels", NULL);
+    if (f->how == TRIPLES) want = DILATIONS * numbers_of(v, "vocoder.res_kernels", NULL);
+    for (size_t i = n; i < want; i++) out[i] = out[i % n];
+    return want;
+}
+
+static const char *absent_text(const field *f, const scheduler *class_)
+{
+    if (f->how != OF_CLASS) return f->absent;
+    if (strcmp(f->key, "beta_start") == 0) return class_->start;
+    return strcmp(f->key, "beta_end") == 0 ? class_->end : class_->schedule;
+}
+
+static size_t absent_numbers(const values *v, const object *o, const field *f,
+                             const char *text, double *out)
+{
+    if (f->how == HALF_RATE) {
+        double rate = 0.0;
+        numbers_of(v, "audio.rate", &rate);
+        out[0] = rate / 2.0;
+        return 1;
+    }
+    if (text) return repeated(v, f, out, numbers_in(text, out));
+    if (tango_limit_of(f->name)->absent == (double)TANGO_REQUIRED)
+        problem("%s: %s is missing", o->path, f->key);
+    return 0;
+}
+
+/* Whether each block of a list has attentions. */
+static size_t types_at(const object *o, const field *f, size_t node, double *out)
+{
+    static const char *const words[2][3] = {
+        { "DownBlock2D", "CrossAttnDownBlock2D", NULL },
+        { "UpBlock2D", "CrossAttnUpBlock2D", NULL }
+    };
+    size_t n = 0, i = tango_io_json_first(o->json, node);
+    for (; i && n < TANGO_LEVELS_MAX; i = tango_io_json_next(o->json, node, i))
+        out[n++] = (double)word_at(o, f->key, i, words[f->how == UP_TYPES]);
+    if (n == 0 || i)
+        problem("%s: %s: expected a list of 1 to %d blocks", o->path, f->key,
+                TANGO_LEVELS_MAX);
+    return n;
+}
+
+static size_t triples_at(const object *o, const field *f, size_t node, double *out)
+{
+    tango_limit limit = *tango_limit_of(f->name);
+    size_t n = 0, list = tango_io_json_first(o->json, node);
+    limit.most = DILATIONS;
+    for (; list && n < LIST_MAX; list = tango_io_json_next(o->json, node, list))
+        if (numbers_at(o, f->key, list, &limit, out + n) == DILATIONS) n += DILATIONS;
+        else break;
+    if (n == 0 || list)
+        problem("%s: %s: expected a list of %d numbers for each residual kernel", o->path,
+                f->key, DILATIONS);
+    return n;
+}
+
+static size_t present_numbers(const values *v, const object *o, const field *f,
+                              size_t node, double *out)
+{
+    size_t n;
+    if (f->how == DOWN_TYPES || f->how == UP_TYPES) return types_at(o, f, node, out);
+    if (f->how == TRIPLES) return triples_at(o, f, node, out);
+    n = numbers_at(o, f->key, node, tango_limit_of(f->name), out);
+    if (tango_io_json_type_of(o->json, node) == TANGO_IO_JSON_ARRAY) return n;
+    return repeated(v, f, out, n);
+}
+
+/* "a|b|c" */
+static const char *listed(char out[128], const char *const *words)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (; *words && n < 100; words++)
+        if (**words)
+            n += (size_t)snprintf(out + n, 128 - n, "%s%.24s", n ? "|" : "", *words);
+    return out;
+}
+
+static void read_text(values *v, const object *o, const field *f, const char *absent)
+{
+    const tango_limit *limit = tango_limit_of(f->name);
+    char *text = get_text(o, f->key), words[128];
+    if (!text && absent && !member(o, f->key)) put_text(v, f->name, absent);
+    if (!text) return;
+    if (limit->words && !limit->words[tango_limit_word(limit, text)])
+        problem("%s: %s: expected one of %s, found %.40s", o->path, f->key,
+                listed(words, limit->words), text);
+    put_text(v, f->name, text);
+    free(text);
+}
+
+static void read_field(values *v, const source *s, const field *f,
+                       const scheduler *class_)
+{
+    double numbers[LIST_MAX];
+    object o = object_in(&s[f->file], f->inside);
+    const char *absent = absent_text(f, class_);
+    size_t node = member(&o, f->key), n;
+    if (f->how >= IF_ALGORITHM && !knows(class_, (char)f->how)) return;
+    if (tango_limit_of(f->name)->type == TANGO_IO_STRING) {
+        read_text(v, &o, f, absent);
+        return;
+    }
+    n = node ? present_numbers(v, &o, f, node, numbers)
+             : absent_numbers(v, &o, f, absent, numbers);
+    if (n) put_numbers(v, f->name, numbers, n);
+}
+
+/* Objects within a file; an absent vocoder is a published one. */
+static void check_objects(const source *s)
+{
+    object o = object_in(s, "");
+    size_t vae = member(&o, "ddconfig"), vocoder = member(&o, "vocoder");
+    if (!vae || tango_io_json_type_of(o.json, vae) != TANGO_IO_JSON_OBJECT)
+        problem("%s: ddconfig: expected an object", o.path);
+    if (vocoder && tango_io_json_type_of(o.json, vocoder) != TANGO_IO_JSON_OBJECT)
+        problem("%s: vocoder: expected an object", o.path);
+}
+
+/* Keys that are not in the blob: other values than these change the arithmetic. */
 static const fixed unet_fixed[] = {
+    { "_class_name", "UNet2DConditionModel" },
     { "act_fn", "silu" },
     { "mid_block_type", "UNetMidBlock2DCrossAttn" },
-    { "center_input_sample", "false" },
-    { "mid_block_scale_factor", "1" },
     { "downsample_padding", "1" },
     { "conv_in_kernel", "3" },
     { "conv_out_kernel", "3" },
@@ -432,106 +836,34 @@ static const fixed unet_fixed[] = {
     { NULL, NULL }
 };
 
-/* down_block_types or up_block_types: whether each block has attentions. Absent, the four
-   blocks of diffusers' default, which `out` holds. */
-static void get_attention(const object *o, const char *key, const char *const *words,
-                          size_t *out, size_t levels)
+static void check_unet(const source *s)
 {
-    size_t node = member(o, key), n = 0;
-    if (!node) n = 4;
-    for (size_t i = tango_io_json_first(o->json, node); i && n < levels; n++) {
-        out[n] = word_at(o, key, i, words);
-        i = tango_io_json_next(o->json, node, i);
-    }
-    if (n != levels || (node && o->json->nodes[node].size != levels))
-        problem("%s: %s: expected %zu blocks, as block_out_channels has", o->path, key,
-                levels);
+    static const char *const needed[2] = { "mid_block_type", "norm_num_groups" };
+    object o = object_in(s, "");
+    refuse_others(&o, unet_fixed);
+    for (size_t i = 0; i < 2; i++) /* null has a meaning of its own there */
+        if (tango_io_json_find(o.json, 0, needed[i]) && !member(&o, needed[i]))
+            problem("%s: %s: a network without it is not supported", o.path, needed[i]);
 }
 
-/* attention_head_dim is, in spite of its name, the number of heads: one for all levels or
-   a list. */
-static void get_heads(const object *o, unet_config *u)
-{
-    const char *key = "attention_head_dim";
-    size_t node = member(o, key), n = u->levels;
-    if (node && tango_io_json_type_of(o->json, node) == TANGO_IO_JSON_ARRAY) {
-        n = get_counts(o, key, u->heads, NEEDED, CHANNELS_MAX);
-    } else {
-        size_t heads = get_count(o, key, 8, 1, CHANNELS_MAX);
-        for (size_t i = 0; i < n; i++) u->heads[i] = heads;
-    }
-    if (n != u->levels)
-        problem("%s: %s: %zu numbers for %zu levels", o->path, key, n, u->levels);
-    for (size_t i = 0; i < u->levels; i++)
-        if (u->heads[i] > u->channels[i])
-            problem("%s: %s: %zu heads for %zu channels", o->path, key, u->heads[i],
-                    u->channels[i]);
-}
-
-/* Where a key is absent, the default is that of diffusers' UNet2DConditionModel. */
-static void read_unet(const object *o, unet_config *u)
-{
-    static const char *const down[] = { "DownBlock2D", "CrossAttnDownBlock2D", NULL };
-    static const char *const up[] = { "UpBlock2D", "CrossAttnUpBlock2D", NULL };
-    static const size_t channels[4] = { 320, 640, 1280, 1280 };
-    refuse_others(o, unet_fixed);
-    if (tango_io_json_find(o->json, 0, "mid_block_type") && !member(o, "mid_block_type"))
-        problem("%s: mid_block_type: a network without a middle is not supported",
-                o->path);
-    if (tango_io_json_find(o->json, 0, "norm_num_groups") &&
-        !member(o, "norm_num_groups"))
-        problem("%s: norm_num_groups: a network without norms is not supported", o->path);
-    u->in_channels = get_count(o, "in_channels", 4, 1, 4096);
-    u->out_channels = get_count(o, "out_channels", 4, 1, 4096);
-    memcpy(u->channels, channels, sizeof channels);
-    u->levels = get_counts(o, "block_out_channels", u->channels, 4, CHANNELS_MAX);
-    for (size_t i = 0; i < 4; i++) {
-        u->down_attention[i] = i < 3;
-        u->up_attention[i] = i > 0;
-    }
-    get_attention(o, "down_block_types", down, u->down_attention, u->levels);
-    get_attention(o, "up_block_types", up, u->up_attention, u->levels);
-    get_heads(o, u);
-    u->layers = get_count(o, "layers_per_block", 2, 1, 16);
-    u->groups = get_count(o, "norm_num_groups", 32, 1, 4096);
-    u->cross_dim = get_count(o, "cross_attention_dim", 1280, 1, CHANNELS_MAX);
-    u->norm_eps = get_real(o, "norm_eps", 1e-5, 0.0, 1.0);
-    u->flip_sin_to_cos = get_flag(o, "flip_sin_to_cos", 1);
-    u->freq_shift = get_real(o, "freq_shift", 0.0, -16.0, 16.0);
-    u->center_input = get_flag(o, "center_input_sample", 0);
-    u->mid_scale = get_real(o, "mid_block_scale_factor", 1.0, 0.0, 1e9);
-    u->linear_projection = get_flag(o, "use_linear_projection", 0);
-}
-
-/* Where a key is absent, the default is that of transformers' T5Config. */
-static void read_text_encoder(const object *o, const object *main_config, text_config *t)
+static void check_text_encoder(const source *s, const object *main_config)
 {
     static const fixed text_fixed[] = { { "model_type", "t5" },
                                         { "feed_forward_proj", "gated-gelu" },
                                         { "dense_act_fn", "gelu_new" },
                                         { "is_gated_act", "true" },
                                         { NULL, NULL } };
-    refuse_others(o, text_fixed);
+    object o = object_in(s, "");
     char *name = get_text(main_config, "text_encoder_name");
-    if (!member(o, "model_type") && !(name && strstr(name, "t5")))
-        problem("%s: model_type is missing", o->path);
+    refuse_others(&o, text_fixed);
+    if (!member(&o, "model_type") && !(name && strstr(name, "t5")))
+        problem("%s: model_type is missing", o.path);
     free(name);
-    if (!member(o, "feed_forward_proj"))
-        problem("%s: feed_forward_proj is missing: only gated-gelu is supported",
-                o->path);
-    t->vocab = get_count(o, "vocab_size", 32128, 2, 1 << 24);
-    t->d_model = get_count(o, "d_model", 512, 1, CHANNELS_MAX);
-    t->d_kv = get_count(o, "d_kv", 64, 1, CHANNELS_MAX);
-    t->d_ff = get_count(o, "d_ff", 2048, 1, CHANNELS_MAX);
-    t->layers = get_count(o, "num_layers", 6, 1, LAYERS_MAX);
-    t->heads = get_count(o, "num_heads", 8, 1, 4096);
-    t->buckets = get_count(o, "relative_attention_num_buckets", 32, 4, CHANNELS_MAX);
-    t->max_distance =
-        get_count(o, "relative_attention_max_distance", 128, t->buckets / 4 + 1, 1 << 24);
-    t->eps = get_real(o, "layer_norm_epsilon", 1e-6, 0.0, 1.0);
+    if (!member(&o, "feed_forward_proj"))
+        problem("%s: feed_forward_proj is missing: only gated-gelu is supported", o.path);
 }
 
-static void read_vae(const object *o, vae_config *v)
+static void check_vae(const source *s)
 {
     static const fixed outer[] = { { "subband", "1" },
                                    { "time_shuffle", "1" },
@@ -540,125 +872,23 @@ static void read_vae(const object *o, vae_config *v)
         { "double_z", "true" },         { "attn_resolutions", "null" },
         { "resamp_with_conv", "true" }, { "attn_type", "vanilla" },
         { "use_linear_attn", "false" }, { "tanh_out", "false" },
-        { "give_pre_end", "false" },    { NULL, NULL }
+        { "give_pre_end", "false" },    { "downsample_time_stride4_levels", "null" },
+        { NULL, NULL }
     };
-    object d = { o->json, member(o, "ddconfig"), "vae_config.json: ddconfig" };
-    refuse_others(o, outer);
-    v->embed_dim = get_count(o, "embed_dim", NEEDED, 1, 4096);
-    v->scale_factor = get_real(o, "scale_factor", NO_REAL, 1e-6, 1e6);
-    v->levels = 1;
-    if (!d.node || tango_io_json_type_of(d.json, d.node) != TANGO_IO_JSON_OBJECT) {
-        problem("%s: ddconfig is missing", o->path);
-        return;
-    }
+    static const fixed vocoder[] = { { "normalize_before", "false" },
+                                     { "leaky_relu_slope", "0.1" },
+                                     { "resblock", "1" },
+                                     { NULL, NULL } };
+    object o = object_in(s, ""), d = object_in(s, "ddconfig"),
+           h = object_in(s, "vocoder");
+    check_objects(s);
+    refuse_others(&o, outer);
     refuse_others(&d, inner);
-    v->ch = get_count(&d, "ch", NEEDED, 1, 4096);
-    v->levels = get_counts(&d, "ch_mult", v->ch_mult, NEEDED, 64);
-    v->res_blocks = get_count(&d, "num_res_blocks", NEEDED, 1, 16);
-    v->z_channels = get_count(&d, "z_channels", NEEDED, 1, 4096);
-    v->in_channels = get_count(&d, "in_channels", NEEDED, 1, 1);
-    v->out_channels = get_count(&d, "out_ch", NEEDED, 1, 1);
-    v->groups = get_count(&d, "num_groups", 32, 1, 4096);
-}
-
-/* One list of three dilations a residual kernel. */
-static void read_dilations(const object *o, vocoder_config *h)
-{
-    const char *key = "resblock_dilation_sizes";
-    size_t node = member(o, key), n = 0;
-    for (size_t i = 0; !node && i < LEVELS_MAX * DILATIONS; i++)
-        h->dilations[i] = 1 + 2 * (i % DILATIONS); /* 1, 3, 5 */
-    if (!node) return;
-    size_t list = tango_io_json_first(o->json, node);
-    for (; list; list = tango_io_json_next(o->json, node, list)) {
-        size_t i = tango_io_json_first(o->json, list), k = 0;
-        for (; i && n < LEVELS_MAX * DILATIONS;
-             i = tango_io_json_next(o->json, list, i), k++)
-            h->dilations[n++] = count_at(o, key, i, 1, 64);
-        if (k != DILATIONS)
-            problem("%s: %s: expected %d dilations a kernel", o->path, key, DILATIONS);
-    }
-    if (n != h->branches * DILATIONS)
-        problem("%s: %s: expected one list for each of %zu residual kernels", o->path,
-                key, h->branches);
-}
-
-/* Published files have no `vocoder` object: the sizes are constants of their code. */
-static void read_vocoder(const object *o, vocoder_config *h)
-{
-    static const fixed other[] = { { "normalize_before", "false" },
-                                   { "leaky_relu_slope", "0.1" },
-                                   { "resblock", "1" },
-                                   { NULL, NULL } };
-    static const size_t rates[5] = { 5, 4, 2, 2, 2 }, kernels[5] = { 16, 16, 8, 4, 4 };
-    static const size_t res_kernels[3] = { 3, 7, 11 };
-    object v = { o->json, member(o, "vocoder"), "vae_config.json: vocoder" };
-    if (!v.node) v.node = NO_NODE;
-    refuse_others(&v, other);
-    memcpy(h->rates, rates, sizeof rates);
-    memcpy(h->kernels, kernels, sizeof kernels);
-    memcpy(h->res_kernels, res_kernels, sizeof res_kernels);
-    h->mels = get_count(&v, "num_mels", 64, 1, 4096);
-    h->channels = get_count(&v, "upsample_initial_channel", 1024, 1, CHANNELS_MAX);
-    h->stages = get_counts(&v, "upsample_rates", h->rates, 5, KERNEL_MAX);
-    size_t n = get_counts(&v, "upsample_kernel_sizes", h->kernels, 5, KERNEL_MAX);
-    h->branches = get_counts(&v, "resblock_kernel_sizes", h->res_kernels, 3, KERNEL_MAX);
-    read_dilations(&v, h);
-    if (n != h->stages)
-        problem("%s: %zu upsample_rates and %zu upsample_kernel_sizes", v.path, h->stages,
-                n);
-    if (h->channels >> h->stages == 0)
-        problem("%s: upsample_initial_channel: %zu cannot be halved %zu times", v.path,
-                h->channels, h->stages);
-    for (size_t i = 0; i < h->stages && i < n; i++)
-        if (h->kernels[i] < h->rates[i])
-            problem("%s: upsample_kernel_sizes: kernel %zu is smaller than its rate %zu",
-                    v.path, h->kernels[i], h->rates[i]);
-    for (size_t k = 0; k < h->branches; k++)
-        if (h->res_kernels[k] % 2 == 0)
-            problem("%s: resblock_kernel_sizes: %zu is even", v.path, h->res_kernels[k]);
-}
-
-static void read_audio(const object *o, audio_config *a)
-{
-    a->rate = get_count(o, "sampling_rate", NEEDED, 1, 1000000);
-    a->fft = get_count(o, "filter_length", NEEDED, 16, 65536);
-    a->hop = get_count(o, "hop_length", NEEDED, 1, 65536);
-    a->window = get_count(o, "win_length", NEEDED, 16, a->fft);
-    a->mels = get_count(o, "n_mel_channels", NEEDED, 1, 4096);
-    a->fmin = get_real(o, "mel_fmin", NO_REAL, 0.0, (double)a->rate / 2.0);
-    a->fmax = get_real(o, "mel_fmax", (double)a->rate / 2.0, 0.0, (double)a->rate / 2.0);
-    if (a->fft % 2) problem("%s: filter_length: %zu is odd", o->path, a->fft);
-    if (a->fmin >= a->fmax) problem("%s: mel_fmin is not below mel_fmax", o->path);
-}
-
-/* The parts must fit each other. */
-static void compare_parts(const config *c)
-{
-    if (c->unet.in_channels != c->unet.out_channels)
-        problem("unet_config.json: in_channels %zu and out_channels %zu differ",
-                c->unet.in_channels, c->unet.out_channels);
-    if (c->text.d_model != c->unet.cross_dim)
-        problem(
-            "unet_config.json: cross_attention_dim %zu is not the text encoder's d_model "
-            "%zu",
-            c->unet.cross_dim, c->text.d_model);
-    size_t latent = c->unet.adapters ? LATENT_CHANNELS : c->unet.out_channels;
-    if (latent != c->vae.embed_dim)
-        problem(
-            "vae_config.json: embed_dim %zu, but the UNet's latents have %zu channels",
-            c->vae.embed_dim, latent);
-    if (c->vocoder.mels != c->audio.mels)
-        problem("vae_config.json: vocoder: num_mels %zu is not n_mel_channels %zu of "
-                "stft_config.json",
-                c->vocoder.mels, c->audio.mels);
-    if (c->audio.mels % ((size_t)1 << (c->vae.levels - 1)) != 0)
-        problem("stft_config.json: n_mel_channels %zu cannot be halved %zu times",
-                c->audio.mels, c->vae.levels - 1);
+    refuse_others(&h, vocoder);
 }
 
 /* The tokenizer is kept as it is; here it is only checked. */
-static void check_spiece(const source *s, const text_config *t)
+static void check_spiece(const source *s)
 {
     tango_io_spiece spiece;
     tango_error error;
@@ -670,30 +900,73 @@ static void check_spiece(const source *s, const text_config *t)
         free(work);
     }
     if (r != TANGO_OK) problem("%s: %s", s->name, error.text);
-    else if (spiece.piece_count > t->vocab)
-        problem("%s: %zu pieces, but vocab_size is %zu", s->name, spiece.piece_count,
-                t->vocab);
 }
 
-static void read_configuration(const source *s, config *c)
+static void read_files(values *v, const source *s)
 {
-    object main_config = whole(&s[MAIN_CONFIG]), unet = whole(&s[UNET_CONFIG]);
-    object text = whole(&s[TEXT_CONFIG]), vae = whole(&s[VAE_CONFIG]);
-    object audio = whole(&s[STFT_CONFIG]);
-    read_unet(&unet, &c->unet);
-    read_text_encoder(&text, &main_config, &c->text);
-    read_vae(&vae, &c->vae);
-    read_vocoder(&vae, &c->vocoder);
-    read_audio(&audio, &c->audio);
+    put_text(v, "text.type", "t5");
+    put_text(v, "tokenizer.type", "sentencepiece");
+    put(v, "tokenizer.spiece", TANGO_IO_BYTES, s[SPIECE].file.data, s[SPIECE].file.size,
+        1);
+    if (s[ATTRIBUTION].name)
+        put(v, "tango.attribution_text", TANGO_IO_STRING, s[ATTRIBUTION].file.data,
+            s[ATTRIBUTION].file.size, 1);
+}
+
+/* What a message calls '...', as it stands in a file. */
+static const field *field_named(const char *name, size_t length)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (strncmp(fields[i].name, name, length) == 0 && !fields[i].name[length])
+            return &fields[i];
+    return NULL;
+}
+
+/* A problem that the library found among the values of the blob, told in the words of
+   the files. */
+static void problem_of_values(const char *message)
+{
+    char line[2048];
+    size_t n = 0;
+    int of_model = strncmp(message, "model: ", 7) == 0;
+    if (of_model) message += 7;
+    while (*message && n < sizeof line - 256) {
+        const char *end = *message == '\'' ? strchr(message + 1, '\'') : NULL;
+        const field *f =
+            end ? field_named(message + 1, (size_t)(end - message) - 1) : NULL;
+        if (f) n += (size_t)snprintf(line + n, 256, "%s: %s%s%s", known[f->file].name,
+                                     f->inside, *f->inside ? ": " : "", f->key);
+        else line[n++] = *message;
+        message = f ? end + 1 : message + 1;
+    }
+    line[n] = '\0';
+    problem("%s%s", of_model ? "" : "defaults.json: ", line);
+}
+
+static void read_configuration(values *v, const source *s, config *c)
+{
+    object main_config = object_in(&s[MAIN_CONFIG], ""),
+           unet = object_in(&s[UNET_CONFIG], "");
+    tango_error error;
+    const scheduler *class_ = read_scheduler(v, &s[SCHEDULE_CONFIG]);
+    check_unet(&s[UNET_CONFIG]);
+    check_text_encoder(&s[TEXT_CONFIG], &main_config);
+    check_vae(&s[VAE_CONFIG]);
+    check_spiece(&s[SPIECE]);
+    read_files(v, s);
+    for (size_t i = 0; i < FIELDS; i++)
+        if (s[fields[i].file].name) read_field(v, s, &fields[i], class_);
     /* Pre-trained UNets have 4 channels; adapters translate to the VAE's 8 and back. */
     char *pretrained = get_text(&main_config, "unet_model_name");
-    c->unet.adapters = pretrained != NULL && *pretrained != '\0';
+    put_number(v, "unet.adapters", pretrained && *pretrained ? 1.0 : 0.0);
     free(pretrained);
-    compare_parts(c);
-    check_spiece(&s[SPIECE], &c->text);
+    c->linear_projection = get_flag(&unet, "use_linear_projection", 0);
+    if (problems > 0) return;
+    if (tango_configure(&c->model, v->list, v->count, &error) != TANGO_OK)
+        problem_of_values(error.text);
 }
 
-/* ==== 5. The tensors a configuration implies ======================================= */
+/* ==== 7. The tensors a configuration implies ======================================= */
 
 /* How a tensor of the checkpoint is laid out in the blob. */
 typedef enum weight_kind {
@@ -721,7 +994,7 @@ typedef struct plan {
     size_t count, capacity;
     file_id file;    /* where the names being added lie */
     char place[128]; /* what the names being added begin with */
-    size_t groups;   /* of the group norms being added */
+    int linear_projection;
 } plan;
 
 /* Every name added from here on begins with this. */
@@ -766,18 +1039,11 @@ static void vector(plan *p, const char *name, const char *ending, size_t n)
     shape(add(p, VECTOR, name, name, ending), 1, n, 1, 1, 1);
 }
 
-static void layer_norm(plan *p, const char *name, size_t channels)
+/* Layer norms and group norms. */
+static void norm(plan *p, const char *name, size_t channels)
 {
     vector(p, name, ".weight", channels);
     vector(p, name, ".bias", channels);
-}
-
-static void group_norm(plan *p, const char *name, size_t channels)
-{
-    if (channels % p->groups != 0)
-        problem("%s.%s: %zu channels cannot be divided into %zu norm groups", p->place,
-                name, channels, p->groups);
-    layer_norm(p, name, channels);
 }
 
 static void linear_no_bias(plan *p, const char *name, size_t outputs, size_t inputs)
@@ -826,10 +1092,10 @@ static void geglu(plan *p, size_t outputs, size_t inputs)
 static void residual_block(plan *p, size_t inputs, size_t outputs, size_t time,
                            const char *shortcut)
 {
-    group_norm(p, "norm1", inputs);
+    norm(p, "norm1", inputs);
     conv2d(p, "conv1", outputs, inputs, 3);
     if (time) linear(p, "time_emb_proj", outputs, time);
-    group_norm(p, "norm2", outputs);
+    norm(p, "norm2", outputs);
     conv2d(p, "conv2", outputs, outputs, 3);
     if (inputs != outputs) conv2d(p, shortcut, outputs, inputs, 1);
 }
@@ -849,27 +1115,27 @@ static void attention(plan *p, const char *name, size_t width, size_t context)
 
 /* Transformer2DModel with one block. Heads of channels / heads, so the inner width may be
    smaller than channels. The two projections are linear layers or 1x1 convolutions. */
-static void transformer(plan *p, const unet_config *u, const char *place, size_t index,
-                        size_t channels, size_t heads)
+static void transformer(plan *p, const tango_unet_config *u, const char *place,
+                        size_t index, size_t channels, size_t heads)
 {
     size_t inner = channels / heads * heads;
     at(p, "%s.attentions.%zu", place, index);
-    group_norm(p, "norm", channels);
-    if (u->linear_projection) linear(p, "proj_in", inner, channels);
+    norm(p, "norm", channels);
+    if (p->linear_projection) linear(p, "proj_in", inner, channels);
     else conv2d(p, "proj_in", inner, channels, 1);
-    if (u->linear_projection) linear(p, "proj_out", channels, inner);
+    if (p->linear_projection) linear(p, "proj_out", channels, inner);
     else conv2d(p, "proj_out", channels, inner, 1);
     at(p, "%s.attentions.%zu.transformer_blocks.0", place, index);
-    layer_norm(p, "norm1", inner);
+    norm(p, "norm1", inner);
     attention(p, "attn1", inner, inner);
-    layer_norm(p, "norm2", inner);
-    attention(p, "attn2", inner, u->cross_dim);
-    layer_norm(p, "norm3", inner);
+    norm(p, "norm2", inner);
+    attention(p, "attn2", inner, u->cross_width);
+    norm(p, "norm3", inner);
     geglu(p, 4 * inner, inner);
     linear(p, "ff.net.2", inner, 4 * inner);
 }
 
-static void plan_down_blocks(plan *p, const unet_config *u, size_t time)
+static void plan_down_blocks(plan *p, const tango_unet_config *u, size_t time)
 {
     size_t inputs = u->channels[0];
     char place[64];
@@ -891,7 +1157,7 @@ static void plan_down_blocks(plan *p, const unet_config *u, size_t time)
 /* Each layer of an up block reads what came before beside one kept output of the way
    down: the last one of a block takes that of the next finer level, which may have
    another width. */
-static void plan_up_blocks(plan *p, const unet_config *u, size_t time)
+static void plan_up_blocks(plan *p, const tango_unet_config *u, size_t time)
 {
     size_t levels = u->levels, before = u->channels[levels - 1];
     char place[64];
@@ -913,17 +1179,17 @@ static void plan_up_blocks(plan *p, const unet_config *u, size_t time)
     }
 }
 
-/* UNet2DConditionModel, then the adapters of the variant with pre-trained weights. */
-static void plan_unet(plan *p, const unet_config *u)
+/* UNet2DConditionModel, then the adapters that the variant with pre-trained weights has
+   between its channels and those of the latent. */
+static void plan_unet(plan *p, const tango_unet_config *u, size_t latent)
 {
     size_t first = u->channels[0], last = u->channels[u->levels - 1], time = 4 * first;
     p->file = MAIN;
-    p->groups = u->groups;
     at(p, "unet");
     conv2d(p, "conv_in", first, u->in_channels, 3);
     linear(p, "time_embedding.linear_1", time, first);
     linear(p, "time_embedding.linear_2", time, time);
-    group_norm(p, "conv_norm_out", first);
+    norm(p, "conv_norm_out", first);
     conv2d(p, "conv_out", u->out_channels, first, 3);
     plan_down_blocks(p, u, time);
     transformer(p, u, "unet.mid_block", 0, last, u->heads[u->levels - 1]);
@@ -934,39 +1200,39 @@ static void plan_unet(plan *p, const unet_config *u)
     plan_up_blocks(p, u, time);
     if (!u->adapters) return;
     at(p, "group_in");
-    linear(p, "0", ADAPTER_WIDTH, LATENT_CHANNELS);
+    linear(p, "0", ADAPTER_WIDTH, latent);
     linear(p, "1", u->in_channels, ADAPTER_WIDTH);
     at(p, "group_out");
     linear(p, "0", ADAPTER_WIDTH, u->out_channels);
-    linear(p, "1", LATENT_CHANNELS, ADAPTER_WIDTH);
+    linear(p, "1", latent, ADAPTER_WIDTH);
 }
 
 /* T5EncoderModel, version 1.1: gated feed-forward layers, no biases. */
-static void plan_text_encoder(plan *p, const text_config *t)
+static void plan_text_encoder(plan *p, const tango_text_config *t)
 {
-    size_t width = t->heads * t->d_kv;
+    size_t width = t->heads * t->head_width;
     static const char *const projection[3] = { "q", "k", "v" };
     p->file = MAIN;
     at(p, "text_encoder");
-    shape(add(p, EMBEDDING, "shared", "shared", ".weight"), 2, t->vocab, t->d_model, 1,
+    shape(add(p, EMBEDDING, "shared", "shared", ".weight"), 2, t->vocab, t->width, 1,
           1);
-    vector(p, "encoder.final_layer_norm", ".weight", t->d_model);
+    vector(p, "encoder.final_layer_norm", ".weight", t->width);
     for (size_t i = 0; i < t->layers; i++) {
         at(p, "text_encoder.encoder.block.%zu.layer.0", i);
-        vector(p, "layer_norm", ".weight", t->d_model);
+        vector(p, "layer_norm", ".weight", t->width);
         at(p, "text_encoder.encoder.block.%zu.layer.0.SelfAttention", i);
         for (size_t k = 0; k < 3; k++)
-            linear_no_bias(p, projection[k], width, t->d_model);
-        linear_no_bias(p, "o", t->d_model, width);
+            linear_no_bias(p, projection[k], width, t->width);
+        linear_no_bias(p, "o", t->width, width);
         if (i == 0) /* the table of the first block serves them all */
             shape(add(p, TABLE, "relative_attention_bias", "relative_attention_bias",
                       ".weight"),
                   2, t->buckets, t->heads, 1, 1);
         at(p, "text_encoder.encoder.block.%zu.layer.1", i);
-        vector(p, "layer_norm", ".weight", t->d_model);
-        linear_no_bias(p, "DenseReluDense.wi_0", t->d_ff, t->d_model);
-        linear_no_bias(p, "DenseReluDense.wi_1", t->d_ff, t->d_model);
-        linear_no_bias(p, "DenseReluDense.wo", t->d_model, t->d_ff);
+        vector(p, "layer_norm", ".weight", t->width);
+        linear_no_bias(p, "DenseReluDense.wi_0", t->hidden, t->width);
+        linear_no_bias(p, "DenseReluDense.wi_1", t->hidden, t->width);
+        linear_no_bias(p, "DenseReluDense.wo", t->width, t->hidden);
     }
 }
 
@@ -978,53 +1244,53 @@ static void plan_vae_middle(plan *p, const char *side, size_t channels)
         residual_block(p, channels, channels, 0, "nin_shortcut");
     }
     at(p, "%s.mid.attn_1", side);
-    group_norm(p, "norm", channels);
+    norm(p, "norm", channels);
     for (size_t k = 0; k < 4; k++) conv2d(p, part[k], channels, channels, 1);
 }
 
-static void plan_vae_encoder(plan *p, const vae_config *v)
+static void plan_vae_encoder(plan *p, const tango_vae_config *v)
 {
-    size_t channels = v->ch;
+    size_t channels = v->channels;
     at(p, "encoder");
-    conv2d(p, "conv_in", v->ch, v->in_channels, 3);
+    conv2d(p, "conv_in", v->channels, v->in_channels, 3);
     for (size_t i = 0; i < v->levels; i++) {
         for (size_t j = 0; j < v->res_blocks; j++) {
             at(p, "encoder.down.%zu.block.%zu", i, j);
-            residual_block(p, channels, v->ch * v->ch_mult[i], 0, "nin_shortcut");
-            channels = v->ch * v->ch_mult[i];
+            residual_block(p, channels, v->channels * v->multiples[i], 0, "nin_shortcut");
+            channels = v->channels * v->multiples[i];
         }
         at(p, "encoder.down.%zu", i);
         if (i + 1 < v->levels) conv2d(p, "downsample.conv", channels, channels, 3);
     }
     plan_vae_middle(p, "encoder", channels);
     at(p, "encoder");
-    group_norm(p, "norm_out", channels);
-    conv2d(p, "conv_out", 2 * v->z_channels, channels, 3); /* mean and log-variance */
+    norm(p, "norm_out", channels);
+    conv2d(p, "conv_out", 2 * v->latent_channels, channels, 3); /* mean, log-variance */
 }
 
 /* The decoder's levels are numbered as the encoder's: up.0 is the finest and the last. */
-static void plan_vae_decoder(plan *p, const vae_config *v)
+static void plan_vae_decoder(plan *p, const tango_vae_config *v)
 {
-    size_t channels = v->ch * v->ch_mult[v->levels - 1];
+    size_t channels = v->channels * v->multiples[v->levels - 1];
     at(p, "decoder");
-    conv2d(p, "conv_in", channels, v->z_channels, 3);
+    conv2d(p, "conv_in", channels, v->latent_channels, 3);
     plan_vae_middle(p, "decoder", channels);
     for (size_t i = v->levels; i-- > 0;) {
         for (size_t j = 0; j <= v->res_blocks; j++) {
             at(p, "decoder.up.%zu.block.%zu", i, j);
-            residual_block(p, channels, v->ch * v->ch_mult[i], 0, "nin_shortcut");
-            channels = v->ch * v->ch_mult[i];
+            residual_block(p, channels, v->channels * v->multiples[i], 0, "nin_shortcut");
+            channels = v->channels * v->multiples[i];
         }
         at(p, "decoder.up.%zu", i);
         if (i > 0) conv2d(p, "upsample.conv", channels, channels, 3);
     }
     at(p, "decoder");
-    group_norm(p, "norm_out", channels);
+    norm(p, "norm_out", channels);
     conv2d(p, "conv_out", v->out_channels, channels, 3);
 }
 
 /* HiFi-GAN: channels halve at each stage; residual branches, one a kernel, follow. */
-static void plan_vocoder(plan *p, const vocoder_config *h)
+static void plan_vocoder(plan *p, const tango_vocoder_config *h)
 {
     char part[32];
     at(p, "vocoder");
@@ -1044,7 +1310,7 @@ static void plan_vocoder(plan *p, const vocoder_config *h)
             for (size_t j = 0; j < 2 * DILATIONS; j++) {
                 snprintf(part, sizeof part, "convs%zu.%zu", 1 + j / DILATIONS,
                          j % DILATIONS);
-                conv1d(p, part, outputs, outputs, h->res_kernels[k]);
+                conv1d(p, part, outputs, outputs, h->branch_kernels[k]);
             }
         }
     }
@@ -1052,20 +1318,83 @@ static void plan_vocoder(plan *p, const vocoder_config *h)
     conv1d(p, "conv_post", 1, h->channels >> h->stages, 7);
 }
 
-static void plan_vae(plan *p, const vae_config *v)
+static void plan_vae(plan *p, const tango_vae_config *v)
 {
     p->file = VAE;
-    p->groups = v->groups;
     plan_vae_encoder(p, v);
     plan_vae_decoder(p, v);
     p->place[0] = '\0';
-    conv2d(p, "quant_conv", 2 * v->embed_dim, 2 * v->z_channels, 1);
-    conv2d(p, "post_quant_conv", v->z_channels, v->embed_dim, 1);
+    conv2d(p, "quant_conv", 2 * v->embedding, 2 * v->latent_channels, 1);
+    conv2d(p, "post_quant_conv", v->latent_channels, v->embedding, 1);
 }
 
-/* ==== 6. The checkpoint against the plan =========================================== */
+static void make_plan(plan *p, const config *c)
+{
+    p->linear_projection = c->linear_projection;
+    plan_unet(p, &c->model.unet, c->model.vae.embedding);
+    plan_text_encoder(p, &c->model.text);
+    plan_vae(p, &c->model.vae);
+    plan_vocoder(p, &c->model.vocoder);
+}
+
+/* ==== 8. The checkpoint against the plan =========================================== */
 
 #define TIED_KEY "text_encoder.encoder.embed_tokens.weight"
+
+/* Enters the one dictionary that holds the tensors, where the top object has none. */
+static void enter_dictionary(source *s)
+{
+    static const char *const keys[] = { "state_dict", "model", "module" };
+    for (size_t depth = 0; s->torch.count == 0 && depth < 3; depth++) {
+        tango_io_torch inner = s->torch;
+        const char *first = NULL;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+            tango_io_torch t = s->torch;
+            if (!tango_io_torch_enter(&t, keys[i])) continue;
+            if (first)
+                problem("%s: holds %s and %s: which of them is meant is not known",
+                        s->name, first, keys[i]);
+            first = keys[i];
+            inner = t;
+        }
+        if (!first) break;
+        s->torch = inner;
+    }
+    if (s->torch.count == 0)
+        problem("%s: no tensors: expected a state dictionary, or one under state_dict, "
+                "model or module",
+                s->name);
+}
+
+static size_t names_with(const tango_io_torch *torch, const char *prefix)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < torch->count; i++) {
+        tango_io_torch_tensor t;
+        tango_io_torch_tensor_at(torch, i, &t);
+        count += strncmp(t.name, prefix, strlen(prefix)) == 0;
+    }
+    return count;
+}
+
+/* What wrappers of a model put before every name: of DistributedDataParallel, of
+   torch.compile, of a training class. */
+static void find_prefix(source *s)
+{
+    static const char *const words[] = { "module.", "_orig_mod.", "model." };
+    const size_t kinds = sizeof words / sizeof *words;
+    for (size_t i = 0; i < kinds && strlen(s->prefix) + 16 < sizeof s->prefix; i++) {
+        char longer[sizeof s->prefix + 16];
+        snprintf(longer, sizeof longer, "%s%s", s->prefix, words[i]);
+        size_t count = names_with(&s->torch, longer);
+        if (count > 0 && count < s->torch.count)
+            problem("%s: %zu of %zu names begin with %s; expected all or none", s->name,
+                    count, s->torch.count, longer);
+        if (count == 0 || count < s->torch.count) continue;
+        memcpy(s->prefix, longer, sizeof s->prefix);
+        i = (size_t)-1; /* one wrapper within another: from the first word again */
+    }
+}
 
 static void open_checkpoint(source *s)
 {
@@ -1077,7 +1406,20 @@ static void open_checkpoint(source *s)
         r = tango_io_torch_open(&s->torch, s->file.data, s->file.size, s->work, size,
                                 &error);
     }
-    if (r != TANGO_OK) problem("%s: %s", s->name, error.text);
+    if (r != TANGO_OK) {
+        problem("%s: %s", s->name, error.text);
+        return;
+    }
+    enter_dictionary(s);
+    find_prefix(s);
+}
+
+/* 1 and *out if there is a tensor of this name, the prefix before it. */
+static int named_tensor(const source *s, const char *key, tango_io_torch_tensor *out)
+{
+    char name[sizeof s->prefix + 256];
+    int n = snprintf(name, sizeof name, "%s%s", s->prefix, key);
+    return n > 0 && (size_t)n < sizeof name && tango_io_torch_find(&s->torch, name, out);
 }
 
 /* "[320, 8, 3, 3]" */
@@ -1091,14 +1433,24 @@ static const char *shape_text(char out[128], const size_t *shape, size_t rank)
     return out;
 }
 
-/* 1 if the checkpoint has this tensor, of this shape, in floating point. */
+/* Numbers from the first to the last of a view in its storage: fewer than it shows where
+   it shows some of them again (expanded tensors have strides of 0). */
+static size_t extent(const tango_io_view *v)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < v->rank; i++) last += (v->shape[i] - 1) * v->strides[i];
+    return last + 1;
+}
+
+/* 1 if the checkpoint has this tensor, of this shape, in floating point, with as many
+   numbers of its own as the shape has: a small file makes no large one. */
 static int find_tensor(const source *s, const char *key, const size_t *shape, size_t rank,
                        tango_io_view *view)
 {
     char expected[128], there[128];
     tango_io_torch_tensor t;
     shape_text(expected, shape, rank);
-    if (!tango_io_torch_find(&s->torch, key, &t)) {
+    if (!named_tensor(s, key, &t)) {
         problem("%s: %s is missing, expected %s", s->name, key, expected);
         return 0;
     }
@@ -1107,6 +1459,12 @@ static int find_tensor(const source *s, const char *key, const size_t *shape, si
     if (!same) {
         problem("%s: %s: expected shape %s, found %s", s->name, key, expected,
                 shape_text(there, t.view.shape, t.view.rank));
+        return 0;
+    }
+    if (t.view.count > extent(&t.view)) {
+        problem("%s: %s: %zu numbers are shown in the room of %zu; save it after "
+                ".contiguous()",
+                s->name, key, t.view.count, extent(&t.view));
         return 0;
     }
     *view = t.view;
@@ -1130,6 +1488,7 @@ static void refuse_superfluous(const source *s, const char **keys, size_t count)
     tango_io_torch_tensor t;
     for (size_t i = 0; i < s->torch.count; i++) {
         tango_io_torch_tensor_at(&s->torch, i, &t);
+        t.name += strlen(s->prefix);
         if (bsearch(&t.name, keys, count, sizeof *keys, compare_names)) continue;
         problem("%s: %s %s is superfluous: the configuration has no such tensor", s->name,
                 t.name, shape_text(text, t.view.shape, t.view.rank));
@@ -1137,15 +1496,15 @@ static void refuse_superfluous(const source *s, const char **keys, size_t count)
 }
 
 /* The token embedding is stored under two names, most often in one storage. */
-static void check_tied_embedding(const source *s, const text_config *t)
+static void check_tied_embedding(const source *s, const tango_text_config *t)
 {
     float a[1024], b[1024];
-    size_t shape[2] = { t->vocab, t->d_model };
+    size_t shape[2] = { t->vocab, t->width };
     tango_io_torch_tensor shared;
     tango_io_view tied;
-    if (!tango_io_torch_find(&s->torch, TIED_KEY, &shared)) return;
+    if (!named_tensor(s, TIED_KEY, &shared)) return;
     if (!find_tensor(s, TIED_KEY, shape, 2, &tied)) return;
-    if (!tango_io_torch_find(&s->torch, "text_encoder.shared.weight", &shared)) return;
+    if (!named_tensor(s, "text_encoder.shared.weight", &shared)) return;
     if (shared.view.count != tied.count || shared.view.data == tied.data) return;
     for (size_t at = 0; at < tied.count; at += 1024) {
         size_t n = tied.count - at < 1024 ? tied.count - at : 1024;
@@ -1157,7 +1516,22 @@ static void check_tied_embedding(const source *s, const text_config *t)
     }
 }
 
-static void match(source *s, plan *p, const text_config *t)
+/* All that is taken out of a file is in it: tensors of one storage do not make the output
+   larger than the checkpoint. */
+static void check_sum(const source *s, const plan *p, file_id file)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const weight *w = &p->list[i];
+        if (w->file == file && w->first == 0)
+            sum += w->view.count * tango_io_type_size(w->view.type);
+    }
+    if (sum > s[file].file.size)
+        problem("%s: its tensors share storages: %zu bytes in a file of %zu",
+                s[file].name, sum, s[file].file.size);
+}
+
+static void match(source *s, plan *p, const tango_text_config *t)
 {
     size_t n = 0;
     const char **keys = (const char **)resized(NULL, p->count + 1, sizeof *keys);
@@ -1172,6 +1546,10 @@ static void match(source *s, plan *p, const text_config *t)
     refuse_superfluous(&s[MAIN], keys, n);
     refuse_superfluous(&s[VAE], keys, n);
     check_tied_embedding(&s[MAIN], t);
+    if (problems == 0) {
+        check_sum(s, p, MAIN);
+        check_sum(s, p, VAE);
+    }
     free(keys);
 }
 
@@ -1184,7 +1562,7 @@ static tango_io_type type_of_checkpoint(const plan *p)
     return TANGO_IO_F16;
 }
 
-/* ==== 7. The short-time Fourier transform ========================================== */
+/* ==== 9. The short-time Fourier transform ========================================== */
 
 /* Slaney's mel scale: linear below 1000 Hz, logarithmic above (librosa's default). */
 static double mel_to_hertz(double mel)
@@ -1200,7 +1578,7 @@ static double hertz_to_mel(double hertz)
 
 /* Element (band, bin) of the mel matrix: a triangle over three neighbouring corners,
    scaled to area 1 (librosa.filters.mel with htk=False, norm="slaney"). */
-static double mel_weight(const audio_config *a, size_t band, size_t bin)
+static double mel_weight(const tango_audio_parameters *a, size_t band, size_t bin)
 {
     double low = hertz_to_mel(a->fmin), step = hertz_to_mel(a->fmax) - low, corner[3];
     for (size_t i = 0; i < 3; i++)
@@ -1213,7 +1591,7 @@ static double mel_weight(const audio_config *a, size_t band, size_t bin)
 }
 
 /* The periodic Hann window, centred in the transform when it is shorter. */
-static double window_at(const audio_config *a, size_t n)
+static double window_at(const tango_audio_parameters *a, size_t n)
 {
     size_t left = (a->fft - a->window) / 2;
     if (n < left || n >= left + a->window) return 0.0;
@@ -1221,7 +1599,7 @@ static double window_at(const audio_config *a, size_t n)
 }
 
 /* Row k < bins is the windowed cosine of frequency k, row bins + k the negative sine. */
-static double forward_weight(const audio_config *a, size_t row, size_t n)
+static double forward_weight(const tango_audio_parameters *a, size_t row, size_t n)
 {
     size_t bins = a->fft / 2 + 1, k = row < bins ? row : row - bins;
     double angle = 2.0 * PI * (double)(k * n % a->fft) / (double)a->fft;
@@ -1232,7 +1610,7 @@ static double forward_weight(const audio_config *a, size_t row, size_t n)
 /* The pseudo-inverse of those rows (without window, times fft / hop) is the inverse
    Fourier transform: each row divided by fft, twice over except at both ends of the
    spectrum. */
-static double inverse_weight(const audio_config *a, size_t row, size_t n)
+static double inverse_weight(const tango_audio_parameters *a, size_t row, size_t n)
 {
     size_t bins = a->fft / 2 + 1, k = row % bins;
     double twice = k == 0 || k == bins - 1 ? 1.0 : 2.0;
@@ -1240,11 +1618,12 @@ static double inverse_weight(const audio_config *a, size_t row, size_t n)
            (double)a->fft;
 }
 
-typedef double stft_weight(const audio_config *a, size_t row, size_t column);
+typedef double stft_weight(const tango_audio_parameters *a, size_t row, size_t column);
 
 /* Compares a matrix with its formula, within rounding of its largest element. */
-static void check_stft_tensor(const source *s, const audio_config *a, const char *key,
-                              const size_t *shape, size_t rank, stft_weight *expected)
+static void check_stft_tensor(const source *s, const tango_audio_parameters *a,
+                              const char *key, const size_t *shape, size_t rank,
+                              stft_weight *expected)
 {
     tango_io_view view;
     double worst = 0.0, largest = 0.0;
@@ -1268,8 +1647,13 @@ static void check_stft_tensor(const source *s, const audio_config *a, const char
 }
 
 /* All of pytorch_model_stft.bin follows from stft_config.json; none of it is stored. */
-static void check_stft(const source *s, const audio_config *a)
+static void check_stft(const source *s, const tango_model *m)
 {
+    const tango_audio_parameters parameters = {
+        m->rate, m->fft, m->hop, m->window, m->mels, m->mel_low, m->mel_high,
+        TANGO_AUDIO_TACOTRON
+    };
+    const tango_audio_parameters *a = &parameters;
     static const char *keys[3] = { "mel_basis", "stft_fn.forward_basis",
                                    "stft_fn.inverse_basis" };
     size_t bins = a->fft / 2 + 1, basis[3] = { 2 * bins, 1, a->fft }, mel[2];
@@ -1281,217 +1665,7 @@ static void check_stft(const source *s, const audio_config *a)
     refuse_superfluous(s, keys, 3);
 }
 
-/* ==== 8. Values of the blob ======================================================== */
-
-typedef struct values {
-    tango_io_value *list;
-    size_t count, capacity;
-} values;
-
-/* Keeps a copy of the data, so that callers may pass what lies on their stack. */
-static void put(values *v, const char *key, int type, const void *data, size_t count,
-                size_t size)
-{
-    if (v->count == v->capacity) {
-        v->capacity = v->capacity ? 2 * v->capacity : 64;
-        v->list = (tango_io_value *)resized(v->list, v->capacity, sizeof *v->list);
-    }
-    tango_io_value *value = &v->list[v->count++];
-    value->key = key;
-    value->type = type;
-    value->count = count;
-    value->data = copied(data, count * size);
-}
-
-static void put_counts(values *v, const char *key, const size_t *numbers, size_t count)
-{
-    uint64_t wide[LEVELS_MAX * DILATIONS];
-    for (size_t i = 0; i < count; i++) wide[i] = numbers[i];
-    put(v, key, TANGO_IO_U64, wide, count, sizeof wide[0]);
-}
-
-static void put_count(values *v, const char *key, size_t number)
-{
-    put_counts(v, key, &number, 1);
-}
-
-static void put_real(values *v, const char *key, double number)
-{
-    put(v, key, TANGO_IO_F64, &number, 1, sizeof number);
-}
-
-static void put_text(values *v, const char *key, const char *text)
-{
-    put(v, key, TANGO_IO_STRING, text, strlen(text), 1);
-}
-
-static void put_unet(values *v, const unet_config *u)
-{
-    put_count(v, "unet.in_channels", u->in_channels);
-    put_count(v, "unet.out_channels", u->out_channels);
-    put_count(v, "unet.layers_per_block", u->layers);
-    put_count(v, "unet.norm_groups", u->groups);
-    put_count(v, "unet.cross_dim", u->cross_dim);
-    put_real(v, "unet.norm_eps", u->norm_eps);
-    put_count(v, "unet.flip_sin_to_cos", (size_t)u->flip_sin_to_cos);
-    put_real(v, "unet.freq_shift", u->freq_shift);
-    put_count(v, "unet.center_input", (size_t)u->center_input);
-    put_real(v, "unet.mid_scale", u->mid_scale);
-    put_counts(v, "unet.channels", u->channels, u->levels);
-    put_counts(v, "unet.heads", u->heads, u->levels);
-    put_counts(v, "unet.down_attention", u->down_attention, u->levels);
-    put_counts(v, "unet.up_attention", u->up_attention, u->levels);
-    put_count(v, "unet.adapters", (size_t)u->adapters);
-}
-
-static void put_text_encoder(values *v, const text_config *t)
-{
-    put_text(v, "text.type", "t5");
-    put_count(v, "text.d_model", t->d_model);
-    put_count(v, "text.d_kv", t->d_kv);
-    put_count(v, "text.d_ff", t->d_ff);
-    put_count(v, "text.layers", t->layers);
-    put_count(v, "text.heads", t->heads);
-    put_count(v, "text.buckets", t->buckets);
-    put_count(v, "text.max_distance", t->max_distance);
-    put_count(v, "text.vocab", t->vocab);
-    put_real(v, "text.eps", t->eps);
-}
-
-static void put_vae(values *v, const vae_config *a)
-{
-    put_count(v, "vae.channels", a->ch);
-    put_counts(v, "vae.ch_mult", a->ch_mult, a->levels);
-    put_count(v, "vae.res_blocks", a->res_blocks);
-    put_count(v, "vae.z_channels", a->z_channels);
-    put_count(v, "vae.embed_dim", a->embed_dim);
-    put_count(v, "vae.groups", a->groups);
-    put_count(v, "vae.in_channels", a->in_channels);
-    put_count(v, "vae.out_channels", a->out_channels);
-    put_real(v, "vae.scale_factor", a->scale_factor);
-}
-
-static void put_sound(values *v, const vocoder_config *h, const audio_config *a)
-{
-    put_count(v, "vocoder.mels", h->mels);
-    put_count(v, "vocoder.channels", h->channels);
-    put_counts(v, "vocoder.rates", h->rates, h->stages);
-    put_counts(v, "vocoder.kernels", h->kernels, h->stages);
-    put_counts(v, "vocoder.res_kernels", h->res_kernels, h->branches);
-    put_counts(v, "vocoder.res_dilations", h->dilations, h->branches * DILATIONS);
-    put_count(v, "audio.rate", a->rate);
-    put_count(v, "audio.fft", a->fft);
-    put_count(v, "audio.hop", a->hop);
-    put_count(v, "audio.window", a->window);
-    put_count(v, "audio.mels", a->mels);
-    put_real(v, "audio.fmin", a->fmin);
-    put_real(v, "audio.fmax", a->fmax);
-}
-
-/* What is in scheduler_config.json and concerns some sampler, under the blob's names.
-   w: one of the words (| between them), c: count up to high, f: flag, r: number. */
-static const struct {
-    const char *key, *name, *words;
-    char kind;
-    double low, high;
-} schedule_keys[] = {
-    { "prediction_type", "schedule.prediction", "epsilon|v_prediction|sample", 'w', 0,
-      0 },
-    { "timestep_spacing", "schedule.spacing", "leading|linspace|trailing", 'w', 0, 0 },
-    { "steps_offset", "schedule.steps_offset", NULL, 'c', 0, 1000 },
-    { "clip_sample", "schedule.clip_sample", NULL, 'f', 0, 0 },
-    { "clip_sample_range", "schedule.clip_sample_range", NULL, 'r', 1e-6, 1e6 },
-    { "thresholding", "schedule.thresholding", NULL, 'f', 0, 0 },
-    { "dynamic_thresholding_ratio", "schedule.dynamic_thresholding_ratio", NULL, 'r', 0,
-      1 },
-    { "sample_max_value", "schedule.sample_max_value", NULL, 'r', 1, 1e6 },
-    { "set_alpha_to_one", "schedule.set_alpha_to_one", NULL, 'f', 0, 0 },
-    { "variance_type", "schedule.variance_type", "fixed_small|fixed_large", 'w', 0, 0 },
-    { "final_sigmas_type", "schedule.final_sigmas_type", "zero|sigma_min", 'w', 0, 0 },
-    { "solver_order", "schedule.solver_order", NULL, 'c', 2, 2 },
-    { "lower_order_final", "schedule.lower_order_final", NULL, 'f', 0, 0 },
-    { "solver_type", "schedule.solver_type", "midpoint|bh2|logrho", 'w', 0, 0 },
-    { "algorithm_type", "schedule.algorithm_type", "dpmsolver++", 'w', 0, 0 },
-    { "rescale_betas_zero_snr", "schedule.rescale_betas_zero_snr", NULL, 'f', 0, 0 },
-};
-
-/* Whether `word` is one of the words between the bars. */
-static int is_listed(const char *words, const char *word)
-{
-    size_t n = strlen(word);
-    if (strchr(word, '|')) return 0;
-    for (const char *p = words; p; p = strchr(p, '|'), p = p ? p + 1 : NULL)
-        if (strncmp(p, word, n) == 0 && (p[n] == '|' || p[n] == '\0')) return 1;
-    return 0;
-}
-
-/* Copies a word of a configuration, if it is there. */
-static void put_word(values *v, const object *o, const char *key, const char *name,
-                     const char *words)
-{
-    char *word = get_text(o, key);
-    if (word && !is_listed(words, word))
-        problem("%s: %s: expected one of %s, found %.40s", o->path, key, words, word);
-    if (word) put_text(v, name, word);
-    free(word);
-}
-
-static void put_schedule(values *v, const object *o)
-{
-    static const fixed others[] = {
-        { "trained_betas", "null" },      { "rescale_betas_zero_snr", "false" },
-        { "use_karras_sigmas", "false" }, { "use_exponential_sigmas", "false" },
-        { "use_beta_sigmas", "false" },   { "use_lu_lambdas", "false" },
-        { "use_flow_sigmas", "false" },   { "euler_at_final", "false" },
-        { "predict_x0", "true" },         { "disable_corrector", "null" },
-        { "solver_p", "null" },           { "interpolation_type", "linear" },
-        { "timestep_type", "discrete" },  { NULL, NULL }
-    };
-    refuse_others(o, others);
-    put_count(v, "schedule.train_steps",
-              get_count(o, "num_train_timesteps", 1000, 2, 100000));
-    put_real(v, "schedule.beta_start", get_real(o, "beta_start", 0.0001, 1e-9, 0.5));
-    put_real(v, "schedule.beta_end", get_real(o, "beta_end", 0.02, 1e-9, 0.999));
-    if (!member(o, "beta_schedule")) put_text(v, "schedule.beta_schedule", "linear");
-    put_word(v, o, "beta_schedule", "schedule.beta_schedule", "linear|scaled_linear");
-    for (size_t i = 0; i < sizeof schedule_keys / sizeof *schedule_keys; i++) {
-        const char *key = schedule_keys[i].key, *name = schedule_keys[i].name;
-        double low = schedule_keys[i].low, high = schedule_keys[i].high;
-        if (!member(o, key)) continue;
-        switch (schedule_keys[i].kind) {
-        case 'w': put_word(v, o, key, name, schedule_keys[i].words); break;
-        case 'f': put_count(v, name, (size_t)get_flag(o, key, 0)); break;
-        case 'r': put_real(v, name, get_real(o, key, low, low, high)); break;
-        default: put_count(v, name, get_count(o, key, 0, (size_t)low, (size_t)high));
-        }
-    }
-}
-
-/* defaults.json: how the model wants to be used, and whose it is. */
-static void put_defaults(values *v, const source *s)
-{
-    static const char *const texts[4][2] = { { "name", "tango.name" },
-                                             { "description", "tango.description" },
-                                             { "licence", "tango.licence" },
-                                             { "attribution", "tango.attribution" } };
-    if (!s[DEFAULTS].name) return;
-    object o = whole(&s[DEFAULTS]);
-    for (size_t i = 0; i < 4; i++) {
-        char *text = get_text(&o, texts[i][0]);
-        if (text) put_text(v, texts[i][1], text);
-        free(text);
-    }
-    if (member(&o, "steps"))
-        put_count(v, "default.steps", get_count(&o, "steps", 1, 1, 100000));
-    if (member(&o, "guidance"))
-        put_real(v, "default.guidance", get_real(&o, "guidance", 1.0, 0.0, 1000.0));
-    if (member(&o, "rescale"))
-        put_real(v, "default.rescale", get_real(&o, "rescale", 0.0, 0.0, 1.0));
-    if (member(&o, "seconds"))
-        put_real(v, "default.seconds", get_real(&o, "seconds", 1.0, 0.01, 600.0));
-    put_word(v, &o, "sampler", "default.sampler", "ddpm|ddim|dpm|euler|unipc");
-    put_word(v, &o, "vocoder", "default.vocoder", "hifigan|griffin-lim");
-}
+/* ==== 10. Writing the tensors ====================================================== */
 
 /* Which bytes this blob was made of: a line for each file. */
 static void put_provenance(values *v, const source *s, tango_io_type type)
@@ -1511,28 +1685,6 @@ static void put_provenance(values *v, const source *s, tango_io_type type)
     put_text(v, "tango.provenance", text);
 }
 
-static void put_files(values *v, const source *s)
-{
-    put_text(v, "tokenizer.type", "sentencepiece");
-    put(v, "tokenizer.spiece", TANGO_IO_BYTES, s[SPIECE].file.data, s[SPIECE].file.size,
-        1);
-    if (s[ATTRIBUTION].name)
-        put(v, "tango.attribution_text", TANGO_IO_STRING, s[ATTRIBUTION].file.data,
-            s[ATTRIBUTION].file.size, 1);
-}
-
-static void put_configuration(values *v, const source *s, const config *c)
-{
-    object schedule = whole(&s[SCHEDULE_CONFIG]);
-    put_unet(v, &c->unet);
-    put_text_encoder(v, &c->text);
-    put_vae(v, &c->vae);
-    put_sound(v, &c->vocoder, &c->audio);
-    put_schedule(v, &schedule);
-    put_defaults(v, s);
-    put_files(v, s);
-}
-
 /* Weights of the model, each counted once. */
 static size_t parameter_count(const plan *p)
 {
@@ -1543,8 +1695,6 @@ static size_t parameter_count(const plan *p)
     }
     return sum;
 }
-
-/* ==== 9. Writing the tensors ======================================================= */
 
 #define PIECE 16384 /* numbers read at a time from tensors that keep their order */
 
@@ -1690,14 +1840,25 @@ static int write_panels(job *j, const weight *w)
     return 1;
 }
 
-/* Every tensor in the order of the blob's index. t is what describe made, then sorted. */
+static int compare_weights(const void *a, const void *b)
+{
+    return strcmp(((const weight *)a)->name, ((const weight *)b)->name);
+}
+
+static int compare_name(const void *name, const void *w)
+{
+    return strcmp((const char *)name, ((const weight *)w)->name);
+}
+
+/* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
+   the plan is. */
 static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
 {
     cli_progress progress = cli_progress_begin(quiet);
     int ok = 1;
     for (size_t i = 0; ok && i < p->count; i++) {
-        const weight *w = p->list;
-        while (w->name != t[i].name) w++; /* the very pointer that describe was given */
+        const weight *w = (const weight *)bsearch(t[i].name, p->list, p->count,
+                                                  sizeof *p->list, compare_name);
         ok = is_matrix(w) ? write_panels(j, w) : write_plain(j, w);
         if (ok) cli_progress_step(&progress, i + 1, p->count);
     }
@@ -1728,6 +1889,7 @@ static void write_blob(const char *path, job *j, const plan *p, values *v, int q
     tango_io_tensor *t = (tango_io_tensor *)resized(NULL, p->count, sizeof *t);
     void *header = NULL;
     size_t size = 0;
+    qsort(p->list, p->count, sizeof *p->list, compare_weights);
     for (size_t i = 0; i < p->count; i++) describe(&p->list[i], j->type, &t[i]);
     make_room(j, p);
     tango_result r =
@@ -1750,7 +1912,7 @@ static void write_blob(const char *path, job *j, const plan *p, values *v, int q
     free(out);
 }
 
-/* ==== 10. The program ============================================================== */
+/* ==== 11. The program ============================================================== */
 
 static const cli_option options[] = {
     { 'o', "output", "FILE", "the blob to write" },
@@ -1800,29 +1962,25 @@ static void convert(const char *folder, const char *output, int type, int quiet)
 
     open_sources(s, folder);
     stop_at_problems(folder);
+    check_not_of_checkpoint(output, folder);
     for (size_t i = MAIN_CONFIG; i <= DEFAULTS; i++)
         if (s[i].name) parse_json(&s[i]);
     stop_at_problems(folder);
-    read_configuration(s, &c);
-    put_configuration(&v, s, &c);
+    read_configuration(&v, s, &c);
     stop_at_problems(folder);
-    plan_unet(&p, &c.unet);
-    plan_text_encoder(&p, &c.text);
-    plan_vae(&p, &c.vae);
-    plan_vocoder(&p, &c.vocoder);
-    stop_at_problems(folder);
+    make_plan(&p, &c);
 
     for (size_t i = MAIN; i < FILES; i++)
         if (s[i].name) open_checkpoint(&s[i]);
     stop_at_problems(folder);
-    match(s, &p, &c.text);
-    if (s[STFT].name) check_stft(&s[STFT], &c.audio);
+    match(s, &p, &c.model.text);
+    if (s[STFT].name) check_stft(&s[STFT], &c.model);
     stop_at_problems(folder);
 
     j.sources = s;
     j.type = type >= 0 ? (tango_io_type)type : type_of_checkpoint(&p);
     put_provenance(&v, s, j.type);
-    put_count(&v, "tango.parameters", parameter_count(&p));
+    put_number(&v, "tango.parameters", (double)parameter_count(&p));
     write_blob(output, &j, &p, &v, quiet);
     stop_at_problems(folder);
     if (!quiet)

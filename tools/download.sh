@@ -16,7 +16,8 @@ set -u
 unset CDPATH
 program=$(basename -- "$0")
 tab=$(printf '\t')
-state=.download run='' scratch='' child='' pids='' drawer='' marks=0 locked=''
+state=.download run='' scratch='' child='' pids='' drawer='' marks=0 locked='' in_worker=''
+token='' cookies='' own='' host='' boot='' space=''
 longest_wait=3600     # a server that asks for more patience than this is not waited for
 
 # ---- Messages ------------------------------------------------------------------------
@@ -153,6 +154,9 @@ parse_options()
 
 no_output() { usage_error '-o DIR is needed: where everything goes'; }
 
+# absolute FILE: its path wherever this script goes.
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$(pwd)/$1" ;; esac; }
+
 # whole NAME VALUE LOW HIGH: prints the value if it is a whole number in that range.
 whole()
 {
@@ -255,6 +259,34 @@ digest_matches()
     [ "$found" = "${2#*:}" ]
 }
 
+# wrong_kind FILE NAME: says what it is if that cannot be what NAME promises, else nothing.
+wrong_kind()
+{
+    start=$(dd if="$1" bs=256 count=1 2>/dev/null | tr -cd ' -~' |
+        tr '[:upper:]' '[:lower:]')
+    start=${start#"${start%%[! ]*}"}
+    case $start in
+    'version https://git-lfs.github.com/spec/'*)
+        echo 'a Git LFS pointer, not the file that it stands for'
+        return ;;
+    '<!doctype html'* | '<html'* | '<head'* | '<body'*) echo 'an HTML page'; return ;;
+    '<?xml'*) echo 'an XML text, as servers send with an error'; return ;;
+    esac
+    case $2 in
+    *.json)
+        end=$(tail -c 256 -- "$1" | tr -d ' \n\r\t\000')
+        case $start${end#"${end%?}"} in
+        '{'*'}' | '['*']') ;;
+        *) echo 'no JSON text, or cut short' ;;
+        esac ;;
+    *.flac | *.wav)
+        case $start in
+        flac* | riff* | rf64* | id3*) ;;
+        *) echo 'neither FLAC nor WAV' ;;
+        esac ;;
+    esac
+}
+
 # ---- Names from outside --------------------------------------------------------------
 
 # safe_name NAME: may become the name of a file.
@@ -278,17 +310,44 @@ make_folder()
     for part in $(printf '%s' "$1" | tr / ' '); do
         grown=$grown/$part
         [ ! -L "$grown" ] || fail "$grown: is a link; nothing is written through it"
-        [ -d "$grown" ] || mkdir -- "$grown" || fail "$grown: cannot make this folder"
+        mkdir -- "$grown" 2>/dev/null || [ -d "$grown" ] ||
+            fail "$grown: cannot make this folder"
     done
 }
 
-# publish TEMPORARY TARGET: the whole file gets its name in one step.
+# is_input FILE: one that the user gave this run to read, under any name.
+is_input()
+{
+    for input in "${opt_token_file-}" "$cookies"; do
+        # shellcheck disable=SC3013 # POSIX since 2024; every shell named here has it
+        [ -n "$input" ] && [ "$1" -ef "$input" ] && return 0
+    done
+    return 1
+}
+
+# flush FILE: status 1 where the disk says that it has not got it all. GNU sync takes a
+# file; where it does not, the system writes when it likes.
+flush()
+{
+    flushed=$(sync -- "$1" 2>&1) && return
+    case $flushed in *'No space'* | *uota* | *'nput/output'*) return 1 ;; esac
+}
+
+# publish TEMPORARY TARGET: the whole file gets its name in one step. First it moves
+# beside its target: that may be another file system, where to move is to copy.
 publish()
 {
+    case $2 in */*) beside=${2%/*}/.${2##*/}.part ;; *) beside=.$2.part ;; esac
+    if is_input "$2"; then
+        stop_all "$2: is an input of this run; nothing is written over it"
+        return 1
+    fi
     [ ! -d "$2" ] || { stop_all "$2: a folder has the name of a file"; return 1; }
-    # GNU sync takes a file; where it does not, the system writes when it likes.
-    sync -- "$1" 2>/dev/null || :
-    mv -f -- "$1" "$2" || { stop_all "$2: cannot rename"; return 1; }
+    [ ! -d "$beside" ] && mv -f -- "$1" "$beside" && flush "$beside" &&
+        mv -f -- "$beside" "$2" && return
+    [ -d "$beside" ] || rm -f -- "$beside"
+    stop_all "$2: cannot write"
+    return 1
 }
 
 # ---- Start and end -------------------------------------------------------------------
@@ -298,49 +357,222 @@ begin()
 {
     mkdir -p -- "$opt_output_dir" 2>/dev/null && cd -P -- "$opt_output_dir" ||
         fail "$opt_output_dir: cannot make or enter this folder"
-    make_folder $state/parts
-    take_lock
+    for report in gone.tsv failed.tsv; do
+        ! is_input $report || fail "$opt_output_dir/$report: is an input of this run"
+    done
     trap 'clean_up' EXIT
     trap 'interrupted 130' INT
     trap 'interrupted 143' TERM HUP
+    take_lock
+    # Under the lock: whoever made these is gone.
     rm -rf -- "$state"/run.*
     run=$state/run.$$
     mkdir -- "$run" && : >"$run/log" && : >"$run/ticks" || fail "$run: cannot write"
     scratch=$run/main
     mkdir -- "$scratch"
-    [ -z "${token_header-}" ] ||
-        (umask 077; printf 'Authorization: Bearer %s\n' "$token" >"$token_header")
+    [ -n "$token" ] || return 0
+    token_header=$run/token
+    (umask 077; printf 'Authorization: Bearer %s\n' "$token" >"$token_header") ||
+        fail "$run: cannot write"
 }
 
-# The lock is a link whose target is the process number, made in one step; one whose
-# process is gone is taken over.
+# ---- Lock ----------------------------------------------------------------------------
+#
+# Two locks, as neither is everywhere. The first is the kernel's, on .download/guard: it
+# tells processes of other namespaces and, on network file systems that pass locks on,
+# other hosts apart, and is free when the last process that has the file open is gone,
+# whatever ended it. Workers and what they start have it open, so a folder that something
+# still writes into stays locked.
+#
+# The second is a folder, .download/lock, with one empty file whose name says who has it:
+# "kernel" if he has the first lock too or "alone", host, boot, process namespace, process
+# number, its start. It is for machines without the first, and tells others whom to wait
+# for. It passes on by renaming that one file, which can succeed only once, and only from
+# a process that is gone for certain: the name is unique, so no late comer can take a
+# younger lock for the one he looked at.
+
+# process_namespace PID: empty where there are none.
+process_namespace()
+{
+    # shellcheck disable=SC2012 # readlink is not everywhere
+    ls -l "/proc/$1/ns/pid" 2>/dev/null | sed -n 's/.*\[\([0-9]*\)\]$/\1/p'
+}
+
+# process_start PID: when it began, on a clock that nobody sets; "dead" of one that only
+# waits to be buried; empty if it cannot be told.
+process_start()
+{
+    if [ -r "/proc/$1/stat" ]; then
+        sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
+            awk '{ print $1 ~ /[ZX]/ ? "dead" : $20 }'
+    elif [ ! -e /proc/self/stat ]; then
+        ps -o lstart= -p "$1" 2>/dev/null | tr -cd 'A-Za-z0-9'
+    fi
+}
+
+# Sets own, without its first word, and what of it others are compared with.
+name_owner()
+{
+    host=$(uname -n | tr -c 'A-Za-z0-9.\n-' _ | cut -c 1-64)
+    boot=$({ cat /proc/sys/kernel/random/boot_id || sysctl -n kern.bootsessionuuid; } \
+        2>/dev/null | tr -cd 'A-Za-z0-9-')
+    space=$(process_namespace self)
+    # /proc may show another namespace, where this number is somebody else.
+    begun=
+    [ "$(process_namespace $$)" != "$space" ] || begun=$(process_start $$)
+    own=$host+$boot+$space+$$+$begun
+}
+
+# is_dead NAME: for certain, its process is of this boot and namespace, and gone.
+is_dead()
+{
+    IFS=+ read -r _ _ its_boot its_space its_pid its_start <<NAME
+$1
+NAME
+    [ -n "$boot" ] && [ "$its_boot" = "$boot" ] && [ "$its_space" = "$space" ] || return 1
+    process_gone "$its_pid" && return
+    now_start=$(process_start "$its_pid")
+    [ "$now_start" = dead ] ||
+        { [ -n "$its_start" ] && [ -n "$now_start" ] && [ "$now_start" != "$its_start" ]; }
+}
+
+# process_gone PID: kill fails for the processes of other users too.
+process_gone()
+{
+    case $1 in '' | *[!0-9]*) return 1 ;; esac
+    ! killed=$(kill -0 "$1" 2>&1) || return 1
+    case $killed in *'o such process'*) ;; *) return 1 ;; esac
+}
+
+# kernel_lock FD: 0 taken, 1 held by somebody, 2 there is no such lock here.
+kernel_lock()
+{
+    if have flock; then
+        locking=$(flock -n "$1" 2>&1)
+    elif have perl; then
+        locking=$(perl -e 'open(F, ">>&=$ARGV[0]") or exit 2; flock(F, 6) and exit 0;
+            exit($!{EWOULDBLOCK} ? 1 : 2)' "$1" 2>&1)
+    elif have python3; then
+        locking=$(python3 -c 'import fcntl, sys
+try: fcntl.flock(int(sys.argv[1]), 6)
+except BlockingIOError: sys.exit(1)
+except OSError: sys.exit(2)' "$1" 2>&1)
+    else
+        return 2
+    fi
+    locking_status=$?
+    # Some flock end with 1 for every reason, but are silent for this one only.
+    [ $locking_status -le 1 ] && [ -z "$locking" ] || return 2
+    return $locking_status
+}
+
+# take_guard: as kernel_lock, on a file that is still the one at its place: what this run
+# writes through its descriptor can be read there. A second descriptor has to be refused;
+# if not, the lock is a pretence.
+take_guard()
+{
+    [ ! -L $state/guard ] && { [ -f $state/guard ] || [ ! -e $state/guard ]; } &&
+        (: >>$state/guard) 2>/dev/null || return 2
+    { command exec 9>>$state/guard; } 2>/dev/null || return 2
+    kernel_lock 9 || return
+    (printf '%s\n' "$own+$try" >&9) 2>/dev/null
+    [ "$(tail -n 1 $state/guard 2>/dev/null)" = "$own+$try" ] || return 1
+    (exec 8>>$state/guard && kernel_lock 8) && return 2
+    return 0
+}
+
+# take_folder KIND: the second lock. 0 taken, 1 held, 2 not decided, try again.
+take_folder()
+{
+    if mkdir $state/lock 2>/dev/null; then
+        (: >"$state/lock/$1+$own") 2>/dev/null || return 2
+        only_owner "$1+$own" && return
+        rm -f -- "$state/lock/$1+$own"
+        return 2
+    fi
+    if [ -L $state/lock ]; then
+        # The lock of older scripts, a link to a process number.
+        # shellcheck disable=SC2012
+        owner=++++$(ls -ld $state/lock | sed 's/.* -> //')
+        process_gone "${owner#++++}" || return 1
+        rm -f $state/lock 2>/dev/null
+        return 2
+    fi
+    find_owner
+    if [ -z "$owner" ]; then    # its maker is about to write it, or gone
+        sleep 1
+        rmdir $state/lock 2>/dev/null
+        return 2
+    fi
+    case $1$owner in kernelkernel+*) ;; *) is_dead "$owner" || return 1 ;; esac
+    mv -- "$state/lock/$owner" "$state/lock/$1+$own" 2>/dev/null || return 2
+    # What it started notices within a second, see watch.
+    [ "$1" = kernel ] || sleep 2
+    only_owner "$1+$own" || return 2
+}
+
+# Sets owner to the name in the folder; empty if there is none.
+find_owner()
+{
+    owner=
+    for file in "$state"/lock/*+*; do
+        [ ! -e "$file" ] || owner=${file##*/}
+    done
+}
+
+only_owner() { [ "$(echo "$state"/lock/*+*)" = "$state/lock/$1" ]; }
+
 take_lock()
 {
-    for try in 1 2 3; do
-        if ln -s "$$" $state/lock 2>/dev/null; then
-            locked=1
-            return
-        fi
-        # shellcheck disable=SC2012 # readlink is not everywhere
-        owner=$(ls -ld $state/lock 2>/dev/null | sed 's/.* -> //')
-        case $owner in
-        '' | *[!0-9]*) ;;
+    name_owner
+    try=0 waits=0
+    while [ "$try" -lt 6 ] && [ "$waits" -lt 12 ]; do
+        try=$((try + 1))
+        make_folder $state/parts
+        take_guard
+        case $? in
+        0) kind=kernel ;;
+        2) kind=alone ;;
         *)
-            if kill -0 "$owner" 2>/dev/null; then
-                fail "$opt_output_dir: process $owner is at work here; one at a time"
-            fi ;;
+            # A process that is gone leaves children, for moments.
+            find_owner
+            [ -z "$owner" ] || ! is_dead "$owner" || try=$((try - 1))
+            waits=$((waits + 1))
+            [ "$try" -lt 3 ] || at_work ''
+            exec 9>&-
+            sleep 1
+            continue ;;
         esac
-        sleep 2     # its workers notice within a second, see watch
-        rm -f $state/lock
+        take_folder "$kind"
+        case $? in
+        0) locked=$kind+$own; return ;;
+        1) at_work "; if it is gone for certain, remove $opt_output_dir/$state/lock" ;;
+        esac
+        exec 9>&-
     done
-    fail "$opt_output_dir/$state: cannot write (try $try)"
+    [ "$waits" -lt 12 ] || fail "$opt_output_dir: what a run that was killed had started\
+ is still at work here"
+    fail "$opt_output_dir/$state: cannot write"
+}
+
+# at_work HINT: ends the script, as the owner has the folder.
+at_work()
+{
+    IFS=+ read -r _ its_host _ _ its_pid _ <<NAME
+$owner
+NAME
+    fail "$opt_output_dir: process ${its_pid:-?} is at work here\
+${its_host:+, on $its_host}; one at a time$1"
 }
 
 clean_up()
 {
     [ -n "$locked" ] || return 0
     [ -z "$run" ] || rm -rf -- "$run"
-    rm -f $state/lock
+    rm -f -- "$state/lock/$locked"
+    rmdir $state/lock 2>/dev/null || :
+    # Last, and while it is held: whoever waits for it finds out, see take_guard.
+    rm -f $state/guard
     rmdir $state/parts $state 2>/dev/null || :
 }
 
@@ -373,13 +605,38 @@ run_child()
 {
     "$@" &
     child=$!
+    [ -n "$in_worker" ] || watch_over "$child"
     wait "$child"
     child_status=$?
     child=
+    [ -n "$in_worker" ] || rm -f -- "$mark"
     return "$child_status"
 }
 
-pause() { [ "$1" -eq 0 ] || run_child sleep "$1"; }
+# full_disk FILE: a tool said so in FILE; that ends the run.
+full_disk() { grep -aq 'No space left' "$1" && stop_all "$scratch: disk full"; }
+
+# Who only sleeps does not hold the lock.
+pause() { [ "$1" -eq 0 ] || run_child sleep "$1" 9>&-; }
+
+# watch PID...: ends them when this script is gone by kill -9; a run that ended otherwise
+# removed the mark. Marks, as a signal to a shell that has only just begun may be lost.
+watch()
+{
+    while kill -0 $$; do
+        [ -e "$mark" ] || return
+        sleep 1
+    done
+    [ ! -e "$mark" ] || kill "$@"
+}
+
+# watch_over PID...: from now on, until the mark is removed.
+watch_over()
+{
+    marks=$((marks + 1)) mark=$run/mark$marks
+    : >"$mark"
+    watch "$@" 9>&- >/dev/null 2>&1 &
+}
 
 # ---- Workers -------------------------------------------------------------------------
 
@@ -399,27 +656,16 @@ count()
 # jobs.
 worker()
 {
-    pids=
+    pids='' in_worker=1
     trap 'kill ${child:-} 2>/dev/null; exit 143' TERM
     scratch=$run/worker$3
     mkdir -p -- "$scratch"
-    awk -v n="$jobs" -v k="$3" 'NR % n == k' "$2" >"$scratch/list"
+    awk -v n="$jobs" -v k="$3" 'NR % n == k' "$2" >"$scratch/list" || exit 1
     while IFS= read -r line <&3; do
         ! stopped || break
         "$1" "$line"
         printf . >>"$run/ticks"
     done 3<"$scratch/list"
-}
-
-# watch PID...: ends them when this script is gone by kill -9; a run that ended otherwise
-# removed the mark. Marks, as a signal to a shell that has only just begun may be lost.
-watch()
-{
-    while kill -0 $$; do
-        [ -e "$mark" ] || return
-        sleep 1
-    done
-    [ ! -e "$mark" ] || kill "$@"
 }
 
 # run_workers FUNCTION LIST: all lines, on $jobs workers at a time.
@@ -432,16 +678,14 @@ run_workers()
         pids="$pids $!"
         number=$((number + 1))
     done
-    marks=$((marks + 1)) mark=$run/mark$marks
-    : >"$mark"
+    workers=$pids
+    # shellcheck disable=SC2086
+    watch_over $workers
     if [ -z "$opt_quiet" ] && [ -t 2 ]; then
-        draw_progress "$(wc -l <"$2")" &
+        draw_progress "$(wc -l <"$2")" 9>&- &
         drawer=$!
     fi
-    # shellcheck disable=SC2086
-    watch $pids $drawer >/dev/null 2>&1 &
     ended_well=1
-    workers=$pids
     for pid in $workers; do wait "$pid" || ended_well=; done
     pids=
     rm -f -- "$mark"
@@ -452,7 +696,7 @@ run_workers()
         echo >&2
     fi
     check_stop
-    [ -n "$ended_well" ] ||
+    [ -n "$ended_well" ] && [ "$(file_size "$run/ticks")" -eq "$(wc -l <"$2")" ] ||
         fail "a worker ended early; the same command goes on from here"
 }
 
@@ -476,7 +720,7 @@ progress_line()
 draw_progress()
 {
     started=$(date +%s)
-    while [ -e "$mark" ]; do
+    while [ -e "$mark" ] && kill -0 $$ 2>/dev/null; do
         progress_line "$1"
         sleep 1
     done
@@ -510,14 +754,13 @@ wait_before()
 # see.
 use_token()
 {
-    token_header=
     [ -n "$opt_token_file" ] || return 0
+    opt_token_file=$(absolute "$opt_token_file")
     [ -r "$opt_token_file" ] || fail "$opt_token_file: cannot read"
     token=$(head -n 1 -- "$opt_token_file" | tr -d ' \t\r')
     case $token in
     '' | *[!A-Za-z0-9._~+/=-]*) fail "$opt_token_file: its first line is no token" ;;
     esac
-    token_header=$state/run.$$/token
 }
 
 # One transfer into $part. Sets http (0 if none came) and reason; the status is curl's.
@@ -569,7 +812,11 @@ fetch()
             curl_status=0 http=200
         fi
         if [ "$curl_status" -eq 0 ]; then
-            verify_part && { publish "$part" "$target"; return; }
+            verify_part
+            case $? in
+            0) publish "$part" "$target"; return ;;
+            2) return 1 ;;
+            esac
         else
             after_failure && return "$verdict"
         fi
@@ -587,7 +834,8 @@ grew_by_a_megabyte()
         "$(awk -v n="$part_size" 'BEGIN { printf "%.0f", n + 1e6 }')"
 }
 
-# Size and digest of a transfer that ended well; what is wrong is thrown away.
+# Size, digest and kind of a transfer that ended well; what is wrong is thrown away.
+# After status 2 it is of no use to try again: it is what the source published.
 verify_part()
 {
     part_now=$(file_size "$part")
@@ -599,14 +847,20 @@ verify_part()
         reason="$part_now bytes came, expected $want_size"
         return 1
     fi
+    right_digest=
     if [ "$want_size" != - ] && larger "$part_now" "$want_size"; then
         reason="$part_now bytes came, expected $want_size"
-    elif digest_matches "$part" "$want_digest"; then
-        return 0
     else
-        reason="the ${want_digest%%:*} digest is not the one published"
+        digest_matches "$part" "$want_digest" && right_digest=1
+        reason=
+        # What stays below the state is read by this script, which looks for itself.
+        case $target in "$state"/*) ;; *) reason=$(wrong_kind "$part" "$target") ;; esac
+        [ -n "$right_digest$reason" ] ||
+            reason="the ${want_digest%%:*} digest is not the one published"
+        [ -n "$reason" ] || return 0
     fi
     rm -f -- "$part"
+    [ "$want_digest" = - ] || [ -z "$right_digest" ] || return 2
     return 1
 }
 
@@ -634,27 +888,28 @@ after_failure()
 # ---- Lists of files ------------------------------------------------------------------
 
 # json_flat FILE: every scalar of a JSON text as "path<TAB>value"; strings keep their
-# escapes. Text is cut at quotation marks, so the time is linear.
+# escapes. Words are not looked at, so the NaN and Infinity of Python do no harm. The text
+# comes in short chunks and leaves as it comes, names and paths are cut, so the time is
+# linear in the text whatever it holds.
 json_flat()
 {
-    tr -d '\n\r\t' <"$1" | awk '
+    tr '\000\n\r\t' '\001   ' <"$1" | fold -b -w 256 |
+        awk -v bom="$(printf '\357\273\277')" '
         function bad(what) {
             print "not valid JSON: " what | "cat 1>&2"
             failed = 1
             exit 1
         }
-        function scalar(value,   path, i) {
+        function begin_scalar(   path, i) {
             if (expect != "value" && expect != "first") bad("a value where none belongs")
             path = ""
-            for (i = 1; i <= depth; i++) path = path (i > 1 ? "." : "") name[i]
-            printf "%s\t%s\n", path, value
-            expect = depth ? "comma" : "end"
+            for (i = 1; i <= depth && i <= 8; i++) path = path (i > 1 ? "." : "") name[i]
+            if (depth > 8) path = path "..."
+            printf "%s\t", path
         }
-        function text(value) {
-            if (depth && kind[depth] == "{" && (expect == "key" || expect == "first")) {
-                name[depth] = value
-                expect = "colon"
-            } else scalar(value)
+        function end_scalar() {
+            print ""
+            expect = depth ? "comma" : "end"
         }
         function mark(c) {
             if (c == "{" || c == "[") {
@@ -678,35 +933,68 @@ json_flat()
                 expect = "value"
             }
         }
-        function outside(s,   length_of) {
-            while (s != "") {
-                if (match(s, /^ +/)) length_of = RLENGTH
-                else if (match(s, /^[][{},:]/)) { length_of = 1; mark(substr(s, 1, 1)) }
-                else if (match(s, /^[-+.0-9a-zA-Z]+/)) {
-                    length_of = RLENGTH
-                    if (expect == "first" && kind[depth] == "{")
-                        bad("a name without quotes")
-                    scalar(substr(s, 1, length_of))
-                } else bad("an odd character")
-                s = substr(s, length_of + 1)
+        function quote() {
+            if (depth && kind[depth] == "{" && (expect == "key" || expect == "first")) {
+                name[depth] = ""
+                mode = "name"
+            } else {
+                begin_scalar()
+                mode = "text"
             }
         }
-        { whole = whole $0 }
+        function unquote() {
+            if (mode == "text") end_scalar()
+            else expect = "colon"
+            mode = ""
+        }
+        function put(s) {
+            if (index(s, "\001")) bad("a NUL byte")
+            if (mode != "name") printf "%s", s
+            else if (length(name[depth]) < 64) name[depth] = name[depth] s
+        }
+        # Each takes what it knows from the front of a chunk and returns the rest.
+        function outside(s,   c) {
+            if (match(s, /^[-+.0-9a-zA-Z]+/)) {
+                if (mode == "") {
+                    if (expect == "first" && kind[depth] == "{")
+                        bad("a name without quotes")
+                    begin_scalar()
+                    mode = "word"
+                }
+                put(substr(s, 1, RLENGTH))
+                return substr(s, RLENGTH + 1)
+            }
+            if (mode == "word") { end_scalar(); mode = "" }
+            if (match(s, /^ +/)) return substr(s, RLENGTH + 1)
+            c = substr(s, 1, 1)
+            if (c == "\"") quote()
+            else if (index("[]{},:", c)) mark(c)
+            else bad("an odd character")
+            return substr(s, 2)
+        }
+        function inside(s,   at, c) {
+            at = escaped ? 1 : match(s, /["\\]/)
+            if (!at) { put(s); return "" }
+            c = substr(s, at, 1)
+            if (c == "\"" && !escaped) {
+                put(substr(s, 1, at - 1))
+                unquote()
+            } else {
+                put(substr(s, 1, at))
+                escaped = !escaped
+            }
+            return substr(s, at + 1)
+        }
+        BEGIN { expect = "value" }
+        {
+            s = $0
+            if (NR == 1 && substr(s, 1, 3) == bom) s = substr(s, 4)
+            while (s != "") s = mode == "text" || mode == "name" ? inside(s) : outside(s)
+        }
         END {
             if (failed) exit 1
-            expect = "value"
-            n = split(whole, piece, "\"")
-            for (i = 1; i <= n; i++) {
-                outside(piece[i])
-                if (++i > n) break
-                s = piece[i]
-                while (match(s, /\\+$/) && RLENGTH % 2 == 1) {
-                    if (++i > n) bad("a string without an end")
-                    s = s "\"" piece[i]
-                }
-                if (i == n) bad("a string without an end")
-                text(s)
-            }
+            if (mode == "word") end_scalar()
+            else if (mode != "") bad("a string without an end")
             if (expect != "end") bad("it ends early")
         }'
 }
@@ -744,6 +1032,17 @@ file_rows()
         END { flush() }'
 }
 
+# add_file_rows JSON FILE: its file_rows at the end of FILE; else reason says why not.
+add_file_rows()
+{
+    if ! json_flat "$1" >"$scratch/flat" 2>"$scratch/error"; then
+        kind=$(wrong_kind "$1" list)
+        reason="the list of files is $(head -n 1 "$scratch/error")${kind:+; it is $kind}"
+        return 1
+    fi
+    file_rows <"$scratch/flat" >>"$2" || fail "$2: cannot write"
+}
+
 # list_hub REPOSITORY FOLDER FILE: the files in a folder of a Hugging Face repository, as
 # file_rows; REPOSITORY is owner/name, with datasets/ before it for data. Returns as
 # fetch.
@@ -755,17 +1054,18 @@ list_hub()
     page=0
     while [ "$page" -lt 100 ]; do
         page=$((page + 1))
-        fetch "$page_url" "$scratch/page.json" - - || return
-        json_flat "$scratch/page.json" >"$scratch/flat" 2>"$scratch/error" ||
-            { reason="the list of files is $(head -n 1 "$scratch/error")"; return 1; }
-        file_rows <"$scratch/flat" >>"$3"
+        fetch "$page_url" "$scratch/page" - - || return
+        add_file_rows "$scratch/page" "$3" || return 1
         next=$(tr -d '\r' <"$scratch/headers" |
             sed -n 's/^[Ll]ink: *<\([^>]*\)>; *rel="next".*/\1/p' | tail -n 1)
         case $next in
         "$hub_url"/*) page_url=$next ;;
-        *) return 0 ;;
+        '') return 0 ;;
+        *) reason="the list of files goes on at another place, $next"; return 1 ;;
         esac
     done
+    reason='the list of files has more than 100 pages'
+    return 1
 }
 
 # in_place TARGET SIZE DIGEST: the file is there already, whole as far as its size tells;
@@ -774,6 +1074,7 @@ in_place()
 {
     [ -f "$1" ] && [ ! -L "$1" ] || return 1
     [ "$2" = - ] || [ "$(file_size "$1")" = "$2" ] || return 1
+    [ -z "$(wrong_kind "$1" "$1")" ] || return 1
     [ -z "${opt_verify-}" ] || digest_matches "$1" "$3"
 }
 
@@ -800,6 +1101,19 @@ show_troubles()
 {
     awk -F "$tab" '$1 == "gone" || $1 == "failed" { print $1 ": " $2 ": " $3 }' \
         "$run/log" >&2
+}
+
+# report NAME HEADER FILE: DIR/NAME, the lines of FILE sorted; none if there are none.
+report()
+{
+    if [ -s "$3" ]; then
+        { printf '%s\n' "$2" && sort -u "$3"; } >"$run/report" ||
+            fail "$run/report: cannot write"
+        publish "$run/report" "$1" && note "listed in $1"
+    else
+        rm -f -- "$1"
+    fi
+    check_stop
 }
 
 # The result: counts on standard output if asked for, else on standard error.

@@ -41,97 +41,148 @@ operand() { usage_error "unexpected \"$1\"; -h shows the usage"; }
 
 # ---- Lists ---------------------------------------------------------------------------
 
-# read_list FILE: "audiocap_id youtube_id start" a record of an RFC 4180 file, header
-# driven; a wrong youtube_id becomes "-bad-". Anything else that is wrong: a message and
-# status 1.
+# read_list FILE NAME: makes $run/rows, "youtube_id start" a record of an RFC 4180 file,
+# header driven. Rows that are wrong go to $run/broken, "line N: what"; columns that are not
+# needed hold what they like. What is wrong with the whole file: reason and status 1.
+#
+# Lines and fields are cut by split, a long line costs no more than many short ones. A
+# quotation mark that is never closed would swallow good rows: where the text does not
+# fit its quotation marks, only the first line is wrong and the others are read anew. All
+# between the first and the last have an even number of marks, so each is read twice at
+# most.
 read_list()
 {
-    tr -d '\000' <"$1" | cmp -s - "$1" || { echo "$1: holds a NUL byte" >&2; return 1; }
-    awk -v file="$1" -v bom="$(printf '\357\273\277')" '
-        function bad(what) {
-            print file ": line " first ": " what | "cat 1>&2"
+    tr '\000' '?' <"$1" | awk -v bom="$(printf '\357\273\277')" -v broken="$run/broken" '
+        function fatal(what) {
+            print "line " first ": " what | "cat 1>&2"
             failed = 1
             exit 1
         }
-        # Fields of the record into field[1..n]; a quoted field may hold anything.
-        function cut(s,   n, at) {
-            n = 0
-            while (1) {
-                n++
-                if (substr(s, 1, 1) == "\"") {
-                    field[n] = ""
-                    s = substr(s, 2)
-                    while (1) {
-                        at = index(s, "\"")
-                        if (!at) bad("a quoted field does not end")
-                        field[n] = field[n] substr(s, 1, at - 1)
-                        s = substr(s, at + 1)
-                        if (substr(s, 1, 1) != "\"") break
-                        field[n] = field[n] "\""
-                        s = substr(s, 2)
-                    }
-                    if (s != "" && substr(s, 1, 1) != ",")
-                        bad("text after a quoted field")
-                } else {
-                    at = index(s, ",")
-                    field[n] = at ? substr(s, 1, at - 1) : s
-                    s = at ? substr(s, at) : ""
-                    if (index(field[n], "\""))
-                        bad("a quotation mark inside a plain field")
-                }
-                if (length(field[n]) > 1048576) bad("a field above 1 MiB")
-                if (s == "") return n
-                s = substr(s, 2)
+        function trouble(number, what) { print "line " number ": " what >broken }
+        # Text that nobody looks at is not kept.
+        function grow(s) {
+            size += length(s)
+            if (size > 1048576) why = "a field above 1 MiB"
+            if (length(field[n]) < 100) field[n] = field[n] substr(s, 1, 100)
+        }
+        function next_field() { field[++n] = ""; size = 0 }
+        function plain(s,   count, i, cell) {
+            count = split(s, cell, ",")
+            for (i = 1; i <= count; i++) {
+                if (i > 1) next_field()
+                grow(cell[i])
             }
         }
-        function record(s,   n, i) {
-            n = cut(s)
-            if (!columns) {
-                columns = n
-                for (i = 1; i <= n; i++) {
-                    if (field[i] in place) bad("two columns " field[i])
-                    place[field[i]] = i
+        # Lines from..to into field[1..n]. Between two quotation marks that touch stands
+        # an empty text; the two mean one.
+        function cut(from, to,   i, j, count, piece, quoted, opened, closes) {
+            n = quoted = opened = 0
+            why = ""
+            next_field()
+            for (i = from; i <= to; i++) {
+                if (i > from) grow("\n")
+                count = split(line[i], piece, "\"")
+                for (j = 1; j <= count; j++) {
+                    if (j > 1) { quoted = !quoted; opened = 1 }
+                    closes = i == to && j == count
+                    if (quoted) grow(piece[j])
+                    else if (opened && !closes && piece[j] == "") grow("\"")
+                    else {
+                        if (opened && piece[j] != "" && substr(piece[j], 1, 1) != ",")
+                            why = "text after a quoted field"
+                        plain(piece[j])
+                        if (!closes && piece[j] != "" &&
+                            substr(piece[j], length(piece[j])) != ",")
+                            why = "a quotation mark inside a plain field"
+                    }
                 }
-                for (i = 1; i <= 4; i++)
-                    if (!(wanted[i] in place)) bad("no column " wanted[i])
+            }
+            return why == ""
+        }
+        function header(   i) {
+            columns = n
+            for (i = 1; i <= n; i++) { times[field[i]]++; place[field[i]] = i }
+            for (i = 1; i <= 4; i++) {
+                if (!times[wanted[i]]) fatal("no column " wanted[i])
+                if (times[wanted[i]] > 1) fatal("two columns " wanted[i])
+            }
+        }
+        function record(   id, clip, start) {
+            if (!columns) { header(); return }
+            if (n != columns) {
+                trouble(first, "expected " columns " fields, found " n)
                 return
             }
-            if (n != columns) bad("expected " columns " fields, found " n)
             id = field[place["audiocap_id"]]
             clip = field[place["youtube_id"]]
             start = field[place["start_time"]]
             if (id !~ /^[0-9]+$/ || length(id) > 18)
-                bad("audiocap_id is not a whole number")
-            if (start !~ /^[0-9]+$/ || length(start) > 6)
-                bad("start_time is not a whole number")
-            if (id in seen) bad("audiocap_id " id " is there twice")
-            seen[id] = 1
-            if (clip !~ /^[A-Za-z0-9_-]+$/ || length(clip) != 11) clip = "-bad-"
-            print id, clip, start
+                trouble(first, "audiocap_id is not a whole number")
+            else if (start !~ /^[0-9]+$/ || length(start) > 6)
+                trouble(first, "start_time is not a whole number")
+            else if (clip !~ /^[A-Za-z0-9_-]+$/ || length(clip) != 11)
+                trouble(first, "audiocap_id " id ": not a youtube_id")
+            else if (id in seen) trouble(first, "audiocap_id " id " is there twice")
+            else { seen[id] = 1; print clip, start }
+        }
+        # One line that is whole, or says why not.
+        function alone(i) {
+            first = number[i]
+            if (line[i] == "") trouble(first, "an empty line")
+            else if (cut(i, i)) record()
+            else wrong()
+        }
+        function wrong() { if (columns) trouble(first, why); else fatal(why) }
+        # The lines collected, up to the one that closes the last quotation mark.
+        function collected(   i) {
+            first = number[1]
+            if (lines == 1) { alone(1); lines = 0; return }
+            if (cut(1, lines)) { record(); lines = 0; return }
+            wrong()
+            for (i = 2; i < lines; i++) alone(i)
+            line[1] = line[lines]
+            number[1] = number[lines]
+            lines = 1
         }
         BEGIN {
             split("audiocap_id youtube_id start_time caption", wanted, " ")
-            quotes = 0
+            printf "" >broken
         }
         {
-            if (pending == "") first = NR
-            line = $0
-            if (NR == 1 && substr(line, 1, 3) == bom) line = substr(line, 4)
-            sub(/\r$/, "", line)
-            quotes += gsub(/"/, "\"", line)
-            whole = quotes % 2 == 0
-            pending = pending line
-            if (!whole) { pending = pending "\n"; next }
-            if (pending == "") bad("an empty line")
-            record(pending)
-            pending = ""
-            quotes = 0
+            if (NR == 1 && substr($0, 1, 3) == bom) $0 = substr($0, 4)
+            sub(/\r$/, "")
+            line[++lines] = $0
+            number[lines] = NR
+            odd = split($0, piece, "\"")
+            odd = odd > 0 && odd % 2 == 0
+            if (odd ? lines > 1 : lines == 1) collected()
         }
         END {
             if (failed) exit 1
-            if (pending != "") bad("a quoted field does not end")
-            if (!columns) { first = 1; bad("no header") }
-        }' "$1"
+            if (lines) {
+                first = number[1]
+                why = "a quoted field does not end"
+                wrong()
+                for (i = 2; i <= lines; i++) alone(i)
+            }
+            if (!columns) { first = 1; fatal("no header") }
+        }' >"$run/rows" 2>"$run/why" && return
+    kind=$(wrong_kind "$1" "$2")
+    reason="$2: $(head -n 1 "$run/why")${kind:+; it is $kind}"
+    return 1
+}
+
+# Gets a list to $run/fetched and gives it its name, in a dry run only the first.
+fetch_list()
+{
+    note "list   $1"
+    fetch "$lists/$1" "$run/fetched" - - || fail "$lists/$1: $reason"
+    read_list "$run/fetched" "$lists/$1" || fail "$reason"
+    [ -s "$run/rows" ] || fail "$lists/$1: no row that can be used"
+    list=$run/fetched
+    [ -z "$opt_dry_run" ] || return 0
+    list=$1
+    publish "$run/fetched" "$1" || check_stop
 }
 
 # Gets the lists and makes $run/clips: "split youtube_id start", each clip once.
@@ -141,26 +192,18 @@ make_clips()
     for split in $subsets; do
         list=$split.csv
         [ ! -L "$list" ] || fail "$list: is a link"
-        if [ ! -f "$list" ]; then
-            [ -z "$opt_dry_run" ] || list=$run/$split.csv
-            note "list   $split.csv"
-            fetch "$lists/$split.csv" "$run/fetched" - - ||
-                fail "$lists/$split.csv: $reason"
-            read_list "$run/fetched" >"$run/rows" 2>"$run/why" ||
-                fail "$lists/$split.csv: $(sed "s|^$run/fetched: ||" "$run/why")"
-            publish "$run/fetched" "$list" || check_stop
-        fi
-        read_list "$list" >"$run/rows" 2>"$run/why" || fail "$(cat "$run/why")"
+        [ -f "$list" ] || fetch_list "$list"
+        read_list "$list" "$split.csv" || fail "$reason"
+        awk -v name="$split.csv" '{ print "warning: " name ": " $0 "; skipped" }' \
+            "$run/broken" >&2
+        [ -s "$run/rows" ] || fail "$split.csv: no row that can be used"
+        awk -v subject="$split$tab-$tab-" '{ print "failed\t" subject "\t" $0 }' \
+            "$run/broken" >>"$run/log" || fail "$run/log: cannot write"
         awk -v split_name="$split" -v limit="${opt_limit:-0}" '
-            $2 == "-bad-" { print split_name, $2, $1 > bad; next }
-            !(($2, $3) in seen) {
-                seen[$2, $3] = 1
-                if (!limit || ++n <= limit) print split_name, $2, $3
-            }' bad="$run/bad.$split" "$run/rows" >>"$run/clips" ||
-            fail "$run: cannot write"
-        [ ! -f "$run/bad.$split" ] || while read -r split_name clip id; do
-            record failed "$split_name$tab-$tab-" "audiocap_id $id: not a youtube_id"
-        done <"$run/bad.$split"
+            !($0 in seen) {
+                seen[$0] = 1
+                if (!limit || ++n <= limit) print split_name, $0
+            }' "$run/rows" >>"$run/clips" || fail "$run: cannot write"
     done
 }
 
@@ -219,7 +262,7 @@ get_section()
         [ "$section_status" -ne 0 ] || [ -z "$raw" ] || return 0
         verdict=$(classify "$scratch/error") reason=$(last_error "$scratch/error")
         reason=${reason:-yt-dlp ended with status $section_status and no file}
-        case $reason in *'No space left'*) stop_all "$scratch: disk full" ;; esac
+        full_disk "$scratch/error" && return 1
         [ "$verdict" != gone ] && ! stopped || return 1
         tries=$((tries + 1))
         [ "$tries" -le "$retries" ] || return 1
@@ -232,12 +275,13 @@ transcode()
 {
     run_child ffmpeg -nostdin -v error -y -protocol_whitelist file -i "$raw" -map 0:a:0 \
         -ac 1 -ar 16000 -t "$seconds" -c:a pcm_s16le -map_metadata -1 -fflags +bitexact \
-        -flags:a +bitexact -f wav "$scratch/clip.wav" 2>"$scratch/error" </dev/null &&
-        [ "$(file_size "$scratch/clip.wav")" -gt $header_bytes ] && return
+        -flags:a +bitexact -f wav "$scratch/clip.wav" 2>"$scratch/error" </dev/null
+    ffmpeg_status=$?
     reason="ffmpeg: $(last_error "$scratch/error")"
     [ "$reason" != 'ffmpeg: ' ] || reason='ffmpeg: no sound in the section'
-    case $reason in *'No space left'*) stop_all "$scratch: disk full" ;; esac
-    return 1
+    # It may end well although its last bytes found no room.
+    ! full_disk "$scratch/error" && [ "$ffmpeg_status" -eq 0 ] &&
+        [ "$(file_size "$scratch/clip.wav")" -gt "$header_bytes" ]
 }
 
 # A run of five blocked clips, over all workers, ends everything.
@@ -256,17 +300,14 @@ get_clip()
     clip=${clip% *}
     subject=$split$tab$clip$tab$start
     target=$split/${clip}_$start.wav
-    if [ ! -L "$target" ] && [ "$(file_size "$target")" -gt $header_bytes ]; then
-        record kept "$subject" -
-        return
-    fi
     if get_section && transcode; then
         publish "$scratch/clip.wav" "$target" && record written "$subject" -
         rm -f "$run/blocked"
     elif stopped; then
         :
     elif [ -z "$raw" ] && [ "$verdict" = gone ]; then
-        printf '%s\t%s\n' "$subject" "$(printable "$reason")" >>$state/gone
+        printf '%s\t%s\n' "$subject" "$(printable "$reason")" >>"$state/gone" ||
+            stop_all "$state/gone: cannot write; is the disk full?"
         rm -f "$run/blocked"
     else
         record failed "$subject" "$reason"
@@ -289,34 +330,42 @@ drop_gone()
         cp "$run/gone" "$run/journal" && mv -f "$run/journal" $state/gone ||
             fail "$state: cannot write"
     fi
-    awk -F "$tab" 'FNR == NR && FILENAME == known { gone[$1 " " $2 " " $3] = 1; next }
-        !($0 in gone)' known="$run/gone" "$run/gone" "$run/clips" >"$run/wanted"
+    awk -F "$tab" 'FILENAME == known { gone[$1 " " $2 " " $3] = 1; next }
+        !($0 in gone)' known="$run/gone" "$run/gone" "$run/clips" >"$run/wanted" ||
+        fail "$run: cannot write"
 }
 
-# report NAME FILE: DIR/NAME with a header, sorted; none if there is nothing to report.
-report()
+# Parts $run/wanted into $run/here, clips that are in place, and $run/missing.
+find_missing()
 {
-    if [ -s "$2" ]; then
-        { printf 'split\tyoutube_id\tstart\treason\n'; sort -u "$2"; } >"$run/report" &&
-            publish "$run/report" "$1" || stop_all "$1: cannot write"
-    else
-        rm -f -- "$1"
-    fi
-    check_stop
+    : >"$run/files"
+    for split in $subsets; do
+        [ ! -L "$split" ] || fail "$split: is a link; nothing is written through it"
+        [ ! -d "$split" ] ||
+            find "$split" -type f -name '*.wav' -size "+${header_bytes}c" >>"$run/files" ||
+            fail "$split: cannot read this folder"
+    done
+    : >"$run/here"
+    awk -v here="$run/here" 'FILENAME == files { have[$0] = 1; next }
+        ($1 "/" $2 "_" $3 ".wav") in have { print >here; next }
+        { print }' files="$run/files" "$run/files" "$run/wanted" >"$run/missing" ||
+        fail "$run: cannot write"
 }
 
 write_reports()
 {
-    [ ! -f $state/gone ] || awk -F "$tab" 'NF == 4' $state/gone >"$run/gone"
+    [ ! -f "$state/gone" ] || awk -F "$tab" 'NF == 4' "$state/gone" >"$run/gone" ||
+        fail "$run: cannot write"
     awk -F "$tab" '$1 == "failed" { print $2 "\t" $3 "\t" $4 "\t" $5 }' "$run/log" \
-        >"$run/failed"
-    report gone.tsv "$run/gone"
-    report failed.tsv "$run/failed"
+        >"$run/failed" || fail "$run: cannot write"
+    columns=split${tab}youtube_id${tab}start${tab}reason
+    report gone.tsv "$columns" "$run/gone"
+    report failed.tsv "$columns" "$run/failed"
     # Gone clips count where this run asked for them.
     awk -F "$tab" '
         FILENAME == asked { split($0, w, " "); want[w[1], w[2], w[3]] = 1; next }
         ($1, $2, $3) in want { print "gone\t" $0 }' asked="$run/clips" "$run/clips" \
-        "$run/gone" >>"$run/log"
+        "$run/gone" >>"$run/log" || fail "$run: cannot write"
 }
 
 parse_options "$@"
@@ -333,13 +382,9 @@ if [ -n "$opt_video_url" ]; then
     check_url video-url "$opt_video_url"
     video_url=$opt_video_url
 fi
-cookies=
 if [ -n "$opt_cookies" ]; then
     [ -r "$opt_cookies" ] || fail "$opt_cookies: cannot read"
-    case $opt_cookies in
-    /*) cookies=$opt_cookies ;;
-    *) cookies=$(pwd)/$opt_cookies ;;
-    esac
+    cookies=$(absolute "$opt_cookies")
 fi
 if [ -n "$opt_dry_run" ]; then need curl awk; else need curl awk yt-dlp ffmpeg; fi
 
@@ -347,20 +392,19 @@ begin
 make_clips
 check_stop
 drop_gone
+find_missing
 if [ -n "$opt_dry_run" ]; then
-    here=0
-    while read -r split clip start; do
-        if [ -s "$split/${clip}_$start.wav" ]; then here=$((here + 1)); fi
-    done <"$run/wanted"
     total=$(($(wc -l <"$run/wanted")))
+    here=$(($(wc -l <"$run/here")))
     known=$(($(wc -l <"$run/gone")))
     echo "$total clips, $here there already, $((total - here)) to fetch,\
  $known known to be gone"
     exit 0
 fi
+awk '{ print "kept\t" $1 "\t" $2 "\t" $3 "\t-" }' "$run/here" >>"$run/log" ||
+    fail "$run/log: cannot write"
 for split in $subsets; do make_folder "$split"; done
-run_workers get_clip "$run/wanted"
+run_workers get_clip "$run/missing"
 write_reports
 summary clips
-for file in gone.tsv failed.tsv; do [ ! -f $file ] || note "listed in $file"; done
 finish

@@ -54,7 +54,7 @@ safe_repository()
 
 operand()
 {
-    # shellcheck disable=SC2086 # lists of words
+    # shellcheck disable=SC2086,SC2116 # lists of words
     known=$(echo $hub_models $zenodo_models)
     case " $known " in
     *" $1 "*) ;;
@@ -67,7 +67,10 @@ operand()
 # ---- Rows ----------------------------------------------------------------------------
 
 # row URL TARGET SIZE DIGEST
-row() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/rows"; }
+row()
+{
+    printf '%s\t%s\t%s\t%s\n' "$@" >>"$run/rows" || fail "$run/rows: cannot write"
+}
 
 # hub_row REPOSITORY PATH TARGET: one file of a repository whose list is in $run/listing.
 hub_row()
@@ -173,11 +176,11 @@ zenodo_model()
 {
     make_folder "$1"
     number=$(zenodo_record "$1")
-    fetch "$zenodo_url/api/records/$number" "$run/record.json" - - ||
+    fetch "$zenodo_url/api/records/$number" "$run/record" - - ||
         { trouble "$1" - "record $number: $reason"; return; }
-    json_flat "$run/record.json" 2>"$scratch/error" >"$scratch/flat" ||
-        { trouble "$1" - "record $number: $(head -n 1 "$scratch/error")"; return; }
-    file_rows <"$scratch/flat" >"$run/listing"
+    : >"$run/listing"
+    add_file_rows "$run/record" "$run/listing" ||
+        { trouble "$1" - "record $number: $reason"; return; }
     for key in "$1" "$1.ckpt"; do
         found=$(awk -F "$tab" -v key="$key" '$1 == key { print $2 "\t" $3; exit }' \
             "$run/listing")

@@ -64,7 +64,7 @@ add_rows()
         esac
         [ "$suffix" = "$3" ] || continue
         printf '%s\t%s\t%s\t%s\n' "$hub_url/$repository/resolve/$revision/$path" \
-            "$2/$name" "$size" "$digest" >>"$run/rows"
+            "$2/$name" "$size" "$digest" >>"$run/rows" || fail "$run/rows: cannot write"
     done <"$run/listing"
 }
 
@@ -115,6 +115,7 @@ clips_of()
     awk -F "$tab" -v odd="$run/odd" '
         {
             name = $1
+            if (length(name) > 4096) name = substr(name, length(name) - 4095)
             sub(/.*[\/\\]/, "", name)
             if (name !~ /\.(flac|wav)$/) next
             stem = name
@@ -126,11 +127,13 @@ clips_of()
         }' "$1"
 }
 
-# stems_of FOLDER: the clips that are there.
+# stems_of FOLDER FILE: the clips that are there. What cannot be read is not taken for
+# empty.
 stems_of()
 {
-    find "$1" -type f \( -name '*.flac' -o -name '*.wav' \) -size +0 |
-        sed 's|.*/||; s|\.[a-z]*$||'
+    find "$1" -type f \( -name '*.flac' -o -name '*.wav' \) -size +0 >"$run/found" ||
+        fail "$1: cannot read this folder"
+    sed 's|.*/||; s|\.[a-z]*$||' "$run/found" >"$2" || fail "$2: cannot write"
 }
 
 # unpack_batch "FILE": a worker's item, a list of paths inside $archive.
@@ -141,7 +144,7 @@ unpack_batch()
     # e drops all folders, so no path of the archive leads anywhere.
     if ! run_child "$seven" e -y -aos -spd -scsUTF-8 -o"$scratch/unpacked" "-i@$1" -- \
         "$archive" >"$scratch/error" 2>&1 </dev/null; then
-        ! grep -aq 'No space left' "$scratch/error" || stop_all "$scratch: disk full"
+        full_disk "$scratch/error"
     fi
     # Damaged files are written all the same, with a line "ERROR: what : path".
     grep -a '^ERROR' "$scratch/error" >"$scratch/errors"
@@ -170,14 +173,17 @@ keep_clip()
         run_child ffmpeg -nostdin -v error -y -protocol_whitelist file -i "$1" \
             -map 0:a:0 \
             -ac 1 -ar 16000 -c:a flac -sample_fmt s16 -map_metadata -1 -fflags +bitexact \
-            -flags:a +bitexact -f flac "$result" 2>"$scratch/ffmpeg" </dev/null ||
-            {
-                reason=$(tail -n 1 "$scratch/ffmpeg")
-                case $reason in *'No space left'*) stop_all "$scratch: disk full" ;; esac
-                record failed "$subject" "ffmpeg: $reason"
-                rm -f -- "$result" "$1"
-                return
-            }
+            -flags:a +bitexact -f flac "$result" 2>"$scratch/ffmpeg" </dev/null
+        ffmpeg_status=$?
+        # It may end well although its last bytes found no room.
+        if full_disk "$scratch/ffmpeg" || [ "$ffmpeg_status" -ne 0 ]; then
+            record failed "$subject" "ffmpeg: $(tail -n 1 "$scratch/ffmpeg")"
+            rm -f -- "$result" "$1"
+            return
+        fi
+    else
+        reason=$(wrong_kind "$1" "$2")
+        [ -z "$reason" ] || { record failed "$subject" "$reason"; return; }
     fi
     chmod 644 "$result"
     publish "$result" "$target" && record written "$subject" -
@@ -191,23 +197,24 @@ unpack()
     archive=$(find "archives/$1" -type f -name '*.zip' | sort | head -n 1)
     [ -n "$archive" ] || { record failed "$1$tab-" 'the archive has no .zip'; return 1; }
     note "unpack $archive"
-    rm -f -- "$run/odd"
+    : >"$run/odd"
     list_archive "$archive" >"$run/listing" ||
         {
             record failed "$1$tab-" "7z cannot open it: $(tail -n 1 "$scratch/error")"
             return 1
         }
-    clips_of "$run/listing" >"$run/inside"
-    [ ! -f "$run/odd" ] || while IFS= read -r name; do
-        record failed "$1$tab$(printable "$name")" 'a name that cannot become a file'
-    done <"$run/odd"
+    clips_of "$run/listing" >"$run/inside" || fail "$run: cannot write"
+    awk -v subject="$1" '{
+            gsub(/[^ -~]/, "?")
+            print "failed\t" subject "\t" $0 "\ta name that cannot become a file"
+        }' "$run/odd" >>"$run/log" || fail "$run/log: cannot write"
     make_folder "audio/$1"
-    stems_of "audio/$1" >"$run/there"
+    stems_of "audio/$1" "$run/there"
     rm -rf -- "$run/batches"
-    mkdir -- "$run/batches"
+    mkdir -- "$run/batches" && : >"$run/kept" || fail "$run: cannot write"
     awk -F "$tab" -v folder="$run/batches" -v most="$batch_size" '
         FNR == NR && FILENAME == there { have[$1] = 1; next }
-        $2 in have { kept++; next }
+        $2 in have { print "kept\t" subset "\t-\t-" >kept; next }
         {
             if (n % most == 0) {
                 if (file != "") { close(file); close(file ".rows") }
@@ -217,13 +224,8 @@ unpack()
             n++
             print $1 > file
             print > (file ".rows")
-        }
-        END { print kept + 0 > (folder "/kept") }' there="$run/there" \
-        "$run/there" "$run/inside" \
-        >"$run/batch_list" || fail "$run: cannot write"
-    awk -v s="$1" '{ for (i = 0; i < $1; i++) print "kept\t" s "\t-\t-" }' \
-        "$run/batches/kept" \
-        >>"$run/log"
+        }' there="$run/there" subset="$1" kept="$run/kept" "$run/there" "$run/inside" \
+        >"$run/batch_list" && cat "$run/kept" >>"$run/log" || fail "$run: cannot write"
     run_workers unpack_batch "$run/batch_list"
 }
 
@@ -236,7 +238,7 @@ is_complete()
     [ -f "$state/complete.$1" ] && [ -d "audio/$1" ] || return 1
     sed -n 's/^source //p' "$state/complete.$1" | cmp -s - "$run/source" || return 1
     sed -n 's/^clip //p' "$state/complete.$1" >"$run/expected"
-    stems_of "audio/$1" >"$run/there"
+    stems_of "audio/$1" "$run/there"
     awk 'FILENAME == there { have[$0] = 1; next } !($0 in have) { lost = 1 }
         END { exit lost }' \
         there="$run/there" "$run/there" "$run/expected"
@@ -244,19 +246,19 @@ is_complete()
 
 remember_complete()
 {
-    {
-        sed 's/^/source /' "$run/source"
-        cut -f 2 "$run/inside" | sed 's/^/clip /'
-    } >"$run/complete"
-    publish "$run/complete" "$state/complete.$1"
+    sed 's/^/source /' "$run/source" >"$run/complete" &&
+        awk -F "$tab" '{ print "clip " $2 }' "$run/inside" >>"$run/complete" ||
+        fail "$run: cannot write"
+    publish "$run/complete" "$state/complete.$1" || check_stop
 }
 
 # caption_ids FOLDER: the ids of all captions, without suffix. Text is cut at brackets and
-# commas, so a file of one long line is no trouble; a quoted "id" inside a caption does
-# not count, its quotation marks are escaped.
+# commas and to what an id may be, so a file of one long line is no trouble; a quoted "id"
+# inside a caption does not count, its quotation marks are escaped.
 caption_ids()
 {
-    cat -- "$1"/*.json | tr ',{}' '\n\n\n' |
+    # shellcheck disable=SC2020
+    cat -- "$1"/*.json | tr ',{}' '\n\n\n' | cut -b 1-500 |
         sed -n 's/[[:space:]]*$//
             s/^[[:space:]]*"id"[[:space:]]*:[[:space:]]*"\([^"\\]*\)"$/\1/p' |
         sed 's/\.wav$//; s/\.flac$//' | sort -u
@@ -265,15 +267,15 @@ caption_ids()
 # Captions without sound are gone.
 compare_captions()
 {
-    {
-        stems_of "audio/$1"
-        awk -F "$tab" -v s="$1" '$1 == "failed" && $2 == s { print $3 }' "$run/log" |
-            sed 's/\.[a-z]*$//'
-    } >"$run/there"
-    caption_ids "json/$1" >"$run/ids"
+    stems_of "audio/$1" "$run/there"
+    awk -F "$tab" -v s="$1" '
+        $1 == "failed" && $2 == s { sub(/\.[a-z]*$/, "", $3); print $3 }' \
+        "$run/log" >>"$run/there" && caption_ids "json/$1" >"$run/ids" ||
+        fail "$run: cannot write"
     awk -v s="$1" 'FILENAME == there { have[$0] = 1; next }
         !($0 in have) { print "gone\t" s "\t" $0 "\tnot in the archive of the source" }' \
-        there="$run/there" "$run/there" "$run/ids" >>"$run/log"
+        there="$run/there" "$run/there" "$run/ids" >>"$run/log" ||
+        fail "$run/log: cannot write"
 }
 
 # get_sound SUBSET: archive, clips, clean-up.
@@ -285,7 +287,8 @@ get_sound()
     cut -f 2- "$run/rows" | sort >"$run/source"
     if is_complete "$1"; then
         note "$1: complete"
-        awk -v s="$1" '{ print "kept\t" s "\t" $0 "\t-" }' "$run/expected" >>"$run/log"
+        awk -v s="$1" '{ print "kept\t" s "\t" $0 "\t-" }' "$run/expected" \
+            >>"$run/log" || fail "$run/log: cannot write"
         compare_captions "$1"
         return
     fi
@@ -293,13 +296,10 @@ get_sound()
     need_space "$bytes" "the archive of $1"
     note "fetch  $1: $(human_size "$bytes") in $(($(wc -l <"$run/rows"))) parts"
     make_folder "archives/$1"
-    cp "$run/log" "$run/log.files"
     lines=$(($(wc -l <"$run/log")))
     fetch_all
     whole=$?
-    # What is counted is clips, so of the parts only troubles stay.
-    tail -n "+$((lines + 1))" "$run/log" | grep -E '^(gone|failed)' >>"$run/log.files"
-    mv -f "$run/log.files" "$run/log"
+    forget_files "$lines"
     [ $whole -eq 0 ] || return
     failed_before=$(count failed)
     unpack "$1" || return
@@ -309,24 +309,27 @@ get_sound()
         return
     fi
     remember_complete "$1"
+    is_complete "$1" ||
+        { record failed "$1$tab-" 'clips that were written are not there'; return; }
     if [ -z "$opt_keep_archives" ]; then
         rm -rf -- "archives/$1"
         rmdir archives 2>/dev/null || :
     fi
 }
 
-report()
+# forget_files N: what is counted is clips, so of the files in the log behind line N only
+# troubles stay.
+forget_files()
 {
-    if awk -F "$tab" -v word="$1" '$1 == word { sub(/^[a-z]+\t/, ""); print }' \
-        "$run/log" |
-        sort -u >"$run/sorted" && [ -s "$run/sorted" ]; then
-        { printf 'subset\tid\treason\n'; cat "$run/sorted"; } >"$run/report" &&
-            publish "$run/report" "$1.tsv"
-        note "listed in $1.tsv"
-    else
-        rm -f -- "$1.tsv"
-    fi
-    check_stop
+    awk -v n="$1" 'NR <= n || /^(gone|failed)\t/' "$run/log" >"$run/log.clips" &&
+        mv -f "$run/log.clips" "$run/log" || fail "$run/log: cannot write"
+}
+
+write_report()
+{
+    awk -F "$tab" -v word="$1" '$1 == word { sub(/^[a-z]+\t/, ""); print }' \
+        "$run/log" >"$run/chosen" || fail "$run: cannot write"
+    report "$1.tsv" "subset${tab}id${tab}reason" "$run/chosen"
 }
 
 parse_options "$@"
@@ -366,12 +369,11 @@ make_folder blacklist
 need_space "$(bytes_to_fetch)" 'the captions'
 fetch_all
 if [ -z "$opt_metadata_only" ]; then
-    grep -E '^(gone|failed)' "$run/log" >"$run/log.troubles" || :
-    mv -f "$run/log.troubles" "$run/log"
+    forget_files 0
     for subset in $subsets; do get_sound "$subset"; done
     things=clips
 fi
-report gone
-report failed
+write_report gone
+write_report failed
 summary "${things:-files}"
 finish

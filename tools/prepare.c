@@ -9,16 +9,22 @@
        ./prepare show --output_dir set --split train --batch 4 --seed 1 --epoch 0
 
    A run may be stopped or killed at any moment; the next one does what is missing, and
-   the set has the same bytes as after one run. Exit status: 0 all done, 3 finished but
-   clips were skipped, 1 stopped, 2 wrong usage, 130 or 143 after a signal. The parts:
+   the set has the same bytes as after one run. No output is removed because the input has
+   less than before, unless --prune says so. Exit status: 0 all done, 3 finished but clips
+   were skipped, 1 stopped, 2 wrong usage, 130 or 143 after a signal. The parts:
    prepare_index.h metadata, prepare_set.h output folder and journal, prepare_clip.h one
-   clip; tools/README.md shows shards under GNU parallel and Slurm. */
-#include "prepare_clip.h"
+   clip, prepare_keep.h items that the input no longer has; tools/README.md shows shards
+   under GNU parallel and Slurm. */
+#include "prepare_keep.h"
+#include <sys/mman.h>
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
 
 enum {
     AUDIO_DIR = 256, JSON_DIR, ROOT_DIR, INPUT_DIR, OUTPUT_DIR, NO_LATENTS, LATENT_ORDER,
     LATENT_FORMAT, MEL, CHANNELS, SECONDS, MIN_SECONDS, MAX_SECONDS, BLACKLIST, SHARD,
-    THREADS, DRY_RUN, JSON, SPLIT, BATCH, SEED, EPOCH
+    PRUNE, THREADS, DRY_RUN, JSON, SPLIT, BATCH, SEED, EPOCH
 };
 
 static const cli_option options[] = {
@@ -38,6 +44,7 @@ static const cli_option options[] = {
     { MAX_SECONDS, "max-seconds", "S", "longer clips are excluded" },
     { BLACKLIST, "blacklist", "FILE", "ids that are excluded; may be repeated" },
     { SHARD, "shard", "I/N", "every N-th record from the I-th on; merge them later" },
+    { PRUNE, "prune", NULL, "removes outputs that the input no longer has" },
     { THREADS, "threads", "N", "1 to 256; all processors if not given" },
     { DRY_RUN, "dry-run", NULL, "reads and judges everything, writes nothing" },
     { JSON, "json", NULL, "the summary as JSON, for programs" },
@@ -97,7 +104,8 @@ static void name_skipped(run *r, const line *l)
 {
     int on = r->progress.on;
     if (on) fputs("\r\033[K", stderr);
-    fprintf(stderr, "%s: index %zu, ", reason_names[l->reason], l->index);
+    fprintf(stderr, "%s: index %zu", reason_names[l->reason], l->index);
+    if (*l->id) fputs(", ", stderr);
     cli_print(stderr, l->id);
     fputs(": ", stderr);
     cli_print(stderr, l->message);
@@ -176,7 +184,7 @@ static void settle_record(void *data, size_t index, size_t number)
             text_clear(&it->line);
     }
     pthread_mutex_lock(&r->mutex);
-    if (!ok && !r->failed) {
+    if (!ok && !r->failed && !stop_signal) {
         r->failed = 1;
         r->error = w->error;
     }
@@ -189,31 +197,14 @@ static void settle_record(void *data, size_t index, size_t number)
 /* ---- Before and after ------------------------------------------------------------- */
 
 /* Lines of the last generation count; equal hashes only. Later lines replace earlier. */
-typedef struct matcher { run *r; } matcher;
-
 static void match_line(void *user, journal *j, size_t number, line *l, size_t at)
 {
-    run *r = ((matcher *)user)->r;
+    database *d = (database *)user;
     (void)j;
-    if (l->index >= r->d.count || r->d.records[l->index].hash != l->hash) return;
-    r->d.records[l->index].line = at + 1;
-    r->d.records[l->index].journal = (uint32_t)number;
-}
-
-/* Where the lines that count begin and end: the last generation, or the one before it if
-   a run was killed while it carried lines over. */
-static void live_lines(const journal *j, size_t *from, size_t *to)
-{
-    *from = j->carried ? j->generation : j->before;
-    *to = j->carried ? j->size : j->generation;
-    if (j->generation == SIZE_MAX) *from = *to = j->size;
-}
-
-static size_t after_line(const journal *j, size_t at)
-{
-    if (at >= j->size) return at;
-    return (size_t)((const unsigned char *)memchr(j->file.data + at, '\n', j->size - at)
-                    - j->file.data) + 1;
+    if (l->index >= d->count || d->records[l->index].hash != l->hash) return;
+    d->records[l->index].line = at + 1;
+    d->records[l->index].line_size = l->size;
+    d->records[l->index].journal = (uint32_t)number;
 }
 
 /* Whether the last generation is of the metadata of now. */
@@ -223,18 +214,15 @@ static int is_current(const run *r, const journal *j)
         && j->fingerprint == r->d.fingerprint;
 }
 
-static void match_journals(run *r)
+/* Opens the journals and finds the line of each record; the first time also the items
+   that the input no longer has. */
+static void match_journals(run *r, int keep)
 {
-    matcher m = { r };
     line l;
     memset(&l, 0, sizeof l);
     open_journals(&r->x, &l);
-    for (size_t i = 0; i < r->x.journal_count; i++) {
-        journal *j = &r->x.journals[i];
-        size_t from, to;
-        live_lines(j, &from, &to);
-        scan_journal(&r->x, j, i, after_line(j, from), to, &l, match_line, &m);
-    }
+    if (keep) keep_items(&r->d, &r->x);
+    for_live_lines(&r->x, &l, match_line, &r->d);
     line_free(&l);
 }
 
@@ -248,7 +236,8 @@ static void must_append(run *r, text *lines)
 
 /* stems: the names of outputs that the records of now may have. Whatever a killed run
    leaves, some journal names it until it is made again or removed: names to come, and
-   those in old lines of the own journal, get a line of their own, once. */
+   those in old lines of the own journal, get a line of their own, once. Without `lines`
+   nothing is noted: the generation stays. */
 typedef struct dropper {
     run *r;
     hashes stems, begun;
@@ -257,7 +246,7 @@ typedef struct dropper {
 
 static void begin_name(dropper *d, const char *stem)
 {
-    if (!hashes_add(&d->begun, hash_of(stem, strlen(stem)))) return;
+    if (!d->lines || !hashes_add(&d->begun, hash_of(stem, strlen(stem)))) return;
     text_format(d->lines, "{\"begin\": \"%s\"}\n", stem);
     if (d->lines->size > 65536) must_append(d->r, d->lines);
 }
@@ -280,8 +269,9 @@ static void collect_stems(dropper *d, line *l)
     entry_free(&e);
 }
 
-/* Outputs whose name no record has any more are removed. Those of a record that moved to
-   another shard are that shard's: it replaces or removes them. */
+/* Outputs whose name no record has any more are removed, or remembered until --prune says
+   so. Those of a record that moved to another shard are that shard's: it replaces or
+   removes them. */
 static void drop_line(void *user, journal *j, size_t number, line *l, size_t at)
 {
     dropper *d = (dropper *)user;
@@ -289,11 +279,13 @@ static void drop_line(void *user, journal *j, size_t number, line *l, size_t at)
     (void)at;
     if (l->reason || !name_ok(l->stem)) return;
     const uint64_t hash = hash_of(l->stem, strlen(l->stem));
-    if (!hashes_have(&d->stems, hash)) remove_outputs(d->r->s, l->stem);
+    if (d->r->s->prune && !hashes_have(&d->stems, hash))
+        remove_outputs(d->r->s, l->stem);
     else if (strcmp(j->name, d->r->x.own) == 0) begin_name(d, l->stem);
 }
 
-/* Goes through the journals of other metadata, of this shard and of all others. */
+/* Goes through the journals of other metadata, of this shard and of all others; without
+   `lines` through all, for names that earlier runs left. */
 static void drop_old_outputs(run *r, line *l, text *lines)
 {
     dropper d;
@@ -304,9 +296,9 @@ static void drop_old_outputs(run *r, line *l, text *lines)
     for (size_t i = 0; i < r->x.journal_count; i++) {
         journal *j = &r->x.journals[i];
         size_t from, to;
-        if (j->carried && is_current(r, j)) continue;
+        if (lines && j->carried && is_current(r, j)) continue;
         live_lines(j, &from, &to);
-        scan_journal(&r->x, j, i, after_line(j, from), to, l, drop_line, &d);
+        scan_journal(&r->x, j, i, from, to, l, drop_line, &d);
     }
     hashes_free(&d.stems);
     hashes_free(&d.begun);
@@ -336,14 +328,18 @@ static void begin_generation(run *r)
     int others;
     const uint64_t round = current_round(r, &others);
     size_t carried = 0;
-    text lines = { NULL, 0, 0 };
+    text lines = { NULL, 0, 0 }, part = { NULL, 0, 0 };
     line l;
     journal *own = NULL;
     memset(&l, 0, sizeof l);
     for (size_t i = 0; i < r->x.journal_count; i++)
         if (strcmp(r->x.journals[i].name, r->x.own) == 0) own = &r->x.journals[i];
     const int same = own && is_current(r, own) && !others;
-    if (same && own->carried) return;
+    if (same && own->carried) {
+        if (r->s->prune) drop_old_outputs(r, &l, NULL);
+        line_free(&l);
+        return;
+    }
     if (!same)
         text_format(&lines, "{\"total\": %zu, \"metadata\": \"%016llx\", "
                     "\"round\": %llu}\n", r->d.count,
@@ -354,15 +350,16 @@ static void begin_generation(run *r)
         if (!rec->line) continue;
         const journal *j = &r->x.journals[rec->journal];
         if (j != own && (is_current(r, j) || i % r->s->shards != r->s->shard)) continue;
-        const char *p = (const char *)j->file.data + (rec->line - 1);
-        size_t left = j->size - (size_t)(rec->line - 1);
-        text_add(&lines, p, (size_t)((const char *)memchr(p, '\n', left) - p) + 1);
+        line_bytes(&r->x, rec, &part);
+        text_add(&lines, part.data, part.size);
+        text_put(&lines, "\n");
         carried++;
         if (lines.size > 65536) must_append(r, &lines);
     }
     text_format(&lines, "{\"carried\": %zu}\n", carried);
     must_append(r, &lines);
     text_free(&lines);
+    text_free(&part);
     line_free(&l);
 }
 
@@ -399,7 +396,7 @@ static void reload_journals(run *r)
 {
     close_journals(&r->x);
     for (size_t i = 0; i < r->d.count; i++) r->d.records[i].line = 0;
-    match_journals(r);
+    match_journals(r, 0);
 }
 
 /* record.reason as the lines say it: split_indices lists what is in the set. */
@@ -409,6 +406,9 @@ static void settle_reasons(const set *x, record *records, size_t total, tally_co
     memset(&l, 0, sizeof l);
     memset(t->reasons, 0, sizeof t->reasons);
     for (size_t i = 0; i < total; i++) {
+        if (!records[i].line)
+            cli_fail("%s: the line of index %zu is gone: another run works on this set with "
+                     "other metadata; run again when it is done", x->s->output, i);
         line_of(x, &records[i], &l);
         records[i].reason = (unsigned char)l.reason;
         records[i].split = (unsigned char)l.split;
@@ -421,6 +421,7 @@ static void settle_reasons(const set *x, record *records, size_t total, tally_co
 
 static int report(const settings *s, const tally_counts *t, double seconds)
 {
+    if (seconds < 0.0) seconds = 0.0;       /* the clock went backwards */
     const size_t done = t->written + t->kept, skipped = tally_skipped(t);
     const double rate = seconds > 0.0 ? (double)t->written / seconds : 0.0;
     text out = { NULL, 0, 0 };
@@ -442,6 +443,7 @@ static int report(const settings *s, const tally_counts *t, double seconds)
         tango_io_json_close(&w);
         json_number(&w, "seconds", floor(seconds * 1e3 + 0.5) / 1e3);
         json_number(&w, "clips_per_second", floor(rate * 1e3 + 0.5) / 1e3);
+        json_count(&w, "without_input", t->without_input);
         tango_io_json_close(&w);
         json_finish(&w, &out);
         text_put(&out, "\n");
@@ -452,6 +454,9 @@ static int report(const settings *s, const tally_counts *t, double seconds)
         for (int i = 1; i < REASONS; i++)
             if (t->reasons[i])
                 text_format(&out, "  %-12s %zu\n", reason_names[i], t->reasons[i]);
+        if (t->without_input)
+            text_format(&out, "  %zu of the kept are no longer in the input\n",
+                        t->without_input);
         text_format(&out, "%.1f s, %.4g clips/s%s\n", seconds, rate,
                     s->dry_run ? ", nothing was written" : "");
     }
@@ -463,19 +468,78 @@ static int report(const settings *s, const tally_counts *t, double seconds)
 
 /* ---- wavcaps, audiocaps, folder --------------------------------------------------- */
 
+/* Part of a file at its place in the block. */
+static void read_part(const settings *s, int fd, unsigned char *block, size_t at,
+                      size_t size)
+{
+    while (size > 0) {
+        ssize_t n = pread(fd, block + at, size < 1 << 26 ? size : 1 << 26, (off_t)at);
+        stop_here();
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) cli_fail("%s: reading failed at offset %zu", s->model, at);
+        at += (size_t)n;
+        size -= (size_t)n;
+    }
+}
+
+static uint64_t header_size(const unsigned char *blob)
+{
+    uint64_t size = 0;
+    for (int i = 7; i >= 0; i--) size = size << 8 | blob[16 + i];
+    return size;
+}
+
+/* Weights that encoding needs, checked. */
+static void load_encoder(const settings *s, int fd, unsigned char *block,
+                         const tango_io_blob *blob)
+{
+    static const char *const needed[] = { "encoder.", "quant_conv." };
+    tango_io_tensor tensor;
+    tango_error error;
+    for (size_t i = 0; i < tango_io_blob_tensor_count(blob); i++) {
+        tango_io_blob_tensor(blob, i, &tensor);
+        if (strncmp(tensor.name, needed[0], strlen(needed[0])) != 0
+            && strncmp(tensor.name, needed[1], strlen(needed[1])) != 0) continue;
+        read_part(s, fd, block,
+                  (size_t)((const unsigned char *)tensor.data - block), tensor.size);
+        if (tango_io_blob_check(blob, i, &error) != TANGO_OK)
+            cli_fail("%s: %s", s->model, error.text);
+    }
+}
+
+/* Opens the model in memory of its own, so that nobody can change it in the hours to come:
+   a block of the file's size, of which only the header and the encoder are filled. Pages
+   that nobody touches cost nothing. */
 static uint64_t open_model(const settings *s, tango_io_file *file, tango_model *model)
 {
     tango_error error;
-    if (tango_io_map(file, s->model, &error) != TANGO_OK) cli_fail("%s", error.text);
+    struct stat info;
+    const int fd = open(s->model, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0)
+        cli_fail("%s: %s", s->model, strerror(errno));
+    if (!S_ISREG(info.st_mode)) cli_fail("%s: not a regular file", s->model);
+    if (info.st_size < 64 || (uint64_t)info.st_size > SIZE_MAX / 2)
+        cli_fail("%s: %lld bytes are no blob", s->model, (long long)info.st_size);
+    file->size = (size_t)info.st_size;
+    file->mapping = mmap(NULL, file->size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+    if (file->mapping == MAP_FAILED)
+        cli_fail("%s: no memory for %zu bytes", s->model, file->size);
+    unsigned char *block = (unsigned char *)file->mapping;
+    file->data = block;
+    read_part(s, fd, block, 0, 64);
+    const uint64_t header = header_size(block);
+    const size_t head = header > 64 && header < file->size ? (size_t)header : file->size;
+    read_part(s, fd, block, 64, head - 64);
     if (tango_open(model, file->data, file->size, &error) != TANGO_OK)
         cli_fail("%s: %s", s->model, error.text);
     if (model->rate != RATE || model->hop != HOP || model->mels != MELS
         || model->fft != 1024 || model->vae.levels != 3)
         cli_fail("%s: expected 16000 Hz, hop 160, 64 mels and 3 levels", s->model);
+    load_encoder(s, fd, block, &model->blob);
+    close(fd);
     /* The header has the checksum of every tensor, so it stands for the whole file. */
-    uint64_t header = 0;
-    for (int i = 7; i >= 0; i--) header = header << 8 | file->data[16 + i];
-    return hash_of(file->data, header < file->size ? (size_t)header : file->size);
+    return hash_of(file->data, head);
 }
 
 static void open_front(tango_audio_front *front, tango_audio_recipe recipe, void **memory)
@@ -500,9 +564,11 @@ static void run_blocks(run *r, tango_nn_pool *pool)
         r->block_start = cli_seconds();
         r->done = 0;
         for (size_t i = 0; i < r->block; i++) r->slots[i].ready = 0;
+        /* Records behind one that was not reached have left their files. */
+        if (!r->s->dry_run) empty_temporary(&r->x);
         if (pool) tango_nn_pool_for(pool, r->block, settle_record, r);
         for (size_t i = 0; !pool && i < r->block; i++) settle_record(r, i, 0);
-        if (!publish_block(r, &done) && !r->failed) {
+        if (!publish_block(r, &done) && !r->failed && !stop_signal) {
             r->failed = 1;
             snprintf(r->error.text, sizeof r->error.text, "cannot be written: %s",
                      strerror(errno));
@@ -556,19 +622,85 @@ static void run_workers(run *r, const char *root, const tango_model *model)
     free(memory[1]);
 }
 
-/* What is read must not lie where files are written. */
-static void check_apart(const settings *s)
+/* Files and folders that a run writes: the outputs' folders, and what lies beside them. */
+typedef struct written {
+    dev_t device[OUTPUTS + 4];
+    ino_t inode[OUTPUTS + 4];
+    size_t count;
+} written;
+
+static void add_written(written *w, const settings *s, const char *name)
 {
-    for (int i = -2; i < OUTPUTS; i++) {
-        const char *in = i == -2 ? s->json_dir : s->input;
-        struct stat a, b;
-        if (i == -2 ? s->layout != WAVCAPS : i == -1 && s->layout != FOLDER) continue;
-        text path = path_of(s, i < 0 ? "" : output_folder(s->layout, i), "");
-        if (stat(in, &a) == 0 && stat(path.data, &b) == 0 && a.st_dev == b.st_dev
-            && a.st_ino == b.st_ino)
-            cli_fail("%s: is both read and written to", in);
-        text_free(&path);
+    struct stat info;
+    text path = path_of(s, name, "");
+    if (stat(path.data, &info) == 0) {
+        w->device[w->count] = info.st_dev;
+        w->inode[w->count++] = info.st_ino;
     }
+    text_free(&path);
+}
+
+static void fail_if_written(const written *w, const char *path, const char *name)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) return;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->device[i] == info.st_dev && w->inode[i] == info.st_ino)
+            cli_fail("%s: is both read and written to", name);
+}
+
+/* A file that is read: neither it nor its folder may be written to. */
+static void check_file_apart(const written *w, const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *slash = real ? strrchr(real, '/') : NULL;
+    fail_if_written(w, path, path);
+    if (slash) slash[slash == real] = '\0';
+    if (slash) fail_if_written(w, real, path);
+    free(real);
+}
+
+/* The folders in which sounds may lie, each once. */
+static void check_sounds_apart(const written *w, const database *d)
+{
+    hashes seen = { NULL, 0, 0 };
+    entry e;
+    for (size_t i = 0; i < d->count; i++) {
+        read_record(d, i, &e);
+        for (size_t k = 0; k < e.place_count; k++) {
+            const char *slash = strrchr(e.places[k], '/');
+            const size_t n = slash ? (size_t)(slash - e.places[k]) : 0;
+            if (n == 0 || !hashes_add(&seen, hash_of(e.places[k], n))) continue;
+            text path = path_in(d->s->input, e.places[k]);
+            path.data[strlen(d->s->input) + 1 + n] = '\0';
+            fail_if_written(w, path.data, path.data);
+            text_free(&path);
+        }
+    }
+    hashes_free(&seen);
+}
+
+/* What is read must not lie where files are written, by whatever name. */
+static void check_apart(const settings *s, const database *d)
+{
+    written w;
+    memset(&w, 0, sizeof w);
+    for (int i = 0; i < OUTPUTS; i++) add_written(&w, s, output_folder(s->layout, i));
+    add_written(&w, s, ".prepare");
+    add_written(&w, s, "dataset_info.json");
+    add_written(&w, s, "skipped.jsonl");
+    if (!d) {
+        fail_if_written(&w, s->input, s->input);
+        if (s->layout == WAVCAPS) fail_if_written(&w, s->json_dir, s->json_dir);
+        if (s->latents) check_file_apart(&w, s->model);
+        add_written(&w, s, "");
+        if (s->layout == FOLDER) fail_if_written(&w, s->input, s->input);
+        if (s->layout == WAVCAPS) fail_if_written(&w, s->json_dir, s->json_dir);
+        return;
+    }
+    for (size_t i = 0; i < d->files.count; i++)
+        check_file_apart(&w, name_at(&d->files, i));
+    check_sounds_apart(&w, d);
 }
 
 static int command_run(const settings *s)
@@ -583,7 +715,7 @@ static int command_run(const settings *s)
         cli_fail("%s: no such folder", s->input);
     if (s->layout == WAVCAPS && !utf8_valid(root, strlen(root)))
         cli_fail("%s: its path is not UTF-8", s->input);
-    check_apart(s);
+    check_apart(s, NULL);
     memset(&blob, 0, sizeof blob);
     memset(&model, 0, sizeof model);
     r->s = r->x.s = s;
@@ -596,12 +728,14 @@ static int command_run(const settings *s)
     snprintf(r->x.temporary, sizeof r->x.temporary, "tmp-%zu-of-%zu", s->shard,
              s->shards);
     build_database(&r->d, s);
+    check_apart(s, &r->d);
     if (!s->dry_run) open_set(r);
-    if (!s->dry_run || compare_description(&r->x)) match_journals(r);
+    if (!s->dry_run || compare_description(&r->x)) match_journals(r, 1);
     if (!s->dry_run) open_own_journal(&r->x);
     if (!s->dry_run) begin_generation(r);
     if (!s->dry_run) reload_journals(r);
     r->tally.total = shard_count(r);
+    r->tally.without_input = r->d.kept;
     r->progress = cli_progress_begin(s->json);
     const double start = cli_seconds();
     run_workers(r, root, s->latents ? &model : NULL);
@@ -615,7 +749,7 @@ static int command_run(const settings *s)
     if (!s->dry_run) finish_set(r);
     close_journals(&r->x);
     free_database(&r->d);
-    tango_io_unmap(&blob);
+    if (blob.mapping) munmap(blob.mapping, blob.size);
     text_free(&r->x.parameters);
     text_free(&r->x.description);
     const tally_counts t = r->tally;
@@ -630,14 +764,14 @@ static int command_run(const settings *s)
 static void read_description(set *x, settings *s)
 {
     text path = path_of(s, ".prepare", "set.json"), work = { NULL, 0, 0 };
-    tango_io_file file;
+    text file = { NULL, 0, 0 };
     tango_io_json j;
     tango_error error;
     size_t begin, end;
     uint64_t frames;
     char word[16];
-    if (tango_io_map(&file, path.data, &error) != TANGO_OK) cli_fail("%s", error.text);
-    if (json_read(&j, &work, (const char *)file.data, file.size, &error) != TANGO_OK)
+    if (load_file(&file, path.data, &error) != TANGO_OK) cli_fail("%s", error.text);
+    if (json_read(&j, &work, file.data, file.size, &error) != TANGO_OK)
         cli_fail("%s: %s", path.data, error.text);
     const size_t p = tango_io_json_find(&j, 0, "parameters");
     const size_t more = tango_io_json_find(&j, 0, "more");
@@ -653,7 +787,7 @@ static void read_description(set *x, settings *s)
     s->latents = strcmp(word, "npy") == 0 ? LATENT_NPY : strcmp(word, "pt") == 0
         ? LATENT_PT : strcmp(word, "both") == 0 ? LATENT_NPY | LATENT_PT : 0;
     text_add(&x->parameters, file.data + begin, end - begin);
-    tango_io_unmap(&file);
+    text_free(&file);
     text_free(&work);
     text_free(&path);
 }
@@ -691,6 +825,7 @@ static void gather_line(void *user, journal *j, size_t number, line *l, size_t a
     (void)j;
     if (l->index >= g->total) return;
     g->records[l->index].line = at + 1;
+    g->records[l->index].line_size = l->size;
     g->records[l->index].journal = (uint32_t)number;
 }
 
@@ -754,8 +889,7 @@ static int command_merge(settings *s)
     for (size_t i = 0; i < x.journal_count; i++) {
         journal *j = &x.journals[i];
         if (!is_gathered(&g, j) || !j->carried) continue;
-        scan_journal(&x, j, i, after_line(j, j->generation), j->size, &l, gather_line,
-                     &g);
+        scan_journal(&x, j, i, j->generation, j->size, &l, gather_line, &g);
     }
     fail_missing(&x, &g);
     check_outputs(&x, &g);
@@ -866,6 +1000,43 @@ static void show_batches(const settings *s, const showing *show,
     text_free(&out);
 }
 
+/* A path of the manifest stays below the set, through no link. That a file is not there is
+   for its reader to say. The sounds of wavcaps are links themselves. */
+static void check_path(const settings *s, const tango_dataset_item *item,
+                       const char *path, int may_be_link)
+{
+    tango_io_input in;
+    tango_error error;
+    if (!path) return;
+    const tango_result r = tango_io_input_open_below(&in, s->output, path, &error);
+    if (r == TANGO_OK) tango_io_input_close(&in);
+    if (r == TANGO_OK || r == TANGO_ERROR_FILE) return;
+    if (may_be_link && r == TANGO_ERROR_UNSUPPORTED) return;
+    cli_fail("%s: index %zu: %s", s->output, item->index, error.text);
+}
+
+/* Every path of every item, whatever is shown of them. */
+static void check_paths(const settings *s, void *memory, size_t size)
+{
+    tango_dataset all;
+    tango_dataset_item item;
+    tango_error error;
+    if (tango_dataset_open(&all, s->output, NULL, memory, size, &error) != TANGO_OK)
+        cli_fail("%s: %s", s->output, error.text);
+    void *work = need_memory(malloc(all.item_work));
+    for (size_t i = 0; i < all.count && !stop_signal; i++) {
+        if (tango_dataset_read(&item, &all, i, work, all.item_work, &error) != TANGO_OK)
+            cli_fail("%s: %s", s->output, error.text);
+        check_path(s, &item, item.caption_file, 0);
+        check_path(s, &item, item.mel, 0);
+        check_path(s, &item, item.mel_image, 0);
+        check_path(s, &item, item.latent, 0);
+        check_path(s, &item, item.audio, item.mel == NULL);
+    }
+    free(work);
+    tango_dataset_close(&all);
+}
+
 static int command_show(const settings *s, const showing *show)
 {
     tango_dataset data;
@@ -875,6 +1046,7 @@ static int command_show(const settings *s, const showing *show)
     if (tango_dataset_memory(&size, s->output, &error) != TANGO_OK)
         cli_fail("%s: %s", s->output, error.text);
     void *memory = need_memory(malloc(size));
+    check_paths(s, memory, size);
     if (tango_dataset_open(&data, s->output, show->split, memory, size, &error)
         != TANGO_OK) cli_fail("%s: %s", s->output, error.text);
     uint32_t *order = (uint32_t *)need_memory(calloc(data.count + 1, sizeof *order));
@@ -949,6 +1121,7 @@ static void read_arguments(arguments *a, int argc, char **argv)
         case MAX_SECONDS: s->max_seconds = cli_number(&c, 0.0, 1e9); break;
         case BLACKLIST: s->blacklists[s->blacklist_count++] = c.text; break;
         case SHARD: read_shard(&c, s); break;
+        case PRUNE: s->prune = 1; break;
         case THREADS: s->threads = (size_t)cli_integer(&c, 1, 256); break;
         case DRY_RUN: s->dry_run = 1; break;
         case JSON: s->json = 1; break;

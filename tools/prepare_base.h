@@ -1,5 +1,8 @@
-/* prepare_base.h: what the parts of prepare share: options, reasons, growing text,
-   JSON, sets of hashes, lists of names.                                        MIT-0 */
+/* prepare_base.h: what the parts of prepare share: options, reasons, growing text, files
+   read as a whole, JSON, sets of hashes, lists of names.                       MIT-0
+
+   Nothing that another process may write is mapped: a file that is cut short while it is
+   read is an error, never a signal. */
 #ifndef TANGO_PREPARE_BASE_H
 #define TANGO_PREPARE_BASE_H
 
@@ -7,6 +10,7 @@
 #define _GNU_SOURCE             /* sync_file_range */
 #elif !defined _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700       /* POSIX 2008 with realpath, also under -std=c99 */
+#define _DARWIN_C_SOURCE        /* there MAP_ANON too */
 #endif
 #include "../demo/cli.h"
 #include <dirent.h>
@@ -35,14 +39,15 @@ static const char *const layout_names[] = { "wavcaps", "audiocaps", "folder", NU
 typedef enum split_kind { TRAIN, VAL, TEST, SPLITS } split_kind;
 static const char *const split_names[] = { "train", "val", "test", NULL };
 
-/* Why a record is not in the set. From DUPLICATE on it does not count as a failure. */
+/* Why a record is not in the set. From DUPLICATE on it does not count as a failure.
+   VANISHED is a number that no record has any more, below that of an item that is kept. */
 typedef enum reason_kind {
     NO_REASON, MISSING, UNREADABLE, SILENT, TOO_SHORT, BAD_ID, BAD_PATH, NO_CAPTION,
-    DUPLICATE, BLACKLISTED, EXCLUDED, REASONS
+    BAD_RECORD, DUPLICATE, BLACKLISTED, EXCLUDED, VANISHED, REASONS
 } reason_kind;
 static const char *const reason_names[] = { "", "missing", "unreadable", "silent",
-    "too_short", "bad_id", "bad_path", "no_caption", "duplicate", "blacklisted",
-    "excluded", NULL };
+    "too_short", "bad_id", "bad_path", "no_caption", "bad_record", "duplicate",
+    "blacklisted", "excluded", "vanished", NULL };
 
 enum { LATENT_NPY = 1, LATENT_PT = 2 };
 
@@ -52,6 +57,7 @@ typedef struct settings {
     const char *json_dir, *output, *model, **blacklists;
     size_t blacklist_count, shard, shards, threads;
     int sharded, dry_run, json;
+    int prune;                  /* outputs that the input no longer has may go */
     int latents;                /* LATENT_NPY | LATENT_PT, or 0 */
     int frequency_first;        /* latents as (8, 16, T) instead of (8, T, 16) */
     tango_audio_recipe mel;
@@ -62,6 +68,12 @@ typedef struct settings {
 
 /* SIGINT or SIGTERM, once it came. */
 static volatile sig_atomic_t stop_signal;
+
+/* Between pieces of work that leave nothing half written. */
+static void stop_here(void)
+{
+    if (stop_signal) exit(128 + (int)stop_signal);
+}
 
 /* ---- Growing text ----------------------------------------------------------------- */
 
@@ -110,6 +122,16 @@ static void text_format(text *t, const char *format, ...)
     text_add(t, part, (size_t)n);
 }
 
+/* FOLDER/NAME; the caller frees the text. */
+static text path_in(const char *folder, const char *name)
+{
+    text t = { NULL, 0, 0 };
+    text_put(&t, folder);
+    text_put(&t, "/");
+    text_put(&t, name);
+    return t;
+}
+
 /* Bytes of the UTF-8 character at p, 0 if it is malformed, overlong or a surrogate. */
 static size_t utf8_size(const unsigned char *p, size_t left)
 {
@@ -130,6 +152,59 @@ static int utf8_valid(const char *bytes, size_t size)
         if (n == 0) return 0;
     }
     return 1;
+}
+
+/* ---- Files ------------------------------------------------------------------------ */
+
+/* Reads an open input to the end that it had when it was opened, and closes it. */
+static tango_result load_input(text *t, tango_io_input *in, const char *path,
+                               tango_error *error)
+{
+    tango_result r = TANGO_OK;
+    text_clear(t);
+    while (r == TANGO_OK && t->size < in->size) {
+        const uint64_t left = in->size - t->size;
+        size_t got = 0;
+        stop_here();
+        text_reserve(t, 65536);
+        r = tango_io_input_read(in, t->data + t->size, left < 65536 ? (size_t)left : 65536,
+                                &got, error);
+        if (r != TANGO_OK || got == 0)
+            r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: reading failed at offset %z of "
+                              "%u", path, t->size, in->size);
+        t->size += got;
+    }
+    t->data[t->size] = '\0';
+    tango_io_input_close(in);
+    return r;
+}
+
+static tango_result load_file(text *t, const char *path, tango_error *error)
+{
+    tango_io_input in;
+    /* Its "-" is standard input; here it is a file. */
+    tango_result r = tango_io_input_open(&in, strcmp(path, "-") == 0 ? "./-" : path,
+                                         error);
+    return r == TANGO_OK ? load_input(t, &in, path, error) : r;
+}
+
+/* The same for a path below `root` that comes from a file's text. */
+static tango_result load_below(text *t, const char *root, const char *path,
+                               tango_error *error)
+{
+    tango_io_input in;
+    tango_result r = tango_io_input_open_below(&in, root, path, error);
+    return r == TANGO_OK ? load_input(t, &in, path, error) : r;
+}
+
+/* The next name in a folder. What cannot be read on is no end: it ends the program, so
+   that no listing ever looks complete that is not. */
+static const struct dirent *next_name(DIR *d, const char *folder)
+{
+    errno = 0;
+    const struct dirent *e = readdir(d);
+    if (!e && errno != 0) cli_fail("%s: cannot be listed: %s", folder, strerror(errno));
+    return e;
 }
 
 /* ---- Small pieces of JSON --------------------------------------------------------- */
@@ -283,7 +358,7 @@ static void names_in_folder(names *n, const char *folder, const char *suffix)
     DIR *d = opendir(folder);
     const struct dirent *e;
     if (!d) cli_fail("%s: no such folder, or it cannot be read", folder);
-    while ((e = readdir(d)) != NULL)
+    while ((e = next_name(d, folder)) != NULL)
         if (e->d_name[0] != '.' && ends_with(e->d_name, suffix)) names_add(n, e->d_name);
     closedir(d);
     names_sort(n);

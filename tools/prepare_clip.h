@@ -18,6 +18,7 @@ typedef struct worker {
     line l;                     /* what became of the clip */
     char message[200];
     tango_error error;
+    tango_io_input file;
     tango_io_sound sound;
     text sound_work, resampler_memory, interleaved, input;
     tango_audio_resampler resampler;
@@ -39,12 +40,21 @@ static float *need_floats(size_t count)
     return (float *)need_memory(calloc(count ? count : 1, sizeof(float)));
 }
 
+/* The parts of a layer, one after another; after a signal none: the result is dropped. */
+static void run_parts(void *pool, size_t count, tango_nn_task *task, void *data)
+{
+    (void)pool;
+    for (size_t i = 0; i < count && !stop_signal; i++) task(data, i, 0);
+}
+
 static tango_encoding encoding_of(const settings *s)
 {
     tango_encoding e;
     memset(&e, 0, sizeof e);
     e.batch = 1;
     e.frames = s->frames;
+    e.parallel_for = run_parts;
+    e.threads = 2;              /* one would not ask run_parts */
     return e;
 }
 
@@ -95,12 +105,13 @@ static reason_kind skip(worker *w, reason_kind why, const char *message)
 
 /* ---- Reading ---------------------------------------------------------------------- */
 
-/* Finds the file and maps it. */
-static reason_kind open_clip(worker *w, tango_io_file *file, const char **place)
+/* Finds the file and opens it. */
+static reason_kind open_clip(worker *w, const char **place)
 {
     for (size_t i = 0; i < w->e.place_count; i++) {
         tango_error error;
-        tango_result r = tango_io_map_below(file, w->root, w->e.places[i], &error);
+        tango_result r = tango_io_input_open_below(&w->file, w->root, w->e.places[i],
+                                                   &error);
         if (i == 0 || r != TANGO_ERROR_FILE) w->error = error;
         *place = w->e.places[i];
         if (r == TANGO_OK) return NO_REASON;
@@ -192,6 +203,15 @@ static void take_samples(worker *w, const float *x, size_t n)
     w->count += n;
 }
 
+/* Whether what was made of the sound so far is no more than may be. */
+static int check_growth(worker *w)
+{
+    if (cli_growth_ok(w->source_frames, w->count, RATE)) return 1;
+    snprintf(w->error.text, sizeof w->error.text, "over 10 minutes at %u Hz are too long "
+             "for %d Hz", (unsigned)w->sound.info.rate, RATE);
+    return 0;
+}
+
 /* Reads the whole sound in blocks of 16 kHz samples; memory does not grow with it. */
 static int stream_clip(worker *w)
 {
@@ -202,10 +222,11 @@ static int stream_clip(worker *w)
     memset(w->sums, 0, sizeof w->sums);
     for (;;) {
         size_t n = sizeof block / sizeof block[0], first, need;
+        if (stop_signal || !check_growth(w)) return 0;
         tango_audio_resample_span(&first, &need, w->count, n, &w->resampler);
         forget_input(w, first);
         while (state == 1 && first + need > w->input_first + w->input_count)
-            if ((state = read_chunk(w)) < 0) return 0;
+            if (stop_signal || (state = read_chunk(w)) < 0) return 0;
         if (state == 0) {
             size_t total = tango_audio_resampled_count((size_t)w->source_frames,
                                                        &w->resampler);
@@ -218,11 +239,11 @@ static int stream_clip(worker *w)
     }
 }
 
-static reason_kind read_clip(worker *w, const tango_io_file *file)
+static reason_kind read_clip(worker *w)
 {
     const settings *s = w->s;
-    tango_result r = tango_io_sound_open_memory(&w->sound, file->data, file->size, 0,
-                                                &w->error);
+    tango_result r = tango_io_sound_open(&w->sound, tango_io_input_read, &w->file,
+                                         w->file.size, 0, &w->error);
     if (r != TANGO_OK) return skip(w, UNREADABLE, w->error.text);
     const double rate = w->sound.info.rate;
     if (s->max_seconds > 0.0 && w->sound.info.frames != TANGO_IO_SOUND_UNKNOWN
@@ -423,6 +444,7 @@ static int write_clip(worker *w)
     for (int i = 0; i < OUTPUTS; i++) {
         w->l.sizes[i] = 0;
         if (!is_written(w->s, i)) continue;
+        if (stop_signal) return 0;
         const int link = w->s->layout == WAVCAPS && i == OUT_AUDIO;
         if (!(link ? write_link(w) : write_one(w, i))) return 0;
     }
@@ -438,17 +460,27 @@ static const char *static_message(reason_kind r)
     case NO_CAPTION: return "no caption";
     case DUPLICATE: return "an earlier record has this name";
     case BLACKLISTED: return "on a blacklist";
+    case VANISHED: return "the input no longer has a record of this index";
     default: return "";
     }
 }
 
+/* Finds, reads and judges the sound. */
+static reason_kind look_at_sound(worker *w, const char **place)
+{
+    reason_kind reason = open_clip(w, place);
+    if (reason) return reason;
+    reason = read_clip(w);
+    tango_io_input_close(&w->file);
+    return reason ? reason : level_clip(w);
+}
+
 /* Does all there is to do for record i and describes it in w->l. 0: the disk or the model
-   failed, w->error says how. */
+   failed, w->error says how; or a signal came. */
 static int process_record(worker *w, const database *d, size_t i)
 {
     const record *r = &d->records[i];
     const char *place = "";
-    tango_io_file file;
     text link = { NULL, 0, 0 };
     int ok = 1;
     read_record(d, i, &w->e);
@@ -460,15 +492,13 @@ static int process_record(worker *w, const database *d, size_t i)
     w->l.split = w->e.split;
     w->l.link = "";
     w->l.reason = (reason_kind)r->reason;
-    w->l.message = static_message(w->l.reason);
+    w->l.message = w->l.reason == BAD_RECORD ? w->e.message
+                                             : static_message(w->l.reason);
     if (w->l.reason) return 1;
     w->l.message = w->message;
-    w->l.reason = open_clip(w, &file, &place);
-    if (w->l.reason == NO_REASON) {
-        w->l.reason = read_clip(w, &file);
-        tango_io_unmap(&file);
-        if (w->l.reason == NO_REASON) w->l.reason = level_clip(w);
-    }
+    w->l.reason = r->kept ? skip(w, MISSING, "the input no longer has it")
+                          : look_at_sound(w, &place);
+    if (w->l.reason && stop_signal) return 0;   /* it was not read to its end */
     if (w->l.reason == NO_REASON && w->s->layout == WAVCAPS) {
         text_put(&link, w->root);
         text_put(&link, strcmp(w->root, "/") == 0 ? "" : "/");
@@ -476,7 +506,7 @@ static int process_record(worker *w, const database *d, size_t i)
         w->l.link = link.data;
     }
     if (!w->s->dry_run && w->l.reason == NO_REASON) ok = write_clip(w);
-    else if (!w->s->dry_run) remove_outputs(w->s, w->e.stem);
+    else if (!w->s->dry_run && w->s->prune) remove_outputs(w->s, w->e.stem);
     w->l.room.size = 0;                     /* the link lives on in the line's room */
     text_add(&w->l.room, link.data ? link.data : "", link.size);
     w->l.link = w->l.room.data;

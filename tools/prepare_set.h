@@ -68,10 +68,16 @@ typedef struct line {
     split_kind split;
     double seconds;
     uint64_t sizes[OUTPUTS];
-    text room, work;
+    uint32_t size;              /* bytes in its journal, without the line feed */
+    text room, work, bytes;
 } line;
 
-static void line_free(line *l) { text_free(&l->room); text_free(&l->work); }
+static void line_free(line *l)
+{
+    text_free(&l->room);
+    text_free(&l->work);
+    text_free(&l->bytes);
+}
 
 static void write_line(text *t, const line *l)
 {
@@ -161,8 +167,8 @@ static int read_line(line *l, const tango_io_json *j, size_t size)
 
 typedef struct journal {
     char name[64];
-    tango_io_file file;
-    size_t size;                /* up to the last line feed */
+    int fd;                     /* -1: opened when it is needed */
+    size_t size, whole;         /* up to the last line feed; of the file */
     size_t shard, shards, total;
     uint64_t fingerprint, round;    /* of the last generation */
     size_t generation, before;  /* offsets of the last header and of the one before */
@@ -260,20 +266,16 @@ static void fail_other_parameters(const settings *s, const char *old, const char
 /* 1 if the set has this description, 0 if it has none yet. */
 static int compare_description(const set *x)
 {
-    text path = path_of(x->s, ".prepare", "set.json");
-    tango_io_file file;
+    text path = path_of(x->s, ".prepare", "set.json"), old = { NULL, 0, 0 };
     tango_error error;
-    struct stat info;
-    if (stat(path.data, &info) != 0) { text_free(&path); return 0; }
-    if (tango_io_map(&file, path.data, &error) != TANGO_OK) cli_fail("%s", error.text);
-    text old = { NULL, 0, 0 };
-    text_add(&old, file.data, file.size);
-    if (strcmp(old.data, x->description.data) != 0)
+    const int there = is_there(x->s->output, ".prepare/set.json");
+    if (there && load_file(&old, path.data, &error) != TANGO_OK)
+        cli_fail("%s", error.text);
+    if (there && strcmp(old.data, x->description.data) != 0)
         fail_other_parameters(x->s, old.data, x->description.data);
-    tango_io_unmap(&file);
     text_free(&old);
     text_free(&path);
-    return 1;
+    return there;
 }
 
 /* ---- Folders and locks ------------------------------------------------------------ */
@@ -362,7 +364,7 @@ static void empty_temporary(const set *x)
     const struct dirent *e;
     DIR *d = opendir(path.data);
     if (!d) cli_fail("%s: cannot be read", path.data);
-    while ((e = readdir(d)) != NULL)
+    while ((e = next_name(d, path.data)) != NULL)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
@@ -385,14 +387,12 @@ static void write_whole(const set *x, const char *name, const text *bytes)
     text temporary = path_of(x->s, ".prepare", x->temporary);
     text path = path_of(x->s, name, "");
     tango_io_output out;
-    tango_io_file file;
+    text old = { NULL, 0, 0 };
     tango_error error;
-    int same = 0;
     text_put(&temporary, "/whole");
-    if (tango_io_map_below(&file, x->s->output, name, NULL) == TANGO_OK) {
-        same = file.size == bytes->size && memcmp(file.data, bytes->data, file.size) == 0;
-        tango_io_unmap(&file);
-    }
+    const int same = load_below(&old, x->s->output, name, NULL) == TANGO_OK
+        && old.size == bytes->size && memcmp(old.data, bytes->data, old.size) == 0;
+    text_free(&old);
     if (!same && (tango_io_create_by(&out, path.data, temporary.data, &error) != TANGO_OK
                   || tango_io_write(&out, bytes->data, bytes->size, &error) != TANGO_OK
                   || tango_io_commit(&out, &error) != TANGO_OK)) {
@@ -413,54 +413,107 @@ static void fail_journal(const set *x, const journal *j, size_t at)
     cli_fail("%s/.prepare/%s: damaged at offset %zu", x->s->output, j->name, at);
 }
 
-/* One pass over the whole lines of a journal. What a generation's header says goes into
-   *j; lines are reported if `reader` is given and they lie in [from, to). */
+static int open_journal(const set *x, const journal *j)
+{
+    text path = path_of(x->s, ".prepare", j->name);
+    const int fd = open(path.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) cli_fail("%s: %s", path.data, strerror(errno));
+    text_free(&path);
+    return fd;
+}
+
+/* out = bytes [from, to) of a journal. */
+static void journal_bytes(const set *x, const journal *j, size_t from, size_t to,
+                          text *out)
+{
+    const int fd = j->fd >= 0 ? j->fd : open_journal(x, j);
+    text_clear(out);
+    text_reserve(out, to - from);
+    while (out->size < to - from) {
+        const size_t left = to - from - out->size;
+        ssize_t n = pread(fd, out->data + out->size, left < 1 << 26 ? left : 1 << 26,
+                          (off_t)(from + out->size));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) fail_journal(x, j, from + out->size);
+        out->size += (size_t)n;
+    }
+    out->data[out->size] = '\0';
+    if (fd != j->fd) close(fd);
+}
+
+/* A generation's header goes into *j. */
+static void read_header(const set *x, journal *j, const tango_io_json *json, line *l,
+                        size_t at)
+{
+    uint64_t total;
+    const size_t round = tango_io_json_find(json, 0, "round");
+    const char *hash = line_text(l, json, "metadata");
+    if (!tango_io_json_u64(json, tango_io_json_find(json, 0, "total"), &total) || !hash
+        || !round || !tango_io_json_u64(json, round, &j->round)) fail_journal(x, j, at);
+    j->total = (size_t)total;
+    j->fingerprint = strtoull(hash, NULL, 16);
+    if (j->carried) j->before = j->generation;
+    j->carried = 0;
+    j->generation = at;
+}
+
+/* A pass over the whole lines in [from, to) of a journal: without a reader for what the
+   headers say, with one for the lines of a generation. */
 static void scan_journal(const set *x, journal *j, size_t number, size_t from, size_t to,
                          line *l, line_reader *reader, void *user)
 {
-    const char *p = (const char *)j->file.data;
+    text all = { NULL, 0, 0 };
     tango_io_json json;
     tango_error error;
-    for (size_t at = from, n; at < to; at += n + 1) {
-        uint64_t total;
-        n = (size_t)((const char *)memchr(p + at, '\n', to - at) - (p + at));
-        if (json_read(&json, &l->work, p + at, n, &error) != TANGO_OK)
-            fail_journal(x, j, at);
-        if (tango_io_json_find(&json, 0, "carried")) { j->carried = 1; continue; }
-        size_t node = tango_io_json_find(&json, 0, "total");
-        if (tango_io_json_find(&json, 0, "begin")) {
-            if (!reader) continue;
-            l->room.size = 0;
-            text_reserve(&l->room, n + 16);
+    journal_bytes(x, j, from, to, &all);
+    for (size_t i = 0, n; i < all.size; i += n + 1) {
+        const char *p = all.data + i;
+        const char *end = (const char *)memchr(p, '\n', all.size - i);
+        n = end ? (size_t)(end - p) : 0;
+        if (!end || n > UINT32_MAX
+            || json_read(&json, &l->work, p, n, &error) != TANGO_OK)
+            fail_journal(x, j, from + i);
+        l->room.size = 0;
+        l->size = (uint32_t)n;
+        text_reserve(&l->room, n + 16);
+        if (tango_io_json_find(&json, 0, "carried")) {
+            if (!reader) j->carried = 1;
+        } else if (tango_io_json_find(&json, 0, "total")) {
+            if (!reader) read_header(x, j, &json, l, from + i);
+        } else if (reader && tango_io_json_find(&json, 0, "begin")) {
             l->index = SIZE_MAX;            /* of no record: it only counts as a name */
             l->reason = NO_REASON;
             l->stem = line_text(l, &json, "begin");
-            if (!l->stem) fail_journal(x, j, at);
-            reader(user, j, number, l, at);
-            continue;
+            if (!l->stem) fail_journal(x, j, from + i);
+            reader(user, j, number, l, from + i);
+        } else if (reader) {
+            if (!read_line(l, &json, n)) fail_journal(x, j, from + i);
+            reader(user, j, number, l, from + i);
         }
-        if (!node) {
-            if (!reader) continue;
-            if (!read_line(l, &json, n)) fail_journal(x, j, at);
-            reader(user, j, number, l, at);
-            continue;
-        }
-        l->room.size = 0;
-        text_reserve(&l->room, n + 16);
-        const char *hash = line_text(l, &json, "metadata");
-        if (!tango_io_json_u64(&json, node, &total) || !hash) fail_journal(x, j, at);
-        if (reader) continue;               /* of a run that was killed as it carried */
-        node = tango_io_json_find(&json, 0, "round");
-        if (!node || !tango_io_json_u64(&json, node, &j->round)) fail_journal(x, j, at);
-        j->total = (size_t)total;
-        j->fingerprint = strtoull(hash, NULL, 16);
-        if (j->carried) j->before = j->generation;
-        j->carried = 0;
-        j->generation = at;
     }
+    text_free(&all);
 }
 
-/* Maps every journal of the set and finds its last generation. */
+enum { JOURNALS_OPEN = 200 };
+
+/* Its size, up to the last line feed. */
+static void measure_journal(const set *x, journal *j)
+{
+    struct stat info;
+    text tail = { NULL, 0, 0 };
+    j->fd = open_journal(x, j);
+    if (fstat(j->fd, &info) != 0 || !S_ISREG(info.st_mode)
+        || (uint64_t)info.st_size > SIZE_MAX / 4) fail_journal(x, j, 0);
+    for (j->size = j->whole = (size_t)info.st_size; j->size > 0; j->size -= tail.size) {
+        const size_t from = j->size > 4096 ? j->size - 4096 : 0;
+        journal_bytes(x, j, from, j->size, &tail);
+        while (tail.size > 0 && tail.data[tail.size - 1] != '\n') tail.size--, j->size--;
+        if (tail.size > 0) break;
+    }
+    text_free(&tail);
+}
+
+/* Opens every journal of the set and finds its last generation. */
 static void open_journals(set *x, line *l)
 {
     text folder = path_of(x->s, ".prepare", "");
@@ -470,21 +523,18 @@ static void open_journals(set *x, line *l)
     x->journals = (journal *)need_memory(calloc(list.count + 1, sizeof *x->journals));
     for (size_t i = 0; i < list.count; i++) {
         journal *j = &x->journals[x->journal_count];
-        tango_error error;
         const char *name = name_at(&list, i);
         if (strlen(name) >= sizeof j->name
             || sscanf(name, "journal-%zu-of-%zu.jsonl", &j->shard, &j->shards) != 2)
             continue;
         strcpy(j->name, name);
-        text path = path_of(x->s, ".prepare", name);
-        if (tango_io_map(&j->file, path.data, &error) != TANGO_OK)
-            cli_fail("%s", error.text);
-        text_free(&path);
-        j->size = j->file.size;
-        while (j->size > 0 && j->file.data[j->size - 1] != '\n') j->size--;
+        measure_journal(x, j);
         j->generation = j->before = SIZE_MAX;
         x->journal_count++;
         scan_journal(x, j, x->journal_count - 1, 0, j->size, l, NULL, NULL);
+        if (x->journal_count <= JOURNALS_OPEN) continue;
+        close(j->fd);
+        j->fd = -1;
     }
     names_free(&list);
     text_free(&folder);
@@ -492,31 +542,40 @@ static void open_journals(set *x, line *l)
 
 static void close_journals(set *x)
 {
-    for (size_t i = 0; i < x->journal_count; i++) tango_io_unmap(&x->journals[i].file);
+    for (size_t i = 0; i < x->journal_count; i++)
+        if (x->journals[i].fd >= 0) close(x->journals[i].fd);
     free(x->journals);
     x->journals = NULL;
     x->journal_count = 0;
 }
 
+/* The bytes of the line that a record points to, without the line feed. */
+static void line_bytes(const set *x, const record *r, text *out)
+{
+    const size_t at = (size_t)(r->line - 1);
+    journal_bytes(x, &x->journals[r->journal], at, at + r->line_size, out);
+}
+
 /* Reads the line that a record points to. */
 static void line_of(const set *x, const record *r, line *l)
 {
-    const journal *j = &x->journals[r->journal];
-    const char *p = (const char *)j->file.data + (r->line - 1);
-    size_t left = j->size - (size_t)(r->line - 1);
-    size_t n = (size_t)((const char *)memchr(p, '\n', left) - p);
     tango_io_json json;
     tango_error error;
-    if (json_read(&json, &l->work, p, n, &error) != TANGO_OK || !read_line(l, &json, n))
-        fail_journal(x, j, (size_t)(r->line - 1));
+    line_bytes(x, r, &l->bytes);
+    if (json_read(&json, &l->work, l->bytes.data, l->bytes.size, &error) != TANGO_OK
+        || !read_line(l, &json, l->bytes.size))
+        fail_journal(x, &x->journals[r->journal], (size_t)(r->line - 1));
 }
 
 /* Whether these are the bytes of the line that a record points to. */
 static int is_old_line(const set *x, const record *r, const text *now)
 {
-    const journal *j = &x->journals[r->journal];
-    return now->size <= j->size - (size_t)(r->line - 1)
-        && memcmp(j->file.data + (r->line - 1), now->data, now->size) == 0;
+    text old = { NULL, 0, 0 };
+    line_bytes(x, r, &old);
+    const int same = old.size + 1 == now->size
+        && memcmp(old.data, now->data, old.size) == 0;
+    text_free(&old);
+    return same;
 }
 
 /* 1 if every output of a finished clip is there with its size. */
@@ -580,7 +639,7 @@ static int sync_pass(DIR *d, int pass)
     const struct dirent *e;
     int ok = 1;
     rewinddir(d);
-    while (ok && (e = readdir(d)) != NULL) {
+    while (ok && (errno = 0, e = readdir(d)) != NULL) {
         struct stat info;
         if (fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0
             || !S_ISREG(info.st_mode)) continue;
@@ -592,7 +651,7 @@ static int sync_pass(DIR *d, int pass)
         if (ok && pass == 2) ok = fsync(file) == 0;
         if (file >= 0) close(file);
     }
-    return ok;
+    return ok && errno == 0;
 }
 
 /* Puts everything that waits on the disk. Files whose writing has begun share the commits
@@ -679,7 +738,7 @@ static void open_own_journal(set *x)
     for (size_t i = 0; i < x->journal_count; i++) {
         if (strcmp(x->journals[i].name, x->own) != 0) continue;
         size = x->journals[i].size;
-        there = x->journals[i].file.size;
+        there = x->journals[i].whole;
     }
     x->out = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
                   0644);
@@ -694,6 +753,7 @@ static void open_own_journal(set *x)
 /* What is counted, for the summary and the exit status. */
 typedef struct tally_counts {
     size_t total, written, kept, reasons[REASONS];
+    size_t without_input;       /* of the whole set: items that the input no longer has */
 } tally_counts;
 
 static size_t tally_skipped(const tally_counts *t)
@@ -705,7 +765,7 @@ static size_t tally_skipped(const tally_counts *t)
 
 static size_t tally_excluded(const tally_counts *t)
 {
-    return t->reasons[BLACKLISTED] + t->reasons[EXCLUDED];
+    return t->reasons[BLACKLISTED] + t->reasons[EXCLUDED] + t->reasons[VANISHED];
 }
 
 static void write_item(text *t, const settings *s, const line *l)
@@ -752,8 +812,8 @@ typedef struct big_file {
     const set *x;
     const char *name;
     tango_io_output out;
-    text buffer;
-    tango_io_file old;
+    text buffer, before;
+    tango_io_input old;
     int same;                   /* all bytes so far are those of the old file */
 } big_file;
 
@@ -773,20 +833,39 @@ static void big_begin(big_file *b, const set *x, const char *name)
     text_put(&temporary, name);
     b->x = x;
     b->name = name;
-    b->same = tango_io_map_below(&b->old, x->s->output, name, NULL) == TANGO_OK;
+    b->same = tango_io_input_open_below(&b->old, x->s->output, name, NULL) == TANGO_OK;
     if (tango_io_create_by(&b->out, path.data, temporary.data, &error) != TANGO_OK)
         big_fail(b, &error);
     text_free(&path);
     text_free(&temporary);
 }
 
+/* Whether the old file goes on with the bytes of the buffer. */
+static int big_compare(big_file *b)
+{
+    size_t got = 1;
+    text_clear(&b->before);
+    text_reserve(&b->before, b->buffer.size);
+    while (got > 0 && b->before.size < b->buffer.size) {
+        if (tango_io_input_read(&b->old, b->before.data + b->before.size,
+                                b->buffer.size - b->before.size, &got, NULL) != TANGO_OK)
+            return 0;
+        b->before.size += got;
+    }
+    return b->before.size == b->buffer.size
+        && memcmp(b->before.data, b->buffer.data, b->buffer.size) == 0;
+}
+
 static void big_flush(big_file *b, size_t limit)
 {
     tango_error error;
-    size_t at = (size_t)b->out.at;
     if (b->buffer.size <= limit) return;
-    if (b->same) b->same = b->buffer.size <= b->old.size - at
-                        && memcmp(b->old.data + at, b->buffer.data, b->buffer.size) == 0;
+    if (stop_signal) {
+        tango_io_abandon(&b->out);
+        remove_temporary(b->x);
+        stop_here();
+    }
+    if (b->same) b->same = big_compare(b);
     if (tango_io_write(&b->out, b->buffer.data, b->buffer.size, &error) != TANGO_OK)
         big_fail(b, &error);
     text_clear(&b->buffer);
@@ -798,7 +877,8 @@ static void big_end(big_file *b)
     big_flush(b, 0);
     if (b->same && b->out.at == b->old.size) tango_io_abandon(&b->out);
     else if (tango_io_commit(&b->out, &error) != TANGO_OK) big_fail(b, &error);
-    tango_io_unmap(&b->old);
+    tango_io_input_close(&b->old);
+    text_free(&b->before);
     text_free(&b->buffer);
 }
 

@@ -17,6 +17,7 @@
 #include "../demo/cli.h"
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "../demo/clip.h"
 #include <float.h>
 #include <math.h>
 
@@ -33,7 +34,7 @@ static const cli_option options[] = {
       "convert: peak 0.95, or rms 0.1; none is --clip" },
     { 268, "clip", NULL,
       "convert, griffinlim: cut off what is too loud instead of lowering all" },
-    { 263, "lenient", NULL, "convert: keep what is whole of a damaged file" },
+    { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
     { 264, "recipe", "NAME", "mel: tacotron or torchaudio" },
     { 265, "complex", NULL, "stft: real and imaginary parts" },
     { 266, "iterations", "N", "griffinlim: 60 if not given" },
@@ -46,8 +47,10 @@ typedef enum command_kind { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command_
 static const char *const command_names[] = { "info", "convert", "mel", "stft",
                                              "griffinlim", "mix", NULL };
 /* Options each command knows, by id. */
-static const int known[][8] = { { 256 }, { 257, 258, 259, 260, 261, 262, 263, 268 },
-                                { 264 }, { 265 }, { 258, 266, 267, 268 }, { 258 } };
+static const int known[][9] = { { 256, 263 },
+                                { 257, 258, 259, 260, 261, 262, 263, 268 },
+                                { 263, 264 }, { 263, 265 }, { 258, 266, 267, 268 },
+                                { 258, 263 } };
 
 /* FIT: lowered only where whole numbers cannot hold it. */
 typedef enum leveling { LEVEL_FIT, LEVEL_CLIP, LEVEL_PEAK, LEVEL_RMS } leveling;
@@ -96,11 +99,9 @@ static void *room(size_t count, size_t size)
     return p;
 }
 
-/* A few samples at 1 Hz would become hours: a sound over 10 minutes grows at most 64
-   times. */
 static void check_growth(const char *path, uint64_t from, uint64_t to, size_t rate)
 {
-    if (to / 64 > from && to > (uint64_t)600 * rate)
+    if (!cli_growth_ok(from, to, rate))
         fail("%s: %llu samples are too long for a rate of %zu Hz", path,
              (unsigned long long)from, rate);
 }
@@ -166,6 +167,27 @@ static int source_open(input_sound *s, const char *path, int lenient, int keep,
     work = tango_io_sound_work_size(&s->sound);
     s->work = room(work, 1);
     return tango_io_sound_start(&s->sound, s->work, work, error) == TANGO_OK;
+}
+
+/* One line; what can be done, where anything can. */
+static void source_message(const input_sound *s, const char *path, const char *text)
+{
+    if (s->lenient) cli_file_message("error: ", path, text);
+    else clip_sound_message(path, text, "--lenient");
+}
+
+static void source_need(int ok, const input_sound *s, const char *path,
+                        const tango_error *error)
+{
+    if (ok) return;
+    source_message(s, path, error->text);
+    exit(1);
+}
+
+/* What --lenient left out. */
+static void source_warn(const input_sound *s)
+{
+    if (s->sound.cut) cli_file_message("warning: ", s->path, s->sound.note.text);
 }
 
 static void source_close(input_sound *s)
@@ -287,14 +309,14 @@ static int look_at(const settings *set, const char *path)
     size_t got = BLOCK, i;
     double peak = 0.0, square = 0.0, *x;
     uint64_t count;
-    if (!source_open(&s, path, 0, 0, &error)) {
-        cli_file_message("error: ", path, error.text);
+    if (!source_open(&s, path, set->lenient, 0, &error)) {
+        source_message(&s, path, error.text);
         return 0;
     }
     x = (double *)room((size_t)BLOCK * s.sound.info.channels, sizeof(double));
     while (got == BLOCK) {
         if (!source_frames(&s, x, BLOCK, &got, &error)) {
-            cli_file_message("error: ", path, error.text);
+            source_message(&s, path, error.text);
             free(x);
             source_close(&s);
             return 0;
@@ -304,6 +326,7 @@ static int look_at(const settings *set, const char *path)
             square += x[i] * x[i];
         }
     }
+    source_warn(&s);
     count = s.sound.frame * s.sound.info.channels;
     print_info(set, path, &s.sound.info, s.sound.frame, peak,
                count ? sqrt(square / (double)count) : 0.0);
@@ -346,10 +369,9 @@ static uint64_t count_frames(pipeline *p)
 {
     tango_error error = { "" };
     uint64_t n = 0;
-    need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
-         &error);
-    if (p->source.sound.cut)
-        cli_file_message("warning: ", p->source.path, p->source.sound.note.text);
+    source_need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error) == TANGO_OK,
+                &p->source, p->source.path, &error);
+    source_warn(&p->source);
     source_rewind(&p->source);
     return n;
 }
@@ -358,8 +380,8 @@ static void skip_to_start(pipeline *p)
 {
     tango_error error = { "" };
     uint64_t n = 0;
-    need(tango_io_sound_skip(&p->source.sound, p->start, &n, &error), p->source.path,
-         &error);
+    source_need(tango_io_sound_skip(&p->source.sound, p->start, &n, &error) == TANGO_OK,
+                &p->source, p->source.path, &error);
     if (n < p->start) fail("%s: ends at frame %llu", p->source.path,
                            (unsigned long long)n);
     p->taken = p->made = 0;
@@ -372,8 +394,8 @@ static void take(pipeline *p, double *out, size_t n)
 {
     tango_error error = { "" };
     size_t in = p->source.sound.info.channels, got = 0, i, c;
-    if (!source_frames(&p->source, p->raw, n, &got, &error))
-        need(TANGO_ERROR_DATA, p->source.path, &error);
+    source_need(source_frames(&p->source, p->raw, n, &got, &error), &p->source,
+                p->source.path, &error);
     if (got < n) fail("%s: ends before frame %llu", p->source.path,
                       (unsigned long long)(p->start + p->taken + n));
     for (i = 0; i < n; i++) {
@@ -533,8 +555,8 @@ static void check_rest(pipeline *p)
 {
     tango_error error = { "" };
     uint64_t n = 0;
-    need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error), p->source.path,
-         &error);
+    source_need(tango_io_sound_skip(&p->source.sound, UINT64_MAX, &n, &error) == TANGO_OK,
+                &p->source, p->source.path, &error);
 }
 
 static tango_io_wav_format same_format(const tango_io_sound_info *info)
@@ -584,8 +606,8 @@ static int run_convert(const settings *set)
     double *block, factor = 1.0;
     size_t n, i;
     int measured;
-    if (!source_open(&p.source, set->files[0], set->lenient, 1, &error))
-        need(TANGO_ERROR_DATA, set->files[0], &error);
+    source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
+                set->files[0], &error);
     memset(&spec, 0, sizeof spec);
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
                                  : same_format(&p.source.sound.info);
@@ -629,7 +651,7 @@ static int run_convert(const settings *set)
 /* ---- Clips in memory -------------------------------------------------------------- */
 
 /* Channel 0 at 16 kHz in float, as the encoders take it. */
-static float *load(const char *path, size_t *count)
+static float *load(const settings *set, const char *path, size_t *count)
 {
     static input_sound s;
     tango_error error = { "" };
@@ -638,12 +660,11 @@ static float *load(const char *path, size_t *count)
     float *x = NULL, *y;
     double *block;
     void *memory;
-    if (!source_open(&s, path, 0, 0, &error)) need(TANGO_ERROR_DATA, path, &error);
+    source_need(source_open(&s, path, set->lenient, 0, &error), &s, path, &error);
     channels = s.sound.info.channels;
     block = (double *)room(BLOCK, channels * sizeof(double));
     for (; got == BLOCK; n += got) {
-        if (!source_frames(&s, block, BLOCK, &got, &error))
-            need(TANGO_ERROR_DATA, path, &error);
+        source_need(source_frames(&s, block, BLOCK, &got, &error), &s, path, &error);
         if (got > capacity - n) { /* grows with what is there, not with what is said */
             capacity = 2 * capacity + BLOCK;
             x = (float *)realloc(x, capacity * sizeof *x);
@@ -657,6 +678,7 @@ static float *load(const char *path, size_t *count)
         }
     }
     free(block);
+    source_warn(&s);
     size = tango_audio_resampler_size(s.sound.info.rate, RATE);
     memory = room(size, 1);
     need(tango_audio_resampler_init(&r, s.sound.info.rate, RATE, memory, size, &error),
@@ -693,9 +715,10 @@ static analysis analyse(tango_audio_recipe recipe)
     return a;
 }
 
-static float *load_for_frames(const char *path, size_t *count)
+static float *load_for_frames(const settings *set, size_t *count)
 {
-    float *x = load(path, count);
+    const char *path = set->files[0];
+    float *x = load(set, path, count);
     if (*count < 513)
         fail("%s: %zu samples at 16 kHz, at least 513 expected", path, *count);
     return x;
@@ -792,7 +815,7 @@ static int run_mel(const settings *set)
     analysis a;
     if (!png && !ends_in(to, ".npy"))
         cli_usage("mel: expected an output .npy or .png, found \"%.60s\"", to);
-    x = load_for_frames(set->files[0], &count);
+    x = load_for_frames(set, &count);
     a = analyse(set->recipe);
     frames = tango_audio_frame_count(count, &a.front);
     shape[0] = a.front.parameters.mels;
@@ -825,7 +848,7 @@ static int run_stft(const settings *set)
     analysis a;
     if (!ends_in(to, ".npy"))
         cli_usage("stft: expected an output .npy, found \"%.60s\"", to);
-    x = load_for_frames(set->files[0], &count);
+    x = load_for_frames(set, &count);
     a = analyse(TANGO_AUDIO_TACOTRON);
     bins = a.front.bins;
     frames = tango_audio_frame_count(count, &a.front);
@@ -924,7 +947,7 @@ static int run_mix(const settings *set)
     void *work = room(tango_audio_loudness_work_size(), 1);
     for (i = 0; i < 2; i++) {
         tango_error error = { "" };
-        float *x = load(set->files[i], &count);
+        float *x = load(set, set->files[i], &count);
         clip[i] = floats(target);
         need(tango_audio_normalise(clip[i], x, count, target, TANGO_AUDIO_TANGO, &error),
              set->files[i], &error);
@@ -988,6 +1011,15 @@ static void set_option(settings *set, const cli *c, int id)
     }
 }
 
+/* The last file is written, those before it are read. */
+static void check_output_file(const settings *set)
+{
+    tango_error error = { "" };
+    size_t inputs = set->file_count - 1;
+    need(tango_io_output_check(set->files[inputs], set->files, inputs, &error),
+         set->files[inputs], &error);
+}
+
 int main(int argc, char **argv)
 {
     static int (*const run[])(const settings *) = { run_info, run_convert, run_mel,
@@ -1025,6 +1057,7 @@ int main(int argc, char **argv)
         cli_usage("%s: expected %s, found %zu files", command_names[set.command],
                   want == 0 ? "at least 1 file" : want == 3 ? "3 files" : "2 files",
                   set.file_count);
+    if (want) check_output_file(&set);
     status = run[set.command](&set);
     free(set.files);
     return status;
