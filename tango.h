@@ -22,6 +22,8 @@
         if (memory == NULL || wave == NULL) return 1;
         if (tango_generate(wave, &model, &params, memory, plan.memory, &error)
             != TANGO_OK) return 1;
+        if (tango_audio_peak(wave, plan.samples) > 1.0f)
+            tango_audio_set_peak(wave, plan.samples, 1.0f);
         spec.frames = plan.samples;
         if (tango_io_create(&out, "out.wav", &error) != TANGO_OK) return 1;
         if (tango_io_wav_write(&out, wave, &spec, &error) != TANGO_OK) return 1;
@@ -45,9 +47,10 @@
      step     one denoising step: the UNet runs once on [negative ; prompt]
    TENSORS  Channels last: an image is (batch, H*W, C), rows = positions, time slowest.
      What `on_stage`, `noise` and `latent` point to is (batch, C, H, W), as in PyTorch.
-   MEMORY   The library never allocates. tango_prepare runs the whole computation once
-     without touching a number and so knows the exact peak; tango_generate divides the one
-     block it is given: work that lives on grows from the top, scratch from the bottom.
+   MEMORY   The library never allocates. tango_prepare walks through the computation, two
+     rounds of every loop, without touching a number and so knows the exact peak;
+     tango_generate divides the one block it is given: work that lives on grows from the
+     top, scratch from the bottom.
    ERRORS   tango_result and one line in tango_error. Outputs are then unspecified, never
      partly right. NaN anywhere and a silent wave are TANGO_ERROR_NUMBER naming the stage.
    THREADS  The caller's: `parallel_for` in tango_params (tango_nn.h has a small pool
@@ -78,8 +81,8 @@
     12 >>encode     from a log-mel to its latent (public)
     13 >>dataset    a prepared training set: order, batches (public) */
 
+#include "tango_io.h" /* first: it sets the width of file offsets */
 #include "tango_audio.h"
-#include "tango_io.h"
 #include "tango_nn.h"
 
 #ifndef TANGO_H
@@ -425,7 +428,8 @@ typedef struct tango_plan {
 /* Fills in defaults, checks every parameter, measures memory. */
 TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
     const tango_params *params, tango_error *error);
-/* wave (params.samples, plan.samples) = the sound, in [-1, 1] for HiFi-GAN. memory is any
+/* wave (params.samples, plan.samples) = the sound, in [-1, 1] for HiFi-GAN; what
+   Griffin-Lim makes may be louder than a WAV of whole numbers holds. memory is any
    block of at least plan.memory bytes; it holds nothing of value afterwards. */
 TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     const tango_params *params, void *memory, size_t size, tango_error *error);
@@ -616,10 +620,15 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 
 /* A plain `cc` build runs at full speed. (__OPTIMIZE__ cannot be asked: GCC leaves it
    defined behind another header's pop_options.) */
-#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
+#ifndef __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
-#define TANGO__POP_OPTIONS
+#endif
+/* Products and sums round one by one, so that -march=native keeps every bit. */
+#pragma GCC optimize("fp-contract=off")
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
 #endif
 
 /* ==== 1 >>arena ==== One block of memory, two ends ========================== */
@@ -4949,9 +4958,10 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 
 #endif /* TANGO_NO_STDIO */
 
-#ifdef TANGO__POP_OPTIONS
+#if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
-#undef TANGO__POP_OPTIONS
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 #endif /* TANGO_IMPLEMENTATION */
 

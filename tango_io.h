@@ -94,7 +94,9 @@
                             ISO C cannot keep what tango_io_output promises, so the type
                             and all that writes are left out, and a program that needs
                             them does not compile (default: off)
-   For files over 2 GiB on 32-bit systems define _FILE_OFFSET_BITS=64 on the command line.
+   On 32-bit systems the file with the implementation defines _FILE_OFFSET_BITS=64: without
+   it files over 2 GiB, and folders on file systems with 64-bit inode numbers, give errors.
+   A system header that is included before takes that away; then define it above that.
 
    CONTENTS
     1 >>error     Messages
@@ -118,6 +120,12 @@
    18 >>stream    Buffered input of the sound readers
    19 >>flac      The FLAC decoder
 */
+/* Only beside the implementation: in a program's other files off_t is its own affair. */
+#if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
+    !defined TANGO_IO_IMPLEMENTED && !defined _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
 #ifndef TANGO_IO_H
 #define TANGO_IO_H
 
@@ -580,7 +588,8 @@ typedef struct tango_io_torch_tensor {
     tango_io_view view;                 /* shape, strides and bytes, ready to be read */
     size_t storage; /* file offset of the record: shared storages agree */
     size_t storage_size;                /* bytes of the record */
-    size_t storage_offset;              /* of the first element in it, in elements */
+    size_t storage_offset;              /* of the first element in it, in elements; 0 if
+                                           there is none */
 } tango_io_torch_tensor;
 
 /* *size = bytes of work that tango_io_torch_open needs for this file: about 0.3 MB for a
@@ -4278,13 +4287,21 @@ static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size
 }
 
 /* Names that a pickle may mention: those with a meaning, ... */
-enum { TANGO_IO__ORDERED_DICT, TANGO_IO__REBUILD_TENSOR, TANGO_IO__REBUILD_PARAMETER,
-       TANGO_IO__STORAGES };
+enum {
+    TANGO_IO__ORDERED_DICT,
+    TANGO_IO__REBUILD_PARAMETER,
+    TANGO_IO__REBUILD_TENSOR,
+    TANGO_IO__REBUILD_TYPED,            /* of bytes, with the element type beside them */
+    TANGO_IO__STORAGES,                 /* from here on in the order of tango_io_type */
+    TANGO_IO__UNTYPED = TANGO_IO__STORAGES + TANGO_IO_BOOL + 1,
+    TANGO_IO__TYPES                     /* from here on U16 and what follows */
+};
 
 static const char *const tango_io__names[] = {
     "collections.OrderedDict",
-    "torch._utils._rebuild_tensor_v2",
     "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_tensor_v3",
     "torch.FloatStorage",
     "torch.HalfStorage",
     "torch.BFloat16Storage",
@@ -4297,7 +4314,11 @@ static const char *const tango_io__names[] = {
     "torch.UInt32Storage",
     "torch.UInt64Storage",
     "torch.DoubleStorage",
-    "torch.BoolStorage" /* from FloatStorage on in the order of tango_io_type */
+    "torch.BoolStorage",
+    "torch.storage.UntypedStorage",
+    "torch.uint16",
+    "torch.uint32",
+    "torch.uint64"
 };
 
 /* ... and those that stay inert; with a dot at the end, all that begin so. */
@@ -4308,6 +4329,7 @@ static const char *const tango_io__inert[] = { "pytorch_lightning.",
                                                "argparse.Namespace",
                                                "numpy.dtype",
                                                "numpy.core.multiarray.scalar",
+                                               "numpy._core.multiarray.scalar",
                                                "_codecs.encode" };
 
 /* Opcode GLOBAL: text is module, newline, name, newline. The dotted name is compared. */
@@ -4403,18 +4425,20 @@ static size_t tango_io__record_find(const tango_io__pickle *p, const char *folde
 }
 
 /* BINPERSID on ("storage", torch.XStorage, key, location, elements): the record data/KEY
-   of exactly that many elements. */
+   of exactly that many elements; of bytes, if the storage is an untyped one. */
 static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
 {
     tango_io__object *id = tango_io__pickle_top(p, 0), *o;
     const tango_io__object *item[5];
     size_t i, record, element;
+    tango_io_type type;
     if (!id || id->kind != TANGO_IO__TUPLE || id->b != 5)
         return tango_io__pickle_bad(p, at, "storage is not a tuple of 5");
     for (i = 0; i < 5; i++) item[i] = tango_io__item(p, id, i);
     if (item[0]->kind != TANGO_IO__STRING ||
         !tango_io__equal(tango_io__text(p, item[0]), item[0]->b, "storage") ||
         item[1]->kind != TANGO_IO__NAME || item[1]->a < TANGO_IO__STORAGES ||
+        item[1]->a > TANGO_IO__UNTYPED ||
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
         !tango_io__is_size(item[4]))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
@@ -4425,22 +4449,24 @@ static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
         return tango_io_fail(
             p->error, TANGO_ERROR_DATA, "data.pkl: no record data/%q (offset %z)",
             tango_io__text(p, item[2]), (size_t)item[2]->b, p->base + at);
-    element = tango_io_type_size((tango_io_type)(item[1]->a - TANGO_IO__STORAGES));
+    type = item[1]->a == TANGO_IO__UNTYPED
+               ? TANGO_IO_BYTES
+               : (tango_io_type)(item[1]->a - TANGO_IO__STORAGES);
+    element = tango_io_type_size(type);
     if (p->records[record].size % element != 0 ||
         p->records[record].size / element != tango_io__int(item[4]))
         return tango_io_fail(
             p->error, TANGO_ERROR_DATA,
             "data.pkl: %u elements of %z bytes, record has %z (offset %z)",
             tango_io__int(item[4]), element, p->records[record].size, p->base + at);
-    i = 1 + item[1]->a - TANGO_IO__STORAGES;
-    if (p->records[record].type != 0 && p->records[record].type != i)
+    if (p->records[record].type != 0 && p->records[record].type != 1 + (size_t)type)
         return tango_io__pickle_bad(p, at, "one storage with two element types");
-    p->records[record].type = (unsigned char)i;
+    p->records[record].type = (unsigned char)(1 + type);
     p->depth--;
     o = tango_io__pickle_push(p, TANGO_IO__STORAGE, at);
     if (!o) return TANGO_ERROR_DATA;
     o->a = (uint32_t)record;
-    o->type = (unsigned char)(i - 1);
+    o->type = (unsigned char)type;
     return TANGO_OK;
 }
 
@@ -4451,10 +4477,9 @@ static int tango_io__fits(const uint64_t *shape, const uint64_t *strides, size_t
 {
     uint64_t count, rest;
     size_t i;
-    if (!tango_io__count(&count, shape, rank) || count > SIZE_MAX || offset > room)
-        return 0;
-    if (count == 0) return 1;
-    if (offset == room) return 0;
+    if (!tango_io__count(&count, shape, rank) || count > SIZE_MAX) return 0;
+    if (count == 0) return 1;               /* torch lets these begin anywhere */
+    if (offset >= room) return 0;
     rest = room - 1 - offset; /* how far the last element may lie from the first */
     for (i = 0; i < rank; i++) {
         if (shape[i] == 1 || strides[i] == 0) continue;
@@ -4464,22 +4489,26 @@ static int tango_io__fits(const uint64_t *shape, const uint64_t *strides, size_t
     return 1;
 }
 
-/* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata]) */
-static tango_result tango_io__pickle_tensor(tango_io__pickle *p,
+/* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata]);
+   _rebuild_tensor_v3 takes an untyped storage and the type, behind the hooks. */
+static tango_result tango_io__pickle_tensor(tango_io__pickle *p, int typed,
                                             const tango_io__object *args, size_t at,
                                             tango_io__object *out)
 {
-    const tango_io__object *item[7];
+    const tango_io__object *item[8];
     uint64_t shape[TANGO_IO_RANK_MAX], strides[TANGO_IO_RANK_MAX];
+    const size_t known = typed ? 7 : 6;
     size_t i, element, room;
-    for (i = 0; i < 7 && i < args->b; i++) item[i] = tango_io__item(p, args, i);
-    if (args->b < 6 || args->b > 7 || item[0]->kind != TANGO_IO__STORAGE ||
+    for (i = 0; i < 8 && i < args->b; i++) item[i] = tango_io__item(p, args, i);
+    if (args->b < known || args->b > known + 1 || item[0]->kind != TANGO_IO__STORAGE ||
         !tango_io__is_size(item[1]) || item[2]->kind != TANGO_IO__TUPLE ||
         item[3]->kind != TANGO_IO__TUPLE || item[4]->kind != TANGO_IO__BOOL ||
-        (item[5]->kind != TANGO_IO__ORDERED && item[5]->kind != TANGO_IO__NONE))
+        (item[5]->kind != TANGO_IO__ORDERED && item[5]->kind != TANGO_IO__NONE) ||
+        (item[0]->type == TANGO_IO_BYTES) != typed ||
+        (typed && (item[6]->kind != TANGO_IO__NAME || item[6]->a < TANGO_IO__TYPES)))
         return tango_io__pickle_bad(p, at, "tensor has arguments of other types");
-    if (args->b == 7 && (item[6]->kind != TANGO_IO__DICT || item[6]->a != 0) &&
-        item[6]->kind != TANGO_IO__NONE)
+    if (args->b > known && item[known]->kind != TANGO_IO__NONE &&
+        (item[known]->kind != TANGO_IO__DICT || item[known]->a != 0))
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
                              "data.pkl: tensor with metadata (offset %z)", p->base + at);
     if (item[2]->b > TANGO_IO_RANK_MAX || item[3]->b != item[2]->b)
@@ -4493,12 +4522,13 @@ static tango_result tango_io__pickle_tensor(tango_io__pickle *p,
         shape[i] = tango_io__int(n);
         strides[i] = tango_io__int(s);
     }
-    element = tango_io_type_size((tango_io_type)item[0]->type);
+    out->type = typed ? (unsigned char)(item[6]->a - TANGO_IO__TYPES + TANGO_IO_U16)
+                      : item[0]->type;
+    element = tango_io_type_size((tango_io_type)out->type);
     room = p->records[item[0]->a].size / element;
     if (!tango_io__fits(shape, strides, item[2]->b, tango_io__int(item[1]), room))
         return tango_io__pickle_bad(p, at, "tensor reaches outside its storage");
     out->kind = TANGO_IO__TENSOR;
-    out->type = item[0]->type;
     out->a = p->stack[args->a];
     return TANGO_OK;
 }
@@ -4522,8 +4552,8 @@ static tango_result tango_io__pickle_call(tango_io__pickle *p, unsigned code, si
     if (f->kind == TANGO_IO__NAME && f->a == TANGO_IO__ORDERED_DICT) {
         made.kind = TANGO_IO__ORDERED;
         if (args->b != 0) r = tango_io__pickle_bad(p, at, "OrderedDict with arguments");
-    } else if (f->kind == TANGO_IO__NAME && f->a == TANGO_IO__REBUILD_TENSOR) {
-        r = tango_io__pickle_tensor(p, args, at, &made);
+    } else if (f->kind == TANGO_IO__NAME && f->a >= TANGO_IO__REBUILD_TENSOR) {
+        r = tango_io__pickle_tensor(p, f->a == TANGO_IO__REBUILD_TYPED, args, at, &made);
         made.b = index;
     } else if (f->kind == TANGO_IO__NAME) { /* _rebuild_parameter(tensor, grad, hooks) */
         if (args->b != 3 || tango_io__item(p, args, 0)->kind != TANGO_IO__TENSOR ||
@@ -4959,10 +4989,7 @@ TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t inde
     record = (const tango_io__record *)torch->records + objects[o->a].a;
     out->storage = record->data;
     out->storage_size = record->size;
-    out->storage_offset = (size_t)tango_io__int(&objects[items[args->a + 1]]);
     out->view.type = (tango_io_type)o->type;
-    out->view.data = torch->data + record->data +
-                     out->storage_offset * tango_io_type_size(out->view.type);
     out->view.rank = shape->b;
     out->view.count = 1;
     for (i = 0; i < TANGO_IO_RANK_MAX; i++) {
@@ -4972,6 +4999,11 @@ TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t inde
         out->view.strides[i] = (size_t)tango_io__int(&objects[items[strides->a + i]]);
         out->view.count *= out->view.shape[i];
     }
+    out->storage_offset = 0;                    /* the file's may lie anywhere */
+    if (out->view.count > 0)
+        out->storage_offset = (size_t)tango_io__int(&objects[items[args->a + 1]]);
+    out->view.data = torch->data + record->data +
+                     out->storage_offset * tango_io_type_size(out->view.type);
 }
 
 /* Index of the entry with this name in the sorted run [first, first + count), or
@@ -5088,30 +5120,56 @@ static size_t tango_io__torch_strides(const tango_io_torch_item *item, size_t *s
     return count;
 }
 
-/* _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()) */
+static void tango_io__pickle_write_tuple(tango_io__sink *s, const size_t *values,
+                                         size_t count)
+{
+    size_t i;
+    tango_io__sink_text(s, "(");
+    for (i = 0; i < count; i++) tango_io__pickle_write_size(s, values[i]);
+    tango_io__sink_text(s, "t");
+}
+
+/* Opcode GLOBAL: the last dot stands between module and name. */
+static void tango_io__pickle_write_name(tango_io__sink *s, const char *name)
+{
+    size_t dot = tango_io__length(name);
+    while (name[--dot] != '.') {}
+    tango_io__sink_text(s, "c");
+    tango_io__sink_put(s, name, dot);
+    tango_io__sink_text(s, "\n");
+    tango_io__sink_text(s, name + dot + 1);
+    tango_io__sink_text(s, "\n");
+}
+
+/* _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()); torch has no
+   storages of unsigned numbers over 8 bits: those are bytes and _rebuild_tensor_v3. */
 static void tango_io__pickle_write_tensor(tango_io__sink *s,
                                           const tango_io_torch_item *item, size_t index)
 {
-    size_t strides[TANGO_IO_RANK_MAX], i,
-           count = tango_io__torch_strides(item, strides);
+    size_t strides[TANGO_IO_RANK_MAX], count = tango_io__torch_strides(item, strides);
+    const int typed = item->type >= TANGO_IO_U16 && item->type <= TANGO_IO_U64;
     tango_error number;
-    const char *storage = tango_io__names[TANGO_IO__STORAGES + (size_t)item->type];
     tango_io_fail(&number, TANGO_OK, "%z", index);
-    tango_io__sink_text(s, "ctorch._utils\n_rebuild_tensor_v2\n((");
+    tango_io__pickle_write_name(s, tango_io__names[typed ? TANGO_IO__REBUILD_TYPED
+                                                         : TANGO_IO__REBUILD_TENSOR]);
+    tango_io__sink_text(s, "((");
     tango_io__pickle_write_text(s, "storage");
-    tango_io__sink_text(s, "ctorch\n");
-    tango_io__sink_text(s, storage + 6);        /* behind "torch." */
-    tango_io__sink_text(s, "\n");
+    tango_io__pickle_write_name(
+        s, tango_io__names[typed ? (size_t)TANGO_IO__UNTYPED
+                                 : TANGO_IO__STORAGES + (size_t)item->type]);
     tango_io__pickle_write_text(s, number.text);
     tango_io__pickle_write_text(s, "cpu");
-    tango_io__pickle_write_size(s, count);
+    tango_io__pickle_write_size(s,
+                                typed ? count * tango_io_type_size(item->type) : count);
     tango_io__sink_text(s, "tQ");
     tango_io__pickle_write_size(s, 0);
-    tango_io__sink_text(s, "(");
-    for (i = 0; i < item->rank; i++) tango_io__pickle_write_size(s, item->shape[i]);
-    tango_io__sink_text(s, "t(");
-    for (i = 0; i < item->rank; i++) tango_io__pickle_write_size(s, strides[i]);
-    tango_io__sink_text(s, "t\x89" "ccollections\nOrderedDict\n)RtR");
+    tango_io__pickle_write_tuple(s, item->shape, item->rank);
+    tango_io__pickle_write_tuple(s, strides, item->rank);
+    tango_io__sink_text(s, "\x89" "ccollections\nOrderedDict\n)R");
+    if (typed)
+        tango_io__pickle_write_name(
+            s, tango_io__names[TANGO_IO__TYPES + (size_t)(item->type - TANGO_IO_U16)]);
+    tango_io__sink_text(s, "tR");
 }
 
 static void tango_io__torch_body(const tango_io__torch_writer *w, tango_io__sink *s,
@@ -9397,12 +9455,12 @@ static void tango_io__flac_lpc(int32_t *x, size_t n, size_t order,
 #undef TANGO_IO__LPC
 }
 
-/* The side channel of 32-bit stereo has 33 bits: residuals in x[order..n), samples in
-   wide. Returns 0 if one does not fit. */
+/* The side channel of 32-bit stereo has 33 bits: residuals in x[order..n), samples of
+   `size` bits, the wasted ones not counted, in wide. Returns 0 if one does not fit. */
 static int tango_io__flac_wide(int64_t *wide, const int32_t *x, size_t n, size_t order,
-                               const int32_t *coefficient, unsigned shift)
+                               const int32_t *coefficient, unsigned shift, unsigned size)
 {
-    const int64_t limit = (int64_t)1 << 32;
+    const int64_t limit = (int64_t)1 << (size - 1);
     size_t t, j;
     for (t = order; t < n; t++) {
         int64_t sum = 0;
@@ -9451,7 +9509,7 @@ static const char *tango_io__flac_predicted(tango_io__bits *b, int32_t *out,
     if (wrong) return wrong;
     while ((size_t)1 << log < order) log++;
     if (wide) {
-        if (!tango_io__flac_wide(wide, out, n, order, coefficient, shift))
+        if (!tango_io__flac_wide(wide, out, n, order, coefficient, shift, size))
             return "sample beyond its bits";
     } else if (type < 32) {
         tango_io__flac_fixed(out, n, order);
@@ -9596,27 +9654,45 @@ static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned
     return NULL;
 }
 
-/* Left and right from what was coded. wide: the 33-bit side of 32-bit stereo. */
-static void tango_io__flac_stereo(int32_t *a, int32_t *b, const int64_t *wide, size_t n,
-                                  unsigned mode)
+/* Left and right from what was coded. */
+static void tango_io__flac_stereo(int32_t *a, int32_t *b, size_t n, unsigned mode)
 {
     size_t i;
     for (i = 0; i < n; i++) {
         uint32_t x = (uint32_t)a[i], y = (uint32_t)b[i];
         if (mode == 8) {                        /* left, side = left - right */
-            b[i] = tango_io__signed(x - (wide ? (uint32_t)(uint64_t)wide[i] : y));
+            b[i] = tango_io__signed(x - y);
         } else if (mode == 9) {                 /* side, right */
-            a[i] = tango_io__signed((wide ? (uint32_t)(uint64_t)wide[i] : x) + y);
-        } else if (wide) {                      /* mid = (left + right) >> 1, side */
-            int64_t mid = 2 * (int64_t)a[i] + (wide[i] & 1);
-            a[i] = tango_io__signed((uint32_t)(uint64_t)((mid + wide[i]) >> 1));
-            b[i] = tango_io__signed((uint32_t)(uint64_t)((mid - wide[i]) >> 1));
-        } else {
+            a[i] = tango_io__signed(x + y);
+        } else {                                /* mid = (left + right) >> 1, side */
             uint32_t mid = x << 1 | (y & 1);
             a[i] = tango_io__signed(mid + y) >> 1;
             b[i] = tango_io__signed(mid - y) >> 1;
         }
     }
+}
+
+/* The same with a side of 33 bits. Returns 0 if left or right do not fit 32. */
+static int tango_io__flac_stereo_wide(int32_t *a, int32_t *b, const int64_t *side,
+                                      size_t n, unsigned mode)
+{
+    uint64_t beyond = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        int64_t left = a[i], right = b[i], mid = 2 * left + (side[i] & 1);
+        if (mode == 8) {
+            right = left - side[i];
+        } else if (mode == 9) {
+            left = right + side[i];
+        } else {
+            left = (mid + side[i]) / 2;
+            right = (mid - side[i]) / 2;
+        }
+        beyond |= ((uint64_t)left + 0x80000000u) | ((uint64_t)right + 0x80000000u);
+        a[i] = tango_io__signed((uint32_t)(uint64_t)left);
+        b[i] = tango_io__signed((uint32_t)(uint64_t)right);
+    }
+    return beyond >> 32 == 0;
 }
 
 /* 1 if all samples fit the depth of the file. */
@@ -9644,8 +9720,13 @@ static const char *tango_io__flac_subframes(tango_io__bits *b, tango_io_sound *s
                                         side ? wide : NULL, n, bits + side);
         if (wrong || b->over > 8) return wrong;
     }
-    if (mode >= 8)
-        tango_io__flac_stereo(f->samples, f->samples + f->block_max, wide, n, mode);
+    if (wide) {
+        if (!tango_io__flac_stereo_wide(f->samples, f->samples + f->block_max, wide, n,
+                                        mode))
+            return "sample beyond its bits";
+    } else if (mode >= 8) {
+        tango_io__flac_stereo(f->samples, f->samples + f->block_max, n, mode);
+    }
     for (c = 0; c < s->info.channels; c++) {
         if (!tango_io__flac_fits(f->samples + c * f->block_max, n, bits))
             return "sample beyond its bits";
@@ -10327,6 +10408,8 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options
+#elif defined __clang__
+#pragma STDC FP_CONTRACT DEFAULT
 #endif
 
 #endif /* TANGO_IO_IMPLEMENTATION */

@@ -360,8 +360,8 @@ typedef struct tango_nn_attention {
    (torch.nn.functional.scaled_dot_product_attention; the score matrix is never stored:
    maximum and sum are carried from one block of keys to the next)
    out, q (B, queries, heads*width)   k, v (B_context, keys, heads*width)
-   keys >= 1, 1 <= width <= 65536. out must not overlap k and v; out may be q. A row whose
-   scores are all minus infinity gives NaN. */
+   keys >= 1, 1 <= width <= 65536. out must not overlap k and v; out may be q. A bias of
+   minus infinity takes a key out; a query without any key gives zeros, as there. */
 TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,
                                const float *k, const float *v,
                                const tango_nn_attention *shape);
@@ -381,7 +381,7 @@ TANGO_API void tango_nn_add(const tango_nn_context *c, float *out, const float *
                             const float *b, size_t count, float scale);
 
 /* out = exp(x - max) / sum(exp(x - max)) over each row. x, out (rows, columns); out may
-   be x.                                          (torch.softmax over the last axis) */
+   be x. A row of minus infinity alone gives NaN. (torch.softmax over the last axis) */
 TANGO_API void tango_nn_softmax(const tango_nn_context *c, float *out, const float *x,
                                 size_t rows, size_t columns);
 
@@ -2275,6 +2275,8 @@ TANGO_API void tango_nn_rms_norm(const tango_nn_context *c, float *out, const fl
 
 /* ==== 5 >>attention ==== Streaming softmax ================================= */
 
+#define TANGO_NN__FLOAT_MAX 3.40282347e+38f
+
 typedef struct tango_nn__attend {
     const tango_nn_context *c;
     float *out;
@@ -2342,7 +2344,7 @@ static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *
 {
     const tango_nn_kernels *kernels = d->c->kernels;
     for (size_t r = 0; r < s->queries_count; r++) {
-        float *row = s->scores + r * TANGO_NN__STRIDE, largest;
+        float *row = s->scores + r * TANGO_NN__STRIDE, largest, shift;
         if (bias) kernels->add(row, row, bias + r * d->shape.keys, keys, 1.0f);
         largest = kernels->maximum(row, keys);
         if (first) {
@@ -2360,7 +2362,9 @@ static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *
             largest = s->largest[r];
         }
         s->largest[r] = largest;
-        s->total[r] += kernels->exponentials(row, row, keys, largest);
+        /* Where all keys so far are taken out, -inf - -inf would be NaN. */
+        shift = largest < -TANGO_NN__FLOAT_MAX ? 0 : largest;
+        s->total[r] += kernels->exponentials(row, row, keys, shift);
     }
 }
 
@@ -2409,7 +2413,7 @@ static void tango_nn__attend_copy(const tango_nn__attend *d, tango_nn__attend_st
             const size_t outer = at + r * stride + from;
             if (finished) {
                 d->c->kernels->scale(d->out + outer, s->values + inner, width,
-                                     1.0f / s->total[r]);
+                                     s->total[r] == 0 ? 0 : 1.0f / s->total[r]);
             } else {
                 d->c->kernels->scale(s->queries + inner, d->q + outer, width,
                                      d->shape.scale);

@@ -76,11 +76,12 @@ mv model/pytorch_model_main.bin model/pytorch_model_2.bin
 mv model/pytorch_model_vae.bin model/pytorch_model.bin
 claim names_of_the_training_script 0 "937 tensors" ./convert model -o d.tango
 fresh
-echo '{"steps": 7, "sampler": "ddim", "licence": "CC0", "unknown": [1]}' > model/defaults.json
+echo '{"steps": 7, "sampler": "ddim", "rescale": 0.625, "licence": "CC0", "unknown": [1]}' > model/defaults.json
 echo 'by nobody' > model/ATTRIBUTION.md
 edit unet_config.json '"act_fn"' '"some_new_key": null, "act_fn"'
 claim defaults_and_unknown_keys 0 "" ./convert model -o e.tango -q
 claim defaults_are_kept 0 "u64     7" ./inspect e.tango default.steps
+claim rescale_is_one_of_them 0 "0.625" ./inspect e.tango default.rescale
 claim attribution_is_kept 0 "by nobody" ./inspect e.tango tango.attribution_text
 
 # --- the checkpoint does not fit the configuration ------------------------------------
@@ -141,6 +142,8 @@ fresh; printf 'a\377b' > model/ATTRIBUTION.md
 refuses attribution_is_utf8 "attribution"
 fresh; echo '{"steps": 0}' > model/defaults.json
 refuses absurd_default "steps: expected a whole number from 1 to 100000, found 0"
+fresh; echo '{"rescale": 1.5}' > model/defaults.json
+refuses rescale_beyond_1 "rescale: expected a number from 0 to 1, found 1.5"
 
 # --- usage and places -----------------------------------------------------------------
 fresh

@@ -622,18 +622,19 @@ static void a_pt_cut_anywhere_is_refused_and_damage_is_read_inside(void)
 
 static void dictionaries_of_all_types_come_back(void)
 {
-    static const tango_io_type types[10] = {
+    static const tango_io_type types[13] = {
         TANGO_IO_F32, TANGO_IO_F16, TANGO_IO_BF16, TANGO_IO_I8, TANGO_IO_I16,
-        TANGO_IO_I32, TANGO_IO_I64, TANGO_IO_U8, TANGO_IO_F64, TANGO_IO_BOOL };
+        TANGO_IO_I32, TANGO_IO_I64, TANGO_IO_U8, TANGO_IO_F64, TANGO_IO_BOOL,
+        TANGO_IO_U16, TANGO_IO_U32, TANGO_IO_U64 };
     static const unsigned char zero[700 * 8] = { 0 };
-    tango_io_torch_item item[10];
+    tango_io_torch_item item[13];
     tango_io_output output;
-    char name[10][4];
+    char name[13][4];
     bytes b;
     size_t i;
     float first = 1;
     memset(item, 0, sizeof item);
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < 13; i++) {
         name[i][0] = 't';
         name[i][1] = (char)('0' + i);
         name[i][2] = 0;
@@ -645,8 +646,32 @@ static void dictionaries_of_all_types_come_back(void)
         item[i].data = zero;
     }
     CHECK(tango_io_create(&output, file_name, &error) == TANGO_OK);
-    b = written(&output, tango_io_torch_write_dictionary(&output, item, 10, &error));
-    CHECK(torch_reads(&b, &first) == 10 && first == 0.0f);
+    b = written(&output, tango_io_torch_write_dictionary(&output, item, 13, &error));
+    CHECK(torch_reads(&b, &first) == 13 && first == 0.0f);
+    free(b.p);
+}
+
+/* The pickle is the one of torch.save(torch.arange(8).to(torch.uint16).reshape(2, 4)) of
+   torch 2.13 without its memo: there are no storages of these types. */
+static void unsigned_numbers_are_written_as_torch_does(void)
+{
+    static const char pickle[] =
+        "\x80\2ctorch._utils\n_rebuild_tensor_v3\n((X\7\0\0\0storage"
+        "ctorch.storage\nUntypedStorage\nX\1\0\0\0" "0X\3\0\0\0cpuK\20tQ"
+        "K\0(K\2K\4t(K\4K\1t\x89"
+        "ccollections\nOrderedDict\n)Rctorch\nuint16\ntR.";
+    static const uint16_t x[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    static const size_t shape[2] = { 2, 4 };
+    tango_io_output output;
+    size_t at;
+    float first = 1;
+    bytes b;
+    CHECK(tango_io_create(&output, file_name, &error) == TANGO_OK);
+    b = written(&output,
+                tango_io_torch_write(&output, TANGO_IO_U16, x, shape, 2, &error));
+    for (at = 0; at + sizeof pickle < b.n && b.p[at] != 0x80; at++) {}
+    CHECK(at % 64 == 0 && memcmp(b.p + at, pickle, sizeof pickle - 1) == 0);
+    CHECK(torch_reads(&b, &first) == 1 && first == 0);
     free(b.p);
 }
 
@@ -806,6 +831,7 @@ int main(void)
     RUN(a_bare_tensor_comes_back_from_equal_bytes);
     RUN(a_pt_cut_anywhere_is_refused_and_damage_is_read_inside);
     RUN(dictionaries_of_all_types_come_back);
+    RUN(unsigned_numbers_are_written_as_torch_does);
     RUN(impossible_tensors_are_not_written);
     RUN(documents_are_written_on_one_line);
     RUN(numbers_have_the_fewest_digits_that_read_back);

@@ -621,7 +621,8 @@ static void put_bits(uint64_t value, unsigned n)
     }
 }
 
-static size_t begin_frame(unsigned channels)
+/* `code` is how the channels are coded. */
+static size_t begin_coded(unsigned code, unsigned channels, unsigned bits)
 {
     size_t from;
     size = 0;
@@ -629,19 +630,24 @@ static size_t begin_frame(unsigned channels)
     put("fLaC\x80\0\0\x22\0\x10\0\x10\0\0\0\0\0\0", 18);
     put_bits(16000, 20);
     put_bits(channels - 1, 3);
-    put_bits(15, 5);                    /* 16 bits */
+    put_bits(bits - 1, 5);
     put_bits(16, 36);
     put_bits(0, 64);
     put_bits(0, 64);
     from = size;
     put_bits(0xfff8, 16);
     put_bits(0x60, 8);                  /* length in 8 bits, rate of STREAMINFO */
-    put_bits(channels - 1, 4);
-    put_bits(8, 4);                     /* 16 bits */
+    put_bits(code, 4);
+    put_bits(0, 4);                     /* bits of STREAMINFO */
     put_bits(0, 8);                     /* number 0 */
     put_bits(15, 8);                    /* 16 samples */
     put_bits(tango_io__crc8(file + from, size - from), 8);
     return from;
+}
+
+static size_t begin_frame(unsigned channels)
+{
+    return begin_coded(channels - 1, channels, 16);
 }
 
 static void end_frame(size_t from)
@@ -673,6 +679,52 @@ static void escaped_partitions(void)
     for (i = 0; i < 16; i++) {
         if (i > 0 && i < 8) x += (int32_t)i * 4 - 20;
         CHECK_NEAR(values[i] * 32768, x, 0.0);
+    }
+}
+
+/* Left is 0; the side has `wasted` bits at the end and rises by `step` at each sample. */
+static void put_side(unsigned wasted, uint32_t step)
+{
+    size_t i, from = begin_coded(8, 2, 32);
+    put_bits(0, 8);                             /* constant */
+    put_bits(0, 32);
+    put_bits(wasted ? 0x13 : 0x12, 8);          /* predicted by the sample before */
+    put_bits(1, wasted);
+    put_bits(0, 33 - wasted);
+    put_bits(15, 10);                           /* one partition of plain numbers ... */
+    put_bits(31, 5);                            /* of 31 bits */
+    for (i = 0; i < 15; i++) put_bits(i < 4 ? step : 0, 31);
+    end_frame(from);
+}
+
+static void wasted_bits_count_for_the_range_of_a_side(void)
+{
+    size_t n, got;
+    put_side(0, 1000);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 32);
+    put_side(4, 1000);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 32);
+    CHECK(tango_io_sound_open_memory(&sound, file, size, 0, &error) == TANGO_OK);
+    CHECK(start() == TANGO_OK);
+    CHECK(tango_io_sound_read_int(&sound, numbers, 16, &got, &error) == TANGO_OK);
+    CHECK(numbers[1] == 0 && numbers[3] == -16000 && numbers[31] == -64000);
+    put_side(32, 0x3fffffff);                   /* 1 bit a sample is left */
+    refuses("sample beyond its bits");
+    put_side(4, 1u << 29);                      /* 2^28 at most */
+    refuses("sample beyond its bits");
+}
+
+static void left_and_right_of_a_wide_side_fit_32_bits(void)
+{
+    unsigned mode;
+    for (mode = 8; mode <= 10; mode++) {
+        size_t from = begin_coded(mode, 2, 32);
+        put_bits(0, 8);
+        put_bits(mode == 9 ? 0x100000000u : 0x80000000u, mode == 9 ? 33 : 32);
+        put_bits(0, 8);
+        put_bits(mode == 9 ? 0x80000000u : 0xffffffffu, mode == 9 ? 32 : 33);
+        end_frame(from);
+        refuses("sample beyond its bits");
     }
 }
 
@@ -746,6 +798,8 @@ int main(void)
     RUN(cut_flac_files);
     RUN(damaged_flac_files);
     RUN(flac_sums_and_lengths_must_agree);
+    RUN(wasted_bits_count_for_the_range_of_a_side);
+    RUN(left_and_right_of_a_wide_side_fit_32_bits);
     RUN(flac_numbers_are_no_longer_than_they_must_be);
     RUN(streaminfo_comes_first_and_once);
     RUN(escaped_partitions);

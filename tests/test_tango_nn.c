@@ -955,6 +955,40 @@ static void a_nan_in_a_query_stays_in_its_row(void)
     }
 }
 
+/* Queries 0 to 6 lose that many tenths of the keys from the front; 7 the odd ones; 8 all.
+   A block of keys that are all taken out must not make NaN, wherever it stands. */
+static void masked_keys_take_no_part(void)
+{
+    enum { KEYS = 1100, QUERIES = 9, WIDTH = 8 };
+    tango_nn_attention s = { 1, QUERIES, KEYS, 1, WIDTH, 0.5f, 1, NULL, NULL };
+    for (size_t l = 0; l < levels; l++) {
+        float *q = noise_array(QUERIES * WIDTH), *k = noise_array(KEYS * WIDTH);
+        float *bias = noise_array(QUERIES * KEYS), *out = array(QUERIES * WIDTH);
+        double want[WIDTH];
+        for (size_t i = 0; i < QUERIES * KEYS; i++) {
+            const size_t query = i / KEYS, key = i % KEYS;
+            if (query == 8 || (query == 7 ? key % 2 : key < query * KEYS / 10))
+                bias[i] = -HUGE_VALF;
+        }
+        s.bias = bias;
+        tango_nn_attend(&contexts[l], out, q, k, k, &s);
+        for (size_t i = 0; i < QUERIES * WIDTH; i++) {
+            attend_one(want, q + i / WIDTH * WIDTH, k, k, bias + i / WIDTH * KEYS, KEYS,
+                       WIDTH, WIDTH, 0.5);
+            if (i / WIDTH == 8) CHECK(out[i] == 0); /* as torch has it */
+            else CHECK_NEAR(out[i], want[i % WIDTH], 2e-6);
+        }
+        for (size_t i = 0; i < KEYS; i++) bias[KEYS - 1 - i] = i < 600 ? -HUGE_VALF : 0;
+        tango_nn_softmax(&contexts[l], bias, bias, 1, KEYS);
+        CHECK_NEAR(bias[0], 1.0 / (KEYS - 600), 1e-8);
+        CHECK(bias[KEYS - 1] == 0);
+        drop(q, QUERIES * WIDTH);
+        drop(k, KEYS * WIDTH);
+        drop(bias, QUERIES * KEYS);
+        drop(out, QUERIES * WIDTH);
+    }
+}
+
 static void denormals_are_zero_inside_and_the_caller_keeps_his_mode(void)
 {
 #ifdef TANGO_NN__X86
@@ -1146,6 +1180,7 @@ int main(void)
     RUN(all_finite_finds_each_bad_value);
     RUN(a_nan_stays_in_its_row);
     RUN(a_nan_in_a_query_stays_in_its_row);
+    RUN(masked_keys_take_no_part);
     RUN(denormals_are_zero_inside_and_the_caller_keeps_his_mode);
     RUN(nothing_is_written_for_sizes_of_zero);
     RUN(any_order_of_tasks_gives_the_same_bits);

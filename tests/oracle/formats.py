@@ -18,7 +18,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 TYPES = {"f4": 0, "f2": 1, "i1": 3, "i2": 4, "i4": 5, "i8": 6, "u1": 7, "u2": 8, "u4": 9,
          "u8": 10, "f8": 11, "b1": 12}
 TORCH = [torch.float32, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32,
-         torch.int64, torch.uint8, torch.float64, torch.bool]
+         torch.int64, torch.uint8, torch.float64, torch.bool, torch.uint16, torch.uint32,
+         torch.uint64]
 
 
 class Bench:
@@ -95,20 +96,23 @@ def npy(b):
 
 
 def view(b, x):
-    kind = b.plain.randint(0, 4)
+    kind = b.plain.randint(0, 5)
     if kind == 0 and x.dim() > 1:
         return x.transpose(0, x.dim() - 1)
     if kind == 1 and x.dim() and x.numel() and x.shape[0] > 2:
         return x[1:-1:2]
     if kind == 2 and x.dim():
         return x[:1].expand(3, *x.shape[1:]) if x.shape[0] else x
+    if kind == 4 and x.dim():           # nothing, from somewhere: also behind the end
+        return x[..., x.shape[-1] // 2:][x.shape[0]:]
     return torch.nn.Parameter(x, requires_grad=False) if kind == 3 else x
 
 
 def pt(b):
     for dtype in TORCH:
         shape = b.shape(5)
-        x = (torch.randn(shape) * 50).to(dtype)
+        x = (torch.randn(shape) * 50).abs().to(torch.int64).to(dtype) if "uint" in str(
+            dtype) else (torch.randn(shape) * 50).to(dtype)
         for bare in (True, False):
             v = view(b, x)
             torch.save(v if bare else {"a.b": v, "whole": x, "n": 3, "s": {"in": x}},
@@ -116,7 +120,8 @@ def pt(b):
             got = parts(b.read("pt", b.path("x.pt")))
             want = [v] if bare else [v, x]
             b.claim("pt read, torch writes", len(got) == len(want) and all(
-                same(g[1], w.detach().float().numpy()) for g, w in zip(got, want)))
+                same(g[1], w.detach().numpy().astype("f4") if dtype != torch.bfloat16
+                     else w.detach().float().numpy()) for g, w in zip(got, want)))
         name = str(dtype)[6:]
         number = {"bfloat16": 2}.get(name) or TYPES[x.float().numpy().dtype.str[1:]
                                                     if name == "float32" else
@@ -126,6 +131,19 @@ def pt(b):
         y = torch.load(b.path("y.pt"), weights_only=True)
         b.claim("pt written, torch reads", y.dtype == dtype and y.shape == x.shape
                 and y.is_contiguous() and torch.equal(y, x))
+
+
+def refused(b):
+    x = torch.arange(8.0)
+    for y in (x.to(torch.complex64), x.to(torch.complex32), x.to(torch.float8_e4m3fn),
+              x.to(torch.float8_e5m2), x.reshape(2, 4).to_sparse(),
+              x.reshape(2, 4).to_sparse_csr(), torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
+              torch.view_as_complex(x.reshape(4, 2)).conj().imag,
+              torch.empty(2, device="meta")):
+        for whole in (y, {"a": x + 1, "b": y}):
+            torch.save(whole, b.path("x.pt"))
+            b.claim("pt refused by name", b.read("pt", b.path("x.pt")).startswith(
+                b"error data.pkl: "))
 
 
 PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -328,8 +346,8 @@ def value(b, depth):
 
 
 BAD_JSON = ["", " ", "{", "[1,]", "{\"a\":1,}", "[1 2]", "01", "-", "1.", ".5", "1e", "+1",
-            "NaN", "Infinity", "'a'", "\"\t\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "tru", "nul",
-            "{1:2}", "{\"a\" 1}", "[1]x", "\ufeff1", "{\"a\":1,\"a\":2}", "1e999",
+            "nan", "+Infinity", "-NaN", "'a'", "\"\t\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "tru", "nul",
+            "{1:2}", "{\"a\" 1}", "[1]x", "\ufeff", "1\ufeff", "{\"a\":1,\"a\":2}", "1e999",
             "[" * 65 + "]" * 65]
 
 
@@ -383,6 +401,9 @@ def main():
             with open(b.path("x.json"), "w") as f:
                 f.write(s)
             b.claim("json refused", b.read("json", b.path("x.json")).startswith(b"error"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            refused(b)
         for _ in range(a.rounds):
             for check in (npy, pt, png, wav, flac, documents, tables):
                 check(b)
