@@ -231,8 +231,8 @@ done
 claim "convert --normalize peak --clip" 0 "note: --normalize has no effect" \
     "$sound" convert four.wav note.wav --normalize peak --clip
 claim "one note a run, and none otherwise" 0 "" sh -c \
-    '[ "$(grep -c ^note: err)" = 1 ] && [ -z "$("$1" convert four.wav note.wav --clip 2>&1 | grep note:)" ]' \
-    - "$sound"
+    '[ "$("$1" convert four.wav note.wav --normalize peak --clip 2>&1 | grep -c ^note:)" = 1 ] &&
+        ! "$1" convert four.wav note.wav --clip 2>&1 | grep ^note:' - "$sound"
 
 # ---- usage
 claim "no command" 2 "usage error" "$sound"
