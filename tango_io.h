@@ -1096,7 +1096,8 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
            as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
            rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
-           the data goes to the end.
+           the data goes to the end. Sizes of 0 before samples are damage: a recording
+           that was not finished.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
            at the end the length and the MD5 sum of STREAMINFO are checked, where they
            are given. ID3 tags around the stream are skipped.
@@ -10118,9 +10119,30 @@ static tango_result tango_io__wav_data(tango_io_sound *s, uint64_t size, int ope
     return TANGO_OK;
 }
 
+/* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
+   the file's own words, also by its RIFF size, and samples behind. */
+static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
+{
+    uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
+    tango_error why;
+    tango_result r = tango_io__sound_fill(s, (size_t)frame, error);
+    if (r != TANGO_OK) return r;
+    s->left = s->info.frames = 0;
+    if (s->end - s->at < frame) return TANGO_OK;
+    tango_io_fail(&why, TANGO_ERROR_DATA,
+                  "wav: data size 0 at offset %u, but samples follow (a recording that "
+                  "was not finished)", at - 4);
+    if (tango_io__sound_cut(s, &why, error) != TANGO_OK) return TANGO_ERROR_DATA;
+    s->left = TANGO_IO_SOUND_UNKNOWN;
+    s->info.frames = s->size == UINT64_MAX ? TANGO_IO_SOUND_UNKNOWN
+                                           : (s->size - at) / frame;
+    return TANGO_OK;
+}
+
 static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
 {
     int large = s->buffer[s->at + 1] != 'I', seen = 0, first = 1;
+    const uint32_t riff = tango_io__u32(s->buffer + s->at + 4);
     uint64_t data = 0;
     tango_result r = TANGO_OK;
     s->info.format = TANGO_IO_SOUND_WAV;
@@ -10154,6 +10176,8 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
                                      "wav: data chunk before fmt at offset %u", at);
             if (large && size == 0xffffffff)
                 return tango_io__wav_data(s, data, 0, error);
+            if (size == 0 && !large && (uint64_t)riff + 8 <= tango_io__sound_offset(s))
+                return tango_io__wav_unfinished(s, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
         } else {
             r = tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: chunk", error);

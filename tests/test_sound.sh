@@ -148,6 +148,16 @@ claim "a file that is no sound is not said to keep anything" 1 "" sh -c \
     '! "$1" info "$2" 2>&1 | grep lenient && exit 1' - "$sound" "$here/test_sound.sh"
 claim "info reads what is whole" 0 "384 frames" "$sound" info --lenient cut.flac
 claim "and warns" 0 "warning: cut.flac" "$sound" info --lenient cut.flac
+{ wav_head '\0\0\0\0' '\1' '\20' '\2'; head -c 3201 "$sound"; } > recorder.wav
+claim "a recording that was not finished is said" 1 \
+    "data size 0 at offset 40, but samples follow (a recording that was not finished)" \
+    "$sound" info recorder.wav
+claim "lenient reads it" 0 "1600 frames" "$sound" info --lenient recorder.wav
+claim "also from a pipe" 0 "1600 frames" sh -c '"$1" info --lenient - < recorder.wav' - "$sound"
+claim "and converts it" 0 "1600 frames" sh -c \
+    '"$1" convert --lenient recorder.wav whole.wav && "$1" info whole.wav' - "$sound"
+head -c 44 recorder.wav > none.wav
+claim "a sound without samples is whole" 0 "0 frames" "$sound" info none.wav
 claim "lenient warns" 0 "warning: cut.flac" "$sound" convert cut.flac lenient.wav --lenient
 claim "and keeps whole blocks" 0 "384 frames" "$sound" info lenient.wav
 head -c 49 four.wav > cut.wav
