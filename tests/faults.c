@@ -7,8 +7,8 @@
    FAULT_READDIR=K          the K-th name of a sound that readdir gives is EIO instead
    FAULT_STAT=TEXT          stat of a name that holds TEXT is EIO
    FAULT_OPEN=TEXT          opening one is EACCES
-   FAULT_NAME=TEXT FAULT_READS=N FAULT_RUN=COMMAND    behind the N-th read after a name with
-                            TEXT was opened, a shell runs COMMAND, once
+   FAULT_NAME=TEXT FAULT_RUN=COMMAND    when a name with TEXT is opened, or with
+       FAULT_READS=N        behind the N-th read after that, a shell runs COMMAND, once
    FAULT_CLOCK=K FAULT_STEP=S   the K-th question for the time is answered S seconds off */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -61,10 +61,23 @@ int stat(const char *path, struct stat *info)
 
 static int armed;                       /* FAULT_NAME was opened */
 
+/* Runs the command if it is time. */
+static void event(int read)
+{
+    static long reads;
+    static int done;
+    const char *command = getenv("FAULT_RUN");
+    if (!armed || done || !command || (reads += read) < number("FAULT_READS")) return;
+    done = 1;
+    unsetenv("LD_PRELOAD");
+    if (system(command) != 0) abort();
+}
+
 static int checked(const char *path)
 {
     if (asked("FAULT_OPEN", path)) { errno = EACCES; return 0; }
     if (asked("FAULT_NAME", path)) armed = 1;
+    event(0);
     return 1;
 }
 
@@ -93,15 +106,9 @@ int openat(int fd, const char *path, int flags, ...)
 ssize_t read(int fd, void *buffer, size_t size)
 {
     static ssize_t (*real)(int, void *, size_t);
-    static long reads;
-    static int done;
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, "read");
     const ssize_t n = real(fd, buffer, size);
-    const char *command = getenv("FAULT_RUN");
-    if (!armed || done || !command || ++reads < number("FAULT_READS")) return n;
-    done = 1;
-    unsetenv("LD_PRELOAD");
-    if (system(command) != 0) abort();
+    event(1);
     return n;
 }
 

@@ -343,7 +343,7 @@ claim "a quiet run" exits 0 $run_moving -m "$model" --output_dir out
 becomes quiet
 cp "$model" model.tango
 # shellcheck disable=SC2086
-fault "captions vanish, the model is cut" 0 FAULT_NAME=s0.wav FAULT_READS=1 \
+fault "captions vanish, the model is cut" 0 FAULT_NAME=s0.wav \
     FAULT_RUN="rm moving/sub/*.txt; : >model.tango" $run_moving -m model.tango \
     --output_dir out
 [ -z "$faults" ] || claim "the set is that of a quiet run" same quiet out
@@ -351,7 +351,7 @@ echo '{"file": "sub/s0.wav", "caption": "a"}' >moving/l.jsonl
 echo '{"file": "sub/s1.wav", "caption": "b"}' >>moving/l.jsonl
 rm -rf out
 # shellcheck disable=SC2086
-fault "metadata is cut" 3 FAULT_NAME=s0.wav FAULT_READS=1 FAULT_RUN=": >moving/l.jsonl" \
+fault "metadata is cut" 3 FAULT_NAME=s0.wav FAULT_RUN=": >moving/l.jsonl" \
     $run_moving --no-latents --output_dir out
 [ -z "$faults" ] || claim "what it said counts" has out/caption/000001.txt b
 rm -rf moving/* out
@@ -379,7 +379,7 @@ for shard in 0/2 1/2; do
 done
 rm out/caption/000001.txt
 # shellcheck disable=SC2086
-fault "a shard of other metadata beside a whole run" 1 FAULT_NAME=001.wav FAULT_READS=1 \
+fault "a shard of other metadata beside a whole run" 1 FAULT_NAME=001.wav \
     FAULT_RUN="$prepare folder --input_dir other --seconds 0.32 --no-latents --output_dir \
     out --shard 0/2 >/dev/null" $run_moving --no-latents --output_dir out
 [ -z "$faults" ] || claim "is said" has err.txt "another run works on this set"

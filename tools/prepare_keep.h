@@ -111,15 +111,15 @@ static int is_whole_item(const keeper *k, const set *x, const old_item *it, line
 }
 
 /* Leaves the items that are kept, one of an index and of a name. */
-static void choose_old(keeper *k, const set *x, hashes *names, line *l)
+static void choose_old(keeper *k, const set *x, hashes *taken, line *l)
 {
     size_t count = 0;
     for (size_t i = 0; i < k->count; i++) {
         old_item *it = &k->items[i];
         if (count > 0 && k->items[count - 1].index == it->index) continue;
-        if (it->beaten || hashes_have(names, it->key) || !is_whole_item(k, x, it, l))
+        if (it->beaten || hashes_have(taken, it->key) || !is_whole_item(k, x, it, l))
             continue;
-        hashes_add(names, it->key);
+        hashes_add(taken, it->key);
         k->items[count++] = *it;
     }
     k->count = count;
@@ -154,22 +154,22 @@ static record vacant_record(database *d)
 }
 
 /* A record that has only lost its caption is the kept item itself. */
-static int is_replaced(const database *d, size_t i, const hashes *names)
+static int is_replaced(const database *d, size_t i, const hashes *taken)
 {
-    return d->records[i].reason == NO_CAPTION && hashes_have(names, record_key(d, i));
+    return d->records[i].reason == NO_CAPTION && hashes_have(taken, record_key(d, i));
 }
 
 /* All records in their new order. */
-static void merge_old(database *d, const keeper *k, const set *x, const hashes *names,
+static void merge_old(database *d, const keeper *k, const set *x, const hashes *taken,
                       line *l)
 {
     size_t total = k->count, next = 0, item = 0;
-    for (size_t i = 0; i < d->count; i++) total += !is_replaced(d, i, names);
+    for (size_t i = 0; i < d->count; i++) total += !is_replaced(d, i, taken);
     if (k->items[k->count - 1].index >= total) total = k->items[k->count - 1].index + 1;
     if (total >= UINT32_MAX) cli_fail("%s: too many records", d->s->input);
     record *all = (record *)need_memory(calloc(total, sizeof *all));
     for (size_t i = 0; i < total; i++) {
-        while (next < d->count && is_replaced(d, next, names)) next++;
+        while (next < d->count && is_replaced(d, next, taken)) next++;
         if (item < k->count && k->items[item].index == i)
             all[i] = kept_record(d, x, &k->items[item++], l);
         else
@@ -234,7 +234,7 @@ static void keep_items(database *d, const set *x)
 {
     keeper k;
     line l;
-    hashes names = { NULL, 0, 0 };
+    hashes taken = { NULL, 0, 0 };
     if (d->s->prune) return;
     memset(&k, 0, sizeof k);
     memset(&l, 0, sizeof l);
@@ -244,10 +244,10 @@ static void keep_items(database *d, const set *x)
     if (k.count > 0) {
         qsort(k.items, k.count, sizeof *k.items, order_old);
         for_live_lines(x, &l, find_beaten, &k);
-        choose_old(&k, x, &names, &l);
+        choose_old(&k, x, &taken, &l);
     }
     if (k.count > 0) {
-        merge_old(d, &k, x, &names, &l);
+        merge_old(d, &k, x, &taken, &l);
         fprintf(stderr, "%zu items are kept that the input no longer has, the first ",
                 k.count);
         cli_print(stderr, text_of(d, k.items[0].index));
@@ -255,7 +255,7 @@ static void keep_items(database *d, const set *x)
     }
     check_moved(&k, x, &l);
     free(k.items);
-    hashes_free(&names);
+    hashes_free(&taken);
     hashes_free(&k.moved);
     line_free(&l);
 }
