@@ -1583,7 +1583,7 @@ TANGO_API tango_result tango_io_fail(tango_error *error, tango_result result,
 /* First bytes of files; the more telling stand first. */
 typedef struct tango_io__look {
     unsigned char at, size;                     /* where `bytes` stand, how many */
-    char bytes[23];
+    char bytes[24];
     const char *name;                           /* at most 64 bytes, or it is shortened */
 } tango_io__look;
 
