@@ -203,6 +203,11 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 TANGO_API tango_result tango_io_fail(tango_error *error, tango_result result,
                                      const char *format, ...);
 
+/* What a file that begins so looks like, for messages: "a Git LFS pointer: run git lfs
+   pull", "a safetensors file", "a JPEG picture" and about 40 others; NULL if nothing is
+   known. The readers below say it where a file is not theirs. */
+TANGO_API const char *tango_io_looks_like(const void *data, size_t size);
+
 /* ==== 2 >>view ==== Element types and strided arrays ================================ */
 
 #define TANGO_IO_RANK_MAX 8
@@ -576,6 +581,9 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 typedef struct tango_io_torch {
     size_t count;                       /* tensors in the current dictionary */
+    size_t dictionaries;                /* dictionaries in it, by names */
+    int summed;                         /* 0: saved without checksums; damage to numbers
+                                           cannot be noticed */
     const unsigned char *data;          /* the rest is private */
     const void *objects, *entries, *records, *items;
     const char *names;
@@ -597,8 +605,9 @@ typedef struct tango_io_torch_tensor {
 TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
                                                 size_t data_size, tango_error *error);
 /* Reads the archive in data[0..data_size), a mapping for example, checks every byte that
-   is no number (CRC-32 of all records, headers twice told, ranges of all tensors) and
-   fills *torch, which points into `data` and into `work`. */
+   is no number (CRC-32 of all records, unless it was saved without any, headers twice
+   told, ranges of all tensors) and fills *torch, which points into `data` and into
+   `work`. */
 TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
                                            size_t data_size, void *work, size_t work_size,
                                            tango_error *error);
@@ -608,6 +617,9 @@ TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t inde
 /* 1 and *out if the current dictionary has a tensor `name`, else 0. */
 TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
                                   tango_io_torch_tensor *out);
+/* Name of dictionary number `index` < torch->dictionaries, in order of name. */
+TANGO_API const char *tango_io_torch_dictionary_at(const tango_io_torch *torch,
+                                                   size_t index);
 /* Makes the dictionary `key` of the current dictionary the current one ("state_dict" of a
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
@@ -1632,6 +1644,112 @@ TANGO_API tango_result tango_io_fail(tango_error *error, tango_result result,
     va_end(args);
     error->text[at] = 0;
     return result;
+}
+
+/* First bytes of files; the more telling stand first. */
+typedef struct tango_io__look {
+    unsigned char at, size;                     /* where `bytes` stand, how many */
+    char bytes[24];
+    const char *name;                           /* at most 64 bytes, or it is shortened */
+} tango_io__look;
+
+static const tango_io__look tango_io__looks[] = {
+    { 0, 23, "version https://git-lfs", "a Git LFS pointer: run git lfs pull" },
+    { 0, 14, "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19",
+      "a PyTorch file of before 1.6: load it there and save it again" },
+    { 0, 2, "\x80\2", "a bare pickle, no archive" },
+    { 0, 2, "\x80\3", "a bare pickle, no archive" },
+    { 0, 2, "\x80\4", "a bare pickle, no archive" },
+    { 0, 2, "\x80\5", "a bare pickle, no archive" },
+    { 0, 8, "TANGO\0\r\n", "a tango model" },
+    { 0, 4, "PK\3\4", "a zip archive" },
+    { 0, 6, "\x93NUMPY", "a NumPy array" },
+    { 0, 4, "GGUF", "a GGUF model" },
+    { 4, 4, "TFL3", "a TensorFlow Lite model" },
+    { 0, 4, "\x89HDF", "an HDF5 file" },
+    { 0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture" },
+    { 0, 3, "\xff\xd8\xff", "a JPEG picture" },
+    { 0, 6, "GIF87a", "a GIF picture" },
+    { 0, 6, "GIF89a", "a GIF picture" },
+    { 8, 4, "WEBP", "a WebP picture" },
+    { 0, 4, "II*\0", "a TIFF picture" },
+    { 0, 4, "MM\0*", "a TIFF picture" },
+    { 0, 5, "%PDF-", "a PDF document" },
+    { 0, 2, "\x1f\x8b", "compressed by gzip" },
+    { 0, 6, "\xfd" "7zXZ", "compressed by xz" },
+    { 0, 4, "\x28\xb5\x2f\xfd", "compressed by zstd" },
+    { 0, 4, "BZh9", "compressed by bzip2" },
+    { 0, 6, "7z\xbc\xaf\x27\x1c", "a 7z archive" },
+    { 0, 4, "Rar!", "a RAR archive" },
+    { 0, 4, "RIFX", "a WAV sound of big-endian numbers" },
+    { 8, 4, "WAVE", "a WAV sound" },
+    { 8, 4, "AVI ", "an AVI film" },
+    { 0, 4, "fLaC", "a FLAC sound" },
+    { 0, 4, "ID3\2", "an MP3 sound" },
+    { 0, 4, "ID3\3", "an MP3 sound" },
+    { 0, 4, "ID3\4", "an MP3 sound" },
+    { 0, 2, "\xff\xfb", "an MP3 sound" },
+    { 0, 2, "\xff\xfa", "an MP3 sound" },
+    { 0, 2, "\xff\xf3", "an MP3 sound" },
+    { 0, 2, "\xff\xf2", "an MP3 sound" },
+    { 0, 2, "\xff\xf1", "an AAC sound" },
+    { 0, 2, "\xff\xf9", "an AAC sound" },
+    { 0, 5, "OggS\0", "an Ogg sound" },
+    { 4, 4, "ftyp", "an MP4 or M4A file" },
+    { 8, 4, "AIFF", "an AIFF sound" },
+    { 8, 4, "AIFC", "an AIFF sound" },
+    { 0, 5, ".snd\0", "an AU sound" },
+    { 0, 4, "wvpk", "a WavPack sound" },
+    { 0, 4, "caff", "a CAF sound" },
+    { 0, 4, "\x30\x26\xb2\x75", "a WMA sound" },
+    { 0, 4, "\x1a\x45\xdf\xa3", "a Matroska or WebM file" },
+    { 0, 2, "\xff\xfe", "text in UTF-16: save it as UTF-8" },
+    { 0, 2, "\xfe\xff", "text in UTF-16: save it as UTF-8" }
+};
+
+/* Kinds that no fixed bytes tell: a length and `{`; a first field, then a short name. */
+static const char *tango_io__looks_inside(const unsigned char *p, size_t size)
+{
+    static const char html[][10] = { "<!doctype", "<html", "<head", "<?xml" };
+    size_t at = tango_io__mark(p, size), i, k;
+    if (size >= 9 && tango_io__u64(p) <= 100000000 && p[8] == '{')
+        return "a safetensors file";
+    if (size >= 5 && p[0] == 8 && p[1] > 0 && p[1] < 32 && p[2] == 0x12 && p[3] < 64 &&
+        p[4] >= 'A' && p[4] <= 'z')
+        return "an ONNX model";
+    if (size >= 263 && tango_io__equal(p + 257, 5, "ustar")) return "a tar archive";
+    while (at < size && (p[at] == ' ' || p[at] == '\n' || p[at] == '\r')) at++;
+    for (i = 0; i < sizeof html / sizeof html[0]; i++) {
+        for (k = 0; html[i][k] && at + k < size; k++) {
+            unsigned char c = p[at + k];
+            if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != html[i][k]) break;
+        }
+        if (!html[i][k]) return "an HTML page, perhaps of a download that failed";
+    }
+    return NULL;
+}
+
+TANGO_API const char *tango_io_looks_like(const void *data, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    size_t i;
+    if (!data || size == 0) return "an empty file";
+    for (i = 0; i < sizeof tango_io__looks / sizeof tango_io__looks[0]; i++) {
+        const tango_io__look *look = &tango_io__looks[i];
+        if (size >= (size_t)look->at + look->size &&
+            tango_io__compare(p + look->at, look->size, look->bytes, look->size) == 0)
+            return look->name;
+    }
+    return tango_io__looks_inside(p, size);
+}
+
+/* The bytes are not `wanted`: says what they are instead, as far as that is known. */
+static tango_result tango_io__foreign(tango_error *error, const char *reader,
+                                      const char *wanted, const void *data, size_t size)
+{
+    const char *found = tango_io_looks_like(data, size);
+    return tango_io_fail(error, TANGO_ERROR_DATA, "%s: not %s%s%s (offset 0)", reader,
+                         wanted, found ? " but " : "", found ? found : "");
 }
 
 /* ==== 2 >>view ==== Element types and strided arrays ================================ */
@@ -3041,12 +3159,11 @@ static tango_result tango_io__blob_open_head(tango_io_blob *blob, const unsigned
 {
     uint64_t header, total, values, tensors;
     uint32_t version;
+    if (size < 8 || tango_io__compare(p, 8, tango_io__blob_magic, 8) != 0)
+        return tango_io__foreign(error, "blob", "a tango blob", p, size);
     if (size < TANGO_IO__BLOB_HEAD)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "blob: %z bytes, a header has at least 64 (offset 0)", size);
-    if (tango_io__compare(p, 8, tango_io__blob_magic, 8) != 0)
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "blob: not a tango blob (offset 0)");
     version = tango_io__u32(p + 8);
     if (version != TANGO_IO__BLOB_VERSION)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
@@ -3562,6 +3679,7 @@ typedef struct tango_io__record {
 typedef struct tango_io__zip {
     const unsigned char *data;
     size_t size, directory, directory_size, count;
+    int summed;                 /* an entry states a CRC-32 that is not 0 */
 } tango_io__zip;
 
 static tango_result tango_io__zip_bad(tango_error *error, const char *what, size_t offset)
@@ -3605,7 +3723,7 @@ static tango_result tango_io__zip_open(tango_io__zip *zip, const unsigned char *
     size_t start;
     tango_result r;
     if (!data || size < 4 || tango_io__u32(data) != 0x04034b50)
-        return tango_io__zip_bad(error, "not a zip archive, or it has no entries", 0);
+        return tango_io__foreign(error, "zip", "an archive with entries", data, size);
     start = size < 22 ? 0 : size - 22;
     e = data + start;
     if (size < 22 || tango_io__u32(e) != 0x06054b50 || tango_io__u16(e + 20) != 0)
@@ -3820,8 +3938,9 @@ static int tango_io__record_name(const void *context, const void *a, const void 
 }
 
 /* Reads the whole directory into records[0..zip->count), checks that they fill the file,
-   their CRC-32, and that names are unique; leaves them sorted by name. */
-static tango_result tango_io__zip_records(const tango_io__zip *zip,
+   their CRC-32, and that names are unique; leaves them sorted by name. torch can save
+   without checksums (set_crc32_options): then all of them are 0. */
+static tango_result tango_io__zip_records(tango_io__zip *zip,
                                           tango_io__record *records, tango_error *error)
 {
     tango_io__cursor c = tango_io__cursor_over(zip->data,
@@ -3830,8 +3949,11 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
     size_t i, n = zip->count, at = 0, next;
     tango_result r = TANGO_OK;
     tango_io__take(&c, zip->directory);
-    for (i = 0; i < n && r == TANGO_OK; i++)
+    zip->summed = 0;
+    for (i = 0; i < n && r == TANGO_OK; i++) {
         r = tango_io__zip_next(zip, &c, &records[i], error);
+        if (r == TANGO_OK && records[i].crc != 0) zip->summed = 1;
+    }
     if (r != TANGO_OK) return r;
     if (tango_io__left(&c) > 0)
         return tango_io__zip_bad(error, "bytes left in the directory",
@@ -3849,8 +3971,8 @@ static tango_result tango_io__zip_records(const tango_io__zip *zip,
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
-        if (tango_io_crc32_add(&table, 0, zip->data + records[i].data, records[i].size) !=
-            records[i].crc)
+        if (zip->summed && tango_io_crc32_add(&table, 0, zip->data + records[i].data,
+                                              records[i].size) != records[i].crc)
             return tango_io_fail(
                 error, TANGO_ERROR_DATA,
                 "zip: data of entry %q does not match its CRC-32 (offset %z)",
@@ -4899,14 +5021,14 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
         if (entries[middle].dictionary < dictionary) first = middle + 1;
         else high = middle;
     }
-    for (n = 0; first + n < torch->entry_count; n++) {
-        if (entries[first + n].dictionary != dictionary ||
-            tango_io__entry_class(objects, &entries[first + n]) != 0)
-            break;
+    torch->count = torch->dictionaries = 0;
+    for (n = first; n < torch->entry_count && entries[n].dictionary == dictionary; n++) {
+        const int class_of = tango_io__entry_class(objects, &entries[n]);
+        if (class_of == 0) torch->count++;
+        if (class_of == 1) torch->dictionaries++;
     }
     torch->dictionary = dictionary;
     torch->first = first;
-    torch->count = n;
 }
 
 TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
@@ -4961,6 +5083,7 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
     t.names = (const char *)part[5];
     t.entry_count = p.entry_count;
     t.pickle = p.base;
+    t.summed = zip.summed;
     tango_io__torch_select(&t, top);
     if (p.objects[top].kind == TANGO_IO__TENSOR) t.count = 1;
     *torch = t;
@@ -5037,17 +5160,22 @@ TANGO_API int tango_io_torch_find(const tango_io_torch *torch, const char *name,
     return 1;
 }
 
+TANGO_API const char *tango_io_torch_dictionary_at(const tango_io_torch *torch,
+                                                   size_t index)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    TANGO_ASSERT(index < torch->dictionaries);
+    return torch->names + objects[entries[torch->first + torch->count + index].key].a;
+}
+
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
 {
     const tango_io__object *objects = (const tango_io__object *)torch->objects;
     const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
-    size_t first = torch->first + torch->count, n, i;
+    const size_t first = torch->first + torch->count, n = torch->dictionaries;
+    size_t i;
     if (objects[torch->dictionary].kind == TANGO_IO__TENSOR) return 0;
-    for (n = 0; first + n < torch->entry_count; n++) {
-        if (entries[first + n].dictionary != torch->dictionary ||
-            tango_io__entry_class(objects, &entries[first + n]) != 1)
-            break;
-    }
     i = tango_io__torch_search(torch, first, n, key);
     if (i == n) return 0;
     tango_io__torch_select(torch, entries[first + i].value);
@@ -5869,13 +5997,24 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
     return TANGO_OK;
 }
 
+/* Walks the whole text; what fails at its first bytes may be a file of another kind. */
+static tango_result tango_io__json_whole(tango_io__json *j)
+{
+    const size_t size = (size_t)(j->c.end - j->c.begin);
+    tango_result r = tango_io__json_document(j);
+    if (r != TANGO_ERROR_DATA || tango_io__offset(&j->c) > 16 || size == 0 ||
+        !tango_io_looks_like(j->c.begin, size))
+        return r;
+    return tango_io__foreign(j->error, "json", "a JSON text", j->c.begin, size);
+}
+
 TANGO_API tango_result tango_io_json_work_size(size_t *size, const void *text,
                                                size_t text_size, tango_error *error)
 {
     tango_io__json j;
     size_t bytes;
     tango_result r = tango_io__json_start(&j, text, text_size, error);
-    if (r == TANGO_OK) r = tango_io__json_document(&j);
+    if (r == TANGO_OK) r = tango_io__json_whole(&j);
     if (r != TANGO_OK) return r;
     if (!tango_mul_ok(j.count, sizeof(tango_io_json_node), &bytes) ||
         !tango_add_ok(bytes, j.keys * sizeof(uint32_t) + 3, size))
@@ -5898,7 +6037,7 @@ TANGO_API tango_result tango_io_json_parse(tango_io_json *json, const void *text
                              "json: no room for nodes (offset 0)");
     j.nodes = (tango_io_json_node *)(void *)((unsigned char *)work + skip);
     j.max = (work_size - skip) / sizeof(tango_io_json_node);
-    r = tango_io__json_document(&j);
+    r = tango_io__json_whole(&j);
     if (r != TANGO_OK) return r;
     if (j.keys >
         (work_size - skip - j.count * sizeof(tango_io_json_node)) / sizeof(uint32_t))
@@ -6647,7 +6786,8 @@ TANGO_API tango_result tango_io_spiece_open(tango_io_spiece *spiece, const void 
     uint64_t seen = 0;
     tango_result r;
     tango_io__zero(&s, sizeof s);
-    if (!data || size == 0) return tango_io__spiece_bad(error, "empty model", 0);
+    if (tango_io_looks_like(data, size))
+        return tango_io__foreign(error, "spiece", "a SentencePiece model", data, size);
     if (size > INT32_MAX)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "spiece: %z bytes, at most 2 GiB allowed (offset 0)", size);
@@ -6871,8 +7011,11 @@ TANGO_API tango_result tango_io_npy_parse(tango_io_npy *npy, const void *bytes,
     tango_io_npy out;
     size_t prefix, length, element;
     tango_result r;
-    if (!p || size < 10 || tango_io__compare(p, 6, magic, 6) != 0)
-        return tango_io_fail(error, TANGO_ERROR_DATA, "npy: not an NPY file (offset 0)");
+    if (!p || size < 6 || tango_io__compare(p, 6, magic, 6) != 0)
+        return tango_io__foreign(error, "npy", "an NPY file", p, size);
+    if (size < 10)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "npy: the header is cut off (offset 6)");
     if (p[6] < 1 || p[6] > 3 || p[7] != 0)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "npy: version %u.%u, expected 1.0, 2.0 or 3.0 (offset 6)",
@@ -8278,7 +8421,7 @@ TANGO_API tango_result tango_io_png_open(tango_io_png *png, const void *data, si
     tango_result r;
     tango_io__zero(&out, sizeof out);
     if (!data || size < 8 || tango_io__compare(data, 8, tango_io__png_magic, 8) != 0)
-        return tango_io__png_bad(error, "not a PNG file", 0);
+        return tango_io__foreign(error, "png", "a PNG file", data, size);
     out.data = (const unsigned char *)data;
     r = tango_io__png_chunks(&out, size, &packed, error);
     if (r != TANGO_OK) return r;
@@ -8834,6 +8977,9 @@ TANGO_API tango_result tango_io_csv_open(tango_io_csv *csv, const void *data, si
     if (c.at == size)
         return tango_io_fail(error, TANGO_ERROR_DATA, "csv: no header (offset %z)", c.at);
     r = tango_io__csv_row(&c, c.header, TANGO_IO_CSV_COLUMNS_MAX, &c.columns, error);
+    /* A pointer or a page may pass for a table of one column. */
+    if ((r != TANGO_OK || c.columns == 1) && tango_io_looks_like(data, size))
+        return tango_io__foreign(error, "csv", "a table", data, size);
     if (r != TANGO_OK) return r;
     if (c.columns > TANGO_IO_CSV_COLUMNS_MAX)
         return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -10305,9 +10451,7 @@ static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_err
     p = s->buffer + s->at;
     if (s->end - s->at >= 4 && tango_io__equal(p, 4, "fLaC"))
         return tango_io__sound_opened(s, tango_io__flac_open(s, error));
-    return tango_io_fail(error, TANGO_ERROR_DATA,
-                         "neither a WAV nor a FLAC file (offset %u)",
-                         tango_io__sound_offset(s));
+    return tango_io__foreign(error, "sound", "a WAV or FLAC file", p, s->end - s->at);
 }
 
 TANGO_API tango_result tango_io_sound_open(tango_io_sound *sound, tango_io_reader *reader,

@@ -152,6 +152,62 @@ static void text_in_messages_is_escaped_and_shortened(void)
 
 /* ---- 2 view ----------------------------------------------------------------------- */
 
+typedef struct look { const char *bytes; size_t n; const char *name; } look;
+
+/* A file of another kind is called by its name, whatever it is taken for. */
+static void files_of_other_kinds_are_called_by_name(void)
+{
+    static const look looks[] = {
+        { "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", 65,
+          "Git LFS pointer: run git lfs pull" },
+        { "<!DOCTYPE html>\n<html>", 22, "HTML page" },
+        { "\xef\xbb\xbf\n <HTML>", 11, "HTML page" },
+        { "\x40\0\0\0\0\0\0\0{\"a\":", 13, "safetensors" },
+        { "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15, "before 1.6" },
+        { "\x80\4\x95", 3, "bare pickle" },
+        { "GGUF\3\0\0\0", 8, "GGUF" },
+        { "\x8\7\x12\7pytorch", 11, "ONNX" },
+        { "\xff\xd8\xff\xe0\0\x10JFIF", 10, "JPEG" },
+        { "GIF89a", 6, "GIF" },
+        { "RIFF\1\2\3\4WEBPVP8", 15, "WebP" },
+        { "%PDF-1.4\n", 9, "PDF" },
+        { "\x1f\x8b\x8", 3, "gzip" },
+        { "\xfd" "7zXZ\0", 6, "xz" },
+        { "\x28\xb5\x2f\xfd", 4, "zstd" },
+        { "7z\xbc\xaf\x27\x1c", 6, "7z" },
+        { "ID3\4\0\0\0\0\0\0\xff\xfb\x90\0", 14, "MP3" },
+        { "\xff\xfb\x90\0", 4, "MP3" },
+        { "OggS\0\2", 6, "Ogg" },
+        { "\0\0\0\x20" "ftypM4A ", 12, "M4A" },
+        { "\xff\xfe" "a\0,\0", 6, "UTF-16" } };
+    static unsigned char aligned[128 + 64];
+    unsigned char *p = aligned + (64 - (uintptr_t)aligned % 64) % 64;
+    size_t i, size;
+    for (i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        const look *l = &looks[i];
+        tango_io_blob blob;
+        tango_io_npy npy;
+        tango_io_png png;
+        tango_io_csv csv;
+        tango_io_spiece spiece;
+        tango_io_sound sound;
+        memcpy(p, l->bytes, l->n);
+        CHECK(strstr(tango_io_looks_like(p, l->n), l->name) != NULL);
+#define CALLED(call) \
+    (error.text[0] = 0, (call) == TANGO_ERROR_DATA && says(l->name) && says(": not a"))
+        CHECK(CALLED(tango_io_blob_open(&blob, p, l->n, &error)));
+        CHECK(CALLED(tango_io_npy_parse(&npy, p, l->n, &error)));
+        CHECK(CALLED(tango_io_png_open(&png, p, l->n, &error)));
+        CHECK(CALLED(tango_io_csv_open(&csv, p, l->n, &error)));
+        CHECK(CALLED(tango_io_spiece_open(&spiece, p, l->n, &error)));
+        CHECK(CALLED(tango_io_torch_work_size(&size, p, l->n, &error)));
+        CHECK(CALLED(tango_io_json_work_size(&size, p, l->n, &error)));
+        CHECK(CALLED(tango_io_sound_open_memory(&sound, p, l->n, 0, &error)));
+    }
+    CHECK(tango_io_looks_like("0", 1) == NULL);
+    CHECK(strcmp(tango_io_looks_like(p, 0), "an empty file") == 0);
+}
+
 static void types_have_sizes_and_names(void)
 {
     CHECK(tango_io_type_size(TANGO_IO_F32) == 4 &&
@@ -900,6 +956,43 @@ static void a_bare_tensor_is_a_file_too(void)
     CHECK(t.name[0] == 0 && t.view.count == 6);
     CHECK(tango_io_torch_enter(&torch, "x") == 0 &&
           tango_io_torch_find(&torch, "", &t) == 0);
+    release(&b);
+}
+
+/* Offsets of the CRC-32 of local headers and descriptors in torch's style, and of central
+   ones. */
+static void archives_without_checksums_say_so(void)
+{
+    bytes b = archive(good_pickle, 0);
+    tango_io_torch torch;
+    size_t i, last = 0;
+    CHECK(torch_open(&torch, b.p, b.n) == TANGO_OK && torch.summed);
+    for (i = 0; i + 4 < b.n; i++) {
+        size_t at = memcmp(b.p + i, "PK\3\4", 4) == 0   ? 14u
+                    : memcmp(b.p + i, "PK\7\10", 4) == 0 ? 4u
+                    : memcmp(b.p + i, "PK\1\2", 4) == 0  ? 16u : 0;
+        if (at == 16) last = i + at;
+        if (at) memset(b.p + i + at, 0, 4);
+    }
+    CHECK(torch_open(&torch, b.p, b.n) == TANGO_OK && !torch.summed && torch.count == 7);
+    b.p[last] = 1;                                      /* one is stated: all count */
+    CHECK(torch_open(&torch, b.p, b.n) == TANGO_ERROR_DATA);
+    release(&b);
+}
+
+static void dictionaries_inside_are_listed(void)
+{
+    bytes b = archive("} ( 'b' } ( 'x' } 'w' " TENSOR(SIX, "0", "6", "1") "u 'a' } 'c' 1 "
+                      "'t' " TENSOR(SIX, "0", "6", "1") "u .", 0);
+    tango_io_torch torch;
+    CHECK(torch_open(&torch, b.p, b.n) == TANGO_OK);
+    CHECK(torch.count == 1 && torch.dictionaries == 2);
+    CHECK(strcmp(tango_io_torch_dictionary_at(&torch, 0), "a") == 0);
+    CHECK(strcmp(tango_io_torch_dictionary_at(&torch, 1), "b") == 0);
+    CHECK(tango_io_torch_enter(&torch, "b") && torch.dictionaries == 1);
+    CHECK(torch.count == 1);
+    CHECK(tango_io_torch_enter(&torch, "x") && torch.dictionaries == 0);
+    CHECK(torch.count == 0);
     release(&b);
 }
 
@@ -2140,6 +2233,7 @@ int main(void)
 {
     RUN(messages_are_formatted_without_stdio);
     RUN(text_in_messages_is_escaped_and_shortened);
+    RUN(files_of_other_kinds_are_called_by_name);
     RUN(types_have_sizes_and_names);
     RUN(every_half_is_read_exactly);
     RUN(integers_and_doubles_become_the_nearest_float);
@@ -2162,6 +2256,8 @@ int main(void)
     RUN(unsigned_numbers_lie_in_untyped_storages);
     RUN(tensors_of_no_elements_may_begin_anywhere);
     RUN(scalars_of_both_numpy_spellings_are_inert);
+    RUN(archives_without_checksums_say_so);
+    RUN(dictionaries_inside_are_listed);
     RUN(one_byte_less_of_work_is_an_error);
     RUN(pickles_outside_the_table_are_refused);
     RUN(pickles_with_operands_of_other_types_are_refused);

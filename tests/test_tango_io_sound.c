@@ -354,7 +354,7 @@ static void headers_out_of_range_are_refused(void)
     refuses("whole number");
     put_riff();
     memcpy(file, "RIFX", 4);
-    refuses("neither");
+    refuses("not a WAV or FLAC file but a WAV sound of big-endian numbers");
 }
 
 static void no_frames_are_a_sound(void)
