@@ -104,6 +104,79 @@ static void transposed_columns_are_an_ordinary_convolution(void)
     }
 }
 
+/* ---- Checkpoints of golden/wrapped ------------------------------------------------ */
+
+/* Opens golden/wrapped/NAME and looks for a (2, 3) and b (4). 1 if both are there. */
+static int finds_both(const char *name)
+{
+    static const size_t a[2] = { 2, 3 }, b[1] = { 4 };
+    const char *keys[2] = { "a", "b" };
+    tango_io_view view;
+    source s;
+    memset(&s, 0, sizeof s);
+    problems = 0;
+    message[0] = '\0';
+    CHECK(open_source(&s, "golden/wrapped", name));
+    open_checkpoint(&s);
+    int found_a = problems == 0 && find_tensor(&s, "a", a, 2, &view);
+    int found_b = problems == 0 && find_tensor(&s, "b", b, 1, &view);
+    if (problems == 0) refuse_superfluous(&s, keys, 2);
+    tango_io_unmap(&s.file);
+    free(s.work);
+    return found_a && found_b && problems == 0;
+}
+
+static void wrapped_checkpoints_are_unwrapped(void)
+{
+    CHECK(finds_both("flat.bin"));
+    CHECK(finds_both("nested.bin"));
+    CHECK(finds_both("twice.bin"));
+    CHECK(finds_both("prefixed.bin"));
+}
+
+static void ambiguous_checkpoints_are_refused(void)
+{
+    CHECK(!finds_both("both.bin"));
+    CHECK(strstr(message, "holds state_dict and model") != NULL);
+    CHECK(!finds_both("none.bin"));
+    CHECK(strstr(message, "no tensors: expected a state dictionary") != NULL);
+    CHECK(!finds_both("mixed.bin"));
+    CHECK(strstr(message, "1 of 2 names begin with module.") != NULL);
+}
+
+/* Neither a stride of 0 nor rows that overlap make more numbers than the file has. */
+static void views_that_repeat_numbers_are_refused(void)
+{
+    CHECK(!finds_both("expanded.bin"));
+    CHECK(strstr(message, "a: 6 numbers are shown in the room of 3") != NULL);
+    CHECK(!finds_both("overlapping.bin"));
+    CHECK(strstr(message, "a: 6 numbers are shown in the room of 4") != NULL);
+}
+
+/* Views that each are whole but lie in one storage: the sum counts. */
+static void shared_storages_are_summed(void)
+{
+    weight list[3];
+    plan p = { list, 3, 3, MAIN, "", 0 };
+    source s[FILES];
+    memset(list, 0, sizeof list);
+    memset(s, 0, sizeof s);
+    for (size_t i = 0; i < 3; i++) {
+        list[i].file = MAIN;
+        list[i].view.type = TANGO_IO_F32;
+        list[i].view.count = 100;
+    }
+    s[MAIN].name = "main";
+    s[MAIN].file.size = 1200;
+    problems = 0;
+    check_sum(s, &p, MAIN);
+    CHECK(problems == 0);
+    s[MAIN].file.size = 1199;
+    check_sum(s, &p, MAIN);
+    CHECK(problems == 1);
+    CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
+}
+
 /* ---- Configurations --------------------------------------------------------------- */
 
 /* The smallest model that has every part. */
@@ -115,7 +188,8 @@ static const struct {
     { UNET_CONFIG, "", "out_channels", "2" },
     { UNET_CONFIG, "", "block_out_channels", "[4, 8]" },
     { UNET_CONFIG, "", "attention_head_dim", "[1, 2]" },
-    { UNET_CONFIG, "", "down_block_types", "[\"DownBlock2D\", \"CrossAttnDownBlock2D\"]" },
+    { UNET_CONFIG, "", "down_block_types",
+      "[\"DownBlock2D\", \"CrossAttnDownBlock2D\"]" },
     { UNET_CONFIG, "", "up_block_types", "[\"CrossAttnUpBlock2D\", \"UpBlock2D\"]" },
     { UNET_CONFIG, "", "layers_per_block", "1" },
     { UNET_CONFIG, "", "norm_num_groups", "2" },
@@ -369,8 +443,9 @@ static const char *const nasty[] = { "0", "1", "2", "3", "5", "6", "7", "16", "6
     "4096", "1000000", "18446744073709551615", "-1", "0.5", "-0.5", "1e-300", "1e-9",
     "1e-7", "0.999", "1e300", "NaN", "Infinity", "true", "false", "null", "\"\"", "\"x\"",
     "\"linear\"", "\"epsilon\"", "\"trailing\"", "\"linspace\"", "\"euler\"", "\"unipc\"",
-    "\"griffin-lim\"", "\"DownBlock2D\"", "{}", "[]", "[1]", "[2]", "[8, 2]", "[2, 8]", "[16]", "[1, 16]",
-    "[3, 5]", "[0, 1]", "[64, 64]", "[1, 1, 1]", "[2, 2, 4, 1]", "[2, 2, 2, 2, 2, 2, 2, 2]",
+    "\"griffin-lim\"", "\"DownBlock2D\"", "{}", "[]", "[1]", "[2]", "[8, 2]", "[2, 8]",
+    "[16]", "[1, 16]", "[3, 5]", "[0, 1]", "[64, 64]", "[1, 1, 1]", "[2, 2, 4, 1]",
+    "[2, 2, 2, 2, 2, 2, 2, 2]",
     "[1, 1, 1, 1, 1, 1, 1, 1, 1]", "[[1, 1, 1], [1, 2, 3]]", "[[64, 1, 64]]", "[null]" };
 enum { NASTY = sizeof nasty / sizeof *nasty };
 
@@ -430,8 +505,8 @@ static void what_opens_runs(void)
             tango_io_blob copy = b;
             copy.data = blob;
             tango_io_blob_value_at(&copy, i, &v);
-            if ((v.type != TANGO_IO_U64 && v.type != TANGO_IO_F64) || k / count >= v.count)
-                break;
+            int is_number = v.type == TANGO_IO_U64 || v.type == TANGO_IO_F64;
+            if (!is_number || k / count >= v.count) break;
             patch(blob, b.header_size, &v, k / count, odd[k % count]);
             if (tango_open(&m, blob, b.size, &error) != TANGO_OK) continue;
             opened++;
@@ -453,6 +528,10 @@ int main(void)
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
+    RUN(wrapped_checkpoints_are_unwrapped);
+    RUN(ambiguous_checkpoints_are_refused);
+    RUN(views_that_repeat_numbers_are_refused);
+    RUN(shared_storages_are_summed);
     snprintf(blob_path, sizeof blob_path, "%s/tango_convert.%ld.tango",
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
     RUN(what_convert_takes_runs);
