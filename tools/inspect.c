@@ -7,8 +7,8 @@
        ./inspect --no-check demo/tiny.tango        header only: no tensor data is read
        ./inspect mel.npy                           shape, type, range; so with .pt, .png
 
-   The kind of a file is known by its first bytes, not by its name. A blob that is whole but
-   no model, or one that generate would refuse, is listed, and stderr says why.
+   The kind of a file is known by its first bytes, not by its name. A blob that is whole
+   but no model that generate would take is listed, and stderr says why.
    Exit status: 0 all is well, 1 the file is damaged (bad tensors are marked, the first is
    named on stderr) or no model, 2 wrong usage. */
 #include "../demo/cli.h"
