@@ -1,10 +1,20 @@
 /* test_convert.c: the formulas of tools/convert.c.
 
        cc tests/test_convert.c -lm -o t && ./t          prints one line a claim */
+#include "../demo/cli.h"
+/* Problems are kept, not printed. */
+static char message[4096];
+static void keep_message(const char *kind, const char *format, va_list arguments)
+{
+    (void)kind;
+    vsnprintf(message, sizeof message, format, arguments);
+}
+#define cli_message keep_message
 #define main convert_main
 #include "../tools/convert.c"
 #undef main
 #include "check.h"
+#include <unistd.h>
 
 /* 16 kHz, 1024 points, 64 bands: the values of librosa 0.11.0. */
 static void mel_matrix_is_librosas(void)
@@ -94,10 +104,438 @@ static void transposed_columns_are_an_ordinary_convolution(void)
     }
 }
 
+/* ---- Checkpoints of golden/wrapped ------------------------------------------------ */
+
+/* Opens golden/wrapped/NAME and looks for a (2, 3) and b (4). 1 if both are there. */
+static int finds_both(const char *name)
+{
+    static const size_t a[2] = { 2, 3 }, b[1] = { 4 };
+    const char *keys[2] = { "a", "b" };
+    tango_io_view view;
+    source s;
+    memset(&s, 0, sizeof s);
+    problems = 0;
+    message[0] = '\0';
+    CHECK(open_source(&s, "golden/wrapped", name));
+    open_checkpoint(&s);
+    int found_a = problems == 0 && find_tensor(&s, "a", a, 2, &view);
+    int found_b = problems == 0 && find_tensor(&s, "b", b, 1, &view);
+    if (problems == 0) refuse_superfluous(&s, keys, 2);
+    tango_io_unmap(&s.file);
+    free(s.work);
+    return found_a && found_b && problems == 0;
+}
+
+static void wrapped_checkpoints_are_unwrapped(void)
+{
+    CHECK(finds_both("flat.bin"));
+    CHECK(finds_both("nested.bin"));
+    CHECK(finds_both("twice.bin"));
+    CHECK(finds_both("prefixed.bin"));
+}
+
+static void ambiguous_checkpoints_are_refused(void)
+{
+    CHECK(!finds_both("both.bin"));
+    CHECK(strstr(message, "holds state_dict and model") != NULL);
+    CHECK(!finds_both("none.bin"));
+    CHECK(strstr(message, "no tensors: expected a state dictionary") != NULL);
+    CHECK(!finds_both("mixed.bin"));
+    CHECK(strstr(message, "1 of 2 names begin with module.") != NULL);
+}
+
+/* Neither a stride of 0 nor rows that overlap make more numbers than the file has. */
+static void views_that_repeat_numbers_are_refused(void)
+{
+    CHECK(!finds_both("expanded.bin"));
+    CHECK(strstr(message, "a: 6 numbers are shown in the room of 3") != NULL);
+    CHECK(!finds_both("overlapping.bin"));
+    CHECK(strstr(message, "a: 6 numbers are shown in the room of 4") != NULL);
+}
+
+/* Views that each are whole but lie in one storage: the sum counts. */
+static void shared_storages_are_summed(void)
+{
+    weight list[3];
+    plan p = { list, 3, 3, MAIN, "", 0 };
+    source s[FILES];
+    memset(list, 0, sizeof list);
+    memset(s, 0, sizeof s);
+    for (size_t i = 0; i < 3; i++) {
+        list[i].file = MAIN;
+        list[i].view.type = TANGO_IO_F32;
+        list[i].view.count = 100;
+    }
+    s[MAIN].name = "main";
+    s[MAIN].file.size = 1200;
+    problems = 0;
+    check_sum(s, &p, MAIN);
+    CHECK(problems == 0);
+    s[MAIN].file.size = 1199;
+    check_sum(s, &p, MAIN);
+    CHECK(problems == 1);
+    CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
+}
+
+/* ---- Configurations --------------------------------------------------------------- */
+
+/* The smallest model that has every part. */
+static const struct {
+    file_id file;
+    const char *inside, *key, *value;
+} micro[] = {
+    { UNET_CONFIG, "", "in_channels", "2" },
+    { UNET_CONFIG, "", "out_channels", "2" },
+    { UNET_CONFIG, "", "block_out_channels", "[4, 8]" },
+    { UNET_CONFIG, "", "attention_head_dim", "[1, 2]" },
+    { UNET_CONFIG, "", "down_block_types",
+      "[\"DownBlock2D\", \"CrossAttnDownBlock2D\"]" },
+    { UNET_CONFIG, "", "up_block_types", "[\"CrossAttnUpBlock2D\", \"UpBlock2D\"]" },
+    { UNET_CONFIG, "", "layers_per_block", "1" },
+    { UNET_CONFIG, "", "norm_num_groups", "2" },
+    { UNET_CONFIG, "", "cross_attention_dim", "6" },
+    { UNET_CONFIG, "", "norm_eps", "1e-5" },
+    { UNET_CONFIG, "", "freq_shift", "0" },
+    { UNET_CONFIG, "", "flip_sin_to_cos", "true" },
+    { UNET_CONFIG, "", "center_input_sample", "false" },
+    { UNET_CONFIG, "", "mid_block_scale_factor", "1" },
+    { UNET_CONFIG, "", "use_linear_projection", "true" },
+    { UNET_CONFIG, "", "mid_block_type", "\"UNetMidBlock2DCrossAttn\"" },
+    { TEXT_CONFIG, "", "model_type", "\"t5\"" },
+    { TEXT_CONFIG, "", "feed_forward_proj", "\"gated-gelu\"" },
+    { TEXT_CONFIG, "", "vocab_size", "8" },
+    { TEXT_CONFIG, "", "d_model", "6" },
+    { TEXT_CONFIG, "", "d_kv", "3" },
+    { TEXT_CONFIG, "", "d_ff", "8" },
+    { TEXT_CONFIG, "", "num_layers", "1" },
+    { TEXT_CONFIG, "", "num_heads", "2" },
+    { TEXT_CONFIG, "", "relative_attention_num_buckets", "8" },
+    { TEXT_CONFIG, "", "relative_attention_max_distance", "16" },
+    { TEXT_CONFIG, "", "layer_norm_epsilon", "1e-6" },
+    { VAE_CONFIG, "", "embed_dim", "2" },
+    { VAE_CONFIG, "", "scale_factor", "0.9" },
+    { VAE_CONFIG, "ddconfig", "ch", "4" },
+    { VAE_CONFIG, "ddconfig", "ch_mult", "[1, 2]" },
+    { VAE_CONFIG, "ddconfig", "num_res_blocks", "1" },
+    { VAE_CONFIG, "ddconfig", "z_channels", "2" },
+    { VAE_CONFIG, "ddconfig", "in_channels", "1" },
+    { VAE_CONFIG, "ddconfig", "out_ch", "1" },
+    { VAE_CONFIG, "ddconfig", "num_groups", "2" },
+    { VAE_CONFIG, "vocoder", "num_mels", "8" },
+    { VAE_CONFIG, "vocoder", "upsample_initial_channel", "8" },
+    { VAE_CONFIG, "vocoder", "upsample_rates", "[4, 4]" },
+    { VAE_CONFIG, "vocoder", "upsample_kernel_sizes", "[8, 7]" },
+    { VAE_CONFIG, "vocoder", "resblock_kernel_sizes", "[3]" },
+    { VAE_CONFIG, "vocoder", "resblock_dilation_sizes", "[[1, 3, 5]]" },
+    { STFT_CONFIG, "", "sampling_rate", "1600" },
+    { STFT_CONFIG, "", "filter_length", "64" },
+    { STFT_CONFIG, "", "hop_length", "16" },
+    { STFT_CONFIG, "", "win_length", "64" },
+    { STFT_CONFIG, "", "n_mel_channels", "8" },
+    { STFT_CONFIG, "", "mel_fmin", "0" },
+    { STFT_CONFIG, "", "mel_fmax", "800" },
+    { SCHEDULE_CONFIG, "", "_class_name", "\"DDIMScheduler\"" },
+    { SCHEDULE_CONFIG, "", "num_train_timesteps", "100" },
+    { SCHEDULE_CONFIG, "", "beta_start", "0.001" },
+    { SCHEDULE_CONFIG, "", "beta_end", "0.05" },
+    { SCHEDULE_CONFIG, "", "beta_schedule", "\"scaled_linear\"" },
+    { SCHEDULE_CONFIG, "", "prediction_type", "\"v_prediction\"" },
+    { SCHEDULE_CONFIG, "", "timestep_spacing", "\"leading\"" },
+    { SCHEDULE_CONFIG, "", "steps_offset", "1" },
+    { SCHEDULE_CONFIG, "", "clip_sample", "false" },
+    { SCHEDULE_CONFIG, "", "clip_sample_range", "1.0" },
+    { SCHEDULE_CONFIG, "", "thresholding", "false" },
+    { SCHEDULE_CONFIG, "", "dynamic_thresholding_ratio", "0.995" },
+    { SCHEDULE_CONFIG, "", "sample_max_value", "1.0" },
+    { SCHEDULE_CONFIG, "", "set_alpha_to_one", "false" },
+    { SCHEDULE_CONFIG, "", "variance_type", "\"fixed_small\"" },
+    { SCHEDULE_CONFIG, "", "final_sigmas_type", "\"zero\"" },
+    { SCHEDULE_CONFIG, "", "lower_order_final", "true" },
+    { SCHEDULE_CONFIG, "", "solver_order", "2" },
+    { SCHEDULE_CONFIG, "", "use_karras_sigmas", "false" },
+    { SCHEDULE_CONFIG, "", "rescale_betas_zero_snr", "false" },
+    { SCHEDULE_CONFIG, "", "trained_betas", "null" },
+    { DEFAULTS, "", "name", "\"micro\"" },
+    { DEFAULTS, "", "steps", "2" },
+    { DEFAULTS, "", "guidance", "3.0" },
+    { DEFAULTS, "", "seconds", "0.1" },
+    { DEFAULTS, "", "sampler", "\"dpm\"" },
+    { DEFAULTS, "", "vocoder", "\"hifigan\"" }
+};
+enum { KEYS = sizeof micro / sizeof *micro, ROOM = 4096 };
+
+/* Pieces <unk> <s> </s> and "_a" with the mark of a space, as protobuf. */
+static const char pieces[] = "\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02"
+                             "\n\x0c\n\x03<s>\x15\0\0\0\0\x18\x03"
+                             "\n\x0d\n\x04</s>\x15\0\0\0\0\x18\x03"
+                             "\n\x0b\n\x04\xe2\x96\x81" "a\x15\0\0\x80\xbf";
+
+/* The files of the micro model; key number `mutant` has another value. */
+typedef struct folder {
+    source s[FILES];
+    char text[FILES][ROOM];
+    values v;
+    config c;
+    plan p;
+} folder;
+
+static void add_text(char *out, const char *text)
+{
+    size_t n = strlen(out);
+    snprintf(out + n, ROOM - n, "%s", text);
+}
+
+/* The keys of one object of one file. */
+static void add_keys(char *out, file_id file, const char *inside, size_t mutant,
+                     const char *value)
+{
+    add_text(out, "{");
+    for (size_t i = 0, first = 1; i < KEYS; i++) {
+        if (micro[i].file != file || strcmp(micro[i].inside, inside) != 0) continue;
+        add_text(out, first ? "\"" : ", \"");
+        add_text(out, micro[i].key);
+        add_text(out, "\": ");
+        add_text(out, i == mutant ? value : micro[i].value);
+        first = 0;
+    }
+}
+
+static void compose(folder *f, size_t mutant, const char *value)
+{
+    memset(f, 0, sizeof *f);
+    problems = 0;
+    for (size_t i = MAIN_CONFIG; i <= DEFAULTS; i++) {
+        add_keys(f->text[i], (file_id)i, "", mutant, value);
+        if (i == VAE_CONFIG) {
+            add_text(f->text[i], ", \"ddconfig\": ");
+            add_keys(f->text[i], VAE_CONFIG, "ddconfig", mutant, value);
+            add_text(f->text[i], "}, \"vocoder\": ");
+            add_keys(f->text[i], VAE_CONFIG, "vocoder", mutant, value);
+            add_text(f->text[i], "}");
+        }
+        add_text(f->text[i], "}");
+        f->s[i].name = known[i].name;
+        f->s[i].file.data = (const unsigned char *)f->text[i];
+        f->s[i].file.size = strlen(f->text[i]);
+        parse_json(&f->s[i]);
+    }
+    f->s[SPIECE].name = "spiece.model";
+    f->s[SPIECE].file.data = (const unsigned char *)pieces;
+    f->s[SPIECE].file.size = sizeof pieces - 1;
+}
+
+/* 1 if convert takes this configuration, which is then planned. */
+static int accepts(folder *f, size_t mutant, const char *value)
+{
+    compose(f, mutant, value);
+    if (problems == 0) read_configuration(&f->v, f->s, &f->c);
+    int taken = problems == 0;
+    if (taken) make_plan(&f->p, &f->c);
+    problems = 0;
+    return taken;
+}
+
+static void give_back(folder *f)
+{
+    for (size_t i = 0; i < FILES; i++) {
+        f->s[i].file.data = NULL; /* it lies in f->text */
+        f->s[i].file.size = 0;
+    }
+    release(f->s, &f->p, &f->v);
+}
+
+/* ---- Models ----------------------------------------------------------------------- */
+
+static char blob_path[512];
+
+/* Writes the planned model; all its weights are the same noise. */
+static void write_model(folder *f)
+{
+    static float noise[1 << 19];
+    job j;
+    memset(&j, 0, sizeof j);
+    for (size_t i = 0; i < 1 << 19; i++)
+        noise[i] = 0.4f * ((float)(i * 2654435761u % 65536) / 65536.0f - 0.5f);
+    for (size_t i = 0; i < f->p.count; i++) {
+        weight *w = &f->p.list[i];
+        tango_io_view *v = &w->view;
+        v->data = (const unsigned char *)noise;
+        v->type = TANGO_IO_F32;
+        v->rank = w->rank;
+        v->count = 1;
+        for (size_t k = w->rank; k-- > 0;) {
+            v->shape[k] = w->shape[k];
+            v->strides[k] = v->count;
+            v->count *= w->shape[k];
+        }
+    }
+    j.sources = f->s;
+    j.type = TANGO_IO_F32;
+    write_blob(blob_path, &j, &f->p, &f->v, 1);
+}
+
+/* Runs the model once with a sampler and a vocoder. A refusal before the work is fine,
+   after it is not. Returns 0 if it ran or was refused. */
+static int fails(const tango_model *m, tango_sampler sampler, tango_vocoder vocoder)
+{
+    tango_params p;
+    tango_plan plan;
+    tango_error error;
+    int bad;
+    memset(&p, 0, sizeof p);
+    p.prompt = "a";
+    p.sampler = sampler;
+    p.vocoder = vocoder;
+    p.steps = m->defaults.steps < 4 ? m->defaults.steps : 1;
+    p.guidance = 1.0;
+    if (m->defaults.seconds > 0.5 || m->hop * 40 < m->rate / 10) p.seconds = 0.01;
+    if (tango_prepare(&plan, m, &p, &error) != TANGO_OK)
+        return error.text[0] == '\0' || strncmp(error.text, "memory", 6) == 0;
+    if (plan.memory > 100 << 20 || plan.samples > 1 << 20) return 0;
+    void *memory = malloc(plan.memory);
+    float *wave = (float *)malloc(plan.samples * sizeof *wave);
+    bad = tango_generate(wave, m, &p, memory, plan.memory, &error) != TANGO_OK;
+    if (bad) printf("    %s\n", error.text);
+    free(memory);
+    free(wave);
+    return bad;
+}
+
+static int encode_fails(const tango_model *m)
+{
+    const size_t factor = (size_t)1 << (m->vae.levels - 1), frames = factor * 2;
+    tango_encoding e;
+    tango_error error;
+    size_t size = 0;
+    memset(&e, 0, sizeof e);
+    e.batch = 1;
+    e.frames = frames;
+    if (tango_encode_memory(&size, m, &e, &error) != TANGO_OK) return 1;
+    if (size > 100 << 20) return 0;
+    void *memory = malloc(size);
+    float *mel = (float *)calloc(frames * m->mels, sizeof *mel);
+    float *latent = (float *)calloc(frames * m->mels * m->vae.embedding, sizeof *latent);
+    int bad = tango_encode(latent, NULL, NULL, mel, m, &e, memory, size, &error)
+              != TANGO_OK;
+    free(memory);
+    free(mel);
+    free(latent);
+    return bad;
+}
+
+/* 1, and a line, unless the blob opens and runs. */
+static int model_fails(const char *key, const char *value)
+{
+    tango_io_file file;
+    tango_model m;
+    tango_error error = { "" };
+    int bad = tango_io_map(&file, blob_path, &error) != TANGO_OK;
+    if (!bad) bad = tango_open(&m, file.data, file.size, &error) != TANGO_OK;
+    if (!bad)
+        bad = fails(&m, TANGO_SAMPLER_DEFAULT, TANGO_VOCODER_DEFAULT)
+              || fails(&m, TANGO_DDPM, TANGO_GRIFFIN_LIM) || encode_fails(&m);
+    if (bad) printf("    %s = %s: %s\n", key, value, error.text);
+    tango_io_unmap(&file);
+    return bad;
+}
+
+static const char *const nasty[] = { "0", "1", "2", "3", "5", "6", "7", "16", "60", "100",
+    "4096", "1000000", "18446744073709551615", "-1", "0.5", "-0.5", "1e-300", "1e-9",
+    "1e-7", "0.999", "1e300", "NaN", "Infinity", "true", "false", "null", "\"\"", "\"x\"",
+    "\"linear\"", "\"epsilon\"", "\"trailing\"", "\"linspace\"", "\"euler\"", "\"unipc\"",
+    "\"griffin-lim\"", "\"DownBlock2D\"", "{}", "[]", "[1]", "[2]", "[8, 2]", "[2, 8]",
+    "[16]", "[1, 16]", "[3, 5]", "[0, 1]", "[64, 64]", "[1, 1, 1]", "[2, 2, 4, 1]",
+    "[2, 2, 2, 2, 2, 2, 2, 2]",
+    "[1, 1, 1, 1, 1, 1, 1, 1, 1]", "[[1, 1, 1], [1, 2, 3]]", "[[64, 1, 64]]", "[null]" };
+enum { NASTY = sizeof nasty / sizeof *nasty };
+
+static void what_convert_takes_runs(void)
+{
+    static folder f;
+    size_t taken = 0, refused = 0;
+    for (size_t i = 0; i <= KEYS; i++) {
+        for (size_t k = 0; k < (i < KEYS ? NASTY : 1); k++) {
+            int is_taken = accepts(&f, i, nasty[k]);
+            taken += (size_t)is_taken;
+            refused += (size_t)!is_taken;
+            if (is_taken && parameter_count(&f.p) < 1 << 18) {
+                write_model(&f);
+                CHECK(!model_fails(i < KEYS ? micro[i].key : "", nasty[k]));
+            }
+            give_back(&f);
+        }
+    }
+    printf("    %zu taken, %zu refused\n", taken, refused);
+    CHECK(taken > 200 && refused > 2000);
+}
+
+static const double odd[] = { 0.0, 1.0, 2.0, 3.0, 5.0, 16.0, 100.0, 65536.0, 1e6, 1e18,
+    -1.0, 0.5, 1e-300, 1e-9, 1e-7, 0.999, 1e300 };
+
+/* Puts a number in place of one of the metadata and mends the header's checksum. */
+static void patch(unsigned char *blob, size_t header, const tango_io_value *v, size_t at,
+                  double number)
+{
+    unsigned char *p = (unsigned char *)(size_t)v->data + 8 * at;
+    uint64_t whole = number < 0.0 || number > 1e18 ? UINT64_MAX : (uint64_t)number;
+    if (v->type == TANGO_IO_F64) memcpy(&whole, &number, 8);
+    tango_io__put64(p, whole);
+    tango_io__put64(blob + 40, tango_io__blob_header_sum(blob, header));
+}
+
+static void what_opens_runs(void)
+{
+    static folder f;
+    tango_io_file file;
+    tango_io_blob b;
+    tango_io_value v;
+    tango_model m;
+    tango_error error;
+    size_t opened = 0, count = sizeof odd / sizeof *odd;
+    CHECK(accepts(&f, KEYS, ""));
+    write_model(&f);
+    give_back(&f);
+    CHECK(tango_io_map(&file, blob_path, &error) == TANGO_OK);
+    CHECK(tango_io_blob_open(&b, file.data, file.size, &error) == TANGO_OK);
+    unsigned char *room = (unsigned char *)malloc(b.size + 64), *blob = room;
+    while ((size_t)blob % 64) blob++;
+    for (size_t i = 0; i < b.value_count; i++) {
+        for (size_t k = 0; k < count * 24; k++) {
+            memcpy(blob, file.data, b.size);
+            tango_io_blob copy = b;
+            copy.data = blob;
+            tango_io_blob_value_at(&copy, i, &v);
+            int is_number = v.type == TANGO_IO_U64 || v.type == TANGO_IO_F64;
+            if (!is_number || k / count >= v.count) break;
+            patch(blob, b.header_size, &v, k / count, odd[k % count]);
+            if (tango_open(&m, blob, b.size, &error) != TANGO_OK) continue;
+            opened++;
+            tango_sampler sampler = (tango_sampler)(1 + k % 5);
+            int bad = fails(&m, sampler, TANGO_VOCODER_DEFAULT)
+                      || fails(&m, TANGO_SAMPLER_DEFAULT, TANGO_GRIFFIN_LIM);
+            if (bad) printf("    %s[%zu] = %g\n", v.key, k / count, odd[k % count]);
+            CHECK(!bad);
+        }
+    }
+    printf("    %zu opened\n", opened);
+    CHECK(opened > 100);
+    free(room);
+    tango_io_unmap(&file);
+}
+
 int main(void)
 {
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
+    RUN(wrapped_checkpoints_are_unwrapped);
+    RUN(ambiguous_checkpoints_are_refused);
+    RUN(views_that_repeat_numbers_are_refused);
+    RUN(shared_storages_are_summed);
+    snprintf(blob_path, sizeof blob_path, "%s/tango_convert.%ld.tango",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
+    RUN(what_convert_takes_runs);
+    RUN(what_opens_runs);
+    remove(blob_path);
     return CHECK_DONE();
 }

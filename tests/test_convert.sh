@@ -119,6 +119,54 @@ refuses zero_snr "rescale_betas_zero_snr: only false is supported, found true"
 fresh; edit scheduler_config.json v_prediction flow
 refuses other_prediction "prediction_type: expected one of epsilon|v_prediction|sample, found flow"
 
+# --- configurations that no later stage could run -------------------------------------
+fresh; edit stft_config.json '"hop_length": 160' '"hop_length": 128'
+refuses rates_make_the_hop "stft_config.json: hop_length is 128, expected 160 (vae_config.json: vocoder: upsample_rates)"
+fresh; edit stft_config.json '"filter_length": 1024' '"filter_length": 1000'
+refuses transform_is_a_power_of_two "stft_config.json: filter_length is 1000, expected a power of two"
+fresh; echo '{"guidance": 0}' > model/defaults.json
+refuses guidance_0_is_not_guidance_3 "defaults.json: guidance: expected a number from 1 to 1000, found 0"
+fresh; echo '{"steps": 25}' > model/defaults.json; edit scheduler_config.json 1000 20
+refuses default_steps_fit_the_schedule "defaults.json: steps: 25, expected 1 to 20"
+fresh; edit scheduler_config.json '"beta_end": 0.012' '"beta_end": 0.5'
+refuses alpha_stays_a_number "scheduler_config.json: beta_end is 0.5, expected a product"
+
+# --- schedulers -----------------------------------------------------------------------
+# scheduler CLASS KEYS: the file has this class and these keys, the first without a comma.
+scheduler() { fresh; echo "{\"_class_name\": \"$1\"$2}" > model/scheduler_config.json; }
+# stored NAME KEY VALUE: the model converts and the blob has the value.
+stored() { claim "$1" 0 "" ./convert model -o s.tango -q; claim "$1: $2" 0 "$3" sh -c "./inspect --no-check --json s.tango schedule.$2"; }
+for class in FlowMatchEulerDiscreteScheduler EDMEulerScheduler CMStochasticIterativeScheduler \
+    UnCLIPScheduler CogVideoXDDIMScheduler VQDiffusionScheduler NoSuchScheduler; do
+    scheduler $class ', "num_train_timesteps": 1000'
+    refuses "class $class" "scheduler_config.json: _class_name: $class is not supported"
+done
+scheduler DDIMScheduler ', "beta_schedule": "squaredcos_cap_v2"'
+refuses cosine "beta_schedule: expected one of linear|scaled_linear, found squaredcos_cap_v2"
+scheduler DDIMScheduler ', "trained_betas": [0.1, 0.2]'
+refuses betas_of_a_list "trained_betas: only null is supported, found a list"
+scheduler EulerDiscreteScheduler ', "use_karras_sigmas": true'
+refuses karras "use_karras_sigmas: only false is supported, found true"
+scheduler EulerAncestralDiscreteScheduler ', "use_karras_sigmas": true'
+stored karras_means_nothing_to_others class '"EulerAncestralDiscreteScheduler"'
+scheduler PNDMScheduler ', "rescale_betas_zero_snr": true, "solver_order": 3, "clip_sample": false'
+stored keys_of_other_classes clip_sample '"schedule.clip_sample": 0'
+scheduler DPMSolverMultistepScheduler ', "solver_order": 3'
+refuses order "solver_order: only 2 is supported, found 3"
+scheduler DPMSolverMultistepScheduler ', "algorithm_type": "sde-dpmsolver++"'
+refuses algorithm "algorithm_type: expected one of dpmsolver++|deis, found sde-dpmsolver++"
+scheduler DPMSolverMultistepScheduler ', "lambda_min_clipped": -5.1'
+refuses clipped_lambda "lambda_min_clipped: only -Infinity is supported, found -5.1"
+scheduler DPMSolverMultistepScheduler ', "lambda_min_clipped": -Infinity, "variance_type": null'
+stored words_of_python class '"DPMSolverMultistepScheduler"'
+mv model/scheduler_config.json model/dpm_scheduler_config.json
+stored dpm_scheduler_config class '"DPMSolverMultistepScheduler"'
+scheduler EulerDiscreteScheduler ', "beta_start": NaN'
+refuses nan_is_no_number "beta_start: expected a number from 1e-07 to 0.5, found NaN"
+scheduler EulerDiscreteScheduler; stored absent_betas_of_euler beta_end '"schedule.beta_end": 0.02'
+scheduler HeunDiscreteScheduler; stored absent_betas_of_heun beta_end '"schedule.beta_end": 0.012'
+scheduler LCMScheduler; stored absent_betas_of_lcm beta_schedule '"scaled_linear"'
+
 # --- damaged files --------------------------------------------------------------------
 poison() { ./poison "$here/golden/models/v1/$1" "model/$1" "$2" "$3" "$4"; }
 fresh; poison pytorch_model_main.bin unet.conv_out.weight 7 nan

@@ -138,6 +138,29 @@ claim "png: a changed byte"               damaged flip.png "CRC"
 claim "blob: values and tensors"          says "69 values, 758 tensors" --no-check "$top/demo/tiny.tango"
 claim "blob: a filter, checked"           says "unet.conv_in.weight  32 x 9 x 8        f16   panels" "$top/demo/tiny.tango" unet.conv_in
 claim "blob: JSON is one object"          json_lines --no-check "$top/demo/tiny.tango"
+claim "blob: a model is not refused"      says '"refused": ""' --json --no-check "$top/demo/tiny.tango"
+# a key of the configuration under another name, and the checksum of the header mended
+cat >rename.c <<'EOF'
+#define TANGO_IO_IMPLEMENTATION
+#include "tango_io.h"
+int main(int argc, char **argv)
+{
+    tango_io_file f;
+    FILE *out = fopen(argc > 2 ? argv[2] : "", "wb");
+    if (!out || tango_io_map(&f, argv[1], NULL) != TANGO_OK) return 1;
+    unsigned char *b = (unsigned char *)malloc(f.size);
+    memcpy(b, f.data, f.size);
+    size_t header = (size_t)tango_io__u64(b + 16), i = 0;
+    while (i < header && memcmp(b + i, "audio.hop", 10) != 0) i++;
+    b[i + 6] = 'i';
+    tango_io__put64(b + 40, tango_io__blob_header_sum(b, header));
+    return fwrite(b, 1, f.size, out) != f.size || fclose(out) != 0;
+}
+EOF
+# shellcheck disable=SC2086 # several words are meant
+$cc ${CFLAGS-} -I"$top" -include stdlib.h -include string.h rename.c -o rename && ./rename "$top/demo/tiny.tango" other.tango
+claim "blob: what generate refuses is said" refuses 1 "other.tango: model: no value 'audio.hop' in its metadata" --no-check other.tango
+claim "it is listed all the same"         grep -q "758 tensors, .* numbers" stdout
 cp "$top/demo/tiny.tango" bad.tango
 chmod u+w bad.tango
 printf '\377' | dd of=bad.tango bs=1 seek=9000000 conv=notrunc 2>/dev/null

@@ -129,10 +129,12 @@ static void put(values *v, const char *key, int type, const void *data, size_t c
 static void put_numbers(values *v, const char *key, const double *numbers, size_t count)
 {
     uint64_t wide[LIST_MAX];
-    for (size_t i = 0; i < count; i++) wide[i] = (uint64_t)numbers[i];
-    if (tango_limit_of(key)->type == TANGO_IO_F64)
+    if (tango_limit_of(key)->type == TANGO_IO_F64) {
         put(v, key, TANGO_IO_F64, numbers, count, sizeof *numbers);
-    else put(v, key, TANGO_IO_U64, wide, count, sizeof *wide);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) wide[i] = (uint64_t)numbers[i];
+    put(v, key, TANGO_IO_U64, wide, count, sizeof *wide);
 }
 
 static void put_number(values *v, const char *key, double number)

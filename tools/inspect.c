@@ -7,14 +7,15 @@
        ./inspect --no-check demo/tiny.tango        header only: no tensor data is read
        ./inspect mel.npy                           shape, type, range; so with .pt, .png
 
-   The kind of a file is known by its first bytes, not by its name.
+   The kind of a file is known by its first bytes, not by its name. A blob that is whole
+   but no model that generate would take is listed, and stderr says why.
    Exit status: 0 all is well, 1 the file is damaged (bad tensors are marked, the first is
-   named on stderr), 2 wrong usage. */
+   named on stderr) or no model, 2 wrong usage. */
 #include "../demo/cli.h"
 #include <float.h>
 #include <math.h>
-#define TANGO_IO_IMPLEMENTATION
-#include "../tango_io.h"
+#define TANGO_IMPLEMENTATION
+#include "../tango.h"
 
 enum { NO_CHECK = 256, CHECK, JSON };
 
@@ -516,7 +517,8 @@ static totals list_tensors(const settings *s, const tango_io_blob *b)
     return sum;
 }
 
-static totals list(const settings *s, const tango_io_blob *b)
+/* refusal: why it is no model, or "". */
+static totals list(const settings *s, const tango_io_blob *b, const char *refusal)
 {
     char size[32];
     totals sum;
@@ -525,7 +527,10 @@ static totals list(const settings *s, const tango_io_blob *b)
         list_values(s, b);
         fputs("},\n \"tensors\": [", stdout);
         sum = list_tensors(s, b);
-        printf("],\n \"numbers\": %.0f, \"damaged\": %zu}\n", sum.numbers, sum.bad);
+        printf("],\n \"numbers\": %.0f, \"damaged\": %zu, \"refused\": ", sum.numbers,
+               sum.bad);
+        json_text(refusal);
+        puts("}");
         return sum;
     }
     cli_print(stdout, s->path);
@@ -578,7 +583,8 @@ int main(int argc, char **argv)
 
     tango_io_file file;
     tango_io_blob blob;
-    tango_error error;
+    tango_model model;
+    tango_error error, refusal = { "" };
     if (tango_io_map(&file, s.path, &error) != TANGO_OK)
         cli_fail_file(s.path, error.text);
     totals sum = { 0, 0, 0, 0.0, { "" } };
@@ -586,7 +592,8 @@ int main(int argc, char **argv)
     if (!inspect_other(&s, &file)) {
         if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
             cli_fail_file(s.path, error.text);
-        sum = list(&s, &blob);
+        if (tango_open(&model, file.data, file.size, &error) != TANGO_OK) refusal = error;
+        sum = list(&s, &blob, refusal.text);
     }
     tango_io_unmap(&file);
     if (fflush(stdout) != 0 || ferror(stdout))
@@ -594,5 +601,6 @@ int main(int argc, char **argv)
     if (sum.bad > 1)
         cli_fail("%s: %s, and %zu more tensors", s.path, sum.first.text, sum.bad - 1);
     if (sum.bad == 1) cli_fail_file(s.path, sum.first.text);
+    if (refusal.text[0]) cli_fail_file(s.path, refusal.text);
     return 0;
 }
