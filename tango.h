@@ -318,7 +318,7 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
     size_t count, tango_error *error);
 /* Reads the configuration of a blob in memory (64-byte aligned, it must outlive the
    model) and checks that every tensor it implies is there with the right shape. Weights
-   stay where they are. */
+   stay where they are, so a big-endian machine refuses (TANGO_ERROR_UNSUPPORTED). */
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
 
@@ -1720,12 +1720,18 @@ TANGO_API tango_result tango_open(
     tango_params probe;
     tango_plan plan;
     tango__reader r;
+    const uint16_t one = 1;
     memset(model, 0, sizeof *model);
     memset(&r, 0, sizeof r);
     r.result = tango_io_blob_open(&model->blob, data, size, error);
     r.blob = &model->blob;
     r.error = error;
-    if (r.result == TANGO_OK) tango__configure(&r, model);
+    if (r.result != TANGO_OK) return r.result;
+    /* Weights are used where they lie. */
+    if (*(const unsigned char *)&one == 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+            "model: its weights are little-endian, this machine is big-endian");
+    tango__configure(&r, model);
     if (r.result != TANGO_OK) return r.result;
     /* A measured run looks up every tensor and compares its shape. */
     memset(&probe, 0, sizeof probe);

@@ -480,7 +480,7 @@ typedef struct tango_io_tensor {
     tango_io_layout layout;
     size_t rank;
     size_t shape[TANGO_IO_RANK_MAX];
-    const void *data;                   /* 64-byte aligned */
+    const void *data;                   /* 64-byte aligned, numbers little-endian */
     size_t size;                        /* bytes */
     uint64_t checksum;
 } tango_io_tensor;
@@ -537,6 +537,8 @@ typedef struct tango_io_blob_writer {
     size_t tensor_count, index;         /* tensors in all, and complete ones */
     uint64_t left;                      /* bytes still missing in tensors[index] */
     tango_io_checksum sum;
+    unsigned char number[8];            /* big-endian machines: the number that a piece */
+    size_t number_size, held;           /* has left incomplete, low byte first */
 } tango_io_blob_writer;
 
 /* *size = bytes of work (the header) that tango_io_blob_write_begin needs. Of each tensor
@@ -554,6 +556,8 @@ TANGO_API tango_result tango_io_blob_write_begin(
     tango_io_blob_writer *writer, tango_io_output *output, tango_io_value *values,
     size_t value_count, tango_io_tensor *tensors, size_t tensor_count, void *work,
     size_t work_size, tango_error *error);
+/* Numbers of the tensor's type as they lie in memory; the file has them little-endian on
+   every machine. */
 TANGO_API tango_result tango_io_blob_write_data(tango_io_blob_writer *writer,
                                                 const void *data, size_t size,
                                                 tango_error *error);
@@ -1489,8 +1493,6 @@ static size_t tango_io__put_string(unsigned char *out, size_t at, const char *te
     return at + n;
 }
 
-#ifdef TANGO_IO__WRITES
-
 /* Whether numbers lie in memory as they lie in files. */
 TANGO_IO__INLINE int tango_io__is_little(void)
 {
@@ -1499,6 +1501,8 @@ TANGO_IO__INLINE int tango_io__is_little(void)
     tango_io__copy(&first, &one, 1);
     return first == 1;
 }
+
+#ifdef TANGO_IO__WRITES
 
 /* `count` numbers of 1, 2, 4 or 8 bytes from the machine's byte order to
    little-endian. */
@@ -3542,6 +3546,17 @@ static int tango_io__blob_put_tensor(unsigned char *header, size_t record, size_
     return tango_io__round_up(end, *end + size, TANGO_IO__BLOB_ALIGN);
 }
 
+/* tensors[index] begins: what its record says is expected. */
+static void tango_io__blob_expect(tango_io_blob_writer *w)
+{
+    const unsigned char *record = w->header + TANGO_IO__BLOB_HEAD +
+                                  w->value_count * TANGO_IO__BLOB_VALUE +
+                                  w->index * TANGO_IO__BLOB_TENSOR;
+    w->left = tango_io__u64(record + 88);
+    w->number_size = tango_io_type_size((tango_io_type)tango_io__u16(record + 8));
+    w->held = 0;
+}
+
 /* Moves on to the next tensor that has data, storing the checksums of those that end
    here. */
 static tango_result tango_io__blob_next(tango_io_blob_writer *w, tango_error *error)
@@ -3556,10 +3571,35 @@ static tango_result tango_io__blob_next(tango_io_blob_writer *w, tango_error *er
         tango_io__put64(w->header + record + 96, tango_io_checksum_end(&w->sum));
         tango_io_checksum_begin(&w->sum);
         w->index++;
-        if (w->index < w->tensor_count)
-            w->left = tango_io__u64(w->header + record + TANGO_IO__BLOB_TENSOR + 88);
+        if (w->index < w->tensor_count) tango_io__blob_expect(w);
     }
     return TANGO_OK;
+}
+
+static tango_result tango_io__blob_put(tango_io_blob_writer *w, const void *data,
+                                       size_t size, tango_error *error)
+{
+    tango_io_checksum_add(&w->sum, data, size);
+    return tango_io_write(w->output, data, size, error);
+}
+
+/* On a big-endian machine: each number is turned; a piece may end inside of one. */
+static tango_result tango_io__blob_turn(tango_io_blob_writer *w, const unsigned char *p,
+                                        size_t size, tango_error *error)
+{
+    unsigned char turned[512];
+    size_t i, k, n = 0;
+    tango_result r = TANGO_OK;
+    for (i = 0; i < size && r == TANGO_OK; i++) {
+        w->number[w->number_size - ++w->held] = p[i];
+        if (w->held < w->number_size) continue;
+        for (k = 0; k < w->held; k++) turned[n++] = w->number[k];
+        w->held = 0;
+        if (n < sizeof turned) continue;
+        r = tango_io__blob_put(w, turned, n, error);
+        n = 0;
+    }
+    return r == TANGO_OK ? tango_io__blob_put(w, turned, n, error) : r;
 }
 
 TANGO_API tango_result tango_io_blob_write_begin(
@@ -3613,7 +3653,8 @@ TANGO_API tango_result tango_io_blob_write_begin(
     writer->value_count = value_count;
     writer->tensor_count = tensor_count;
     writer->index = 0;
-    writer->left = tensor_count ? tensors[0].size : 0;
+    writer->left = 0;
+    if (tensor_count) tango_io__blob_expect(writer);
     tango_io_checksum_begin(&writer->sum);
     /* The header is written twice: now to hold its place, at the end with the
        checksums. */
@@ -3632,9 +3673,9 @@ TANGO_API tango_result tango_io_blob_write_data(tango_io_blob_writer *writer,
         if (writer->left == 0)
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                                  "blob: %z bytes more than all tensors take", size);
-        r = tango_io_write(writer->output, p, part, error);
+        r = tango_io__is_little() ? tango_io__blob_put(writer, p, part, error)
+                                  : tango_io__blob_turn(writer, p, part, error);
         if (r != TANGO_OK) return r;
-        tango_io_checksum_add(&writer->sum, p, part);
         p += part;
         size -= part;
         writer->left -= part;

@@ -162,6 +162,18 @@ static void integers_of_every_size(void)
     }
 }
 
+/* Numbers as a file has them, low byte first. */
+static void put_numbers(const void *numbers, size_t width, size_t count)
+{
+    const uint16_t one = 1;
+    const int little = *(const unsigned char *)&one;
+    unsigned char bytes[24];
+    size_t i;
+    for (i = 0; i < width * count; i++)
+        bytes[i] = ((const unsigned char *)numbers)[little ? i : i ^ (width - 1)];
+    put_data(bytes, width * count);
+}
+
 static void floats_of_both_sizes(void)
 {
     const float single[3] = { 1.0f, -0.25f, 3e38f };
@@ -170,12 +182,12 @@ static void floats_of_both_sizes(void)
     size_t n, i, got;
     put_riff();
     put_fmt(3, 3, 4, 32);
-    put_data(single, 12);
+    put_numbers(single, 4, 3);
     CHECK(read_file(0, &n) == TANGO_OK && n == 3);
     for (i = 0; i < 3; i++) CHECK_NEAR(values[i], (double)single[i], 0.0);
     put_riff();
     put_fmt(3, 1, 8, 64);
-    put_data(twice, 24);
+    put_numbers(twice, 8, 3);
     CHECK(read_file(0, &n) == TANGO_OK && n == 3);
     for (i = 0; i < 3; i++) CHECK_NEAR(values[i], twice[i], 0.0);
     CHECK(tango_io_sound_open_memory(&sound, file, size, 0, &error) == TANGO_OK);
