@@ -5,7 +5,7 @@
 # (download_server.py). ffmpeg and 7z are the real ones where they are installed; yt-dlp is a
 # stand-in, but for one clip that the real one fetches where it is installed. Nothing leaves this machine. Needs python3 and curl; skipped
 # without.
-# shellcheck disable=SC2015,SC2123,SC2317 # claims are called by name; PATH is meant
+# shellcheck disable=SC2015,SC2016,SC2059,SC2086,SC2123,SC2317 # claims are called by name
 
 . "$(dirname "$0")/lib.sh"
 for tool in python3 curl; do
@@ -48,7 +48,8 @@ mkdir "$www" "$tmp/bin" "$tmp/videos"
 python3 "$tests/download_server.py" "$www" "$tmp/plan" "$tmp/requests" "$tmp/port" &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$tmp"' EXIT
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -f "$tmp/port" ] || sleep 0.2; done
+tries=0
+while [ ! -f "$tmp/port" ] && [ $tries -lt 100 ]; do sleep 0.2; tries=$((tries + 1)); done
 base=http://127.0.0.1:$(cat "$tmp/port") || exit 1
 
 # plan PATH BEHAVIOUR...: what the next requests for PATH meet; also forgets old requests.
@@ -549,31 +550,31 @@ bad_lists()
         bad_list "$head" 'no row that can be used'
 }
 
-# bad_row ROW MESSAGE: it is named and counted, the rows around it are done.
-bad_row()
+# Each is named and counted, the rows around it are done.
+bad_rows()
 {
     fresh_clips
     mkdir "$tmp/a"
-    printf "${head}1,AAAAAAAAAAA,1,a\n$1\n900,CCCCCCCCCCC,3,\"rain, then \"\"thunder\"\"\"\n" \
-        >"$tmp/a/test.csv"
-    clips 3 --subset test --json && says "warning: test.csv: line 3: $2; skipped" &&
-        says '"done":2,' && grep -q "^test	-	-	line 3: $2" "$tmp/a/failed.tsv" &&
-        same "$(cd "$tmp/a/test" && echo *)" 'AAAAAAAAAAA_1.wav CCCCCCCCCCC_3.wav'
-}
-
-bad_rows()
-{
-    bad_row '2,BBBBBBBBBBB,1' 'expected 4 fields, found 3' &&
-        bad_row '' 'an empty line' &&
-        bad_row '1,BBBBBBBBBBB,1,b' 'audiocap_id 1 is there twice' &&
-        bad_row 'NaN,BBBBBBBBBBB,1,a' 'audiocap_id is not a whole number' &&
-        bad_row '2,BBBBBBBBBBB,Infinity,a' 'start_time is not a whole number' &&
-        bad_row '2,BBBBBBBBBBB,-1,a' 'start_time is not a whole number' &&
-        bad_row '2,BBBBBBBBBB\000,1,a' 'audiocap_id 2: not a youtube_id' &&
-        bad_row '2,BBBBBBBBBBB,1,"a' 'a quoted field does not end' &&
-        bad_row '2,BBBBBBBBBBB,1,"a"b' 'text after a quoted field' &&
-        bad_row '2,BBBBBBBBBBB,1,a"b"' 'a quotation mark inside a plain field' &&
-        bad_row '2,BBBBBBBBBBB,1,a 6" pipe' 'a quotation mark inside a plain field'
+    printf '%b\n' audiocap_id,youtube_id,start_time,caption 1,AAAAAAAAAAA,1,a \
+        2,BBBBBBBBBBB,1 '' 1,BBBBBBBBBBB,1,b NaN,BBBBBBBBBBB,1,a 2,BBBBBBBBBBB,Infinity,a \
+        2,BBBBBBBBBBB,-1,a '2,BBBBBBBBBB\0000,1,a' '2,BBBBBBBBBBB,1,"a"b' \
+        '2,BBBBBBBBBBB,1,a "b"' 9,CCCCCCCCCCC,3,'"rain, then ""thunder"""' \
+        '2,BBBBBBBBBBB,1,a 6" pipe' >"$tmp/a/test.csv"
+    clips 3 --subset test --json && says '"total":12,"done":2,' &&
+        same "$(cd "$tmp/a/test" && echo *)" 'AAAAAAAAAAA_1.wav CCCCCCCCCCC_3.wav' &&
+        same "$(sed -n 's/^test	-	-	//p' "$tmp/a/failed.tsv" | sort -k 2n)" \
+            "$(sed -n 's/^warning: test.csv: \(.*\); skipped$/\1/p' "$tmp/said")" &&
+        same "$(cut -f 4 "$tmp/a/failed.tsv" | sed 1d | sort -k 2n)" \
+            'line 3: expected 4 fields, found 3
+line 4: an empty line
+line 5: audiocap_id 1 is there twice
+line 6: audiocap_id is not a whole number
+line 7: start_time is not a whole number
+line 8: start_time is not a whole number
+line 9: audiocap_id 2: not a youtube_id
+line 10: text after a quoted field
+line 11: a quotation mark inside a plain field
+line 13: a quoted field does not end'
 }
 
 # As published in AudioCaps 2.0: captions cut in two by a line break.
