@@ -4,7 +4,9 @@
 #
 # POSIX shell. Everything a run writes lies in the output folder, its own state below
 # .download there; a file appears under its final name only when it is whole. Names that
-# come from outside are checked (safe_path, safe_name) before they touch the disk.
+# come from outside are checked (safe_path, safe_name) before they touch the disk, and so
+# is what a file is (wrong_kind). One run at a time has the folder (Lock). Nothing is
+# written over a file that the command line names.
 #
 # Exit status of the scripts: 0 done, 1 failed, 2 wrong usage, 3 finished, but something
 # was skipped, 130 or 143 after a signal.
