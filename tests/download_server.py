@@ -5,12 +5,13 @@
 Serves the files below WWW under their paths, and lists of them in the forms of the two hosts
 that the download scripts know. PLAN has lines "PATH<TAB>BEHAVIOUR ...": the first request for
 PATH meets the first behaviour, and so on; after the last all is well. Each request becomes a
-line "PATH RANGE STATUS AUTHORIZATION" in REQUESTS. It ends by itself after two minutes.
+line "PATH RANGE STATUS AUTHORIZATION" in REQUESTS. It ends by itself after ten minutes.
 
     ok           as it should be            drop:N     N bytes of the announced length
     short:N      announces and sends only N 404 429 .. that status; 429:S with Retry-After
     norange      ignores Range              wrong      the right length, other bytes
-    away:URL     a redirection
+    away:URL     a redirection              page       an HTML page
+    elsewhere    a list with its next page at another place
 """
 import hashlib
 import http.server
@@ -118,6 +119,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(int(status), b"sorry", [("Retry-After", wait)] if wait else [])
         if step.startswith("away:"):
             return self.answer(302, b"", [("Location", step[5:])])
+        if step == "page":
+            return self.answer(200, b"<!DOCTYPE html><html>sorry</html>")
+        if step == "elsewhere":
+            return self.answer(200, b"[]", [("Link", '<https://127.0.0.2/x>; rel="next"')])
         match = re.match(r"^/api/(models/)?((?:datasets/)?[^/]+/[^/]+)/tree/main(/[^?]*)?"
                          r"(\?page=(\d+))?$", self.path)
         if match:
@@ -166,5 +171,5 @@ server = Server(("127.0.0.1", 0), Handler)
 with open(port_path + ".new", "w") as f:
     f.write(str(server.server_port))
 os.rename(port_path + ".new", port_path)
-threading.Timer(120, lambda: os._exit(0)).start()
+threading.Timer(600, lambda: os._exit(0)).start()
 server.serve_forever()

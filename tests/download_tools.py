@@ -6,10 +6,15 @@
         symbolic link) or PATH=!FILE (with a wrong CRC-32).
     python3 download_tools.py 7z ...                 what the scripts ask of 7z
     python3 download_tools.py rate FILE              sample rate and channels of WAV or FLAC
+    python3 download_tools.py linear FOLDER SHAPE COMMAND...
+        runs COMMAND, with FILE replaced, on a text of SHAPE and one of four times its size;
+        fails if it takes more than eight times the processor time
 """
 import math
 import os
+import resource
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -115,5 +120,51 @@ def rate(path):
         print(struct.unpack("<I", head[24:28])[0], struct.unpack("<H", head[22:24])[0])
 
 
-commands = {"sound": sound, "split": split, "7z": seven, "rate": rate}
+HEADER = "audiocap_id,youtube_id,start_time,caption\n1,AAAAAAAAAAA,1,a\n"
+SHAPES = {
+    "numbers": lambda n: "[" + "1," * (n // 2) + "1]",
+    "members": lambda n: "{" + ",".join('"%d":%d' % (i, i) for i in range(n // 14)) + "}",
+    "escaped_quotes": lambda n: '["' + '\\"' * (n // 2) + '"]',
+    "backslashes": lambda n: '["' + "\\\\" * (n // 2) + '"]',
+    "long_string": lambda n: '["' + "x" * (16 * n) + '"]',
+    "long_name": lambda n: '{"' + "x" * (n // 2) + '":[' + "1," * (n // 4) + "1]}",
+    "deep": lambda n: "[" * 64 + "1," * (n // 4) + "1" + "]" * 64,
+    "spaces": lambda n: "[" + " " * (16 * n) + "1]",
+    "nested": lambda n: "[" + ",".join(["[" * 63 + "]" * 63] * (n // 127)) + "]",
+    "quotes": lambda n: HEADER + '2,BBBBBBBBBBB,2,"' + '""' * n + '"\n',
+    "commas": lambda n: HEADER + "2,BBBBBBBBBBB,2," + "," * (2 * n) + "\n",
+    "rows": lambda n: HEADER + "".join("%d,B%010d,2,x\n" % (i, i) for i in range(2, n // 16)),
+    "bad_rows": lambda n: HEADER + "x\n\n" * (n // 4),
+    "lines": lambda n: HEADER + '2,BBBBBBBBBBB,2,"' + "x\n" * n + '"\n',
+    "unclosed": lambda n: HEADER + '2,BBBBBBBBBBB,2,"x\n' * (n // 8),
+    "id_spaces": lambda n: '{"id"' + " " * n + '"caption": "' + " " * n + 'x"}',
+}
+
+
+def processor_time(command, text, place):
+    """Seconds of the command and what it starts; the text is test.csv or x.json there."""
+    os.makedirs(place, exist_ok=True)
+    name = "test.csv" if text.startswith("audiocap_id") else "x.json"
+    with open(os.path.join(place, name), "w") as f:
+        f.write(text)
+    whole = "-o" in command or any(c.endswith("/ids") for c in command)
+    file = place if whole else os.path.join(place, name)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([file if c == "FILE" else c for c in command], timeout=100,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit("status %d: %s" % (done.returncode, done.stderr[-300:]))
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def linear(folder, shape, *command):
+    small, large = (processor_time(command, SHAPES[shape](n),
+                                   os.path.join(folder, "%s%d" % (shape, n)))
+                    for n in (60000, 240000))
+    print("%.2f s, %.2f s for four times as much" % (small, large))
+    return not large < 8 * small + 0.3
+
+
+commands = {"linear": linear, "sound": sound, "split": split, "7z": seven, "rate": rate}
 sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

@@ -5,25 +5,25 @@
 # (download_server.py). ffmpeg and 7z are the real ones where they are installed; yt-dlp is a
 # stand-in, but for one clip that the real one fetches where it is installed. Nothing leaves this machine. Needs python3 and curl; skipped
 # without.
-# shellcheck disable=SC2015,SC2123,SC2317 # claims are called by name; PATH is meant
+# shellcheck disable=SC2015,SC2016,SC2059,SC2086,SC2123,SC2317 # claims are called by name
 
 . "$(dirname "$0")/lib.sh"
 for tool in python3 curl; do
     have $tool || { echo "skipped: $tool is not installed"; finish; }
 done
 
-# Most of the time goes into short waits and small processes: four parts, each with a server
+# Most of the time goes into short waits and small processes: six parts, each with a server
 # and a folder of its own, run side by side.
 part=${1-}
 if [ -z "$part" ]; then
     running=
     trap 'kill $running 2>/dev/null; rm -rf "$tmp"' EXIT
-    for part in files hostile audiocaps wavcaps; do
+    for part in files hostile audiocaps wavcaps locks parsers; do
         sh "$0" $part >"$tmp/$part" 2>&1 &
         running="$running $!"
     done
     wait
-    for part in files hostile audiocaps wavcaps; do
+    for part in files hostile audiocaps wavcaps locks parsers; do
         sed '/^[0-9]* passed, [0-9]* failed$/d' "$tmp/$part"
         counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$tmp/$part")
         [ -n "$counts" ] || { echo "FAIL  part $part ended early"; counts='0 1'; }
@@ -48,7 +48,8 @@ mkdir "$www" "$tmp/bin" "$tmp/videos"
 python3 "$tests/download_server.py" "$www" "$tmp/plan" "$tmp/requests" "$tmp/port" &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$tmp"' EXIT
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -f "$tmp/port" ] || sleep 0.2; done
+tries=0
+while [ ! -f "$tmp/port" ] && [ $tries -lt 100 ]; do sleep 0.2; tries=$((tries + 1)); done
 base=http://127.0.0.1:$(cat "$tmp/port") || exit 1
 
 # plan PATH BEHAVIOUR...: what the next requests for PATH meet; also forgets old requests.
@@ -335,6 +336,52 @@ hostile_config()
     get 1 evil/two && says 'is no repository' && says 'is not below configs/'
 }
 
+# What the source itself published is looked at too, once.
+wrong_kinds()
+{
+    anew
+    mkdir -p "$www/evil/three"
+    cp "$model"/* "$www/evil/three"
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n' \
+        >"$www/evil/three/pytorch_model_vae.bin"
+    printf '\n<!DOCTYPE html><p>' >"$www/evil/three/pytorch_model_stft.bin"
+    echo '{"vae": 1' >"$www/evil/three/vae_config.json"
+    get 3 evil/three tango --retry-delay 60 &&
+        says 'three/pytorch_model_vae.bin: a Git LFS pointer' &&
+        says 'three/pytorch_model_stft.bin: an HTML page' &&
+        says 'three/vae_config.json: no JSON text, or cut short' &&
+        asked /evil/three/resolve/main/pytorch_model_vae.bin 1 &&
+        same "$(cd "$tmp/c/three" && echo *_vae* *_stft* vae*)" '*_vae* *_stft* vae*'
+}
+
+# A page in place of the configuration that has no digest, now or from an earlier time.
+page_in_place()
+{
+    anew
+    plan /configs/diffusion_model_config.json page
+    get 0 tango && whole_model && cmp "$tmp/c/tango/unet_config.json" \
+        "$www/configs/diffusion_model_config.json" || return 1
+    echo '<html></html>' >"$tmp/c/tango/unet_config.json"
+    get 0 tango && whole_model && ! grep -q html "$tmp/c/tango/unet_config.json"
+}
+
+# A list whose next page is elsewhere would be half a list.
+list_goes_on_elsewhere()
+{
+    anew
+    plan /api/models/declare-lab/tango/tree/main elsewhere
+    get 1 tango --retries 0 && says 'goes on at another place'
+}
+
+token_is_no_output()
+{
+    anew
+    mkdir -p "$tmp/c/tango"
+    echo hf_secret >"$tmp/c/tango/vae_config.json"
+    get 1 tango --token-file "$tmp/c/tango/vae_config.json" && says 'nothing is written over it' &&
+        same "$(cat "$tmp/c/tango/vae_config.json")" hf_secret
+}
+
 links_are_not_followed()
 {
     anew
@@ -380,6 +427,10 @@ if here hostile; then
     claim 'the token is in no file' token_stays_hidden
     claim 'hostile and broken lists' hostile_list
     claim 'hostile configuration' hostile_config
+    claim 'a pointer, a page and half a text are refused' wrong_kinds
+    claim 'a page is not kept as a configuration' page_in_place
+    claim 'a list that goes on elsewhere is refused' list_goes_on_elsewhere
+    claim 'nothing is written over the token' token_is_no_output
     claim 'links are not followed' links_are_not_followed
     claim 'the lock: one run at a time, a dead one is taken over' one_at_a_time
 fi
@@ -492,16 +543,90 @@ bad_lists()
 {
     head='audiocap_id,youtube_id,start_time,caption\n'
     bad_list 'a,b\n' 'line 1: no column audiocap_id' &&
+        bad_list 'youtube_id,caption,audiocap_id,start_time,caption\n' 'two columns caption' &&
         bad_list '' 'no header' &&
-        bad_list '<html>\n' 'no column' &&
-        bad_list "${head}1,AAAAAAAAAAA,1\n" 'line 2: expected 4 fields, found 3' &&
-        bad_list "${head}1,AAAAAAAAAAA,1,a\n1,BBBBBBBBBBB,1,b\n" 'audiocap_id 1 is there twice' &&
-        bad_list "${head}x,AAAAAAAAAAA,1,a\n" 'audiocap_id is not a whole number' &&
-        bad_list "${head}1,AAAAAAAAAAA,-1,a\n" 'start_time is not a whole number' &&
-        bad_list "${head}1,AAAAAAAAAAA,1,\"a\n" 'a quoted field does not end' &&
-        bad_list "${head}1,AAAAAAAAAAA,1,\"a\"b\n" 'text after a quoted field' &&
-        bad_list "${head}1,AAAAAAAAAAA,1,a\"b\"\n" 'a quotation mark inside a plain field' &&
-        bad_list "${head}1,AAAAAAAAAAA,1,a\\000\n" 'holds a NUL byte'
+        bad_list '<html>\n' 'no column audiocap_id; it is an HTML page' &&
+        bad_list 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n' 'a Git LFS pointer' &&
+        bad_list "$head" 'no row that can be used'
+}
+
+# Each is named and counted, the rows around it are done.
+bad_rows()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf '%b\n' audiocap_id,youtube_id,start_time,caption 1,AAAAAAAAAAA,1,a \
+        2,BBBBBBBBBBB,1 '' 1,BBBBBBBBBBB,1,b NaN,BBBBBBBBBBB,1,a 2,BBBBBBBBBBB,Infinity,a \
+        2,BBBBBBBBBBB,-1,a '2,BBBBBBBBBB\0000,1,a' '2,BBBBBBBBBBB,1,"a"b' \
+        '2,BBBBBBBBBBB,1,a "b"' 9,CCCCCCCCCCC,3,'"rain, then ""thunder"""' \
+        '2,BBBBBBBBBBB,1,a 6" pipe' >"$tmp/a/test.csv"
+    clips 3 --subset test --json && says '"total":12,"done":2,' &&
+        same "$(cd "$tmp/a/test" && echo *)" 'AAAAAAAAAAA_1.wav CCCCCCCCCCC_3.wav' &&
+        same "$(sed -n 's/^test	-	-	//p' "$tmp/a/failed.tsv" | sort -k 2n)" \
+            "$(sed -n 's/^warning: test.csv: \(.*\); skipped$/\1/p' "$tmp/said")" &&
+        same "$(cut -f 4 "$tmp/a/failed.tsv" | sed 1d | sort -k 2n)" \
+            'line 3: expected 4 fields, found 3
+line 4: an empty line
+line 5: audiocap_id 1 is there twice
+line 6: audiocap_id is not a whole number
+line 7: start_time is not a whole number
+line 8: start_time is not a whole number
+line 9: audiocap_id 2: not a youtube_id
+line 10: text after a quoted field
+line 11: a quotation mark inside a plain field
+line 13: a quoted field does not end'
+}
+
+# As published in AudioCaps 2.0: captions cut in two by a line break.
+broken_in_two()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf '%s\n' audiocap_id,youtube_id,start_time,caption '39898,AAAAAAAAAA1,30,a dog barks' \
+        '39899,AAAAAAAAAA2,30,an engine runs loudly with muffled' 'speech behind it' \
+        '48170,AAAAAAAAAA3,0,wind blows followed by a loud' bang \
+        '48171,AAAAAAAAAA4,10,"rain, then thunder"' >"$tmp/a/train.csv"
+    clips 3 --subset train --json && says '"total":6,"done":4,' &&
+        says 'train.csv: line 4: expected 4 fields, found 1' && says 'train.csv: line 6:'
+}
+
+# An unclosed quotation mark costs its own row, not those up to the next one.
+unclosed()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf '%s\n' audiocap_id,youtube_id,start_time,caption '1,AAAAAAAAAA1,1,"a dog' \
+        2,AAAAAAAAAA2,2,two '3,AAAAAAAAAA3,3,"three, ""3"""' '4,AAAAAAAAAA4,4,"four' 'lines"' \
+        5,AAAAAAAAAA5,5,five '6,AAAAAAAAAA6,6,"six' >"$tmp/a/train.csv"
+    clips 3 --subset train --json && says '"total":6,"done":4,' && says 'line 2: text after' &&
+        says 'line 8: a quoted field does not end'
+}
+
+# What pandas adds: a column of row numbers without a name; what nobody needs holds anything.
+other_columns()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf '%s\n' ',caption,start_time,x,youtube_id,x,audiocap_id' \
+        '0,,1,NaN,AAAAAAAAAA1,-Infinity,1' '1,"a, b",2,{},AAAAAAAAAA2,nan,2' >"$tmp/a/train.csv"
+    printf '2,c\000d\001,3,,AAAAAAAAAA3,,3\n' >>"$tmp/a/train.csv"
+    clips 0 --subset train && same "$(cd "$tmp/a/train" && echo *)" \
+        'AAAAAAAAAA1_1.wav AAAAAAAAAA2_2.wav AAAAAAAAAA3_3.wav'
+}
+
+# The cookies may lie in the output folder, but nothing is written over them.
+input_is_output()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    echo biscuit >"$tmp/a/gone.tsv"
+    ln "$tmp/a/gone.tsv" "$tmp/jar2"
+    clips 1 --subset test --cookies "$tmp/a/gone.tsv" && says 'is an input of this run' &&
+        clips 1 --subset test --cookies "$tmp/jar2" && says 'is an input of this run' &&
+        same "$(cat "$tmp/a/gone.tsv")" biscuit && rm "$tmp/a/gone.tsv" && mkdir "$tmp/a/test" &&
+        mv "$tmp/jar2" "$tmp/a/test/TTTTTTTTTTT_5.wav" &&
+        clips 1 --subset test --cookies "$tmp/a/test/TTTTTTTTTTT_5.wav" &&
+        says 'nothing is written over it' && same "$(cat "$tmp/a/test/TTTTTTTTTTT_5.wav")" biscuit
 }
 
 html_instead() { fresh_clips; echo '<html>sorry</html>' >"$www/html.csv"; mkdir -p "$www/h"; cp "$www/html.csv" "$www/h/test.csv"; script 1 "$audiocaps" -o "$tmp/a" --base-url "$base/h" --subset test && says 'no column' && [ ! -e "$tmp/a/test.csv" ]; }
@@ -547,6 +672,11 @@ if here audiocaps; then
     claim 'audiocaps: failures are tried again' transient
     claim 'audiocaps: what is no sound' undecodable
     claim 'audiocaps: bad lists' bad_lists
+    claim 'audiocaps: bad rows are named and counted, the others done' bad_rows
+    claim 'audiocaps: rows broken in two' broken_in_two
+    claim 'audiocaps: a quotation mark without an end' unclosed
+    claim 'audiocaps: columns that nobody needs' other_columns
+    claim 'audiocaps: nothing is written over the cookies' input_is_output
     claim 'audiocaps: a page instead of a list' html_instead
     claim 'audiocaps: a list with a BOM' list_with_bom
     claim 'audiocaps: dry run' clips_dry_run
@@ -635,6 +765,22 @@ hostile_archive()
         [ -f "$tmp/w/archives/FreeSound/FreeSound.zip" ]
 }
 
+# Without ffmpeg between, what is no sound is looked for by its first bytes.
+no_sound() { fresh_sounds; sounds 3 --subset FreeSound --no-transcode && grep -q '^FreeSound	b.flac	neither FLAC nor WAV' "$tmp/w/failed.tsv" && [ ! -e "$tmp/w/audio/FreeSound/b.flac" ] && [ -f "$tmp/w/archives/FreeSound/FreeSound.zip" ]; }
+
+# A folder that cannot be read is not an empty one.
+unreadable_folder()
+{
+    fresh_sounds
+    sounds 3 --subset SoundBible || return 1
+    printf '#!/bin/sh\nfind "$@"; exit 1\n' | sed "s|find |$(command -v find) |" >"$tmp/bin/find"
+    chmod +x "$tmp/bin/find"
+    sounds 1 --subset SoundBible
+    status=$?
+    rm "$tmp/bin/find"
+    [ $status -eq 0 ] && says 'cannot read this folder' && [ -f "$tmp/w/audio/SoundBible/12.flac" ]
+}
+
 lost_part() { fresh_sounds; plan $first 404; sounds 3 --subset SoundBible && grep -q 'SoundBible.z01' "$tmp/w/gone.tsv" && [ ! -e "$tmp/w/audio" ] && calm && sounds 3 --subset SoundBible --json && says '"done":3'; }
 captions_only() { fresh_sounds; sounds 0 --metadata-only --subset SoundBible,FreeSound --json && says '"total":3,"done":3' && asked $first 0; }
 parts_dry_run() { fresh_sounds; sounds 0 -n --subset SoundBible && says 'archives/SoundBible/SoundBible.z01' && same "$(tree "$tmp/w")" '. '; }
@@ -647,10 +793,191 @@ if here wavcaps; then
     claim 'wavcaps: a lost clip comes back, archives kept on request' lost_clip
     claim 'wavcaps: --no-transcode' as_they_are
     claim 'wavcaps: hostile archive' hostile_archive
+    claim 'wavcaps: what is no sound, without ffmpeg' no_sound
+    claim 'wavcaps: a folder that cannot be read' unreadable_folder
     claim 'wavcaps: a lost part' lost_part
     claim 'wavcaps: captions only' captions_only
     claim 'wavcaps: dry run' parts_dry_run
     claim 'wavcaps: unknown revision' unknown_revision
+fi
+
+# ---- Locks -----------------------------------------------------------------------------
+
+# A script that takes the lock, notes it in the file NOTES and keeps it until the file GO is
+# there; with DIE it ends as if the power failed.
+cat >"$tmp/enter" <<'SCRIPT'
+options='
+- die . ends at once'
+usage=enter about=enter
+operand() { usage_error "$1"; }
+. "$TOP/tools/download.sh"
+parse_options "$@"
+begin
+echo "$run" >>"$NOTES"
+[ -z "$opt_die" ] || kill -9 $$
+while [ ! -e "$GO" ]; do sleep 0.1; done
+[ -d "$run" ] || fail "its folder is gone"
+SCRIPT
+NOTES=$tmp/notes GO=$tmp/go TOP=$top
+export NOTES GO TOP
+
+# Sets PATH to what is there without any kernel lock.
+alone_path()
+{
+    mkdir -p "$tmp/alone"
+    for tool in awk basename cat cut date dirname find grep ls mkdir mv ps rm rmdir sed sleep sort sync \
+        tail tr uname wc; do
+        ln -sf "$(command -v $tool)" "$tmp/alone/$tool"
+    done
+    shell=$(command -v "$shell")
+    PATH=$tmp/alone
+}
+
+enter() { "$shell" "$tmp/enter" -o "$tmp/l" "$@"; }
+
+# inside N: so many have entered, waits for the first.
+inside()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ -s "$NOTES" ] && break
+        sleep 0.1
+    done
+    same "$(grep -c . "$NOTES")" "$1"
+}
+
+fresh_lock() { rm -rf "$tmp/l"; : >"$NOTES"; rm -f "$GO"; }
+dead_lock() { fresh_lock; enter --die >/dev/null 2>&1; : >"$NOTES"; }
+
+# contest ROUNDS: five at once at a dead lock, one enters and keeps its folder.
+contest()
+{
+    round=0
+    while [ $round -lt "$1" ]; do
+        round=$((round + 1))
+        dead_lock
+        all=
+        for _ in 1 2 3 4 5; do
+            enter >>"$tmp/log" 2>&1 &
+            all="$all $!"
+        done
+        # The four that have to go end first; the one that entered waits for the file.
+        waited=0 left=5
+        while [ "$left" -gt 1 ] && [ $waited -lt 150 ]; do
+            sleep 0.1
+            waited=$((waited + 1)) left=0
+            for one in $all; do ! kill -0 "$one" 2>/dev/null || left=$((left + 1)); done
+        done
+        : >"$GO"
+        good=0
+        for one in $all; do ! wait "$one" || good=$((good + 1)); done
+        same "$good $(grep -c . "$NOTES") $(tree "$tmp/l")" '1 1 . ' || return 1
+    done
+}
+
+contest_alone() { (alone_path; contest 5); }
+
+living()
+{
+    fresh_lock
+    "$shell" "$tmp/enter" -o "$tmp/l" >"$tmp/log" 2>&1 &
+    owner=$!
+    inside 1 || return 1
+    ! enter >"$tmp/said" 2>&1
+    status=$?
+    : >"$GO"
+    wait $owner && [ $status -eq 0 ] && says "process $owner is at work here" && inside 1
+}
+
+living_alone() { (alone_path; living); }
+
+# A child that still writes keeps the folder; it ends within moments, and the next run waits.
+killed()
+{
+    fresh_clips
+    STUB_SLOW=20
+    "$shell" "$audiocaps" -o "$tmp/a" --base-url "$base" --video-url 'http://127.0.0.1/?v=' -j 2 \
+        --subset test >"$tmp/log" 2>&1 &
+    victim=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ -s "$tmp/calls" ] || sleep 0.2
+    done
+    kill -9 $victim
+    STUB_SLOW=
+    clips 0 --subset test --json && says '"done":1,' && same "$(tree "$tmp/a")" \
+        ". ./test ./test.csv ./test/TTTTTTTTTTT_5.wav "
+}
+
+# Process numbers of another namespace mean nothing here: both runs may have the same.
+other_namespace()
+{
+    fresh_lock
+    unshare -p -f --mount-proc "$shell" "$tmp/enter" -o "$tmp/l" >"$tmp/log" 2>&1 &
+    owner=$!
+    inside 1 || return 1
+    ! enter >"$tmp/said" 2>&1
+    first_status=$?
+    ! unshare -p -f --mount-proc "$shell" "$tmp/enter" -o "$tmp/l" >>"$tmp/said" 2>&1
+    second_status=$?
+    : >"$GO"
+    wait $owner && same "$first_status $second_status" '0 0' && says 'is at work here' && inside 1
+}
+
+other_namespace_alone() { (alone_path; PATH=$PATH:$tmp/unshare; other_namespace); }
+
+# A lock without a kernel behind it, of another host: nobody here can tell.
+other_host()
+{
+    fresh_lock
+    mkdir -p "$tmp/l/.download/lock"
+    : >"$tmp/l/.download/lock/alone+elsewhere+11111111-2222+4026531836+999999+5"
+    ! enter >"$tmp/said" 2>&1 && says 'process 999999 is at work here, on elsewhere' &&
+        says "remove $tmp/l/.download/lock" && same "$(cat "$NOTES")" '' || return 1
+    rm -r "$tmp/l/.download/lock"
+    : >"$GO"
+    enter && inside 1
+}
+
+if here locks; then
+    claim 'lock: a living run keeps it' living
+    claim 'lock: without a lock of the kernel too' living_alone
+    claim 'lock: five at once at a dead one, one enters' contest 20
+    claim 'lock: five at once, without a lock of the kernel' contest_alone
+    claim 'lock: killed, then again at once' killed
+    claim 'lock: of another host' other_host
+    if unshare -p -f --mount-proc true 2>/dev/null; then
+        claim 'lock: another process namespace' other_namespace
+        mkdir -p "$tmp/unshare"
+        ln -s "$(command -v unshare)" "$tmp/unshare"
+        claim 'lock: another process namespace, without a lock of the kernel' \
+            other_namespace_alone
+    fi
+fi
+
+# ---- Time ------------------------------------------------------------------------------
+
+cat >"$tmp/flat" <<'SCRIPT'
+options=
+. "$TOP/tools/download.sh"
+json_flat "$1" >/dev/null
+SCRIPT
+
+# linear SHAPE COMMAND...: four times the text of a shape takes less than eight times the
+# time of the processor; FILE in the command is the text.
+linear() { python3 "$tests/download_tools.py" linear "$tmp" "$@"; }
+json_time() { linear "$1" "$shell" "$tmp/flat" FILE; }
+list_time() { linear "$1" "$shell" "$audiocaps" -q -n --subset test -o FILE; }
+ids_time() { linear id_spaces "$shell" "$tmp/ids" FILE; }
+
+if here parsers; then
+    for shape in numbers members escaped_quotes backslashes long_string long_name deep spaces \
+        nested; do
+        claim "time: JSON, $shape" json_time $shape
+    done
+    for shape in quotes commas rows bad_rows lines unclosed; do
+        claim "time: list, $shape" list_time $shape
+    done
+    { echo 'options= '; echo '. "$TOP/tools/download.sh"'; sed -n '/^caption_ids()/,/^}/p' "$wavcaps"; echo 'caption_ids "$1"'; } >"$tmp/ids"
+    claim 'time: ids of captions' ids_time
 fi
 
 finish

@@ -4,7 +4,9 @@
 #
 # POSIX shell. Everything a run writes lies in the output folder, its own state below
 # .download there; a file appears under its final name only when it is whole. Names that
-# come from outside are checked (safe_path, safe_name) before they touch the disk.
+# come from outside are checked (safe_path, safe_name) before they touch the disk, and so
+# is what a file is (wrong_kind). One run at a time has the folder (Lock). Nothing is
+# written over a file that the command line names.
 #
 # Exit status of the scripts: 0 done, 1 failed, 2 wrong usage, 3 finished, but something
 # was skipped, 130 or 143 after a signal.
@@ -364,9 +366,9 @@ begin()
     trap 'interrupted 130' INT
     trap 'interrupted 143' TERM HUP
     take_lock
-    # Under the lock: whoever made these is gone.
-    rm -rf -- "$state"/run.*
-    run=$state/run.$$
+    # Under the lock: whoever made these is gone. What he started may still write there.
+    rm -rf -- "$state"/run.* 2>/dev/null
+    run=$state/run.$$.$begun
     mkdir -- "$run" && : >"$run/log" && : >"$run/ticks" || fail "$run: cannot write"
     scratch=$run/main
     mkdir -- "$scratch"
@@ -381,8 +383,8 @@ begin()
 # Two locks, as neither is everywhere. The first is the kernel's, on .download/guard: it
 # tells processes of other namespaces and, on network file systems that pass locks on,
 # other hosts apart, and is free when the last process that has the file open is gone,
-# whatever ended it. Workers and what they start have it open, so a folder that something
-# still writes into stays locked.
+# whatever ended it. Workers and curl have it open, so a folder that one of them still
+# writes into stays locked.
 #
 # The second is a folder, .download/lock, with one empty file whose name says who has it:
 # "kernel" if he has the first lock too or "alone", host, boot, process namespace, process
@@ -534,11 +536,16 @@ take_lock()
         0) kind=kernel ;;
         2) kind=alone ;;
         *)
-            # A process that is gone leaves children, for moments.
+            # A process that is gone leaves children, for moments; of one in another
+            # namespace not even that can be known.
             find_owner
-            [ -z "$owner" ] || ! is_dead "$owner" || try=$((try - 1))
             waits=$((waits + 1))
-            [ "$try" -lt 3 ] || at_work ''
+            if [ -n "$owner" ] && is_dead "$owner"; then
+                try=$((try - 1))
+            else
+                case $owner in *"+$boot+$space+"*) at_work '' ;; esac
+                [ "$try" -lt 3 ] || at_work ''
+            fi
             exec 9>&-
             sleep 1
             continue ;;
@@ -600,11 +607,24 @@ stopped() { [ -e "$run/stop" ]; }
 
 check_stop() { ! stopped || fail "$(cat "$run/stop")"; }
 
-# A command that a signal to this shell ends too.
+# A command that a signal to this shell ends too. What it writes goes to the folder of this
+# run, which nobody else uses, so it does not hold the lock.
 run_child()
 {
+    "$@" 9>&- &
+    follow_child $!
+}
+
+# One that writes beside the folder of this run, and holds the lock as long as it lives.
+run_writer()
+{
     "$@" &
-    child=$!
+    follow_child $!
+}
+
+follow_child()
+{
+    child=$1
     [ -n "$in_worker" ] || watch_over "$child"
     wait "$child"
     child_status=$?
@@ -616,8 +636,7 @@ run_child()
 # full_disk FILE: a tool said so in FILE; that ends the run.
 full_disk() { grep -aq 'No space left' "$1" && stop_all "$scratch: disk full"; }
 
-# Who only sleeps does not hold the lock.
-pause() { [ "$1" -eq 0 ] || run_child sleep "$1" 9>&-; }
+pause() { [ "$1" -eq 0 ] || run_child sleep "$1"; }
 
 # watch PID...: ends them when this script is gone by kill -9; a run that ended otherwise
 # removed the mark. Marks, as a signal to a shell that has only just begun may be lost.
@@ -776,7 +795,7 @@ transfer()
         --output "$part" --url "$1"
     [ "$part_size" = 0 ] || set -- --continue-at "$part_size" "$@"
     [ -z "${token_header-}" ] || set -- --header "@$token_header" "$@"
-    run_child curl "$@" >"$scratch/http" 2>"$scratch/error"
+    run_writer curl "$@" >"$scratch/http" 2>"$scratch/error"
     curl_status=$?
     http=$(sed 's/[^0-9]//g; s/^0*//' "$scratch/http")
     http=${http:-0}

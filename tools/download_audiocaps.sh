@@ -14,7 +14,8 @@
 # longer has are listed in DIR/gone.tsv (split, youtube_id, start, reason) and not asked
 # for again without --retry-gone; what failed for another reason is in DIR/failed.tsv and
 # is tried again by the next run. A source that asks for a sign-in five times in a row
-# ends the run.
+# ends the run. Rows of a list that are broken, empty or repeat an audiocap_id are named,
+# left out and listed in failed.tsv; the columns that are not needed hold what they like.
 # shellcheck source=tools/download.sh
 . "$(dirname -- "$0")/download.sh"
 
@@ -168,7 +169,8 @@ read_list()
             if (!columns) { first = 1; fatal("no header") }
         }' >"$run/rows" 2>"$run/why" && return
     kind=$(wrong_kind "$1" "$2")
-    reason="$2: $(head -n 1 "$run/why")${kind:+; it is $kind}"
+    reason=$(head -n 1 "$run/why")
+    reason="$2: ${reason:-cannot read it; is the disk full?}${kind:+; it is $kind}"
     return 1
 }
 
