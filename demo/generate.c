@@ -414,9 +414,11 @@ static void prepare_dump(job *j)
 /* The reason is in the plan, which knows the model's defaults. */
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
-    static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 0 },
-                     of_guidance[] = { 'n', 0 }, of_ddim[] = { 260, 0 },
-                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
+    static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
+                         0 },
+                     of_guidance[] = { 'n', 271, 0 }, of_ddim[] = { 260, 0 },
+                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 },
+                     of_integers[] = { 272, 0 };
     const tango_params *p = &plan->params;
     const int by_index = p->sampler == TANGO_DDPM || p->sampler == TANGO_DDIM,
               draws = p->sampler == TANGO_DDPM
@@ -430,6 +432,8 @@ static void note_idle_options(const job *j, const tango_plan *plan)
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
         if (by_index) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
     }
+    if (j->format == TANGO_IO_WAV_FLOAT32)
+        cli_idle(&j->line, of_integers, "floats hold every level");
     if (p->vocoder == TANGO_HIFIGAN
         && (j->latent != NULL || (j->noise != NULL && (p->noise_draws > 1 || !draws))))
         cli_idle(&j->line, of_random, "nothing in this run is random");
@@ -455,8 +459,6 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     if (j->levels == NULL) cli_fail("no memory for %zu sounds", plan->params.samples);
     if (plan->params.guidance > 1.0 && plan->params.rescale > 0.0)
         snprintf(rescale, sizeof rescale, " rescaled %g", plan->params.rescale);
-    else if (j->params.rescale > 0.0 && !j->quiet)
-        fprintf(stderr, "warning: --rescale has no effect without guidance\n");
     if (!j->quiet)
         fprintf(stderr,
             "run     %.2f s  %zu steps %s  guidance %g%s  %s  seed %llu\n"
