@@ -633,8 +633,13 @@ follow_child()
     return "$child_status"
 }
 
-# full_disk FILE: a tool said so in FILE; that ends the run.
-full_disk() { grep -aq 'No space left' "$1" && stop_all "$scratch: disk full"; }
+# full_disk FILE: a tool said so in FILE, or had no room to say anything; that ends the run.
+full_disk()
+{
+    printf '%9999s' '' 2>/dev/null | cat >"$scratch/probe" 2>/dev/null &&
+        ! grep -aq 'No space left' "$1" && return 1
+    stop_all "$scratch: disk full"
+}
 
 pause() { [ "$1" -eq 0 ] || run_child sleep "$1"; }
 
