@@ -362,6 +362,11 @@ TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const ch
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
+/* All of [offset, offset + size) of a file, whatever was read in order; several threads may
+   ask at once. TANGO_ERROR_FILE: it is not all there, or the input is no file. */
+TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
+                                              uint64_t offset, void *buffer, size_t size,
+                                              tango_error *error);
 /* Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_input_close(tango_io_input *input);
 
@@ -2080,6 +2085,23 @@ static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
     return 1;
 }
 
+static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
+                                unsigned char *buffer, size_t size)
+{
+    while (size > 0) {
+        size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
+        off_t at = (off_t)offset;
+        ssize_t n;
+        if (at < 0 || (uint64_t)at != offset) return 0;
+        n = pread(input->descriptor, buffer, chunk, at);
+        if (n <= 0) return 0;
+        buffer += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 1;
+}
+
 TANGO_API void tango_io_input_close(tango_io_input *input)
 {
     if (input->state == TANGO_IO__FILE) close(input->descriptor);
@@ -2232,6 +2254,16 @@ static int tango_io__receive(tango_io_input *input, void *buffer, size_t size,
     FILE *stream = input->stream ? (FILE *)input->stream : stdin;
     *got = fread(buffer, 1, size, stream);
     return *got > 0 || !ferror(stream);
+}
+
+/* A stream has one position: threads cannot share it. */
+static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
+                                unsigned char *buffer, size_t size)
+{
+    (void)input;
+    (void)offset;
+    (void)buffer;
+    return size == 0;
 }
 
 TANGO_API void tango_io_input_close(tango_io_input *input)
@@ -2484,6 +2516,17 @@ static void tango_io__sink_put(tango_io__sink *s, const void *data, size_t size)
 static void tango_io__sink_text(tango_io__sink *s, const char *text)
 {
     tango_io__sink_put(s, text, tango_io__length(text));
+}
+
+TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
+                                              uint64_t offset, void *buffer, size_t size,
+                                              tango_error *error)
+{
+    if (input->state == TANGO_IO__FILE &&
+        tango_io__receive_at(input, offset, (unsigned char *)buffer, size))
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE, "reading %z bytes failed at offset %u",
+                         size, offset);
 }
 
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
