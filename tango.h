@@ -466,8 +466,9 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
 #ifndef TANGO_NO_STDIO
 
 /* What tools/prepare.c writes: a folder with dataset_info.json and the files it names.
-   Files are opened below that folder only, through no link. The manifest is mapped; one
-   entry of 8 bytes a clip is all that memory grows by. Large manifests take a moment to
+   Files are opened below that folder only, through no link. The manifest is read item
+   by item; one entry of 8 bytes a clip is all that memory grows by, and what becomes of
+   the file later is an error of the items that it touches. Large manifests take a moment to
    open: every item is checked once. Items stand in order of their index, and those of a
    split are the ones that split_indices lists. Of the clips only one is looked at, the
    longest: no batch becomes as large as a manifest says and no file is.
@@ -499,7 +500,8 @@ typedef struct tango_dataset {
     double png_low, png_high;   /* what 0 and 65535 of mel images stand for */
     size_t item_work;           /* bytes of work of tango_dataset_read */
     const char *root;           /* the rest is private */
-    tango_io_file file;
+    tango_io_file file;         /* the manifest while it is opened */
+    tango_io_input input;       /* and after that */
     const uint32_t *at;         /* (count, 2): begin and end of each item's text */
     size_t item_nodes, item_text; /* bytes of JSON nodes, of the longest item */
     int frequency_first;
@@ -4208,11 +4210,13 @@ static tango_result tango__manifest_open(
     return r;
 }
 
-/* Divides the memory of tango_dataset_open. An item's room: nodes, then its texts. */
+/* Divides the memory of tango_dataset_open. An item's room: nodes, its texts, and where
+   the manifest is no longer mapped its bytes. */
 static int tango__manifest_divide(tango__manifest *m, tango_arena *arena)
 {
     const size_t head = TANGO__DATASET_HEAD * 16;
     int ok = tango_add_ok(m->work, m->text, &m->room_size)
+             && tango_add_ok(m->room_size, m->text, &m->room_size)
              && tango_add_ok(m->room_size, 64, &m->room_size);
     if (m->room_size < head) m->room_size = head;
     m->at = (uint32_t *)tango_arena_take(arena, m->count, 2 * sizeof *m->at, &ok);
@@ -4358,15 +4362,25 @@ static tango_result tango__item_parse(tango_dataset_item *out, const tango_datas
     size_t begin, size_t end, unsigned char *work, size_t size, tango_error *error)
 {
     const size_t nodes = set->item_nodes;
-    size_t left = size - nodes;
+    const size_t text = set->item_text;
+    size_t left = size - nodes - text;
     char *at = (char *)work + nodes;
+    const unsigned char *bytes = set->file.data;
     tango_io_json json;
     tango_dataset_item item;
     tango_error why;
     uint64_t index = 0, frames = 0;
     int ok = 1;
-    if (tango_io_json_parse(&json, set->file.data + begin, end - begin, work, nodes, &why)
-        != TANGO_OK)
+    if (bytes != NULL) {
+        bytes += begin;
+    } else {
+        unsigned char *copy = work + size - text;
+        if (tango_io_input_read_at(&set->input, begin, copy, end - begin, &why)
+            != TANGO_OK)
+            return tango__path_fail(error, TANGO_ERROR_FILE, TANGO__MANIFEST, &why);
+        bytes = copy;
+    }
+    if (tango_io_json_parse(&json, bytes, end - begin, work, nodes, &why) != TANGO_OK)
         return tango__manifest_fail(error, "two members of one name in an item", begin);
     memset(&item, 0, sizeof item);
     item.id = tango__item_text(&json, "id", &at, &left, &ok);
@@ -4606,18 +4620,27 @@ TANGO_API tango_result tango_dataset_open(tango_dataset *set, const char *root,
     tango_result r;
     memset(&s, 0, sizeof s);
     s.root = root;
-    r = tango__manifest_open(&m, &s.file, root, error);
-    if (r != TANGO_OK) return r;
-    r = tango__dataset_parse(&s, &m, split, memory, size, &longest, error);
+    r = tango_io_input_open_below(&s.input, root, TANGO__MANIFEST, error);
+    if (r == TANGO_OK) r = tango__manifest_open(&m, &s.file, root, error);
+    if (r != TANGO_OK) {
+        tango_io_input_close(&s.input);
+        return r;
+    }
+    if (s.input.size != s.file.size)
+        r = tango__manifest_fail(error, "changed while it was opened", 0);
+    else
+        r = tango__dataset_parse(&s, &m, split, memory, size, &longest, error);
     if (r == TANGO_OK && s.count > 0) r = tango__dataset_look(&s, longest, &m, error);
+    tango_io_unmap(&s.file);
     if (r == TANGO_OK) *set = s;
-    else tango_io_unmap(&s.file);
+    else tango_io_input_close(&s.input);
     return r;
 }
 
 TANGO_API void tango_dataset_close(tango_dataset *set)
 {
     tango_io_unmap(&set->file);
+    tango_io_input_close(&set->input);
     set->count = 0;
 }
 

@@ -414,6 +414,12 @@ TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const ch
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
+/* All of [offset, offset + size) of a file, whatever was read in order; several threads may
+   ask at once. TANGO_ERROR_FILE: it is not all there, the input is no file, or this build
+   lacks pread, as it lacks openat for tango_io_map_below. */
+TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
+                                              uint64_t offset, void *buffer, size_t size,
+                                              tango_error *error);
 /* Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_input_close(tango_io_input *input);
 
@@ -2456,6 +2462,23 @@ TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const ch
     return TANGO_OK;
 }
 
+static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
+                                unsigned char *buffer, size_t size)
+{
+    while (size > 0) {
+        size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
+        off_t at = (off_t)offset;
+        ssize_t n;
+        if (at < 0 || (uint64_t)at != offset) return 0;
+        n = pread(input->descriptor, buffer, chunk, at);
+        if (n <= 0) return 0;
+        buffer += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 1;
+}
+
 #define TANGO_IO__MAPS_BELOW 1
 #endif
 
@@ -2603,6 +2626,15 @@ TANGO_API void tango_io_input_close(tango_io_input *input)
 #endif /* TANGO_IO__WRITES */
 
 #ifndef TANGO_IO__MAPS_BELOW
+static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
+                                unsigned char *buffer, size_t size)
+{
+    (void)input;
+    (void)offset;
+    (void)buffer;
+    return size == 0;
+}
+
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error)
 {
@@ -2621,6 +2653,17 @@ TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const ch
     return tango_io_map_below(&none, root, path, error);
 }
 #endif
+
+TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
+                                              uint64_t offset, void *buffer, size_t size,
+                                              tango_error *error)
+{
+    if (input->state == TANGO_IO__FILE &&
+        tango_io__receive_at(input, offset, (unsigned char *)buffer, size))
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_FILE, "reading %z bytes failed at offset %u",
+                         size, offset);
+}
 
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error)

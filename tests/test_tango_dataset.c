@@ -808,6 +808,18 @@ static void links_are_not_followed(void)
     CHECK(open_set(place, NULL) == TANGO_ERROR_UNSUPPORTED);
 }
 
+/* Nothing stays mapped: a manifest that is cut is an error, never a signal. */
+static void a_manifest_cut_under_an_open_set_is_an_error(void)
+{
+    tango_dataset_item it;
+    copy_set("audiocaps");
+    CHECK(open_set(place, NULL) == TANGO_OK && item(&it, 2) == TANGO_OK);
+    CHECK(strcmp(it.caption_file, "caption/000005.txt") == 0);
+    CHECK(truncate(in("dataset_info.json"), 0) == 0);
+    CHECK(item(&it, 2) == TANGO_ERROR_FILE);
+    CHECK(says("dataset_info.json", "reading "));
+}
+
 static void missing_and_odd_files_are_errors(void)
 {
     copy_set("audiocaps");
@@ -1117,6 +1129,7 @@ int main(void)
     RUN(large_and_deep_manifests_stay_small);
     RUN(paths_that_leave_the_set_are_refused);
     RUN(links_are_not_followed);
+    RUN(a_manifest_cut_under_an_open_set_is_an_error);
     RUN(missing_and_odd_files_are_errors);
     RUN(cut_arrays_are_refused);
     RUN(cut_pictures_are_refused);
