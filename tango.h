@@ -468,10 +468,10 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
 /* What tools/prepare.c writes: a folder with dataset_info.json and the files it names.
    Files are opened below that folder only, through no link. The manifest is read item
    by item; one entry of 8 bytes a clip is all that memory grows by, and what becomes of
-   the file later is an error of the items that it touches. Large manifests take a moment to
-   open: every item is checked once. Items stand in order of their index, and those of a
-   split are the ones that split_indices lists. Of the clips only one is looked at, the
-   longest: no batch becomes as large as a manifest says and no file is.
+   the file later is an error of the items that it touches. Large manifests take a moment
+   to open: every item is checked once. Items stand in order of their index, and those
+   of a split are the ones that split_indices lists. Of the clips only one is looked at,
+   the longest: no batch becomes as large as a manifest says and no file is.
 
        tango_dataset set; tango_batch batch;
        tango_dataset_memory(&size, "set", &error);

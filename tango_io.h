@@ -414,9 +414,9 @@ TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const ch
 /* A tango_io_reader whose context is the tango_io_input. */
 TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t size,
                                            size_t *got, tango_error *error);
-/* All of [offset, offset + size) of a file, whatever was read in order; several threads may
-   ask at once. TANGO_ERROR_FILE: it is not all there, the input is no file, or this build
-   lacks pread, as it lacks openat for tango_io_map_below. */
+/* All of [offset, offset + size) of a file, whatever was read in order; several threads
+   may ask at once. TANGO_ERROR_FILE: it is not all there, the input is no file, or this
+   build lacks pread, as it lacks openat for tango_io_map_below. */
 TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
                                               uint64_t offset, void *buffer, size_t size,
                                               tango_error *error);

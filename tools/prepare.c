@@ -407,8 +407,8 @@ static void settle_reasons(const set *x, record *records, size_t total, tally_co
     memset(t->reasons, 0, sizeof t->reasons);
     for (size_t i = 0; i < total; i++) {
         if (!records[i].line)
-            cli_fail("%s: the line of index %zu is gone: another run works on this set with "
-                     "other metadata; run again when it is done", x->s->output, i);
+            cli_fail("%s: the line of index %zu is gone: another run works on this set "
+                     "with other metadata; run again when it is done", x->s->output, i);
         line_of(x, &records[i], &l);
         records[i].reason = (unsigned char)l.reason;
         records[i].split = (unsigned char)l.split;
@@ -507,9 +507,9 @@ static void load_encoder(const settings *s, int fd, unsigned char *block,
     }
 }
 
-/* Opens the model in memory of its own, so that nobody can change it in the hours to come:
-   a block of the file's size, of which only the header and the encoder are filled. Pages
-   that nobody touches cost nothing. */
+/* Opens the model in memory of its own, so that nobody can change it in the hours to
+   come: a block of the file's size, of which only the header and the encoder are filled.
+   Pages that nobody touches cost nothing. */
 static uint64_t open_model(const settings *s, tango_io_file *file, tango_model *model)
 {
     tango_error error;
@@ -622,7 +622,7 @@ static void run_workers(run *r, const char *root, const tango_model *model)
     free(memory[1]);
 }
 
-/* Files and folders that a run writes: the outputs' folders, and what lies beside them. */
+/* Files and folders that a run writes: the outputs' folders, and what is beside them. */
 typedef struct written {
     dev_t device[OUTPUTS + 4];
     ino_t inode[OUTPUTS + 4];
@@ -1000,8 +1000,8 @@ static void show_batches(const settings *s, const showing *show,
     text_free(&out);
 }
 
-/* A path of the manifest stays below the set, through no link. That a file is not there is
-   for its reader to say. The sounds of wavcaps are links themselves. */
+/* A path of the manifest stays below the set, through no link. That a file is not there
+   is for its reader to say. The sounds of wavcaps are links themselves. */
 static void check_path(const settings *s, const tango_dataset_item *item,
                        const char *path, int may_be_link)
 {

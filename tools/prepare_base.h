@@ -40,7 +40,7 @@ typedef enum split_kind { TRAIN, VAL, TEST, SPLITS } split_kind;
 static const char *const split_names[] = { "train", "val", "test", NULL };
 
 /* Why a record is not in the set. From DUPLICATE on it does not count as a failure.
-   VANISHED is a number that no record has any more, below that of an item that is kept. */
+   VANISHED is an index that no record has any more, below that of a kept item. */
 typedef enum reason_kind {
     NO_REASON, MISSING, UNREADABLE, SILENT, TOO_SHORT, BAD_ID, BAD_PATH, NO_CAPTION,
     BAD_RECORD, DUPLICATE, BLACKLISTED, EXCLUDED, VANISHED, REASONS
@@ -167,11 +167,11 @@ static tango_result load_input(text *t, tango_io_input *in, const char *path,
         size_t got = 0;
         stop_here();
         text_reserve(t, 65536);
-        r = tango_io_input_read(in, t->data + t->size, left < 65536 ? (size_t)left : 65536,
-                                &got, error);
+        r = tango_io_input_read(in, t->data + t->size,
+                                left < 65536 ? (size_t)left : 65536, &got, error);
         if (r != TANGO_OK || got == 0)
-            r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: reading failed at offset %z of "
-                              "%u", path, t->size, in->size);
+            r = tango_io_fail(error, TANGO_ERROR_FILE, "%s: reading failed at offset %z "
+                              "of %u", path, t->size, in->size);
         t->size += got;
     }
     t->data[t->size] = '\0';

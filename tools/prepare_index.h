@@ -425,7 +425,8 @@ static int is_whole_around(const char *p, size_t size, size_t list)
 {
     text outline = { NULL, 0, 0 };
     size_t begin, end = 0, cursor = list, need;
-    for (size_t last = 0; tango_io_json_item(&begin, &end, &cursor, p, size); last = end) {
+    size_t last = 0;
+    for (; tango_io_json_item(&begin, &end, &cursor, p, size); last = end) {
         text_add(&outline, p + last, begin - last);
         text_put(&outline, "0");
     }
