@@ -151,6 +151,22 @@ freestanding()
     [ ! -s "$tmp/other" ]
 }
 
+# With every function of <math.h> replaced, nothing but the compiler's own headers is there.
+without_libc()
+{
+    set -- "$1" "$2" "$3" -DTANGO_NO_STDIO -ffreestanding -nostdinc \
+        -isystem "$($1 -print-file-name=include)"
+    for name in SQRT LOG LOG1P EXP EXPM1 FLOOR SIN COS; do
+        set -- "$@" "-DTANGO_$name(x)=((double)(x))"
+    done
+    for name in SQRTF SINF COSF EXPF ERFF TANHF; do
+        set -- "$@" "-DTANGO_$name(x)=((float)(x))"
+    done
+    compiler=$1 standard=$2 header=$3
+    shift 3
+    include "$header" | compile "$compiler" "$standard" "$@" -fsyntax-only
+}
+
 # everything COMPILER LANGUAGE
 everything()
 {
@@ -192,6 +208,7 @@ if [ "$full" = 1 ] && have clang && fuses clang; then
 fi
 for header in $headers; do
     claim "$cc c99: $header freestanding" freestanding "$cc" c99 "$header"
+    claim "$cc c99: $header without any header of libc" without_libc "$cc" c99 "$header"
     [ "$full" = 1 ] && have clang &&
         claim "clang c99: $header freestanding" freestanding clang c99 "$header"
 done
