@@ -567,7 +567,22 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 #if defined TANGO_IMPLEMENTATION && !defined TANGO_IMPLEMENTED
 #define TANGO_IMPLEMENTED
 
+#if defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t count);
+void *memset(void *to, int value, size_t count);
+void *memmove(void *to, const void *from, size_t count);
+int memcmp(const void *a, const void *b, size_t count);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+#ifdef __cplusplus
+}
+#endif
+#else
 #include <string.h>
+#endif
 #if !defined TANGO_SQRT || !defined TANGO_LOG || !defined TANGO_LOG1P || !defined \
     TANGO_EXPM1 || !defined TANGO_FLOOR || !defined TANGO_SIN || !defined TANGO_COS || \
     !defined TANGO_SINF || !defined TANGO_COSF || !defined TANGO_EXP || \

@@ -88,7 +88,7 @@
    TANGO_STATIC                make every function static; only beside the code
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
-                               (freestanding builds never choose)
+                               (always so in freestanding builds on x86)
    TANGO_AUDIO_QUIET           no message when clang compiles without optimisation
    TANGO_SIN(x) and others     what this header uses of <math.h>; room 10 lists them
 
@@ -492,10 +492,22 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
     !defined TANGO_AUDIO_IMPLEMENTED
 #define TANGO_AUDIO_IMPLEMENTED
 
+#if defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *memcpy(void *to, const void *from, size_t count);
+void *memset(void *to, int value, size_t count);
+#ifdef __cplusplus
+}
+#endif
+#else
 #include <string.h>
-#if !defined TANGO_AUDIO_NO_SIMD && defined __SSE2__
+#endif
+/* GCC's vector headers ask for <stdlib.h>, so a freestanding build does without. */
+#if !defined TANGO_AUDIO_NO_SIMD && defined __SSE2__ && __STDC_HOSTED__ == 1
 #define TANGO_AUDIO__SSE2 1
-#if defined __GNUC__ && __STDC_HOSTED__ == 1 /* clang calls itself GNUC too */
+#if defined __GNUC__ /* clang calls itself GNUC too */
 #define TANGO_AUDIO__X86 1
 #include <immintrin.h>
 #else

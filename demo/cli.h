@@ -56,10 +56,12 @@
 #else
 #define CLI_PRINTF printf
 #endif
-/* A program's own sums are the same with -march=native. (For Clang each says so after the
-   tango headers, which end with its default.) */
+/* A program's own sums are the same with -march=native. (For Clang each says so itself,
+   after the tango headers: they end with its default.) */
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("fp-contract=off")
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
 #endif
 #ifdef __GNUC__
 #define CLI_STOPS __attribute__((noreturn, format(CLI_PRINTF, 1, 2)))

@@ -91,7 +91,24 @@ two_files()
 # All functions static, none of them used: nothing is said about that.
 static_unused()
 {
-    include "$3" | compile "$1" "$2" -DTANGO_STATIC -c -o "$tmp/alone.o"
+    include "$3" | compile "$1" "$2" -Os -DTANGO_STATIC -c -o "$tmp/alone.o"
+}
+
+# In gnu mode compilers fuse products and sums where the machine can; what they write for the
+# plain code of a file has none of it, so that -march=native keeps every bit.
+not_fused()
+{
+    # shellcheck disable=SC2086 # several words
+    $1 -std=gnu99 -w $2 -mfma -DTANGO_NN_NO_SIMD -DTANGO_AUDIO_NO_SIMD -I"$top" -S \
+        -o "$tmp/fused.s" -x c "$3" || return 1
+    grep -E 'vfn?m(add|sub)' "$tmp/fused.s" && return 1
+    return 0
+}
+
+fuses()
+{
+    echo 'float f(float a, float b, float c) { return a * b + c; }' |
+        "$1" -std=gnu99 -O2 -mfma -x c -S -o - - 2>/dev/null | grep -q vfmadd
 }
 
 # Two files with implementations of their own.
@@ -148,6 +165,22 @@ writer()
     { echo '#include "tango_io.h"'; echo "$writes"; } | compile "$@" -fsyntax-only
 }
 
+# With every function of <math.h> replaced, nothing but the compiler's own headers is there.
+without_libc()
+{
+    set -- "$1" "$2" "$3" -DTANGO_NO_STDIO -ffreestanding -nostdinc \
+        -isystem "$($1 -print-file-name=include)"
+    for name in SQRT LOG LOG1P EXP EXPM1 FLOOR SIN COS; do
+        set -- "$@" "-DTANGO_$name(x)=((double)(x))"
+    done
+    for name in SQRTF SINF COSF EXPF ERFF TANHF; do
+        set -- "$@" "-DTANGO_$name(x)=((float)(x))"
+    done
+    compiler=$1 standard=$2 header=$3
+    shift 3
+    include "$header" | compile "$compiler" "$standard" "$@" -fsyntax-only
+}
+
 # everything COMPILER LANGUAGE
 everything()
 {
@@ -157,14 +190,12 @@ everything()
     for header in $headers "$headers"; do
         claim "$1 $2: $header after the words of strangers" after_words "$1" "$2" "$header"
     done
-    for header in $headers; do
-        claim "$1 $2: $header static and unused" static_unused "$1" "$2" "$header"
-    done
+    claim "$1 $2: all four static and unused" static_unused "$1" "$2" tango.h
     claim "$1 $2: all 24 orders" any_order "$1" "$2"
     claim "$1 $2: declarations first, implementation later" late "$1" "$2"
     claim "$1 $2: two files, one implementation" two_files "$1" "$2"
-    claim "$1 $2: two files, static" static_twice "$1" "$2"
     [ "$full" = 1 ] || return 0
+    claim "$1 $2: two files, static" static_twice "$1" "$2"
     for header in $headers; do
         claim "$1 $2: $header at -O2 with NDEBUG" optimised "$1" "$2" "$header"
         claim "$1 $2: $header without SIMD" plain "$1" "$2" "$header"
@@ -185,8 +216,19 @@ done
 claim "$cc c99: an output needs a system that keeps its promises" writer "$cc" c99
 if writer "$cc" c99 -DTANGO_IO_NO_POSIX >/dev/null 2>&1; then no=1; else no=0; fi
 claim "$cc c99: and does not compile by stdio alone" [ "$no" = 0 ]
+include tango.h >"$tmp/all.c"
+if fuses "$cc"; then
+    claim "$cc: nothing in the headers is fused" not_fused "$cc" -Os "$tmp/all.c"
+fi
+if [ "$full" = 1 ] && have clang && fuses clang; then
+    for file in "$tmp/all.c" "$top"/demo/*.c "$top"/tools/convert.c "$top"/tools/sound.c \
+        "$top"/tools/prepare.c; do
+        claim "clang: nothing in $(basename "$file") is fused" not_fused clang -O1 "$file"
+    done
+fi
 for header in $headers; do
     claim "$cc c99: $header freestanding" freestanding "$cc" c99 "$header"
+    claim "$cc c99: $header without any header of libc" without_libc "$cc" c99 "$header"
     [ "$full" = 1 ] && have clang &&
         claim "clang c99: $header freestanding" freestanding clang c99 "$header"
 done

@@ -2128,7 +2128,7 @@ static void npy_types_and_sizes_are_limited(void)
         "address"));
     CHECK(npy_refuses(
         "{'descr':'<f8','fortran_order':False,'shape':(2305843009213693955,)}", 1, 24,
-        "expected"));
+        sizeof(size_t) < 8 ? "address" : "expected"));
     memset(big, ' ', 10001);
     memcpy(big, good_npy, strlen(good_npy));
     big[10001] = 0;

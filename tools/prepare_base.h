@@ -29,6 +29,8 @@
 #pragma GCC optimize("O3")
 #pragma GCC optimize("fp-contract=off")
 #pragma GCC optimize("no-trapping-math")    /* comparisons in loops may become masks */
+#elif defined __clang__
+#pragma STDC FP_CONTRACT OFF
 #endif
 
 /* ---- Words ------------------------------------------------------------------------ */
