@@ -2236,7 +2236,7 @@ typedef struct tango__net {
     tango_result result;
     char name[192];
     size_t name_length;
-    size_t passes; /* of any loop; two when measuring: later ones book as the second does */
+    size_t passes; /* of a loop; two when measuring: later ones book as the second does */
     int first; /* the first pass of a loop: what it keeps, later passes find again */
     size_t kept_start, kept_at;
 } tango__net;
@@ -3640,7 +3640,7 @@ static double tango__deviation(const float *x, size_t count)
 /* Classifier-free guidance of one image: out = u + g (c - u), where out holds u. Then,
    with rescale r > 0, out *= r std(c) / std(out) + 1 - r: guidance beyond 1 makes the
    output larger than any the model was trained on, and r takes that back.
-           (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
+         (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
 static void tango__guide(
     float *out, const float *c, size_t count, double guidance, double rescale)
 {

@@ -94,9 +94,10 @@
                             ISO C cannot keep what tango_io_output promises, so the type
                             and all that writes are left out, and a program that needs
                             them does not compile (default: off)
-   On 32-bit systems the file with the implementation defines _FILE_OFFSET_BITS=64: without
-   it files over 2 GiB, and folders on file systems with 64-bit inode numbers, give errors.
-   A system header that is included before takes that away; then define it above that.
+   On 32-bit systems the file with the implementation defines _FILE_OFFSET_BITS=64:
+   without it files over 2 GiB, and folders on file systems with 64-bit inode numbers,
+   give errors. A system header that is included before takes that away; then define it
+   above that.
 
    CONTENTS
     1 >>error     Messages

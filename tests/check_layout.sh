@@ -19,7 +19,7 @@ contents()
 banners()
 {
     awk -v part="$2" '
-        /_IMPLEMENTED/ { implementation = 1 }
+        /^#define .*_IMPLEMENTED/ { implementation = 1 }
         /^\/\* ==== [0-9]+ >>/ && (part == "all" || (part == "code") == implementation) {
             title = $0
             sub(/^[^>]*>>[a-z0-9_]+ ==== /, "", title)

@@ -9,7 +9,7 @@
    FAULT_OPEN=TEXT          opening one is EACCES
    FAULT_NAME=TEXT FAULT_RUN=COMMAND    when a name with TEXT is opened, or with
        FAULT_READS=N        behind the N-th read after that, a shell runs COMMAND, once
-   FAULT_CLOCK=K FAULT_STEP=S   the K-th question for the time is answered S seconds off */
+   FAULT_CLOCK=K FAULT_STEP=S   the K-th question for the time: an answer S seconds off */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
