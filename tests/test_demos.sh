@@ -222,6 +222,7 @@ claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
 for value in 1 1,2,3 nan,1 1,inf nan 0x1,1 "1, 2" "" 1e39,1 1,1e9 1,-101 , 1,; do
     claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
 done
+claim "an expanded latent is no reason for 5 GB" refuses 1 ".contiguous()" decode "$tests/golden/wrapped/endless.pt" -o keep.wav
 claim "a seed without phases is said"     notes "--seed has no effect" decode a.npy -o b.wav --seed 5
 claim "no latent"                         refuses 2 "no latent" decode -o keep.wav
 claim "no output"                         refuses 2 "no output" decode a.npy
