@@ -171,6 +171,7 @@ int main(int argc, char **argv)
     spec.channels = 1;
     spec.rate = (uint32_t)m.rate;
     spec.frames = plan.samples;
+    cli_catch_interrupts(); /* what is written is written whole */
     if (tango_io_create(&out, j.output, &j.error) != TANGO_OK)
         cli_fail_file(j.output, j.error.text);
     if (tango_io_wav_write(&out, wave, &spec, &j.error) != TANGO_OK
