@@ -429,11 +429,15 @@ static void cli_on_interrupt(int number)
     cli_interrupt_count = 1;
 }
 
-/* From here on Ctrl-C only sets a flag; ask cli_interrupted() between pieces of work. */
+/* From here on Ctrl-C, or the end of the terminal, only sets a flag; ask cli_interrupted()
+   between pieces of work. Under nohup the end of the terminal stays without effect. */
 static inline void cli_catch_interrupts(void)
 {
     signal(SIGINT, cli_on_interrupt);
     signal(SIGTERM, cli_on_interrupt);
+#ifdef SIGHUP
+    if (signal(SIGHUP, cli_on_interrupt) == SIG_IGN) signal(SIGHUP, SIG_IGN);
+#endif
 }
 
 static inline int cli_interrupted(void) { return cli_interrupt_count != 0; }

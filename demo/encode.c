@@ -165,6 +165,7 @@ int main(int argc, char **argv)
             latent, mean, logvar, mel, &m, &j.encoding, memory, memory_size, &j.error)
         != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
+    cli_catch_interrupts(); /* what is written is written whole */
     shape[0] = 1, shape[1] = m.vae.embedding, shape[2] = frames / factor,
     shape[3] = m.mels / factor;
     dump(&j, dumps[0], mean, shape, 4);

@@ -96,6 +96,7 @@ static void save(job *j, float *wave, size_t count, size_t rate)
     spec.channels = 1;
     spec.rate = (uint32_t)rate;
     spec.frames = count;
+    cli_catch_interrupts(); /* what is written is written whole */
     if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
         cli_fail_file(j->output, j->error.text);
     if (tango_io_wav_write(&out, wave, &spec, &j->error) != TANGO_OK

@@ -123,6 +123,7 @@ static void write_png(job *j, double seconds)
     if (tango_io_png_write_work_size(&size, &spec, &j->error) != TANGO_OK)
         cli_fail_file(j->input, j->error.text);
     work = clip_room(size, 1, j->input);
+    cli_catch_interrupts(); /* what is written is written whole */
     if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
         cli_fail_file(j->output, j->error.text);
     if (tango_io_png_write(&out, pixels, &spec, work, size, &j->error) != TANGO_OK

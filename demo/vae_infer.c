@@ -119,6 +119,9 @@ static float *load_latent(job *j, size_t channels, size_t width)
     if (v.type != TANGO_IO_F16 && v.type != TANGO_IO_BF16 && v.type != TANGO_IO_F32
         && v.type != TANGO_IO_F64)
         cli_fail("%s: expected floats, found %s", j->input, tango_io_type_name(v.type));
+    if (v.count > file.size)
+        cli_fail("%s: %zu numbers in a file of %zu bytes; save it after .contiguous()",
+            j->input, v.count, file.size);
     x = (float *)clip_room(v.count, sizeof(float), j->input);
     tango_io_view_read(x, &v, 0, v.count);
     j->params.latent_rows = shape[2] == width ? shape[1] : shape[2];
@@ -168,6 +171,7 @@ int main(int argc, char **argv)
     spec.channels = 1;
     spec.rate = (uint32_t)m.rate;
     spec.frames = plan.samples;
+    cli_catch_interrupts(); /* what is written is written whole */
     if (tango_io_create(&out, j.output, &j.error) != TANGO_OK)
         cli_fail_file(j.output, j.error.text);
     if (tango_io_wav_write(&out, wave, &spec, &j.error) != TANGO_OK

@@ -144,6 +144,21 @@ static void ambiguous_checkpoints_are_refused(void)
     CHECK(strstr(message, "1 of 2 names begin with module.") != NULL);
 }
 
+static void other_prefixes_are_named(void)
+{
+    source s;
+    memset(&s, 0, sizeof s);
+    CHECK(open_source(&s, "golden/wrapped", "prefixed.bin"));
+    open_checkpoint(&s);
+    s.prefix[0] = '\0';
+    CHECK(other_prefix(&s, "a"));
+    CHECK(strstr(message, "a: names begin with module._orig_mod.; expected") != NULL);
+    CHECK(!other_prefix(&s, "module._orig_mod.a"));
+    CHECK(!other_prefix(&s, "c"));
+    tango_io_unmap(&s.file);
+    free(s.work);
+}
+
 /* Neither a stride of 0 nor rows that overlap make more numbers than the file has. */
 static void views_that_repeat_numbers_are_refused(void)
 {
@@ -529,6 +544,7 @@ int main(void)
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
     RUN(wrapped_checkpoints_are_unwrapped);
+    RUN(other_prefixes_are_named);
     RUN(ambiguous_checkpoints_are_refused);
     RUN(views_that_repeat_numbers_are_refused);
     RUN(shared_storages_are_summed);

@@ -186,6 +186,8 @@ fresh; head -c 100000 "$here/golden/models/v1/spiece.model" > model/spiece.model
 refuses broken_tokenizer "spiece.model: "
 fresh; rm model/spiece.model
 refuses missing_file "spiece.model is missing: copy spiece.model of google/flan-t5-large"
+fresh; ln -s nowhere model/defaults.json
+refuses link_to_nothing "model/defaults.json: no such file"
 fresh; printf 'a\377b' > model/ATTRIBUTION.md
 refuses attribution_is_utf8 "attribution"
 fresh; echo '{"steps": 0}' > model/defaults.json

@@ -222,6 +222,7 @@ claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
 for value in 1 1,2,3 nan,1 1,inf nan 0x1,1 "1, 2" "" 1e39,1 1,1e9 1,-101 , 1,; do
     claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
 done
+claim "an expanded latent is no reason for 5 GB" refuses 1 ".contiguous()" decode "$tests/golden/wrapped/endless.pt" -o keep.wav
 claim "a seed without phases is said"     notes "--seed has no effect" decode a.npy -o b.wav --seed 5
 claim "no latent"                         refuses 2 "no latent" decode -o keep.wav
 claim "no output"                         refuses 2 "no output" decode a.npy
@@ -301,4 +302,25 @@ if [ -w /dev/full ]; then
     claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
     claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
 fi
+# ---- signals while a file is written: it is completed, and no temporary file stays
+cat >signal.c <<'C'
+#include <signal.h>
+#include <stdlib.h>
+int fsync(int fd) { (void)fd; raise(atoi(getenv("SIGNAL"))); return 0; }
+C
+case "$(uname) ${CFLAGS-}" in
+*sanitize* | *static* | Darwin*) ;;
+*)
+    $cc -shared -fPIC signal.c -o signal.so || fails signal.c
+    mkdir signals
+    for number in 1 2 15; do
+        for line in "./encode a.wav -o signals/x.npy" "./vae_infer a.npy -o signals/x.wav" \
+            "./reconstruct -g a.wav -o signals/x.wav" "./spectrogram a.wav -o signals/x.png"; do
+            claim "signal $number: $line" sh -c \
+                'SIGNAL=$0 LD_PRELOAD=./signal.so $2 -q -m "$1" && [ "$(ls -A signals | wc -l)" -eq 1 ] && rm signals/*' \
+                $number "$model" "$line"
+        done
+    done
+    ;;
+esac
 finish

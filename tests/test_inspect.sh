@@ -108,6 +108,10 @@ claim "pt: a tensor of a state dictionary" says "decoder.conv_in.weight  18 x 8 
 claim "pt: a filter"                      sh -c '[ "$(./inspect vae.pt decoder.conv_in | wc -l)" -eq 3 ]'
 claim "pt: JSON"                          says '{"name": "decoder.conv_in.bias", "type": "f32", "shape": [18]' --json vae.pt
 claim "pt: JSON is one object"            json_lines vae.pt
+cp "$golden/wrapped/endless.pt" .
+claim "pt: an expanded tensor is not counted through" says "8 x 10000000 x 16  f32  5.12 GB  not measured" endless.pt
+claim "pt: nor in JSON"                   sh -c './inspect --json endless.pt >o && grep -q "10000000, 16.}" o'
+claim "pt: one of few numbers is"         says "a  2 x 3  f32  24 B  min" "$golden/wrapped/expanded.bin"
 head -c 600000 vae.pt >cut.pt
 claim "pt: cut"                           damaged cut.pt "zip"
 cp vae.pt flip.pt

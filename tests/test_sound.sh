@@ -238,6 +238,8 @@ for options in "--clip --normalize peak" "--bits f32 --clip"; do
     claim "convert $options" 0 "note: --clip has no effect" \
         "$sound" convert four.wav note.wav $options
 done
+claim "convert --clip of floats" 0 "note: clipping has no effect" \
+    "$sound" convert float.wav note.wav --clip
 claim "convert --normalize peak --clip" 0 "note: --normalize has no effect" \
     "$sound" convert four.wav note.wav --normalize peak --clip
 claim "one note a run, and none otherwise" 0 "" sh -c \

@@ -211,10 +211,21 @@ typedef struct source {
     char prefix[64]; /* what all names of its tensors begin with */
 } source;
 
-static int is_there(const char *path, int folder)
+static int is_folder(const char *path)
 {
     struct stat s;
-    return stat(path, &s) == 0 && (!folder || S_ISDIR(s.st_mode));
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+/* A link that leads nowhere is there, and what cannot be asked may be. */
+static int is_there(const char *path)
+{
+    struct stat s;
+#ifdef _WIN32
+    return stat(path, &s) == 0 || errno != ENOENT;
+#else
+    return lstat(path, &s) == 0 || errno != ENOENT;
+#endif
 }
 
 /* Maps FOLDER/name; 0 if there is no such file. */
@@ -224,7 +235,7 @@ static int open_source(source *s, const char *folder, const char *name)
     tango_error error;
     int n = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (n < 0 || (size_t)n >= sizeof path) cli_fail("%s: the path is too long", folder);
-    if (!is_there(path, 0)) return 0;
+    if (!is_there(path)) return 0;
     s->name = name;
     if (tango_io_map(&s->file, path, &error) != TANGO_OK) problem("%s", error.text);
     return 1;
@@ -232,7 +243,7 @@ static int open_source(source *s, const char *folder, const char *name)
 
 static void open_sources(source *s, const char *folder)
 {
-    if (!is_there(folder, 1)) cli_fail("%s: no such folder", folder);
+    if (!is_folder(folder)) cli_fail("%s: no such folder", folder);
     for (size_t i = 0; i < FILES; i++) {
         if (open_source(&s[i], folder, known[i].name)) continue;
         if (known[i].other && open_source(&s[i], folder, known[i].other)) continue;
@@ -1483,6 +1494,23 @@ static int find_tensor(const source *s, const char *key, const size_t *shape, si
     return 0;
 }
 
+/* Whether the names go on with `key` behind some other beginning, which is then told. */
+static int other_prefix(const source *s, const char *key)
+{
+    tango_io_torch_tensor t;
+    if (named_tensor(s, key, &t)) return 0;
+    for (size_t i = 0; i < s->torch.count; i++) {
+        tango_io_torch_tensor_at(&s->torch, i, &t);
+        size_t n = strlen(t.name), tail = strlen(key);
+        if (n <= tail || t.name[n - tail - 1] != '.') continue;
+        if (strcmp(t.name + n - tail, key) != 0) continue;
+        problem("%s: %s: names begin with %.*s; expected none, or module., model., "
+                "_orig_mod.", s->name, t.name, (int)(n - tail), t.name);
+        return 1;
+    }
+    return 0;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -1512,7 +1540,7 @@ static void check_tied_embedding(const source *s, const tango_text_config *t)
     if (!named_tensor(s, TIED_KEY, &shared)) return;
     if (!find_tensor(s, TIED_KEY, shape, 2, &tied)) return;
     if (!named_tensor(s, "text_encoder.shared.weight", &shared)) return;
-    if (shared.view.count != tied.count || shared.view.data == tied.data) return;
+    if (shared.view.count != tied.count) return;
     for (size_t at = 0; at < tied.count; at += 1024) {
         size_t n = tied.count - at < 1024 ? tied.count - at : 1024;
         tango_io_view_read(a, &shared.view, at, n);
@@ -1541,6 +1569,9 @@ static void check_sum(const source *s, const plan *p, file_id file)
 static void match(source *s, plan *p, const tango_text_config *t)
 {
     size_t n = 0;
+    if (other_prefix(&s[MAIN], "unet.conv_in.weight")
+        + other_prefix(&s[VAE], "encoder.conv_in.weight"))
+        return;
     const char **keys = (const char **)resized(NULL, p->count + 1, sizeof *keys);
     for (size_t i = 0; i < p->count; i++) {
         weight *w = &p->list[i];

@@ -30,6 +30,7 @@ static const cli_option options[] = {
 typedef struct settings {
     const char *path, *filter;
     int json, check;
+    size_t left; /* numbers of arrays still to measure */
 } settings;
 
 typedef struct totals {
@@ -253,6 +254,16 @@ static int is_wide(tango_io_type type)
         || type == TANGO_IO_U64 || type == TANGO_IO_F64;
 }
 
+/* Whether an array is measured: all those of a .pt file together have at most as many
+   numbers as it has bytes. A small one whose tensors show the same numbers over and over
+   (expanded tensors have strides of 0) is no work without end. */
+static int can_measure(settings *s, const tango_io_view *v)
+{
+    if (!s->check || v->count == 0 || v->count > s->left) return 0;
+    s->left -= v->count;
+    return 1;
+}
+
 static statistics measure_view(const tango_io_view *v)
 {
     statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, UINT64_MAX, 0 };
@@ -298,7 +309,7 @@ static void json_range(const char *key, tango_io_type type, double x, uint64_t t
     printf(", \"%s\": %s", key, finite ? number_text(text, type, x, turned) : "null");
 }
 
-static void print_array(const settings *s, const char *name, const tango_io_view *v)
+static void print_array(settings *s, const char *name, const tango_io_view *v)
 {
     char shape[256] = "", size[32];
     for (size_t i = 0; i < v->rank; i++) {
@@ -312,24 +323,26 @@ static void print_array(const settings *s, const char *name, const tango_io_view
     }
     printf("%s  %s  %s", v->rank ? shape : "scalar", tango_io_type_name(v->type),
            bytes_text(size, (double)v->count * (double)tango_io_type_size(v->type)));
-    if (s->check && v->count > 0) {
+    if (can_measure(s, v)) {
         statistics r = measure_view(v);
         char low[40], high[40];
         printf("  min %s  max %s  norm %.9g%s", number_text(low, v->type, r.low, r.least),
                number_text(high, v->type, r.high, r.most), r.norm,
                r.finite ? "" : "  NOT FINITE");
+    } else if (s->check && v->count > 0) {
+        fputs("  not measured: it shows some numbers again", stdout);
     }
     putchar('\n');
 }
 
-static void json_array(const settings *s, const char *name, const tango_io_view *v)
+static void json_array(settings *s, const char *name, const tango_io_view *v)
 {
     fputs("{\"name\": ", stdout);
     json_text(name);
     printf(", \"type\": \"%s\", \"shape\": [", tango_io_type_name(v->type));
     for (size_t i = 0; i < v->rank; i++) printf(i ? ", %zu" : "%zu", v->shape[i]);
     putchar(']');
-    if (s->check && v->count > 0) {
+    if (can_measure(s, v)) {
         statistics r = measure_view(v);
         json_range("min", v->type, r.low, r.least);
         json_range("max", v->type, r.high, r.most);
@@ -353,7 +366,7 @@ static void frame_arrays(const settings *s, const char *format, const char *note
     }
 }
 
-static void list_array(const settings *s, const char *name, const tango_io_view *v,
+static void list_array(settings *s, const char *name, const tango_io_view *v,
                        int first)
 {
     if (!s->json) {
@@ -364,7 +377,7 @@ static void list_array(const settings *s, const char *name, const tango_io_view 
     json_array(s, name, v);
 }
 
-static void inspect_npy(const settings *s, const tango_io_file *file)
+static void inspect_npy(settings *s, const tango_io_file *file)
 {
     tango_io_npy npy;
     tango_io_view view;
@@ -384,7 +397,7 @@ static void *room(const settings *s, size_t size)
     return block;
 }
 
-static void inspect_torch(const settings *s, const tango_io_file *file)
+static void inspect_torch(settings *s, const tango_io_file *file)
 {
     tango_io_torch torch;
     tango_io_torch_tensor t;
@@ -397,6 +410,7 @@ static void inspect_torch(const settings *s, const tango_io_file *file)
         != TANGO_OK)
         cli_fail_file(s->path, error.text);
     if (torch.count == 0) tango_io_torch_enter(&torch, "state_dict");
+    s->left = file->size;
     frame_arrays(s, "torch", "", file->size);
     for (size_t i = 0; i < torch.count; i++) {
         tango_io_torch_tensor_at(&torch, i, &t);
@@ -409,7 +423,7 @@ static void inspect_torch(const settings *s, const tango_io_file *file)
 }
 
 /* A PNG as an array (height, width) or (height, width, channels). */
-static void inspect_png(const settings *s, const tango_io_file *file)
+static void inspect_png(settings *s, const tango_io_file *file)
 {
     tango_io_png png;
     tango_io_view v;
@@ -446,7 +460,7 @@ static void inspect_png(const settings *s, const tango_io_file *file)
 }
 
 /* 1 if the file is one of these and has been listed; 0: then it should be a blob. */
-static int inspect_other(const settings *s, const tango_io_file *file)
+static int inspect_other(settings *s, const tango_io_file *file)
 {
     if (file->size >= 6 && memcmp(file->data, "\x93NUMPY", 6) == 0)
         inspect_npy(s, file);
@@ -559,7 +573,7 @@ static void note_idle(const settings *s, const cli *c, const tango_io_file *file
 
 int main(int argc, char **argv)
 {
-    settings s = { NULL, NULL, 0, 1 };
+    settings s = { NULL, NULL, 0, 1, SIZE_MAX };
     cli c = cli_begin(argc, argv, options);
     for (int id = cli_next(&c); id; id = cli_next(&c)) {
         switch (id) {

@@ -616,6 +616,8 @@ static int run_convert(const settings *set)
     memset(&spec, 0, sizeof spec);
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
                                  : same_format(&p.source.sound.info);
+    if (set->bits < 0 && is_float(spec.format) && set->level == LEVEL_CLIP)
+        cli_note("clipping has no effect: the output has floats, as the input");
     measured = needs_measuring(set, &p.source.sound.info, spec.format);
     if (p.source.sound.info.frames != TANGO_IO_SOUND_UNKNOWN && !set->lenient &&
         !measured)

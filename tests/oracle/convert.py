@@ -7,7 +7,7 @@
 classes: for every scheduler class of diffusers and configurations with absent, foreign and
 changed keys, the blob's betas give the alphas_cumprod of CLASS.from_config; a class or key
 that convert refuses is one whose alphas or steps it could not give. files: writes the small
-archives of tests/test_convert.c.
+archives of tests/test_convert.c and of other tests.
 """
 import collections
 import json
@@ -96,6 +96,7 @@ def files(folder):
     save("expanded.bin", {"a": torch.randn(1, 3).expand(2, 3), "b": tensors["b"]})
     save("overlapping.bin", {"a": torch.randn(4).as_strided((2, 3), (1, 1)),
                              "b": tensors["b"]})
+    save("endless.pt", torch.zeros(1).expand(8, 10000000, 16))
     return 0
 
 
