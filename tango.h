@@ -196,8 +196,9 @@ typedef struct tango_piece {
 typedef struct tango_tokenizer {
     tango_io_spiece file;
     tango_piece *pieces; /* (count) */
-    uint32_t *table;     /* (slot_count), a power of two: piece index + 1, or 0 */
-    size_t count, slot_count, longest, longest_user;
+    uint32_t *places;    /* (count, 2): offset in the file, bytes; in order of text */
+    uint32_t *ids;       /* (count): of those */
+    size_t count, longest_user;
     float lowest, highest; /* scores of the normal pieces */
     int32_t unknown, end;  /* ids of <unk> and </s> */
 } tango_tokenizer;
@@ -824,39 +825,59 @@ TANGO_API void tango_randn(tango_random *random, float *out, size_t count)
 
 /* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
 
-/* FNV-1a, one byte at a time, so that growing keys cost one multiplication a byte. */
-static uint32_t tango__hash(uint32_t hash, char byte)
-{
-    return (hash ^ (uint32_t)(unsigned char)byte) * 16777619u;
-}
+/* The pieces that begin with the same bytes: a run of the sorted ones. */
+typedef struct tango__range {
+    size_t low, high;
+} tango__range;
 
-/* Index of the piece with this text, or -1. Linear probing; the table is at most half
-   full. */
-static int32_t tango__piece_find(
-    const tango_tokenizer *t, const char *text, size_t length, uint32_t hash)
+/* In a run that shares `depth` bytes: the first piece whose next byte is not below
+   `byte`. */
+static size_t tango__run_bound(
+    const tango_tokenizer *t, tango__range run, size_t depth, unsigned byte)
 {
-    size_t slot = hash & (t->slot_count - 1);
-    while (t->table[slot] != 0) {
-        const tango_piece *piece = &t->pieces[t->table[slot] - 1];
-        if (piece->length == length && memcmp(piece->text, text, length) == 0)
-            return (int32_t)(t->table[slot] - 1);
-        slot = (slot + 1) & (t->slot_count - 1);
+    while (run.low < run.high) {
+        const size_t middle = run.low + (run.high - run.low) / 2;
+        const uint32_t *place = t->places + 2 * middle;
+        if (place[1] <= depth || t->file.data[place[0] + depth] < byte)
+            run.low = middle + 1;
+        else run.high = middle;
     }
-    return -1;
+    return run.low;
 }
 
-/* Enters piece i; 0 if its text is there already. */
-static int tango__piece_enter(tango_tokenizer *t, size_t i)
+/* Narrows the run by one more byte. The id of the piece that ends with it, or -1.
+   Whatever pieces a file holds, a byte costs two searches by halving, and the first byte
+   that no piece goes on with ends the walk. */
+static int32_t tango__run_next(
+    const tango_tokenizer *t, tango__range *run, size_t depth, char next)
 {
-    const tango_piece *piece = &t->pieces[i];
-    uint32_t hash = 2166136261u;
-    size_t k, slot;
-    for (k = 0; k < piece->length; k++) hash = tango__hash(hash, piece->text[k]);
-    if (tango__piece_find(t, piece->text, piece->length, hash) >= 0) return 0;
-    slot = hash & (t->slot_count - 1);
-    while (t->table[slot] != 0) slot = (slot + 1) & (t->slot_count - 1);
-    t->table[slot] = (uint32_t)i + 1;
-    return 1;
+    const unsigned byte = (unsigned char)next;
+    const uint32_t *place;
+    run->low = tango__run_bound(t, *run, depth, byte);
+    if (run->low == run->high) return -1;
+    place = t->places + 2 * run->low;
+    if (t->file.data[place[0] + depth] != byte) {
+        run->high = run->low;
+        return -1;
+    }
+    run->high = tango__run_bound(t, *run, depth, byte + 1);
+    return place[1] == depth + 1 ? (int32_t)t->ids[run->low] : -1;
+}
+
+/* ids[i] = id of the piece at places[2*i]: texts stand in the file in order of id. */
+static void tango__piece_ids(tango_tokenizer *t)
+{
+    size_t i;
+    for (i = 0; i < t->count; i++) {
+        const char *text = (const char *)t->file.data + t->places[2 * i];
+        size_t low = 0, high = t->count - 1;
+        while (low < high) {
+            const size_t middle = low + (high - low) / 2;
+            if (t->pieces[middle].text < text) low = middle + 1;
+            else high = middle;
+        }
+        t->ids[i] = (uint32_t)low;
+    }
 }
 
 /* Takes note of what the kind of piece i means for the search. */
@@ -871,7 +892,6 @@ static void tango__piece_note(tango_tokenizer *t, size_t i)
     if (p->type == TANGO_IO_PIECE_CONTROL && p->length == 4
         && memcmp(p->text, "</s>", 4) == 0)
         t->end = (int32_t)i;
-    if (p->length > t->longest) t->longest = p->length;
 }
 
 TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
@@ -885,21 +905,22 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
     result = tango_io_spiece_open(&t->file, bytes, size, error);
     if (result != TANGO_OK) return result;
     t->count = t->file.piece_count;
-    t->slot_count = 2;
     for (i = 0; i < t->count;
         i++) /* known before anything is stored, for the bound on lengths */
         if (tango_io_spiece_next(&t->file, &cursor, &piece)
             && piece.type == TANGO_IO_PIECE_USER && piece.length > t->longest_user)
             t->longest_user = piece.length;
     cursor = 0;
-    while (t->slot_count < 2 * t->count) t->slot_count *= 2;
     t->pieces = (tango_piece *)tango_arena_take(arena, t->count, sizeof *t->pieces, &ok);
-    t->table = (uint32_t *)tango_arena_take(arena, t->slot_count, sizeof *t->table, &ok);
+    t->places = (uint32_t *)tango_arena_take(
+        arena, t->count, 2 * sizeof *t->places, &ok);
+    t->ids = (uint32_t *)tango_arena_take(arena, t->count, sizeof *t->ids, &ok);
     if (!ok)
         return tango_io_fail(
             error, TANGO_ERROR_MEMORY, "tokenizer: no room for %z pieces", t->count);
     if (arena->base == NULL) return TANGO_OK;
-    memset(t->table, 0, t->slot_count * sizeof *t->table);
+    result = tango_io_spiece_unique(&t->file, t->places, 2 * t->count, error);
+    if (result != TANGO_OK) return result;
     t->lowest = 3.0e38f;
     t->highest = -3.0e38f;
     t->unknown = t->end = -1;
@@ -911,11 +932,9 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *byte
         t->pieces[i].length = (uint32_t)piece.length;
         t->pieces[i].type = (int32_t)piece.type;
         t->pieces[i].score = piece.score;
-        if (!tango__piece_enter(t, i))
-            return tango_io_fail(error, TANGO_ERROR_DATA,
-                "tokenizer: piece %z has the text of an earlier one", i);
         tango__piece_note(t, i);
     }
+    tango__piece_ids(t);
     if (t->unknown < 0 || t->end < 0 || t->lowest > t->highest)
         return tango_io_fail(
             error, TANGO_ERROR_DATA, "tokenizer: needs <unk>, </s> and a normal piece");
@@ -963,7 +982,8 @@ static size_t tango__rule(
     uint32_t unit;
     if (unit_count == 0) return 0;
     at = tango__trie_offset(tango__trie_unit(file->trie, 0));
-    for (i = 0; i < length; i++) {
+    /* The bound is that of pieces: a trie may lead in circles. */
+    for (i = 0; i < length && i < TANGO_IO_PIECE_MAX; i++) {
         unsigned char byte = (unsigned char)text[i];
         at ^= byte;
         if (byte == 0 || at >= unit_count) break;
@@ -982,12 +1002,11 @@ static size_t tango__rule(
 /* Longest user-defined piece at text, 0 if none: those pass the normaliser untouched. */
 static size_t tango__user_piece(const tango_tokenizer *t, const char *text, size_t length)
 {
-    uint32_t hash = 2166136261u;
+    tango__range run = { 0, 0 };
     size_t i, found = 0;
-    for (i = 0; i < length && i < t->longest_user; i++) {
-        int32_t id;
-        hash = tango__hash(hash, text[i]);
-        id = tango__piece_find(t, text, i + 1, hash);
+    run.high = t->count;
+    for (i = 0; run.low < run.high && i < length && i < t->longest_user; i++) {
+        const int32_t id = tango__run_next(t, &run, i, text[i]);
         if (id >= 0 && t->pieces[id].type == TANGO_IO_PIECE_USER) found = i + 1;
     }
     return found;
@@ -1095,17 +1114,16 @@ static void tango__segment(
     for (i = 0; i <= length; i++) best[i].id = -1;
     best[0].score = 0.0f;
     for (start = 0; start < length; start += n) {
-        uint32_t hash = 2166136261u;
+        tango__range run = { 0, 0 };
         float here = best[start].score;
         int single = 0;
         unsigned char lead = (unsigned char)text[start];
         n = lead < 0xc0 ? 1u : lead < 0xe0 ? 2u : lead < 0xf0 ? 3u : 4u;
         if (n > length - start) n = length - start;
-        for (i = 1; i <= t->longest && i <= length - start; i++) {
+        run.high = t->count;
+        for (i = 1; run.low < run.high && i <= length - start; i++) {
+            const int32_t id = tango__run_next(t, &run, i - 1, text[start + i - 1]);
             const tango_piece *piece;
-            int32_t id;
-            hash = tango__hash(hash, text[start + i - 1]);
-            id = tango__piece_find(t, text + start, i, hash);
             if (id < 0) continue;
             piece = &t->pieces[id];
             if (piece->type == TANGO_IO_PIECE_USER)

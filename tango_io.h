@@ -815,6 +815,10 @@ TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
    that every value is the start of a UTF-8 character inside `strings`, whose last byte is
    NUL; so the walk needs no checks of its own. */
 
+/* Bytes of a piece: trainers allow 512 characters. A text is tried against pieces at each
+   of its bytes, so this bounds the time that a byte takes. */
+#define TANGO_IO_PIECE_MAX 2048
+
 typedef enum tango_io_piece_type {
     TANGO_IO_PIECE_NORMAL = 1,
     TANGO_IO_PIECE_UNKNOWN = 2,
@@ -846,15 +850,15 @@ typedef struct tango_io_spiece {
 } tango_io_spiece;
 
 /* Checks the model in data[0..size) and fills *spiece; nothing is copied. Checked is all
-   but the uniqueness of pieces, which needs room: tango_io_spiece_unique, or the caller's
-   hash. */
+   but the uniqueness of pieces, which needs room: tango_io_spiece_unique. */
 TANGO_API tango_result tango_io_spiece_open(tango_io_spiece *spiece, const void *data,
                                             size_t size, tango_error *error);
 /* Visits the pieces in order of id: start with *cursor = 0. 1 and *piece, or 0 at the
    end. */
 TANGO_API int tango_io_spiece_next(const tango_io_spiece *spiece, size_t *cursor,
                                    tango_io_piece *piece);
-/* Error if two pieces have the same text. `work` holds 2 * piece_count numbers. */
+/* Error if two pieces have the same text. `work` holds 2 * piece_count numbers: then the
+   offset in the file and the length of each piece, in byte order of their texts. */
 TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
                                               uint32_t *work, size_t work_count,
                                               tango_error *error);
@@ -6714,6 +6718,8 @@ static tango_result tango_io__spiece_piece(tango_io__cursor c, tango_io_piece *p
         }
     }
     if (piece->length == 0) return tango_io__spiece_bad(error, "empty piece", start);
+    if (piece->length > TANGO_IO_PIECE_MAX)
+        return tango_io__spiece_bad(error, "piece over 2048 bytes", start);
     for (i = 0; i < piece->length && piece->text[i]; i++) {}
     if (i < piece->length ||
         tango_io__utf8_bad((const unsigned char *)piece->text, i) != i)

@@ -271,8 +271,216 @@ static void archives_take_linear_time(void)
     CHECK(linear(many_entries, torch_opens, 5000));
 }
 
+/* ---- JSON and CSV ----------------------------------------------------------------- */
+
+static int json_ends(const unsigned char *p, size_t n)
+{
+    tango_io_json json;
+    size_t need, at = 0, begin, end;
+    error.text[0] = 0;
+    if (tango_io_json_work_size(&need, p, n, &error) != TANGO_OK) return 0;
+    void *work = room(need);
+    tango_result r = tango_io_json_parse(&json, p, n, work, need, &error);
+    free(work);
+    while (tango_io_json_item(&begin, &end, &at, p, n)) {}
+    tango_io_json_span(&begin, &end, p, n, "absent");
+    return r == TANGO_OK;
+}
+
+static bytes members_of_one_prefix(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "{\"z\":0");
+    for (size_t i = 0; i < n; i++) {
+        char key[64];
+        sprintf(key, ",\"\\u0061aaaaaaaaaaaaaaaaaaaaaaaa%zx\":1", (i * 7919) % n);
+        text(&b, key);
+    }
+    text(&b, "}");
+    return b;
+}
+
+static bytes brackets_and_digits(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "[0");
+    for (size_t i = 0; i < n; i++) {
+        text(&b, ",");
+        fill(&b, '[', 60);
+        fill(&b, ']', 60);
+    }
+    text(&b, ",\"");
+    for (size_t i = 0; i < n; i++) text(&b, "\\ud83d\\ude00\\\"");
+    text(&b, "\",0.");
+    fill(&b, '3', 20 * n);
+    text(&b, "]");
+    return b;
+}
+
+static int csv_ends(const unsigned char *p, size_t n)
+{
+    tango_io_csv csv;
+    tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
+    int more = 1;
+    if (tango_io_csv_open(&csv, p, n, &error) != TANGO_OK) return 0;
+    while (more) tango_io_csv_next(&csv, row, &more, &error);
+    return 1;
+}
+
+/* Each line opens a quote that the next one closes; then an open quote and plain rows. */
+static bytes quotes_out_of_place(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "a,b\n\"\n");
+    for (size_t i = 0; i < n; i++) text(&b, "\",\"\n");
+    for (size_t i = 0; i < n; i++) text(&b, i % 64 ? "1,2\n" : "1,\"\n");
+    for (size_t i = 0; i < n; i++) text(&b, "\"\"\"\n\n1\n\xff,\"\n");
+    return b;
+}
+
+static void texts_take_linear_time(void)
+{
+    CHECK(linear(members_of_one_prefix, json_ends, 10000));
+    CHECK(linear(brackets_and_digits, json_ends, 2000));
+    CHECK(linear(quotes_out_of_place, csv_ends, 20000));
+}
+
+/* ---- Tokenizer -------------------------------------------------------------------- */
+
+static void put_piece(bytes *b, const char *s, size_t n, unsigned type)
+{
+    text(b, "\n");
+    number(b, n + 9, 1);                        /* two bytes each of text and type, ... */
+    text(b, "\n");
+    number(b, n, 1);
+    add(b, s, n);
+    number(b, 0x15, 1);                         /* ... five of the score */
+    number(b, 0xbf800000, 4);
+    number(b, 0x18, 1);
+    number(b, type, 1);
+}
+
+/* Pieces whose FNV-1a ends in zeros: neighbours in a table of powers of two. */
+static bytes pieces_of_one_slot(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    uint32_t mask = 2;
+    size_t count = 0;
+    while (mask < 2 * n) mask *= 2;
+    put_piece(&b, "<unk>", 5, 2);
+    put_piece(&b, "</s>", 4, 3);
+    for (uint32_t i = 0; count < n; i++) {
+        char s[16];
+        uint32_t hash = 2166136261u, k = 0;
+        sprintf(s, "%x", i);
+        for (; s[k]; k++) hash = (hash ^ (unsigned char)s[k]) * 16777619u;
+        if ((hash & (mask - 1)) > mask / 8) continue;
+        put_piece(&b, s, k, 1);
+        count++;
+    }
+    return b;
+}
+
+static int tokenizer_ends(const unsigned char *p, size_t n)
+{
+    static const char words[] = "0123456789abcdef0123 fedcba98765432100";
+    tango_tokenizer t;
+    tango_arena arena;
+    int32_t ids[64];
+    size_t count;
+    memset(&arena, 0, sizeof arena);
+    arena.size = 16 * n + 65536;
+    void *block = room(arena.size + 64);
+    arena.base = (unsigned char *)block + (64 - (uintptr_t)block % 64) % 64;
+    tango_result r = tango_tokenizer_open(&t, p, n, &arena, &error);
+    if (r == TANGO_OK)
+        r = tango_tokenize(&t, ids, 64, &count, NULL, words, sizeof words - 1, &arena,
+                           &error);
+    free(block);
+    return r == TANGO_OK;
+}
+
+static void tokenizers_take_linear_time(void)
+{
+    CHECK(linear(pieces_of_one_slot, tokenizer_ends, 20000));
+}
+
+/* ---- Sounds and pictures ---------------------------------------------------------- */
+
+static int sound_ends(const unsigned char *p, size_t n)
+{
+    tango_io_sound sound;
+    error.text[0] = 0;
+    return tango_io_sound_open_memory(&sound, p, n, 1, &error) == TANGO_OK ||
+           error.text[0] != 0;
+}
+
+static bytes chunks_before_the_data(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "RIFF----WAVE");
+    for (size_t i = 0; i < n; i++) {
+        text(&b, "junk");
+        number(&b, 1, 4);
+        number(&b, 0, 2);
+    }
+    return b;
+}
+
+static bytes blocks_before_the_frames(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    add(&b, "fLaC\0\0\0\42\0\20\0\20\0\0\0\0\0\0\3\350\2\360\0\0\0\20", 26);
+    fill(&b, 0, 16);
+    for (size_t i = 0; i < n; i++) add(&b, "\1\0\0\1\0", 5);
+    return b;
+}
+
+static int png_ends(const unsigned char *p, size_t n)
+{
+    tango_io_png png;
+    error.text[0] = 0;
+    return tango_io_png_open(&png, p, n, &error) == TANGO_OK || error.text[0] != 0;
+}
+
+static void put_chunk(bytes *b, const char *type, const void *data, size_t n)
+{
+    tango_io_crc32 table;
+    unsigned char size[4];
+    size_t at;
+    tango_io__putbig(size, (uint32_t)n);
+    add(b, size, 4);
+    at = b->n;
+    text(b, type);
+    add(b, data, n);
+    tango_io_crc32_begin(&table);
+    tango_io__putbig(size, tango_io_crc32_add(&table, 0, b->p + at, n + 4));
+    add(b, size, 4);
+}
+
+static bytes chunks_of_nothing(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "\x89PNG\r\n\x1a\n");
+    put_chunk(&b, "IHDR", "\0\0\0\1\0\0\0\1\10\0\0\0\0", 13);
+    for (size_t i = 0; i < n; i++) put_chunk(&b, "tEXt", "a", 1);
+    for (size_t i = 0; i < n; i++) put_chunk(&b, "IDAT", "x", i % 2);
+    put_chunk(&b, "IEND", "", 0);
+    return b;
+}
+
+static void sounds_and_pictures_take_linear_time(void)
+{
+    CHECK(linear(chunks_before_the_data, sound_ends, 50000));
+    CHECK(linear(blocks_before_the_frames, sound_ends, 50000));
+    CHECK(linear(chunks_of_nothing, png_ends, 500));
+}
+
 int main(void)
 {
+    RUN(texts_take_linear_time);
+    RUN(tokenizers_take_linear_time);
+    RUN(sounds_and_pictures_take_linear_time);
     RUN(archives_take_linear_time);
     return CHECK_DONE();
 }
