@@ -1714,6 +1714,7 @@ static const tango_io__look tango_io__looks[] = {
     { 8, 4, "AIFF", "an AIFF sound" },
     { 8, 4, "AIFC", "an AIFF sound" },
     { 0, 5, ".snd\0", "an AU sound" },
+    { 0, 8, "riff\x2e\x91\xcf\x11", "a Wave64 sound" },
     { 0, 4, "wvpk", "a WavPack sound" },
     { 0, 4, "caff", "a CAF sound" },
     { 0, 4, "\x30\x26\xb2\x75", "a WMA sound" },
@@ -10302,9 +10303,10 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
-/* ds64: 8 bytes each of RIFF size, data size, frames, then a table of further sizes. */
+/* ds64: 8 bytes each of RIFF size, data size, frames, then a table of further sizes.
+   *data, *frames: the second and third. */
 static tango_result tango_io__wav_ds64(tango_io_sound *s, uint32_t size, uint64_t *data,
-                                       tango_error *error)
+                                       uint64_t *frames, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
@@ -10317,6 +10319,7 @@ static tango_result tango_io__wav_ds64(tango_io_sound *s, uint32_t size, uint64_
     if (r != TANGO_OK) return r;
     p = s->buffer + s->at;
     *data = tango_io__u64(p + 8);
+    *frames = tango_io__u64(p + 16);
     if (tango_io__u32(p + 24) > (size - 28) / 12)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: table of %u sizes at offset %u does not fit its ds64 "
@@ -10356,6 +10359,16 @@ static tango_result tango_io__wav_data(tango_io_sound *s, uint64_t size, int ope
     return TANGO_OK;
 }
 
+/* The data size of ds64, without the zero that pads an odd one: FFmpeg counts it. */
+static uint64_t tango_io__wav_unpadded(const tango_io_sound *s, uint64_t data,
+                                       uint64_t frames)
+{
+    uint64_t frame = s->container * s->info.channels;
+    int padded = data > 0 && data % 2 == 0 && (data - 1) % frame == 0 &&
+                 (data - 1) / frame == frames;
+    return data - (padded ? 1 : 0);
+}
+
 /* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
    the file's own words, also by its RIFF size, and samples behind. */
 static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
@@ -10380,7 +10393,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
 {
     int large = s->buffer[s->at + 1] != 'I', seen = 0, first = 1;
     const uint32_t riff = tango_io__u32(s->buffer + s->at + 4);
-    uint64_t data = 0;
+    uint64_t data = 0, frames = 0;
     tango_result r = TANGO_OK;
     s->info.format = TANGO_IO_SOUND_WAV;
     s->at += 12;
@@ -10400,7 +10413,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
             if (!first)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
                                      "wav: second ds64 chunk at offset %u", at);
-            r = tango_io__wav_ds64(s, size, &data, error);
+            r = tango_io__wav_ds64(s, size, &data, &frames, error);
         } else if (tango_io__equal(p, 4, "fmt ")) {
             if (seen)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -10412,7 +10425,8 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
                                      "wav: data chunk before fmt at offset %u", at);
             if (large && size == 0xffffffff)
-                return tango_io__wav_data(s, data, 0, error);
+                return tango_io__wav_data(s, tango_io__wav_unpadded(s, data, frames), 0,
+                                          error);
             if (size == 0 && !large && (uint64_t)riff + 8 <= tango_io__sound_offset(s))
                 return tango_io__wav_unfinished(s, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);

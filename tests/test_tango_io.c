@@ -178,6 +178,7 @@ static void files_of_other_kinds_are_called_by_name(void)
         { "ID3\4\0\0\0\0\0\0\xff\xfb\x90\0", 14, "MP3" },
         { "\xff\xfb\x90\0", 4, "MP3" },
         { "OggS\0\2", 6, "Ogg" },
+        { "riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", 12, "Wave64" },
         { "\0\0\0\x20" "ftypM4A ", 12, "M4A" },
         { "\xff\xfe" "a\0,\0", 6, "UTF-16" } };
     static unsigned char aligned[128 + 64];
