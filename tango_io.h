@@ -805,7 +805,8 @@ TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
    with white space as prefix.
 
    charsmap is: size of the trie in bytes (32-bit little-endian), the trie, then
-   replacement texts, each with a NUL at its end. The trie is a double array of 32-bit
+   replacement texts, each with a NUL at its end, of up to TANGO_IO_PIECE_MAX bytes, which
+   bounds what a byte can become. The trie is a double array of 32-bit
    little-endian units:
        label = u & 0x800000ff     leaf = u >> 8 & 1     value = u & 0x7fffffff
        offset = (u >> 10) << ((u & 0x200) >> 6)
@@ -6795,7 +6796,7 @@ static tango_result tango_io__spiece_trie(const tango_io_spiece *s, tango_error 
 static tango_result tango_io__spiece_charsmap(const tango_io__field *field,
                                               tango_io_spiece *s, tango_error *error)
 {
-    size_t at = (size_t)(field->bytes - s->data), bytes, bad;
+    size_t at = (size_t)(field->bytes - s->data), bytes, bad, i, length = 0;
     if (field->size == 0) return TANGO_OK;
     if (field->size < 4 || (bytes = tango_io__u32(field->bytes)) == 0 || bytes % 4 != 0 ||
         bytes > field->size - 4)
@@ -6811,6 +6812,12 @@ static tango_result tango_io__spiece_charsmap(const tango_io__field *field,
     if (bad != s->strings_size)
         return tango_io__spiece_bad(error, "charsmap: text is not UTF-8",
                                     at + 4 + bytes + bad);
+    for (i = 0; i < s->strings_size; i++) {
+        length = s->strings[i] ? length + 1 : 0;
+        if (length > TANGO_IO_PIECE_MAX)
+            return tango_io__spiece_bad(error, "charsmap: text over 2048 bytes",
+                                        at + 4 + bytes + i);
+    }
     return tango_io__spiece_trie(s, error);
 }
 
@@ -10370,7 +10377,8 @@ static uint64_t tango_io__wav_unpadded(const tango_io_sound *s, uint64_t data,
 }
 
 /* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
-   the file's own words, also by its RIFF size, and samples behind. */
+   the file's own words, a RIFF size that ends here or is that of a pipe, and samples
+   behind. */
 static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
@@ -10427,7 +10435,8 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
             if (large && size == 0xffffffff)
                 return tango_io__wav_data(s, tango_io__wav_unpadded(s, data, frames), 0,
                                           error);
-            if (size == 0 && !large && (uint64_t)riff + 8 <= tango_io__sound_offset(s))
+            if (size == 0 && !large &&
+                (riff >= 0x7ffff000 || riff + 8 <= tango_io__sound_offset(s)))
                 return tango_io__wav_unfinished(s, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
         } else {

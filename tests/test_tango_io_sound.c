@@ -334,6 +334,24 @@ static void a_counted_padding_byte_is_no_sample(void)
     refuses("no whole number of 3-byte frames");
 }
 
+static void a_data_size_of_zero_before_samples_is_damage(void)
+{
+    static const uint32_t riffs[] = { 0, 36, 0x7ffff024, 0xffffffff };
+    size_t n, i;
+    for (i = 0; i < sizeof riffs / sizeof riffs[0]; i++) {
+        put_riff();
+        size = 4;
+        put_number(riffs[i], 4);
+        put("WAVE", 4);
+        put_fmt(1, 1, 2, 16);
+        put("data\0\0\0\0", 8);
+        CHECK(read_file(0, &n) == TANGO_OK && n == 0);
+        put(ramp, 24);
+        refuses("not finished");
+        CHECK(read_file(1, &n) == TANGO_OK && n == 12 && sound.cut);
+    }
+}
+
 static void sizes_of_pipes_mean_the_rest(void)
 {
     const uint32_t sizes[3] = { 0x7ffff000, 0xffffffff, 0x80000000 };
@@ -823,6 +841,7 @@ int main(void)
     RUN(other_chunks_are_skipped);
     RUN(rf64_takes_its_sizes_from_ds64);
     RUN(a_counted_padding_byte_is_no_sample);
+    RUN(a_data_size_of_zero_before_samples_is_damage);
     RUN(sizes_of_pipes_mean_the_rest);
     RUN(headers_out_of_range_are_refused);
     RUN(no_frames_are_a_sound);
