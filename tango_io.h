@@ -805,7 +805,8 @@ TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
    with white space as prefix.
 
    charsmap is: size of the trie in bytes (32-bit little-endian), the trie, then
-   replacement texts, each with a NUL at its end. The trie is a double array of 32-bit
+   replacement texts, each with a NUL at its end, of up to TANGO_IO_PIECE_MAX bytes, which
+   bounds what a byte can become. The trie is a double array of 32-bit
    little-endian units:
        label = u & 0x800000ff     leaf = u >> 8 & 1     value = u & 0x7fffffff
        offset = (u >> 10) << ((u & 0x200) >> 6)
@@ -1714,6 +1715,7 @@ static const tango_io__look tango_io__looks[] = {
     { 8, 4, "AIFF", "an AIFF sound" },
     { 8, 4, "AIFC", "an AIFF sound" },
     { 0, 5, ".snd\0", "an AU sound" },
+    { 0, 8, "riff\x2e\x91\xcf\x11", "a Wave64 sound" },
     { 0, 4, "wvpk", "a WavPack sound" },
     { 0, 4, "caff", "a CAF sound" },
     { 0, 4, "\x30\x26\xb2\x75", "a WMA sound" },
@@ -6794,7 +6796,7 @@ static tango_result tango_io__spiece_trie(const tango_io_spiece *s, tango_error 
 static tango_result tango_io__spiece_charsmap(const tango_io__field *field,
                                               tango_io_spiece *s, tango_error *error)
 {
-    size_t at = (size_t)(field->bytes - s->data), bytes, bad;
+    size_t at = (size_t)(field->bytes - s->data), bytes, bad, i, length = 0;
     if (field->size == 0) return TANGO_OK;
     if (field->size < 4 || (bytes = tango_io__u32(field->bytes)) == 0 || bytes % 4 != 0 ||
         bytes > field->size - 4)
@@ -6810,6 +6812,12 @@ static tango_result tango_io__spiece_charsmap(const tango_io__field *field,
     if (bad != s->strings_size)
         return tango_io__spiece_bad(error, "charsmap: text is not UTF-8",
                                     at + 4 + bytes + bad);
+    for (i = 0; i < s->strings_size; i++) {
+        length = s->strings[i] ? length + 1 : 0;
+        if (length > TANGO_IO_PIECE_MAX)
+            return tango_io__spiece_bad(error, "charsmap: text over 2048 bytes",
+                                        at + 4 + bytes + i);
+    }
     return tango_io__spiece_trie(s, error);
 }
 
@@ -10302,9 +10310,10 @@ static tango_result tango_io__wav_fmt(tango_io_sound *s, uint32_t size,
     return tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: fmt chunk", error);
 }
 
-/* ds64: 8 bytes each of RIFF size, data size, frames, then a table of further sizes. */
+/* ds64: 8 bytes each of RIFF size, data size, frames, then a table of further sizes.
+   *data, *frames: the second and third. */
 static tango_result tango_io__wav_ds64(tango_io_sound *s, uint32_t size, uint64_t *data,
-                                       tango_error *error)
+                                       uint64_t *frames, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
     const unsigned char *p;
@@ -10317,6 +10326,7 @@ static tango_result tango_io__wav_ds64(tango_io_sound *s, uint32_t size, uint64_
     if (r != TANGO_OK) return r;
     p = s->buffer + s->at;
     *data = tango_io__u64(p + 8);
+    *frames = tango_io__u64(p + 16);
     if (tango_io__u32(p + 24) > (size - 28) / 12)
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "wav: table of %u sizes at offset %u does not fit its ds64 "
@@ -10356,8 +10366,19 @@ static tango_result tango_io__wav_data(tango_io_sound *s, uint64_t size, int ope
     return TANGO_OK;
 }
 
+/* The data size of ds64, without the zero that pads an odd one: FFmpeg counts it. */
+static uint64_t tango_io__wav_unpadded(const tango_io_sound *s, uint64_t data,
+                                       uint64_t frames)
+{
+    uint64_t frame = s->container * s->info.channels;
+    int padded = data > 0 && data % 2 == 0 && (data - 1) % frame == 0 &&
+                 (data - 1) / frame == frames;
+    return data - (padded ? 1 : 0);
+}
+
 /* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
-   the file's own words, also by its RIFF size, and samples behind. */
+   the file's own words, a RIFF size that ends here or is that of a pipe, and samples
+   behind. */
 static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
@@ -10380,7 +10401,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
 {
     int large = s->buffer[s->at + 1] != 'I', seen = 0, first = 1;
     const uint32_t riff = tango_io__u32(s->buffer + s->at + 4);
-    uint64_t data = 0;
+    uint64_t data = 0, frames = 0;
     tango_result r = TANGO_OK;
     s->info.format = TANGO_IO_SOUND_WAV;
     s->at += 12;
@@ -10400,7 +10421,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
             if (!first)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
                                      "wav: second ds64 chunk at offset %u", at);
-            r = tango_io__wav_ds64(s, size, &data, error);
+            r = tango_io__wav_ds64(s, size, &data, &frames, error);
         } else if (tango_io__equal(p, 4, "fmt ")) {
             if (seen)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
@@ -10412,8 +10433,10 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
                 return tango_io_fail(error, TANGO_ERROR_DATA,
                                      "wav: data chunk before fmt at offset %u", at);
             if (large && size == 0xffffffff)
-                return tango_io__wav_data(s, data, 0, error);
-            if (size == 0 && !large && (uint64_t)riff + 8 <= tango_io__sound_offset(s))
+                return tango_io__wav_data(s, tango_io__wav_unpadded(s, data, frames), 0,
+                                          error);
+            if (size == 0 && !large &&
+                (riff >= 0x7ffff000 || riff + 8 <= tango_io__sound_offset(s)))
                 return tango_io__wav_unfinished(s, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
         } else {

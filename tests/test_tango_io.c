@@ -178,6 +178,7 @@ static void files_of_other_kinds_are_called_by_name(void)
         { "ID3\4\0\0\0\0\0\0\xff\xfb\x90\0", 14, "MP3" },
         { "\xff\xfb\x90\0", 4, "MP3" },
         { "OggS\0\2", 6, "Ogg" },
+        { "riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", 12, "Wave64" },
         { "\0\0\0\x20" "ftypM4A ", 12, "M4A" },
         { "\xff\xfe" "a\0,\0", 6, "UTF-16" } };
     static unsigned char aligned[128 + 64];
@@ -2001,6 +2002,24 @@ static void the_charsmap_cannot_lead_outside(void)
     release(&map);
 }
 
+/* One byte of a text may become so many bytes and no more: time stays linear. */
+static void texts_of_the_charsmap_are_short(void)
+{
+    for (size_t n = TANGO_IO_PIECE_MAX; n <= TANGO_IO_PIECE_MAX + 1; n++) {
+        bytes map = charsmap(), b;
+        for (size_t i = 0; i < n; i++) add(&map, "x", 1);
+        add(&map, "", 1);
+        b = spiece_model(&map);
+        release(&map);
+        if (n > TANGO_IO_PIECE_MAX) {
+            CHECK(spiece_refuses(&b, "text over 2048 bytes"));
+        } else {
+            CHECK(spiece_reads(b.p, b.n));
+            release(&b);
+        }
+    }
+}
+
 static void a_cut_or_damaged_model_is_refused_or_harmless(void)
 {
     bytes map = charsmap(), b = spiece_model(&map);
@@ -2343,6 +2362,7 @@ int main(void)
     RUN(malformed_models_are_refused);
     RUN(other_kinds_of_models_are_refused);
     RUN(the_charsmap_cannot_lead_outside);
+    RUN(texts_of_the_charsmap_are_short);
     RUN(a_cut_or_damaged_model_is_refused_or_harmless);
     RUN(npy_headers_are_a_strict_literal);
     RUN(npy_types_and_sizes_are_limited);

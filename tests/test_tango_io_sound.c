@@ -311,6 +311,47 @@ static void rf64_takes_its_sizes_from_ds64(void)
     refuses("without ds64");
 }
 
+/* FFmpeg counts the byte that pads an odd number of bytes as data of an RF64 file; its
+   number of frames is right. */
+static void a_counted_padding_byte_is_no_sample(void)
+{
+    size_t n, bytes;
+    for (bytes = 1; bytes <= 3; bytes += 2) {
+        size = 0;
+        put("RF64\xff\xff\xff\xffWAVEds64", 16);
+        put_number(28, 4);
+        put_number(0, 8);
+        put_number(5 * bytes + 1, 8);
+        put_number(5, 8);
+        put_number(0, 4);
+        put_fmt(1, 1, (unsigned)bytes, 8 * (unsigned)bytes);
+        put("data\xff\xff\xff\xff", 8);
+        put(ramp, 5 * bytes);
+        put("", 1);
+        CHECK(read_file(0, &n) == TANGO_OK && n == 5);
+    }
+    file[36] = 4;                       /* another number of frames tells nothing */
+    refuses("no whole number of 3-byte frames");
+}
+
+static void a_data_size_of_zero_before_samples_is_damage(void)
+{
+    static const uint32_t riffs[] = { 0, 36, 0x7ffff024, 0xffffffff };
+    size_t n, i;
+    for (i = 0; i < sizeof riffs / sizeof riffs[0]; i++) {
+        put_riff();
+        size = 4;
+        put_number(riffs[i], 4);
+        put("WAVE", 4);
+        put_fmt(1, 1, 2, 16);
+        put("data\0\0\0\0", 8);
+        CHECK(read_file(0, &n) == TANGO_OK && n == 0);
+        put(ramp, 24);
+        refuses("not finished");
+        CHECK(read_file(1, &n) == TANGO_OK && n == 12 && sound.cut);
+    }
+}
+
 static void sizes_of_pipes_mean_the_rest(void)
 {
     const uint32_t sizes[3] = { 0x7ffff000, 0xffffffff, 0x80000000 };
@@ -799,6 +840,8 @@ int main(void)
     RUN(byte_rates_are_right_or_absent);
     RUN(other_chunks_are_skipped);
     RUN(rf64_takes_its_sizes_from_ds64);
+    RUN(a_counted_padding_byte_is_no_sample);
+    RUN(a_data_size_of_zero_before_samples_is_damage);
     RUN(sizes_of_pipes_mean_the_rest);
     RUN(headers_out_of_range_are_refused);
     RUN(no_frames_are_a_sound);
