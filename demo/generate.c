@@ -2,11 +2,11 @@
 
        cc demo/generate.c -lm -o generate && ./generate "a dog barks"
 
-       model   demo/tiny.tango  6.8 M parameters  CC BY 4.0
-       run     2.56 s  25 steps ddim  guidance 3  griffin-lim  seed 0
-       memory  17.1 MB
-       [##############################] 25/25  12.4 it/s  ETA 0:00
-       wrote   out.wav  2.550 s  16000 Hz */
+       model   demo/tiny.tango  6.7 M parameters  CC BY 4.0
+       run     2.55 s  25 steps ddim  guidance 3 rescaled 0.7  griffin-lim  seed 0
+       memory  13.5 MB
+       [##############################] 25/25  62.3 it/s  ETA 0:00
+       wrote   out.wav  2.550 s  16000 Hz  lowered by 1.8 dB */
 #include "cli.h"
 #ifndef _WIN32
 #define TANGO_PTHREADS
@@ -256,16 +256,15 @@ static void save(job *j, const tango_plan *plan, float *wave, size_t rate)
     }
 }
 
-/* A JSON string: quotes, backslashes and control characters escaped. */
-static void print_string(const char *text)
+/* As a JSON string; what is not UTF-8 in it becomes U+FFFD. */
+static void print_string(const char *path)
 {
-    const char *c;
-    putchar('"');
-    for (c = text; *c; c++)
-        if (*c == '"' || *c == '\\' || (unsigned char)*c < 32)
-            printf("\\u%04x", (unsigned)*c);
-        else putchar(*c);
-    putchar('"');
+    static char text[6 * 4096 + 3]; /* 6 bytes of a byte, two quotes, NUL */
+    tango_io_json_writer w;
+    tango_io_json_begin(&w, text, sizeof text);
+    tango_io_json_put_string(&w, path);
+    tango_io_json_end(&w);
+    fputs(text, stdout);
 }
 
 static void report(const job *j, const tango_plan *plan, const tango_model *m)

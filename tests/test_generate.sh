@@ -183,6 +183,10 @@ claim "a seed where nothing is random"        notes "--seed has no effect: nothi
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
 claim "-h prints the options"                 prints ./generate -h
 claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
+byte=$(printf '\377')
+if : >"$byte" 2>/dev/null; then # some systems take no such name
+    claim "and JSON whatever the file is called" sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json -o "a\"\\$1.wav" x >j && grep -qF "$(printf '"'"'"a\\"\\\\\357\277\275.wav"'"'"')" j' "$model" "$byte"
+fi
 printf 'old' >keep.wav
 claim "a failed run keeps the old output"     sh -c '! ./generate -m cut.tango -q -o keep.wav x 2>/dev/null && [ "$(cat keep.wav)" = old ]'
 long=$(awk 'BEGIN { for (i = 0; i < 700; i++) printf "rain " }')
