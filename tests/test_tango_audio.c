@@ -1098,8 +1098,8 @@ static void inversion_explains_the_mel(void)
     griffin_free(&g);
 }
 
-/* Bit for bit; where sums are kept in wider registers (FLT_EVAL_METHOD), what one loop and
-   another keep there differs, so there to rounding. */
+/* Bit for bit; where sums are kept in wider registers (FLT_EVAL_METHOD), what one loop
+   and another keep there differs, so there to rounding. */
 static int same_frames(const float *a, const float *b, size_t count)
 {
 #if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0
