@@ -2290,12 +2290,21 @@ TANGO_API size_t tango_audio_resampler_size(size_t source, size_t target)
     return tango_audio__room_size(&room);
 }
 
+/* x as memory holds it: x87 registers and FLT_EVAL_METHOD 2 keep more bits. */
+static float tango_audio__rounded(float x)
+{
+    const volatile float stored = x;
+    return stored;
+}
+
 /* Tap j of phase p. The order of roundings is the reference's: its times carry errors
    near 1e-5, which a more exact kernel would not reproduce. */
 static float tango_audio__tap(long j, size_t p, size_t o, size_t n, double b)
 {
     const float pi = 3.14159265358979f;
-    float t = (-(float)p / (float)n + (float)j / (float)o) * (float)b, w;
+    const float phase = tango_audio__rounded(-(float)p / (float)n);
+    const float sample = tango_audio__rounded((float)j / (float)o);
+    float t = tango_audio__rounded(tango_audio__rounded(phase + sample) * (float)b), w;
     if (t >= 6.0f || t <= -6.0f) return 0.0f;
     w = TANGO_COSF(t * pi / 6.0f / 2.0f);
     t *= pi;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # sh tests/run.sh [NAME...]
 #
-# Builds and runs every tests/test_*.c (with ${CC:-cc} $CFLAGS and -lm, outside the tree), then
+# Builds and runs every tests/test_*.c (with ${CC:-cc} $CFLAGS and -lm, outside the tree; $RUNNER,
+# like qemu-s390x, runs what is for another machine), then
 # every tests/test_*.sh and tests/check_*.sh; with names, only files whose name holds one of
 # them. Each prints its claims and ends with "N passed, N failed"; so does this script, with the
 # sum. What does not build, or ends without that line, counts as one failure.
@@ -47,7 +48,8 @@ for file in test_*.c; do
     # shellcheck disable=SC2086 # several words are meant
     if $cc ${CFLAGS-} -I.. "$file" -lm -o "$program" 2>"$tmp/log"; then
         cat "$tmp/log"
-        run "$file" "$program"
+        # shellcheck disable=SC2086 # none or one word, and its options
+        run "$file" ${RUNNER-} "$program"
     else
         head -n 40 "$tmp/log"
         echo "FAIL  $file does not build"

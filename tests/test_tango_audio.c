@@ -7,6 +7,7 @@
 #include "../tango_audio.h"
 #include "../tango_io.h"
 #include "check.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -535,14 +536,17 @@ static void slaney_basis_has_its_sums(void)
     CHECK(tango_audio_mel_basis(w, NULL, NULL) == TANGO_OK);
     for (size_t n = 0; n < 64 * 513; n++) {
         sum += (double)w[n];
-        used += w[n] != 0.0f;
+        used += w[n] > 1e-12f;
     }
     CHECK(used == 997);
     CHECK_NEAR(sum, 4.09588, 1e-5);
     CHECK_NEAR(largest(w, 64 * 513), 0.021331152, 1e-8);
     for (size_t k = 0; k < 5; k++) CHECK_NEAR(w[1 + k], row[k], 2e-9);
     CHECK(w[0] == 0.0f && w[6] == 0.0f);
-    for (size_t i = 0; i < 64; i++) CHECK(w[i * 513] == 0.0f && w[i * 513 + 512] == 0.0f);
+    /* The last corner is exp(log(8000)), which may be a bit of a double above bin 512. */
+    for (size_t i = 0; i < 64; i++) {
+        CHECK(w[i * 513] == 0.0f && w[i * 513 + 512] < 1e-12f);
+    }
     free(w);
 }
 
@@ -1094,6 +1098,17 @@ static void inversion_explains_the_mel(void)
     griffin_free(&g);
 }
 
+/* Bit for bit; where sums are kept in wider registers (FLT_EVAL_METHOD), what one loop
+   and another keep there differs, so there to rounding. */
+static int same_frames(const float *a, const float *b, size_t count)
+{
+#if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0
+    return distance(a, b, count) <= 1e-6 * largest(b, count);
+#else
+    return memcmp(a, b, count * sizeof *a) == 0;
+#endif
+}
+
 static void inversion_takes_frames_one_by_one(void)
 {
     griffin g = griffin_of();
@@ -1102,11 +1117,11 @@ static void inversion_takes_frames_one_by_one(void)
     one[513] = GUARD;
     for (size_t t = 0; t < 64; t += 9) {
         tango_audio_invert_mel(one, g.mel + t * 64, 1, 60, &g.b.front, work);
-        CHECK(memcmp(one, g.magnitude + t * 513, 513 * sizeof *one) == 0);
+        CHECK(same_frames(one, g.magnitude + t * 513, 513));
     }
     CHECK(one[513] == GUARD);
     tango_audio_invert_mel(some, g.mel, 17, 60, &g.b.front, work);
-    CHECK(memcmp(some, g.magnitude, 17 * 513 * sizeof *some) == 0);
+    CHECK(same_frames(some, g.magnitude, 17 * 513));
     tango_audio_invert_mel(some, g.mel, 0, 60, &g.b.front, work);
     free(one), free(some), free(work);
     griffin_free(&g);

@@ -16,6 +16,12 @@ for header in $headers; do
     printf '#define TANGO_IMPLEMENTATION\n#include "%s"\n' "$header" >alone.c
     claim "$header compiles" builds -fsyntax-only alone.c
 done
+{
+    echo '#include <windows.h>'
+    echo '#define TANGO_IMPLEMENTATION'
+    printf '#include "%s"\n' $headers
+} >after.c
+claim "all headers compile after windows.h" builds -fsyntax-only after.c
 for program in demo/generate demo/encode demo/vae_infer demo/spectrogram demo/reconstruct \
     tools/convert tools/inspect tools/sound; do
     claim "$program compiles" builds -fsyntax-only "$top/$program.c"
