@@ -54,7 +54,8 @@ faults=
 case ${CFLAGS-} in *-fsanitize*) ;; *)
     # shellcheck disable=SC2086
     if $cc ${CFLAGS-} -shared -fPIC "$tests/faults.c" -ldl -o faults.so 2>log.txt &&
-        ! LD_PRELOAD=./faults.so FAULT_READDIR=1 ls waves >/dev/null 2>&1; then
+        LD_PRELOAD=./faults.so FAULT_OPEN=tiny.tango "$prepare" folder --input_dir waves \
+            --output_dir probe -m "$model" 2>&1 | grep -q "Permission denied"; then
         faults=LD_PRELOAD=$tmp/faults.so
     fi
 esac
@@ -93,6 +94,8 @@ claim "an empty input folder is an error" exits 1 folder nothing
 claim "with --prune too" exits 1 folder nothing --prune
 claim "and is named" has err.txt "nothing" "no record"
 claim "the set is as it was" untouched
+mkdir -p one/sub
+cp fo/sub/s6.* one/sub
 run_fo="$prepare folder --input_dir fo --output_dir out $options"
 for prune in "" --prune; do
     # shellcheck disable=SC2086
@@ -101,8 +104,16 @@ for prune in "" --prune; do
     fault "a name that cannot be looked at $prune" 1 FAULT_STAT=s2.wav $run_fo $prune
     # shellcheck disable=SC2086
     fault "a folder that cannot be opened $prune" 1 FAULT_OPEN=sub $run_fo $prune
+    # shellcheck disable=SC2086
+    fault "a caption that cannot $prune" 1 FAULT_OPEN=s3.txt $run_fo $prune
 done
 claim "leave the set as it was" untouched
+# shellcheck disable=SC2086
+fault "outputs that cannot be looked at" 1 FAULT_STAT=000003.png $run_fo
+# shellcheck disable=SC2086
+fault "also of an item that the input no longer has" 1 FAULT_STAT=000000.png "$prepare" \
+    folder --input_dir one --output_dir out $options
+claim "leave the set as it was, too" diff -r -x 'tmp-*' full out
 
 # Records that are no longer there: in the middle, at the end, all but one.
 cp -R fo less
@@ -118,8 +129,6 @@ becomes pruned
 claim "the same from nothing" exits 0 folder less
 claim "has the same bytes" same out pruned
 again full
-mkdir -p one/sub
-cp fo/sub/s6.* one/sub
 claim "one input of eight is left" exits 0 folder one
 claim "all outputs are" same full out
 cp waves/009.wav less/sub/a.wav
