@@ -177,6 +177,9 @@ again full
 rm out/caption/000003.txt
 claim "a sound that broke" exits 3 folder fo
 claim "costs no file" test -e out/original-audio/000003.wav
+# shellcheck disable=SC2086
+fault "a sound that cannot be opened is no reason to" 1 FAULT_OPEN=s3.wav $run_fo --prune
+claim "costs no file, either" test -e out/original-audio/000003.wav
 claim "--prune takes them" exits 3 folder fo --prune
 claim "as it says" test ! -e out/original-audio/000003.wav
 cp waves/003.wav fo/sub/s3.wav

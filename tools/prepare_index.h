@@ -207,14 +207,13 @@ static void read_csv_row(entry *e, split_kind split, const size_t *columns,
     for (size_t i = 0; i < 8; i++) entry_place(e, base[i / 2], suffix[i % 2]);
 }
 
-/* A caption that is there but cannot be read is no caption less. */
+/* A file that is there but cannot be opened is no file less. */
 static void check_no_file(const settings *s, const char *name)
 {
     struct stat info;
     text path = path_in(s->input, name);
-    const int there = lstat(path.data, &info) == 0;
-    if (there ? S_ISREG(info.st_mode) : errno != ENOENT)
-        cli_fail("%s: cannot be read", path.data);
+    if (lstat(path.data, &info) != 0) must_be_answer(path.data);
+    else if (S_ISREG(info.st_mode)) cli_fail("%s: cannot be read", path.data);
     text_free(&path);
 }
 
@@ -498,8 +497,7 @@ static int is_there(const char *folder, const char *name)
     struct stat info;
     text path = path_in(folder, name);
     const int there = stat(path.data, &info) == 0;
-    if (!there && errno != ENOENT && errno != ENOTDIR)
-        cli_fail("%s: %s", path.data, strerror(errno));
+    if (!there) must_be_answer(path.data);
     text_free(&path);
     return there;
 }

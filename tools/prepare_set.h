@@ -578,12 +578,6 @@ static int is_old_line(const set *x, const record *r, const text *now)
     return same;
 }
 
-/* What the disk does not tell is no answer: a file that is there must not look lost. */
-static void must_be_answer(const char *path)
-{
-    if (errno != ENOENT && errno != ENOTDIR) cli_fail("%s: %s", path, strerror(errno));
-}
-
 /* 1 if every output of a finished clip is there with its size. */
 static int outputs_whole(const settings *s, const line *l)
 {
