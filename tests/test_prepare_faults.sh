@@ -171,6 +171,16 @@ claim "a caption that is gone" exits 0 folder less
 claim "changes nothing" same full out
 claim "--prune: an item less" exits 3 folder less --prune
 claim "whose files are gone" test ! -e out/caption/000004.txt
+# A kill between the renames of a clip leaves files of two clips: sizes alone do not tell.
+for in in one more; do
+    again full
+    printf 'clip 1' >out/caption/000000.txt
+    rm -rf more && cp -R fo more && cp waves/009.wav more/z.wav && echo more >more/z.txt
+    claim "half of another clip, then other metadata ($in)" exits 0 folder $in
+    claim "no item has a caption of another ($in)" test "$(cat out/caption/000000.txt)" = \
+        "$(sed -n 's/^{"index": 0, .*"caption": "\([^"]*\)", "frames.*/\1/p' \
+        out/dataset_info.json)"
+done
 # Files of a clip that cannot be made again stay.
 again full
 : >fo/sub/s3.wav

@@ -196,20 +196,21 @@ static void settle_record(void *data, size_t index, size_t number)
 
 /* ---- Before and after ------------------------------------------------------------- */
 
-/* Lines of the last generation count; equal hashes only. */
-static void match_line(void *user, journal *j, size_t number, line *l, size_t at)
-{
-    run *r = (run *)user;
-    (void)j;
-    if (l->index < r->d.count && r->d.records[l->index].hash == l->hash)
-        take_line(&r->x, &r->d.records[l->index], number, l, at);
-}
-
 /* Whether the last generation is of the metadata of now. */
 static int is_current(const run *r, const journal *j)
 {
     return j->generation != SIZE_MAX && j->total == r->d.count
         && j->fingerprint == r->d.fingerprint;
+}
+
+/* Lines of the last generation count; equal hashes only. What other metadata
+   put in its place since may have been cut off. */
+static void match_line(void *user, journal *j, size_t number, line *l, size_t at)
+{
+    run *r = (run *)user;
+    if (l->index >= r->d.count || r->d.records[l->index].hash != l->hash) return;
+    if (is_current(r, j) || l->reason || (name_ok(l->stem) && caption_is(r->s, l)))
+        take_line(&r->x, &r->d.records[l->index], number, l, at);
 }
 
 /* Opens the journals and finds the line of each record; the first time also the items

@@ -607,6 +607,19 @@ static int outputs_whole(const settings *s, const line *l)
     return whole;
 }
 
+/* Whether the caption in the set is that of the line. It is the first file of a clip that
+   is replaced: another one tells of a clip whose replacement was cut off. */
+static int caption_is(const settings *s, const line *l)
+{
+    text name = { NULL, 0, 0 }, now = { NULL, 0, 0 };
+    output_name(&name, s->layout, l->stem, OUT_CAPTION, l->link);
+    const int same = load_below(&now, s->output, name.data, NULL) == TANGO_OK
+        && now.size == strlen(l->caption) && memcmp(now.data, l->caption, now.size) == 0;
+    text_free(&now);
+    text_free(&name);
+    return same;
+}
+
 /* 2: finished and whole; 1: not in the set; 0: files of it are lost. */
 static int line_rank(const settings *s, const line *l)
 {
