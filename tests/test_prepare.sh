@@ -172,6 +172,27 @@ for shard in 1/3 2/3; do
     claim "moving: shard $shard" exits 0 $run_moving mset --shard $shard
 done
 claim "moving: merge of the new shards alone" exits 0 "$prepare" merge --output_dir mset
+# What a shard could not use, and one run can; and the other way round.
+mkdir few && cp waves/00[023].wav few
+echo "[$(between='' && wavcaps_list 000 001 002 003)]" >moving/a.json
+run_few="$prepare wavcaps --audio_dir few --json_dir moving --no-latents --seconds 0.32
+    --output_dir"
+# shellcheck disable=SC2086
+claim "journals: shard 1/2 without a sound" exits 3 $run_few jset --shard 1/2
+cp waves/001.wav few
+# shellcheck disable=SC2086
+claim "journals: one run that has it" exits 0 $run_few jset
+claim "journals: the sound is in the set" has jset/dataset_info.json '"id": "001"'
+rm -r jset
+# shellcheck disable=SC2086
+claim "journals: shard 1/2 with it" exits 0 $run_few jset --shard 1/2
+rm few/001.wav jset/captions/001.txt
+# shellcheck disable=SC2086
+claim "journals: one run without it, when a file is lost" exits 3 $run_few jset
+claim "journals: what is lost is not in the set" has jset/dataset_info.json '"missing": 1'
+# shellcheck disable=SC2086
+claim "journals: shard 0/2" exits 0 $run_few jset --shard 0/2
+claim "journals: merge says the same" exits 3 "$prepare" merge --output_dir jset
 
 # --- audiocaps ---------------------------------------------------------------------------
 mkdir -p ac/train ac/val ac/test

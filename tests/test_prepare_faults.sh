@@ -54,7 +54,8 @@ faults=
 case ${CFLAGS-} in *-fsanitize*) ;; *)
     # shellcheck disable=SC2086
     if $cc ${CFLAGS-} -shared -fPIC "$tests/faults.c" -ldl -o faults.so 2>log.txt &&
-        ! LD_PRELOAD=./faults.so FAULT_READDIR=1 ls waves >/dev/null 2>&1; then
+        LD_PRELOAD=./faults.so FAULT_OPEN=tiny.tango "$prepare" folder --input_dir waves \
+            --output_dir probe -m "$model" 2>&1 | grep -q "Permission denied"; then
         faults=LD_PRELOAD=$tmp/faults.so
     fi
 esac
@@ -93,6 +94,8 @@ claim "an empty input folder is an error" exits 1 folder nothing
 claim "with --prune too" exits 1 folder nothing --prune
 claim "and is named" has err.txt "nothing" "no record"
 claim "the set is as it was" untouched
+mkdir -p one/sub
+cp fo/sub/s6.* one/sub
 run_fo="$prepare folder --input_dir fo --output_dir out $options"
 for prune in "" --prune; do
     # shellcheck disable=SC2086
@@ -101,8 +104,16 @@ for prune in "" --prune; do
     fault "a name that cannot be looked at $prune" 1 FAULT_STAT=s2.wav $run_fo $prune
     # shellcheck disable=SC2086
     fault "a folder that cannot be opened $prune" 1 FAULT_OPEN=sub $run_fo $prune
+    # shellcheck disable=SC2086
+    fault "a caption that cannot $prune" 1 FAULT_OPEN=s3.txt $run_fo $prune
 done
 claim "leave the set as it was" untouched
+# shellcheck disable=SC2086
+fault "outputs that cannot be looked at" 1 FAULT_STAT=000003.png $run_fo
+# shellcheck disable=SC2086
+fault "also of an item that the input no longer has" 1 FAULT_STAT=000000.png "$prepare" \
+    folder --input_dir one --output_dir out $options
+claim "leave the set as it was, too" diff -r -x 'tmp-*' full out
 
 # Records that are no longer there: in the middle, at the end, all but one.
 cp -R fo less
@@ -118,8 +129,6 @@ becomes pruned
 claim "the same from nothing" exits 0 folder less
 claim "has the same bytes" same out pruned
 again full
-mkdir -p one/sub
-cp fo/sub/s6.* one/sub
 claim "one input of eight is left" exits 0 folder one
 claim "all outputs are" same full out
 cp waves/009.wav less/sub/a.wav
@@ -162,12 +171,25 @@ claim "a caption that is gone" exits 0 folder less
 claim "changes nothing" same full out
 claim "--prune: an item less" exits 3 folder less --prune
 claim "whose files are gone" test ! -e out/caption/000004.txt
+# A kill between the renames of a clip leaves files of two clips: sizes alone do not tell.
+for in in one more; do
+    again full
+    printf 'clip 1' >out/caption/000000.txt
+    rm -rf more && cp -R fo more && cp waves/009.wav more/z.wav && echo more >more/z.txt
+    claim "half of another clip, then other metadata ($in)" exits 0 folder $in
+    claim "no item has a caption of another ($in)" test "$(cat out/caption/000000.txt)" = \
+        "$(sed -n 's/^{"index": 0, .*"caption": "\([^"]*\)", "frames.*/\1/p' \
+        out/dataset_info.json)"
+done
 # Files of a clip that cannot be made again stay.
 again full
 : >fo/sub/s3.wav
 rm out/caption/000003.txt
 claim "a sound that broke" exits 3 folder fo
 claim "costs no file" test -e out/original-audio/000003.wav
+# shellcheck disable=SC2086
+fault "a sound that cannot be opened is no reason to" 1 FAULT_OPEN=s3.wav $run_fo --prune
+claim "costs no file, either" test -e out/original-audio/000003.wav
 claim "--prune takes them" exits 3 folder fo --prune
 claim "as it says" test ! -e out/original-audio/000003.wav
 cp waves/003.wav fo/sub/s3.wav

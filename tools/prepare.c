@@ -196,22 +196,21 @@ static void settle_record(void *data, size_t index, size_t number)
 
 /* ---- Before and after ------------------------------------------------------------- */
 
-/* Lines of the last generation count; equal hashes only. Later lines replace earlier. */
-static void match_line(void *user, journal *j, size_t number, line *l, size_t at)
-{
-    database *d = (database *)user;
-    (void)j;
-    if (l->index >= d->count || d->records[l->index].hash != l->hash) return;
-    d->records[l->index].line = at + 1;
-    d->records[l->index].line_size = l->size;
-    d->records[l->index].journal = (uint32_t)number;
-}
-
 /* Whether the last generation is of the metadata of now. */
 static int is_current(const run *r, const journal *j)
 {
     return j->generation != SIZE_MAX && j->total == r->d.count
         && j->fingerprint == r->d.fingerprint;
+}
+
+/* Lines of the last generation count; equal hashes only. What other metadata
+   put in its place since may have been cut off. */
+static void match_line(void *user, journal *j, size_t number, line *l, size_t at)
+{
+    run *r = (run *)user;
+    if (l->index >= r->d.count || r->d.records[l->index].hash != l->hash) return;
+    if (is_current(r, j) || l->reason || (name_ok(l->stem) && caption_is(r->s, l)))
+        take_line(&r->x, &r->d.records[l->index], number, l, at);
 }
 
 /* Opens the journals and finds the line of each record; the first time also the items
@@ -222,7 +221,7 @@ static void match_journals(run *r, int keep)
     memset(&l, 0, sizeof l);
     open_journals(&r->x, &l);
     if (keep) keep_items(&r->d, &r->x);
-    for_live_lines(&r->x, &l, match_line, &r->d);
+    for_live_lines(&r->x, &l, match_line, r);
     line_free(&l);
 }
 
@@ -793,6 +792,7 @@ static void read_description(set *x, settings *s)
 }
 
 typedef struct gathering {
+    const set *x;
     record *records;
     size_t total;
     uint64_t fingerprint;
@@ -823,10 +823,7 @@ static void gather_line(void *user, journal *j, size_t number, line *l, size_t a
 {
     gathering *g = (gathering *)user;
     (void)j;
-    if (l->index >= g->total) return;
-    g->records[l->index].line = at + 1;
-    g->records[l->index].line_size = l->size;
-    g->records[l->index].journal = (uint32_t)number;
+    if (l->index < g->total) take_line(g->x, &g->records[l->index], number, l, at);
 }
 
 /* Names every shard of which records are missing. */
@@ -866,7 +863,7 @@ static void check_outputs(const set *x, const gathering *g)
 static int command_merge(settings *s)
 {
     set x;
-    gathering g = { NULL, 0, 0 };
+    gathering g = { &x, NULL, 0, 0 };
     tally_counts t;
     line l;
     const double start = cli_seconds();

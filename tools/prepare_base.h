@@ -199,6 +199,13 @@ static tango_result load_below(text *t, const char *root, const char *path,
     return r == TANGO_OK ? load_input(t, &in, path, error) : r;
 }
 
+/* After a failure: what the disk does not tell is no answer, and a file that is there
+   must not look lost. */
+static void must_be_answer(const char *path)
+{
+    if (errno != ENOENT && errno != ENOTDIR) cli_fail("%s: %s", path, strerror(errno));
+}
+
 /* The next name in a folder. What cannot be read on is no end: it ends the program, so
    that no listing ever looks complete that is not. */
 static const struct dirent *next_name(DIR *d, const char *folder)

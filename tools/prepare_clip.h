@@ -115,6 +115,7 @@ static reason_kind open_clip(worker *w, const char **place)
         if (i == 0 || r != TANGO_ERROR_FILE) w->error = error;
         *place = w->e.places[i];
         if (r == TANGO_OK) return NO_REASON;
+        if (w->s->prune) check_no_file(w->s, *place);   /* its outputs would go */
         if (r == TANGO_ERROR_FILE) continue;
         return skip(w, r == TANGO_ERROR_ARGUMENT ? BAD_PATH : UNREADABLE, w->error.text);
     }

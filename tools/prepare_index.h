@@ -207,6 +207,16 @@ static void read_csv_row(entry *e, split_kind split, const size_t *columns,
     for (size_t i = 0; i < 8; i++) entry_place(e, base[i / 2], suffix[i % 2]);
 }
 
+/* A file that is there but cannot be opened is no file less. */
+static void check_no_file(const settings *s, const char *name)
+{
+    struct stat info;
+    text path = path_in(s->input, name);
+    if (lstat(path.data, &info) != 0) must_be_answer(path.data);
+    else if (S_ISREG(info.st_mode)) cli_fail("%s: cannot be read", path.data);
+    text_free(&path);
+}
+
 /* A sound file without metadata: its caption stands in NAME.txt beside it. */
 static void read_path(entry *e, const settings *s, const char *path)
 {
@@ -218,9 +228,13 @@ static void read_path(entry *e, const settings *s, const char *path)
     e->id = e->name = entry_join(e, path, stem, "");
     e->id_ok = 1;
     entry_place(e, path, "");
-    if (tango_io_input_open_below(&in, s->input, beside, NULL) != TANGO_OK) return;
+    tango_error error;
+    if (tango_io_input_open_below(&in, s->input, beside, NULL) != TANGO_OK) {
+        check_no_file(s, beside);
+        return;
+    }
     if (in.size > (1u << 20) + 2) { tango_io_input_close(&in); return; }
-    if (load_input(t, &in, beside, NULL) != TANGO_OK) return;
+    if (load_input(t, &in, beside, &error) != TANGO_OK) cli_fail("%s", error.text);
     const size_t all = t->size;
     if (t->size > 0 && t->data[t->size - 1] == '\n') t->size--;
     if (t->size < all && t->size > 0 && t->data[t->size - 1] == '\r') t->size--;
@@ -483,8 +497,7 @@ static int is_there(const char *folder, const char *name)
     struct stat info;
     text path = path_in(folder, name);
     const int there = stat(path.data, &info) == 0;
-    if (!there && errno != ENOENT && errno != ENOTDIR)
-        cli_fail("%s: %s", path.data, strerror(errno));
+    if (!there) must_be_answer(path.data);
     text_free(&path);
     return there;
 }

@@ -107,7 +107,8 @@ static int is_whole_item(const keeper *k, const set *x, const old_item *it, line
     char stem[256];
     line_of(x, &it->line, l);
     name_outputs(stem, sizeof stem, k->s->layout, l->id, it->index);
-    return name_ok(l->stem) && strcmp(stem, l->stem) == 0 && outputs_whole(k->s, l);
+    return name_ok(l->stem) && strcmp(stem, l->stem) == 0 && outputs_whole(k->s, l)
+        && caption_is(k->s, l);
 }
 
 /* Leaves the items that are kept, one of an index and of a name. */

@@ -591,10 +591,13 @@ static int outputs_whole(const settings *s, const line *l)
         text_put(&name, "/");
         output_name(&name, s->layout, l->stem, i, l->link);
         whole = lstat(name.data, &info) == 0;
+        if (!whole) must_be_answer(name.data);
         if (whole && s->layout == WAVCAPS && i == OUT_AUDIO) {
             char target[TANGO_IO_PATH_MAX + 1];
-            ssize_t n = readlink(name.data, target, sizeof target);
-            whole = n >= 0 && (size_t)n == strlen(l->link)
+            ssize_t n = S_ISLNK(info.st_mode)
+                ? readlink(name.data, target, sizeof target) : 0;
+            if (n < 0) must_be_answer(name.data);
+            whole = n > 0 && (size_t)n == strlen(l->link)
                 && memcmp(target, l->link, (size_t)n) == 0;
         } else if (whole) {
             whole = S_ISREG(info.st_mode) && (uint64_t)info.st_size == l->sizes[i];
@@ -602,6 +605,44 @@ static int outputs_whole(const settings *s, const line *l)
     }
     text_free(&name);
     return whole;
+}
+
+/* Whether the caption in the set is that of the line. It is the first file of a clip that
+   is replaced: another one tells of a clip whose replacement was cut off. */
+static int caption_is(const settings *s, const line *l)
+{
+    text name = { NULL, 0, 0 }, now = { NULL, 0, 0 };
+    output_name(&name, s->layout, l->stem, OUT_CAPTION, l->link);
+    const int same = load_below(&now, s->output, name.data, NULL) == TANGO_OK
+        && now.size == strlen(l->caption) && memcmp(now.data, l->caption, now.size) == 0;
+    text_free(&now);
+    text_free(&name);
+    return same;
+}
+
+/* 2: finished and whole; 1: not in the set; 0: files of it are lost. */
+static int line_rank(const settings *s, const line *l)
+{
+    if (l->reason) return 1;
+    return name_ok(l->stem) && outputs_whole(s, l) ? 2 : 0;
+}
+
+/* The record takes this line. Of two journals none is the later one, so what is on
+   the disk decides between their lines, and between equals the own journal. */
+static void take_line(const set *x, record *r, size_t number, const line *l, size_t at)
+{
+    if (r->line && r->journal != number) {
+        line other;
+        memset(&other, 0, sizeof other);
+        line_of(x, r, &other);
+        const int was = line_rank(x->s, &other), now = line_rank(x->s, l);
+        line_free(&other);
+        if (now < was) return;
+        if (now == was && strcmp(x->journals[r->journal].name, x->own) == 0) return;
+    }
+    r->line = at + 1;
+    r->line_size = l->size;
+    r->journal = (uint32_t)number;
 }
 
 /* A clip that is not in the set leaves nothing in it. */
