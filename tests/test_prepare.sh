@@ -1,9 +1,9 @@
 #!/bin/sh
 # sh tests/test_prepare.sh
 #
-# What tools/prepare does with good, hostile and broken input. Needs a C compiler; with GNU
-# parallel on the machine the shards run under it too. The kill test has five points here;
-# sh tests/kill_prepare.sh 50 has more.
+# What tools/prepare does with good, hostile and broken input, and with faults of the system
+# (prepare_faults.sh). Needs a C compiler; with GNU parallel on the machine the shards run
+# under it too. The kill test has five points here; sh tests/kill_prepare.sh 50 has more.
 
 . "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2086 # several words are meant
@@ -360,4 +360,8 @@ claim "show: a cut manifest" exits 1 "$prepare" show --output_dir evil
 # --- kill --------------------------------------------------------------------------------
 PREPARE=$prepare sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
 claim "kill test: $(tail -n 1 kill.txt)" grep -q "5 passed, 0 failed" kill.txt
+
+# --- faults ------------------------------------------------------------------------------
+find "$tmp" -mindepth 1 -maxdepth 1 ! -name prepare ! -name clips -exec rm -rf {} +
+. "$tests/prepare_faults.sh"
 finish

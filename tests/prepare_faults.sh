@@ -1,48 +1,11 @@
-#!/bin/sh
-# sh tests/test_prepare_faults.sh
+# Sourced by test_prepare.sh, with its program, its clips and an empty folder:
 #
 # tools/prepare when inputs vanish, cannot be listed or change under it, when a clock jumps and
 # when outputs are inputs. Faults that need a file system of their own are injected with
 # LD_PRELOAD (faults.c); without that, as under sanitizers, those claims are left out.
 
-. "$(dirname "$0")/lib.sh"
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/tools/prepare.c" -lm -o "$tmp/prepare" || exit 1
-# shellcheck disable=SC2086
-$cc ${CFLAGS-} "$tests/clips.c" -lm -o "$tmp/clips" || exit 1
-prepare=$tmp/prepare
-model=$top/demo/tiny.tango
-cd "$tmp" || exit 1
 mkdir waves
 ./clips waves 12
-
-# exits STATUS COMMAND...
-exits()
-{
-    expected=$1
-    shift
-    "$@" >"$tmp/out.txt" 2>"$tmp/err.txt"
-    got=$?
-    [ "$got" -eq "$expected" ] && return 0
-    echo "exit $got, expected $expected"
-    head -n 5 "$tmp/err.txt"
-    return 1
-}
-
-# has FILE TEXT...
-has()
-{
-    file=$1
-    shift
-    for text; do
-        grep -qF -- "$text" "$file" && continue
-        echo "no \"$text\" in $file:"
-        head -n 12 "$file"
-        return 1
-    done
-}
-
-same() { diff -r -x .prepare "$1" "$2"; }
 
 # again NAME: a copy of NAME, called out.
 again() { rm -rf out && cp -R -P "$1" out; }
@@ -428,4 +391,3 @@ for step in 6 -6; do
         [ -z "$faults" ] || claim "without harm" same quiet2 out
     done
 done
-finish
