@@ -5,9 +5,8 @@
    times; the bound is 9, and a claim has several tries, for the sake of busy machines. */
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "bytes.h"
 #include "check.h"
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 static tango_error error;
@@ -17,30 +16,6 @@ static void *room(size_t size)
     void *p = malloc(size ? size : 1);
     if (!p) exit(1);
     return p;
-}
-
-/* A growing row of bytes. */
-typedef struct bytes { unsigned char *p; size_t n, room; } bytes;
-
-static void add(bytes *b, const void *data, size_t n)
-{
-    if (b->n + n > b->room) {
-        b->room = 2 * (b->n + n) + 64;
-        b->p = (unsigned char *)realloc(b->p, b->room);
-        if (!b->p) exit(1);
-    }
-    if (n) memcpy(b->p + b->n, data, n);
-    b->n += n;
-}
-
-static void text(bytes *b, const char *s) { add(b, s, strlen(s)); }
-
-/* `size` bytes of a little-endian number. */
-static void number(bytes *b, uint64_t v, size_t size)
-{
-    unsigned char out[8];
-    tango_io__put64(out, v);
-    add(b, out, size);
 }
 
 static void fill(bytes *b, char c, size_t n)
@@ -436,6 +411,50 @@ static bytes blocks_before_the_frames(size_t n)
     return b;
 }
 
+/* n < 65536 frames of 16 equal samples; the length is promised. */
+static bytes frames_of_one_value(size_t n)
+{
+    static tango_io_flac sums;
+    bytes b = { NULL, 0, 0 };
+    unsigned char total[4];
+    tango_io__crc16_begin(&sums);
+    tango_io__putbig(total, (uint32_t)(16 * n));
+    add(&b, "fLaC\x80\0\0\42\0\20\0\20\0\0\0\0\0\0\3\350\0\360", 22);
+    add(&b, total, 4);
+    fill(&b, 0, 16);
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = b.n;
+        add(&b, "\377\370\x60\x08", 4);
+        if (i >= 2048) number(&b, 0xe0 | i >> 12, 1);           /* as UTF-8 */
+        else if (i >= 128) number(&b, 0xc0 | i >> 6, 1);
+        if (i >= 2048) number(&b, 0x80 | (i >> 6 & 63), 1);
+        number(&b, i < 128 ? i : 0x80 | (i & 63), 1);
+        number(&b, 15, 1);
+        number(&b, tango_io__crc8(b.p + at, b.n - at), 1);
+        add(&b, "\0\1\2", 3);
+        sums.crc = 0;
+        tango_io__crc16_add(&sums, b.p + at, b.n - at);
+        number(&b, sums.crc >> 8, 1);
+        number(&b, sums.crc & 255, 1);
+    }
+    return b;
+}
+
+static int frames_are_read(const unsigned char *p, size_t n)
+{
+    static tango_io_sound sound;
+    float out[1024];
+    size_t got = 1024;
+    if (tango_io_sound_open_memory(&sound, p, n, 0, &error) != TANGO_OK) return 0;
+    const size_t size = tango_io_sound_work_size(&sound);
+    void *work = room(size);
+    tango_result r = tango_io_sound_start(&sound, work, size, &error);
+    while (r == TANGO_OK && got == 1024)
+        r = tango_io_sound_read_float(&sound, out, 1024, &got, &error);
+    free(work);
+    return r == TANGO_OK && sound.frame == sound.info.frames;
+}
+
 static int png_ends(const unsigned char *p, size_t n)
 {
     tango_io_png png;
@@ -473,11 +492,88 @@ static void sounds_and_pictures_take_linear_time(void)
 {
     CHECK(linear(chunks_before_the_data, sound_ends, 50000));
     CHECK(linear(blocks_before_the_frames, sound_ends, 50000));
+    CHECK(linear(frames_of_one_value, frames_are_read, 10000));
     CHECK(linear(chunks_of_nothing, png_ends, 500));
+}
+
+/* ---- Blobs and arrays ------------------------------------------------------------- */
+
+/* n values without numbers, whose keys differ at their end. */
+static bytes values_of_one_prefix(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    const size_t pool = 64 + 32 * n, size = (pool + 64 * n + 63) / 64 * 64;
+    text(&b, "TANGO");
+    add(&b, "\0\r\n\1\0\0\0\0\0\0\0", 11);
+    number(&b, size, 8);
+    number(&b, size, 8);
+    number(&b, n, 4);
+    fill(&b, 0, 64 - b.n);
+    for (size_t i = 0; i < n; i++) {
+        number(&b, pool + 64 * i, 4);
+        number(&b, 50, 4);
+        number(&b, TANGO_IO_BYTES, 8);
+        number(&b, pool + 64 * i + 56, 8);
+        number(&b, 8, 8);
+    }
+    for (size_t i = 0; i < n; i++) {
+        char key[57] = "";
+        sprintf(key, "%050zu", i);
+        add(&b, key, 56);
+        fill(&b, 'x', 8);
+    }
+    fill(&b, 0, size - b.n);
+    tango_io__put64(b.p + 40, tango_io__blob_header_sum(b.p, size));
+    return b;
+}
+
+static int values_are_found(const unsigned char *p, size_t n)
+{
+    tango_io_blob blob;
+    tango_io_value value;
+    unsigned char *block = (unsigned char *)room(n + 64), *at = block;
+    while ((uintptr_t)at % 64 != 0) at++;
+    memcpy(at, p, n);
+    int ok = tango_io_blob_open(&blob, at, n, &error) == TANGO_OK;
+    for (size_t i = 0; ok && i < blob.value_count; i++) {
+        tango_io_blob_value_at(&blob, i, &value);
+        ok = tango_io_blob_value(&blob, value.key, &value);
+    }
+    free(block);
+    return ok;
+}
+
+/* A header is 10000 bytes at most. */
+static bytes header_of_spaces(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    add(&b, "\x93NUMPY\1\0", 8);
+    number(&b, n, 2);
+    text(&b, "{'descr': '<f4', 'fortran_order': False, 'shape': (1,");
+    fill(&b, ' ', 10 + n - 3 - b.n);
+    text(&b, ")}\n");
+    fill(&b, 0, 4);
+    return b;
+}
+
+static int array_is_read(const unsigned char *p, size_t n)
+{
+    tango_io_npy npy;
+    int ok = 1;
+    for (int i = 0; ok && i < 200; i++)
+        ok = tango_io_npy_parse(&npy, p, n, &error) == TANGO_OK;
+    return ok;
+}
+
+static void blobs_and_arrays_take_linear_time(void)
+{
+    CHECK(linear(values_of_one_prefix, values_are_found, 20000));
+    CHECK(linear(header_of_spaces, array_is_read, 2500));
 }
 
 int main(void)
 {
+    RUN(blobs_and_arrays_take_linear_time);
     RUN(texts_take_linear_time);
     RUN(tokenizers_take_linear_time);
     RUN(sounds_and_pictures_take_linear_time);

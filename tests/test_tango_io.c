@@ -7,9 +7,8 @@
    file tests make in the current folder begin with "test_tango_io." and are removed. */
 #define TANGO_IO_IMPLEMENTATION
 #include "../tango_io.h"
+#include "bytes.h"
 #include "check.h"
-#include <stdlib.h>
-#include <string.h>
 
 /* ---- Tools ------------------------------------------------------------------------ */
 
@@ -22,30 +21,6 @@ static uint32_t noise(void)
     state ^= state >> 17;
     state ^= state << 5;
     return state;
-}
-
-/* A growing row of bytes. */
-typedef struct bytes { unsigned char *p; size_t n, room; } bytes;
-
-static void add(bytes *b, const void *data, size_t n)
-{
-    if (b->n + n > b->room) {
-        b->room = 2 * (b->n + n) + 64;
-        b->p = (unsigned char *)realloc(b->p, b->room);
-        if (!b->p) exit(1);
-    }
-    if (n) memcpy(b->p + b->n, data, n);
-    b->n += n;
-}
-
-static void text(bytes *b, const char *s) { add(b, s, strlen(s)); }
-
-/* `size` bytes of a little-endian number. */
-static void number(bytes *b, uint64_t v, size_t size)
-{
-    unsigned char out[8];
-    tango_io__put64(out, v);
-    add(b, out, size);
 }
 
 static void release(bytes *b)
