@@ -11,6 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 1 where floats are computed in registers with more bits, as x87 does. */
+#if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0
+#define WIDER 1
+#else
+#define WIDER 0
+#endif
+
 #define PI 3.14159265358979323846
 #define GUARD 12345.0f
 
@@ -571,9 +578,9 @@ static void htk_basis_has_its_values(void)
     CHECK(tango_audio_mel_basis(w, &p, NULL) == TANGO_OK);
     for (size_t n = 0; n < 64 * 513; n++) {
         sum += (double)w[n];
-        used += w[n] != 0.0f;
+        used += w[n] > 1e-12f;
     }
-    CHECK(used == 1000); /* bin 512 lies on the last corner */
+    CHECK(used == 1000); /* bin 512, on the last corner, may hold a rounding beyond */
     CHECK_NEAR(sum, 500.4745, 1e-4);
     CHECK_NEAR(largest(w, 64 * 513), 0.9996, 5e-5);
     CHECK_NEAR(w[1], 0.5647f, 5e-5);
@@ -673,8 +680,11 @@ static void fixture_matches_librosa(void)
     float *got = floats(101 * 64);
     tango_audio_log_mel(got, x, 16000, 0, 101, &b.front, b.work);
     CHECK(count == 101 * 64);
+    /* Near the floor the package's own rounding shows, which wider registers do not
+       repeat: 3.18e-4 with x87. */
     if (count == 101 * 64) {
-        CHECK_NEAR(distance(got, want, count) / largest(want, count), 0.0, 3e-4);
+        CHECK_NEAR(distance(got, want, count) / largest(want, count), 0.0,
+                   WIDER ? 4e-4 : 3e-4);
     }
     free(want), free(x), free(got);
     bench_free(&b);
@@ -1098,15 +1108,11 @@ static void inversion_explains_the_mel(void)
     griffin_free(&g);
 }
 
-/* Bit for bit; where sums are kept in wider registers (FLT_EVAL_METHOD), what one loop
-   and another keep there differs, so there to rounding. */
+/* Bit for bit; what two loops keep in wider registers differs, so there to rounding. */
 static int same_frames(const float *a, const float *b, size_t count)
 {
-#if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0
-    return distance(a, b, count) <= 1e-6 * largest(b, count);
-#else
+    if (WIDER) return distance(a, b, count) <= 1e-6 * largest(b, count);
     return memcmp(a, b, count * sizeof *a) == 0;
-#endif
 }
 
 static void inversion_takes_frames_one_by_one(void)

@@ -33,6 +33,7 @@
 #undef minor
 #undef makedev
 #undef environ
+#undef alloca
 
 /* Windows: minwindef.h, rpcndr.h, combaseapi.h, winnt.h, wingdi.h, winuser.h */
 #define near @
