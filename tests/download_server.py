@@ -141,8 +141,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def send_data(self, data, step):
         status, headers = 200, [("Accept-Ranges", "bytes")]
-        if data[:4] == b"RIFF":
-            headers.append(("Content-Type", "audio/wav"))
+        if data[:4] == b"RIFF" or data[4:8] == b"ftyp":
+            headers.append(("Content-Type", "audio/wav" if data[:1] == b"R" else "audio/mp4"))
         wanted = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
         if step == "wrong":
             data = bytes(255 - b for b in data)

@@ -1,6 +1,9 @@
 """Sounds, archives and stand-ins for tests/test_download.sh.
 
     python3 download_tools.py sound FILE [SECONDS]   a stereo WAV at 44100 Hz
+    python3 download_tools.py click FILE SECONDS AT  a stereo tone with a click at a second
+    python3 download_tools.py clicked FILE AT        mono at 16 kHz: the click is there, and
+        the tone from the first sample on
     python3 download_tools.py split FOLDER NAME DISK_SIZE ENTRY...
         NAME.z01 ... NAME.zip, an archive in parts. ENTRY is PATH=FILE, PATH=@TARGET (a
         symbolic link) or PATH=!FILE (with a wrong CRC-32).
@@ -16,19 +19,30 @@ import resource
 import struct
 import subprocess
 import sys
+import wave
 import zlib
 
 
-def sound(path, seconds="1"):
-    import wave
+def sound(path, seconds="1", click="-1"):
     count = int(44100 * float(seconds))
+    at = int(44100 * float(click))
     frames = b"".join(struct.pack("<hh", v, v // 2) for v in
-                      (int(9000 * math.sin(i / 15.0)) for i in range(count)))
+                      (30000 if 0 <= i - at < 8 else int(9000 * math.sin(i / 15.0))
+                       for i in range(count)))
     with wave.open(path, "wb") as w:
         w.setnchannels(2)
         w.setsampwidth(2)
         w.setframerate(44100)
         w.writeframes(frames)
+
+
+def clicked(path, at):
+    with wave.open(path, "rb") as w:
+        x = struct.unpack("<%dh" % w.getnframes(), w.readframes(w.getnframes()))
+    loudest = max(range(len(x)), key=lambda i: x[i])
+    first = max(map(abs, x[:64]))
+    print("loudest at %d, the first 64 up to %d" % (loudest, first))
+    return not (abs(loudest - 16000 * int(at) - 1) <= 3 and first > 3000)
 
 
 def split(folder, name, disk_size, *entries):
@@ -166,5 +180,6 @@ def linear(folder, shape, *command):
     return not large < 8 * small + 0.3
 
 
-commands = {"linear": linear, "sound": sound, "split": split, "7z": seven, "rate": rate}
+commands = {"linear": linear, "sound": sound, "click": sound, "clicked": clicked,
+             "split": split, "7z": seven, "rate": rate}
 sys.exit(commands[sys.argv[1]](*sys.argv[2:]))

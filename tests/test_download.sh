@@ -469,15 +469,34 @@ all_clips()
         cmp "$tmp/a/train.csv" "$www/train.csv"
 }
 
+# The section is asked for with a second around it, and cut where its times are known.
+sections()
+{
+    fresh_clips
+    mkdir "$tmp/a"
+    printf '%s\n' audiocap_id,youtube_id,start_time,caption 1,AAAAAAAAAAA,0,a \
+        2,BBBBBBBBBBB,1,b 3,CCCCCCCCCCC,030,c 4,DDDDDDDDDDD,08,d >"$tmp/a/test.csv"
+    clips 0 --subset test -j 1 && same "$(sed 's/.*-sections \([^ ]*\) .*-af \([^ ]*\) .*/\1 \2/' \
+        "$tmp/calls")" '*0-11 atrim=start=0:end=10
+*0-12 atrim=start=1:end=11
+*29-41 atrim=start=1:end=11
+*7-19 atrim=start=1:end=11' && [ -f "$tmp/a/test/CCCCCCCCCCC_030.wav" ]
+}
+
+# A click 3 s behind the start, 8 s into AAC, comes after 3 s, to a sample of 44100 Hz, and
+# nothing in front of it is silent.
 real_clip()
 {
     mkdir -p "$tmp/real" "$www/v"
     ln -sf "$real_ytdlp" "$tmp/real/yt-dlp"
-    python3 "$tests/download_tools.py" sound "$www/v/TTTTTTTTTTT" 16
+    python3 "$tests/download_tools.py" click "$tmp/click.wav" 16 8
+    ffmpeg -nostdin -v error -i "$tmp/click.wav" -c:a aac -b:a 192k "$tmp/click.m4a" &&
+        mv "$tmp/click.m4a" "$www/v/TTTTTTTTTTT" || return 1
     (PATH=$tmp/real:$PATH script 0 "$audiocaps" -o "$tmp/y" --base-url "$base" \
         --video-url "$base/v/" --subset test) &&
         same "$(python3 "$tests/download_tools.py" rate "$tmp/y/test/TTTTTTTTTTT_5.wav")" '16000 1' &&
-        same "$(wc -c <"$tmp/y/test/TTTTTTTTTTT_5.wav" | tr -d ' ')" 320044
+        same "$(wc -c <"$tmp/y/test/TTTTTTTTTTT_5.wav" | tr -d ' ')" 320044 &&
+        python3 "$tests/download_tools.py" clicked "$tmp/y/test/TTTTTTTTTTT_5.wav" 3
 }
 
 clip_format()
@@ -665,6 +684,7 @@ if here audiocaps; then
     [ -z "$real_ytdlp" ] || [ -z "$real_ffmpeg" ] ||
         claim 'audiocaps: ten seconds of a clip by the real yt-dlp' real_clip
     claim 'audiocaps: a second run does only what is missing' second_run
+    claim 'audiocaps: sections, with a second around them' sections
     claim 'audiocaps: subsets' subsets
     claim 'audiocaps: --limit' limits
     claim 'audiocaps: a source that refuses ends the run' blocked

@@ -240,14 +240,30 @@ last_error()
 }
 
 # The section into $scratch/raw.*; sets raw, or verdict and reason.
+#
+# yt-dlp hands a section to ffmpeg as "-ss BEGIN -t SECONDS" before -i (real_download of
+# FFmpegFD in its downloader/external.py, 2026.10.26). What comes of that differs: ffmpeg
+# 9.0.2 starts AAC at the next frame of 1024 samples, 7.0.2 at the place
+# (findings/ffmpeg-aac-seek.sh). The times of the samples are right in both. So the
+# section begins a second early and ends a second late, and a filter behind -i cuts by
+# these times, to the sample; only here are they known, the file that is left does not
+# say where it begins. It writes samples, not AAC or Opus once more. M4A comes first: times
+# in WebM are whole milliseconds and its negative start is read in two ways, by 7 ms in
+# the same two versions.
 get_section()
 {
+    at=${start#"${start%%[!0]*}"} at=${at:-0}    # 08 is no number to a shell
+    lead=$((at > 0))
+    cut=atrim=start=$lead:end=$((lead + seconds))
     tries=0
     while :; do
         rm -f "$scratch"/raw.*
         set -- --ignore-config --no-playlist --no-progress --no-warnings --no-cache-dir \
-            --socket-timeout "$timeout" --retries 3 --format bestaudio/best \
-            --download-sections "*$start-$((start + seconds))" --force-keyframes-at-cuts \
+            --socket-timeout "$timeout" --retries 3 \
+            --format 'bestaudio[ext=m4a]/bestaudio/best' \
+            --download-sections "*$((at - lead))-$((at + seconds + 1))" \
+            --force-keyframes-at-cuts \
+            --downloader-args "ffmpeg_o:-vn -af $cut -c:a pcm_f32le -f wav" \
             --output "$scratch/raw.%(ext)s"
         if [ -n "$cookies" ]; then  # yt-dlp writes to the file, so each worker has a copy
             (umask 077; cp -- "$cookies" "$scratch/cookies")
