@@ -5,7 +5,7 @@
        model   demo/tiny.tango  6.7 M parameters  CC BY 4.0
        run     2.55 s  25 steps ddim  guidance 3 rescaled 0.7  griffin-lim  seed 0
        memory  13.5 MB
-       [##############################] 25/25  62.3 it/s  ETA 0:00
+       [##############################] 25/25  45.7 it/s  ETA 0:00
        wrote   out.wav  2.550 s  16000 Hz  lowered by 1.8 dB */
 #include "cli.h"
 #ifndef _WIN32
