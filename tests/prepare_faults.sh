@@ -248,6 +248,23 @@ claim "csv: by file and row" has err.txt "train.csv: row 2 (offset " "train.csv:
 claim "csv: also in the list" has out/skipped.jsonl '"reason": "bad_record"' '"id": "100"'
 claim "csv: the others are there" has out/dataset_info.json '"caption": "good"' \
     '"caption": "a \"quote\""' '"caption": "last"'
+# What a list of captions looks like that somebody joined without quotes.
+{ echo "$header"
+    echo '101,abcdefghijk,30,good'
+    echo '102,abcdefghijk,30,an engine runs loudly with muffled'
+    echo 'speech behind it'
+    echo 'and, far away, birds'
+    echo '103,abcdefghijk,10,"rain, then thunder"'
+    echo '104,abcdefghijk,10'
+    echo '105,abcdefghijk,0,cut at the end'
+    echo 'of the list'; } >ac/train.csv
+rm -rf out
+# shellcheck disable=SC2086
+claim "csv: a caption cut in two is no caption" exits 3 $run_ac --json
+claim "csv: and one record" has out.txt '"total": 5' '"bad_record": 3'
+claim "csv: with its id" has out/skipped.jsonl '"id": "102"' '"id": "105"' "goes on in the next line"
+claim "csv: its neighbours are there" has out/dataset_info.json '"caption": "good"' \
+    '"caption": "rain, then thunder"'
 rm -rf li && mkdir li
 cp waves/00[0-4].wav li
 { printf '\357\273\277{"file": "000.wav", "caption": "a", "x": NaN}\n'

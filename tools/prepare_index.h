@@ -504,19 +504,43 @@ static int is_there(const char *folder, const char *name)
 
 /* A second row of one number contradicts the first: it is no duplicate that two lists
    may share. */
-static void add_row(database *d, entry *e, split_kind split, const size_t *columns,
-                    const tango_io_csv_field *row, const char *file, size_t number)
+/* A row that is whole so far: a row behind it may be the rest of its caption. */
+typedef struct held_row {
+    tango_io_csv_field fields[TANGO_IO_CSV_COLUMNS_MAX];
+    size_t columns[4], number;      /* number: 0 if there is no row */
+    int cut;
+} held_row;
+
+static void add_row(database *d, entry *e, split_kind split, held_row *held,
+                    const char *file)
 {
+    const tango_io_csv_field *row = held->fields;
+    const char *wrong = held->cut ? "its caption goes on in the next line, without quotes"
+                                  : NULL;
     size_t size = 0;
-    for (size_t i = 0; i < 4; i++) size += row[columns[i]].size;
+    if (held->number == 0) return;
+    for (size_t i = 0; i < 4; i++) size += row[held->columns[i]].size;
     entry_begin(e, size);
-    read_csv_row(e, split, columns, row);
+    read_csv_row(e, split, held->columns, row);
     const uint64_t key = key_of(AUDIOCAPS, split, e->id);
-    if (e->id_ok && hashes_have(&d->seen, key))
-        add_bad(d, e, file, "row", number, row[0].offset,
-                "an earlier row has this audiocap_id");
-    else
-        add_record(d, e, judge(d, e, key));
+    if (!wrong && e->id_ok && hashes_have(&d->seen, key))
+        wrong = "an earlier row has this audiocap_id";
+    if (wrong) add_bad(d, e, file, "row", held->number, row[0].offset, wrong);
+    else add_record(d, e, judge(d, e, key));
+    held->number = 0;
+    held->cut = 0;
+}
+
+/* Whether the broken row at `at` may be the rest of the caption of the row before it:
+   there rows end, and this one does not begin as they do, with a number. */
+static int goes_on(const tango_io_csv *csv, const held_row *held, const text *file,
+                   size_t at)
+{
+    const char *p = file->data + at + strspn(file->data + at, "\r\n");
+    const size_t quote = *p == '"', digits = strspn(p + quote, "0123456789");
+    if (held->number == 0 || held->columns[0] != 0
+        || held->columns[3] + 1 != csv->columns) return 0;
+    return digits == 0 || p[quote + digits + quote] != ',';
 }
 
 static int index_csv(database *d, entry *e, split_kind which)
@@ -525,9 +549,10 @@ static int index_csv(database *d, entry *e, split_kind which)
                                           "caption" };
     char name[16];
     tango_io_csv_field row[TANGO_IO_CSV_COLUMNS_MAX];
+    held_row held;
     tango_io_csv csv;
     tango_error error;
-    size_t columns[4], number = 0;
+    size_t number = 0;
     int more;
     snprintf(name, sizeof name, "%s.csv", split_names[which]);
     if (!is_there(d->s->input, name)) return 0;
@@ -535,20 +560,31 @@ static int index_csv(database *d, entry *e, split_kind which)
     if (tango_io_csv_open(&csv, file.data, file.size, &error) != TANGO_OK)
         cli_fail("%s/%s: %s", d->s->input, name, error.text);
     csv.wanted = 0;
+    held.number = 0;
+    held.cut = 0;
     for (size_t i = 0; i < 4; i++) {
-        columns[i] = tango_io_csv_column(&csv, column[i]);
-        if (columns[i] == SIZE_MAX)
+        held.columns[i] = tango_io_csv_column(&csv, column[i]);
+        if (held.columns[i] == SIZE_MAX)
             cli_fail("%s/%s: no column %s (offset 0)", d->s->input, name, column[i]);
-        csv.wanted |= (uint64_t)1 << columns[i];
+        csv.wanted |= (uint64_t)1 << held.columns[i];
     }
     do {
         const size_t at = csv.at;
         const int ok = tango_io_csv_next(&csv, row, &more, &error) == TANGO_OK;
+        if (!ok && goes_on(&csv, &held, &file, at)) {
+            held.cut = 1;
+            continue;
+        }
+        add_row(d, e, which, &held, name);
         number++;
-        entry_begin(e, 0);
-        e->split = which;
-        if (!ok) add_bad(d, e, name, "row", number, at, error.text);
-        else if (more) add_row(d, e, which, columns, row, name, number);
+        if (!ok) {
+            entry_begin(e, 0);
+            e->split = which;
+            add_bad(d, e, name, "row", number, at, error.text);
+        } else if (more) {
+            memcpy(held.fields, row, csv.columns * sizeof *row);
+            held.number = number;
+        }
     } while (more);
     text_free(&file);
     return 1;
