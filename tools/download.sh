@@ -18,8 +18,8 @@ set -u
 unset CDPATH
 program=$(basename -- "$0")
 tab=$(printf '\t')
-state=.download run='' scratch='' child='' pids='' drawer='' marks=0 locked='' in_worker=''
-token='' cookies='' own='' host='' boot='' space=''
+state=.download run='' scratch='' child='' pids='' drawer='' marks=0 locked=''
+in_worker='' token='' cookies='' own='' host='' boot='' space=''
 longest_wait=3600     # a server that asks for more patience than this is not waited for
 
 # ---- Messages ------------------------------------------------------------------------
@@ -261,7 +261,7 @@ digest_matches()
     [ "$found" = "${2#*:}" ]
 }
 
-# wrong_kind FILE NAME: says what it is if that cannot be what NAME promises, else nothing.
+# wrong_kind FILE NAME: says what it is if that cannot be what NAME promises.
 wrong_kind()
 {
     start=$(dd if="$1" bs=256 count=1 2>/dev/null | tr -cd ' -~' |
@@ -369,7 +369,8 @@ begin()
     # Under the lock: whoever made these is gone. What he started may still write there.
     rm -rf -- "$state"/run.* 2>/dev/null
     run=$state/run.$$.$begun
-    mkdir -- "$run" && : >"$run/log" && : >"$run/ticks" || fail "$run: cannot write"
+    mkdir -- "$run" && : >"$run/log" && : >"$run/ticks" && : >"$run/going" ||
+        fail "$run: cannot write"
     scratch=$run/main
     mkdir -- "$scratch"
     [ -n "$token" ] || return 0
@@ -597,18 +598,25 @@ interrupted()
     exit "$1"
 }
 
-# Ends all workers after the item that each has in hand; the first message is kept.
+# Ends all workers after the item that each has in hand; the first message is kept. A full
+# disk may have no room for a new file or a word, but for another name.
 stop_all()
 {
-    (set -C; printf '%s\n' "$1" >"$run/stop") 2>/dev/null || :
+    mv -- "$run/going" "$run/stop" 2>/dev/null || return 0
+    (printf '%s\n' "$1" >"$run/stop") 2>/dev/null || :
 }
 
 stopped() { [ -e "$run/stop" ]; }
 
-check_stop() { ! stopped || fail "$(cat "$run/stop")"; }
+check_stop()
+{
+    stopped || return 0
+    [ -s "$run/stop" ] || fail "$opt_output_dir: disk full"
+    fail "$(cat "$run/stop")"
+}
 
-# A command that a signal to this shell ends too. What it writes goes to the folder of this
-# run, which nobody else uses, so it does not hold the lock.
+# A command that a signal to this shell ends too. What it writes goes to the folder of
+# this run, which nobody else uses, so it does not hold the lock.
 run_child()
 {
     "$@" 9>&- &
@@ -633,10 +641,11 @@ follow_child()
     return "$child_status"
 }
 
-# full_disk FILE: a tool said so in FILE, or had no room to say anything; that ends the run.
+# full_disk FILE: a tool said so in FILE, or had no room to say anything; that ends the
+# run. A probe that stayed would be room for the next one.
 full_disk()
 {
-    printf '%9999s' '' 2>/dev/null | cat >"$scratch/probe" 2>/dev/null &&
+    (printf '%9999s' '' | cat >"$scratch/probe") 2>/dev/null && rm -f "$scratch/probe" &&
         ! grep -aq 'No space left' "$1" && return 1
     stop_all "$scratch: disk full"
 }

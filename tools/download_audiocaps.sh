@@ -43,8 +43,8 @@ operand() { usage_error "unexpected \"$1\"; -h shows the usage"; }
 # ---- Lists ---------------------------------------------------------------------------
 
 # read_list FILE NAME: makes $run/rows, "youtube_id start" a record of an RFC 4180 file,
-# header driven. Rows that are wrong go to $run/broken, "line N: what"; columns that are not
-# needed hold what they like. What is wrong with the whole file: reason and status 1.
+# header driven. Rows that are wrong go to $run/broken, "line N: what"; columns that are
+# not needed hold what they like. What is wrong with the whole file: reason and status 1.
 #
 # Lines and fields are cut by split, a long line costs no more than many short ones. A
 # quotation mark that is never closed would swallow good rows: where the text does not
@@ -246,10 +246,10 @@ last_error()
 # 9.0.2 starts AAC at the next frame of 1024 samples, 7.0.2 at the place
 # (findings/ffmpeg-aac-seek.sh). The times of the samples are right in both. So the
 # section begins a second early and ends a second late, and a filter behind -i cuts by
-# these times, to the sample; only here are they known, the file that is left does not
-# say where it begins. It writes samples, not AAC or Opus once more. M4A comes first: times
-# in WebM are whole milliseconds and its negative start is read in two ways, by 7 ms in
-# the same two versions.
+# these times, to the sample; only here are they known, the file that is left does not say
+# where it begins. It holds samples, not AAC or Opus once more, which would cost quality
+# and turn what is missing in front into silence. M4A comes first: Opus in WebM comes 1 ms
+# early from the one version and 8 ms early from the other.
 get_section()
 {
     at=${start#"${start%%[!0]*}"} at=${at:-0}    # 08 is no number to a shell
