@@ -357,6 +357,17 @@ done
 printf '{"format": "tango-dataset", "version": 1, "items": [' >evil/dataset_info.json
 claim "show: a cut manifest" exits 1 "$prepare" show --output_dir evil
 
+# --- options without effect --------------------------------------------------------------
+claim "options of latents that are not made" exits 3 "$prepare" folder --input_dir waves \
+    --output_dir idle --no-latents --seconds 0.32 --latent-format pt --root_dir waves --batch 2 \
+    --dry-run
+claim "are said" has err.txt "note: --latent-format has no effect: there are no latents" \
+    "note: --root-dir has no effect: this command does not read it" \
+    "note: --batch has no effect: only show has it"
+claim "an epoch without a seed" exits 0 "$prepare" show --output_dir set --epoch 2 --seconds 1
+claim "is said" has err.txt "note: --epoch has no effect: without --seed the order is by index" \
+    "note: --seconds has no effect: the set is made already"
+
 # --- kill --------------------------------------------------------------------------------
 PREPARE=$prepare sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
 claim "kill test: $(tail -n 1 kill.txt)" grep -q "5 passed, 0 failed" kill.txt

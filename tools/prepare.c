@@ -1088,6 +1088,27 @@ typedef struct arguments {
     int no_latents, format, mel;
 } arguments;
 
+/* Options that this command, or another option, leaves without effect are said. */
+static void note_idle_options(const cli *c, const arguments *a)
+{
+    static const int of_layout[][3] = { { AUDIO_DIR, JSON_DIR, 0 }, { ROOT_DIR, 0, 0 },
+                                        { INPUT_DIR, 0, 0 } };
+    static const int of_runs[] = { 'm', NO_LATENTS, LATENT_ORDER, LATENT_FORMAT, MEL,
+                                   CHANNELS, SECONDS, MIN_SECONDS, MAX_SECONDS, BLACKLIST,
+                                   SHARD, PRUNE, THREADS, DRY_RUN, 0 };
+    static const int of_latents[] = { 'm', LATENT_ORDER, LATENT_FORMAT, 0 };
+    static const int of_show[] = { SPLIT, BATCH, SEED, EPOCH, 0 }, of_seed[] = { EPOCH, 0 };
+    const size_t layout = word_index(a->command, layout_names, 3);
+    const int shows = strcmp(a->command, "show") == 0;
+    if (layout == 3 && !shows && strcmp(a->command, "merge") != 0) return;
+    for (size_t i = 0; i < 3; i++)
+        if (i != layout) cli_idle(c, of_layout[i], "this command does not read it");
+    if (layout == 3) cli_idle(c, of_runs, "the set is made already");
+    else if (a->no_latents) cli_idle(c, of_latents, "there are no latents");
+    if (!shows) cli_idle(c, of_show, "only show has it");
+    else if (!a->show.seeded) cli_idle(c, of_seed, "without --seed the order is by index");
+}
+
 static void read_arguments(arguments *a, int argc, char **argv)
 {
     static const char *const orders[] = { "8,T,16", "8,16,T", NULL };
@@ -1141,6 +1162,7 @@ static void read_arguments(arguments *a, int argc, char **argv)
     }
     if (!a->command) cli_usage("no command: wavcaps, audiocaps, folder, merge or show");
     if (!s->output || !*s->output) cli_usage("--output_dir is needed");
+    note_idle_options(&c, a);
 }
 
 static const char *need_folder(const char *value, const char *option)
