@@ -1,5 +1,5 @@
 #!/bin/sh
-# ffmpeg -ss before -i starts at the next frame of 1024 in AAC since version 9; 7 was exact.
+# ffmpeg 9.0.2 with -ss before -i starts AAC at the next frame of 1024; 7.0.2 was exact.
 #
 # Packages: imageio-ffmpeg 0.8.1 (its wheel carries ffmpeg 9.0.2) beside 0.6.0 (ffmpeg 7.0.2),
 # soundfile 0.14.0, numpy 2.4.6.
@@ -8,12 +8,12 @@
 # begins 956 samples late and is 956 short. With -ss behind -i both are exact, and so is 9.0.2 with
 # -ss in front for MP3 and for ALAC in the same container.
 # Also: a whole .m4a of 132300 samples decodes to 132300 in 9.0.2 and to 133120 in 7.0.2.
-# One would have guessed that nothing changed: -accurate_seek is on, decodes from the frame
-# before and drops what lies ahead of the place. The MP3 next door shows that it does.
-# Why it matters: clips of AudioCaps and its kin are cut out of m4a this way (yt-dlp hands its
-# sections to ffmpeg like that). Two machines with two ffmpegs make sets whose clips are shifted by
-# 0 to 23 ms against each other and differ in length, by an amount that depends on the start.
-# Decode first and cut afterwards (-ss behind -i, or atrim) where samples must agree.
+# One would have guessed that nothing changed, as for the MP3 next door.
+# Why it matters: clips are cut out of m4a this way; yt-dlp 2026.10.26 hands its sections to
+# ffmpeg like that (real_download of FFmpegFD in downloader/external.py: "-ss BEGIN -t SECONDS"
+# before -i). What two versions cut out of one file is shifted against each other and
+# differs in length, by an amount that depends on the start. Cut with -ss behind -i where
+# samples must agree.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

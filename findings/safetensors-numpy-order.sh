@@ -1,15 +1,13 @@
 #!/bin/sh
-# safetensors.numpy.save of a transposed array stores other numbers, since 0.8.0.
+# safetensors.numpy.save of a transposed array stores other numbers in 0.8.0.
 #
 # Packages: safetensors 0.8.0 beside 0.7.0, numpy 2.4.6.
 # Seen: save({"a": x.T}) under 0.8.0 writes the shape of x.T and the memory of x. It loads
 # without complaint as [[0, 1], [2, 3], [4, 5]] where x.T is [[0, 3], [1, 4], [2, 5]]. So does any
-# array in Fortran order (np.asfortranarray; results of LAPACK often are). 0.7.0 stores both
-# rightly; safetensors.torch.save of 0.8.0 raises ValueError for such a tensor.
-# One would have guessed that it copies, as np.save does, or refuses, as the torch half does.
-# Why it matters: weights and mel filterbanks are transposed between frameworks exactly while
-# they are being converted. A square matrix cannot even be caught by its shape. Wrap every array
-# in np.ascontiguousarray, and read back what a converter wrote.
+# array in Fortran order (np.asfortranarray). 0.7.0 stores both rightly.
+# One would have guessed that it copies, as 0.7.0 does, or refuses.
+# Why it matters: weights are transposed between frameworks exactly while they are being
+# converted, and the shape is right. Read back what a converter wrote.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

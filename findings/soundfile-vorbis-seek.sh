@@ -3,17 +3,15 @@
 #
 # Packages: soundfile 0.14.0 (its wheel carries libsndfile 1.2.2), numpy 2.4.6.
 # Seen, on 10 s of noise at 44100 Hz written by soundfile itself:
-# - Opened anew and sought to a place in the last Ogg page: all that comes is what lies 88
-#   samples later. 88 is what the last block has beyond the end (441000 + 88 = 3446 * 128), so whole
-#   seconds at 16000, 32000 or 48000 Hz show nothing. The same number of samples comes,
-#   tell() agrees, nothing is raised. Files of ffmpeg's libvorbis do the same.
+# - Opened anew and sought to 3000 samples before the end: all that comes is what lies 88
+#   samples later (441000 + 88 = 3446 * 128). As many samples come as were asked for, nothing is
+#   raised.
 # - One open file, places in random order, far from the end: about one read in five begins with
-#   wrong samples (errors as large as the signal), after 1024 of them it is right.
-# One would have guessed that seeking is exact to the sample, as it is for WAV, FLAC and, to
-# 6e-8, for MP3. librosa.load(offset=...) stands on the same reader.
+#   wrong samples, after 1024 of them it is right.
+# One would have guessed that seeking is exact to the sample, as it is for WAV.
 # Why it matters: training crops and evaluation segments are cut by offset and length; the cut
-# of a Vorbis file (Freesound's previews are such) has other samples than the decoded file, and
-# a check "crop equals slice" that passes on WAV fails here. Decode the whole file, then slice.
+# of a Vorbis file has other samples than the decoded file, and a check "crop equals slice" that
+# passes on WAV fails here. Decode the whole file, then slice.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -574,7 +574,7 @@ bad_rows()
     mkdir "$tmp/a"
     printf '%b\n' audiocap_id,youtube_id,start_time,caption 1,AAAAAAAAAAA,1,a \
         2,BBBBBBBBBBB,1 '' 1,BBBBBBBBBBB,1,b NaN,BBBBBBBBBBB,1,a 2,BBBBBBBBBBB,Infinity,a \
-        2,BBBBBBBBBBB,-1,a '2,BBBBBBBBBB\0000,1,a' '2,BBBBBBBBBBB,1,"a"b' \
+        2,BBBBBBBBBBB,30.0,a '2,BBBBBBBBBB\0000,1,a' '2,BBBBBBBBBBB,1,"a"b' \
         '2,BBBBBBBBBBB,1,a "b"' 9,CCCCCCCCCCC,3,'"rain, then ""thunder"""' \
         '2,BBBBBBBBBBB,1,a 6" pipe' >"$tmp/a/test.csv"
     clips 3 --subset test --json && says '"total":12,"done":2,' &&
@@ -974,6 +974,23 @@ other_namespace()
 
 other_namespace_alone() { (alone_path; PATH=$PATH:$tmp/unshare; other_namespace); }
 
+# A run that ends removes .download between two steps of one that begins.
+removed_between()
+{
+    fresh_lock
+    : >"$GO"
+    mkdir -p "$tmp/between"
+    cat >"$tmp/between/mkdir" <<STUB
+#!/bin/sh
+$(command -v mkdir) "\$@" || exit
+case \$2 in */.download) rm "$GO.once" 2>/dev/null && rmdir "\$2" ;; esac
+:
+STUB
+    chmod +x "$tmp/between/mkdir"
+    : >"$GO.once"
+    (PATH=$tmp/between:$PATH; enter) && inside 1 && [ ! -e "$GO.once" ]
+}
+
 # A lock without a kernel behind it, of another host: nobody here can tell.
 other_host()
 {
@@ -994,6 +1011,7 @@ if here locks; then
     claim 'lock: five at once, without a lock of the kernel' contest_alone
     claim 'lock: killed, then again at once' killed
     claim 'lock: of another host' other_host
+    claim 'lock: a run that ends while another begins' removed_between
     if unshare -p -f --mount-proc true 2>/dev/null; then
         claim 'lock: another process namespace' other_namespace
         mkdir -p "$tmp/unshare"

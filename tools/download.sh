@@ -531,7 +531,9 @@ take_lock()
     try=0 waits=0
     while [ "$try" -lt 6 ] && [ "$waits" -lt 12 ]; do
         try=$((try + 1))
-        make_folder $state/parts
+        # A run that ends may remove what this one has just made.
+        (make_folder $state/parts) 2>/dev/null ||
+            { [ "$try" -lt 6 ] || make_folder $state/parts; continue; }
         take_guard
         case $? in
         0) kind=kernel ;;
