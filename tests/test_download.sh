@@ -797,10 +797,15 @@ lost_clip()
         [ -f "$tmp/w/archives/SoundBible/SoundBible.z01" ]
 }
 
+# A file of the user's beside the parts stays.
 as_they_are()
 {
     fresh_sounds
-    sounds 3 --subset SoundBible --no_transcode && cmp "$tmp/w/audio/SoundBible/12.flac" "$tmp/sound.wav"
+    mkdir -p "$tmp/w/archives/SoundBible"
+    echo mine >"$tmp/w/archives/SoundBible/mine.txt"
+    sounds 3 --subset SoundBible --no_transcode &&
+        cmp "$tmp/w/audio/SoundBible/12.flac" "$tmp/sound.wav" &&
+        same "$(cd "$tmp/w/archives/SoundBible" && echo *)" mine.txt
 }
 
 hostile_archive()
@@ -841,7 +846,7 @@ if here wavcaps; then
     claim 'wavcaps: 16 kHz mono' sound_format
     claim 'wavcaps: a complete subset is left alone' complete_is_left_alone
     claim 'wavcaps: a lost clip comes back, archives kept on request' lost_clip
-    claim 'wavcaps: --no-transcode' as_they_are
+    claim 'wavcaps: --no-transcode; only the parts are removed' as_they_are
     claim 'wavcaps: hostile archive' hostile_archive
     claim 'wavcaps: what is no sound, without ffmpeg' no_sound
     claim 'wavcaps: a folder that cannot be read' unreadable_folder

@@ -312,8 +312,8 @@ get_sound()
     is_complete "$1" ||
         { record failed "$1$tab-" 'clips that were written are not there'; return; }
     if [ -z "$opt_keep_archives" ]; then
-        rm -rf -- "archives/$1"
-        rmdir archives 2>/dev/null || :
+        cut -f 1 "$run/source" | while IFS= read -r part; do rm -f -- "$part"; done
+        rmdir "archives/$1" archives 2>/dev/null || :
     fi
 }
 
