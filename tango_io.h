@@ -2446,8 +2446,8 @@ static tango_result tango_io__open_below(int *opened, size_t *size, const char *
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error)
 {
-    int fd;
-    size_t size;
+    int fd = -1;
+    size_t size = 0;
     tango_result r = tango_io__open_below(&fd, &size, root, path, error);
     if (r != TANGO_OK) return r;
     r = tango_io__map_open(file, fd, size, path, error);
@@ -2457,8 +2457,8 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
 TANGO_API tango_result tango_io_input_open_below(tango_io_input *input, const char *root,
                                                  const char *path, tango_error *error)
 {
-    int fd;
-    size_t size;
+    int fd = -1;
+    size_t size = 0;
     tango_result r = tango_io__open_below(&fd, &size, root, path, error);
     if (r != TANGO_OK) return r;
     input->size = size;
