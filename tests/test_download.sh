@@ -3,9 +3,10 @@
 #
 # The download scripts beside a local server that drops, truncates, refuses and lies
 # (download_server.py). ffmpeg and 7z are the real ones where they are installed; yt-dlp is a
-# stand-in, but for one clip that the real one fetches where it is installed. Nothing leaves this machine. Needs python3 and curl; skipped
-# without.
-# shellcheck disable=SC2015,SC2016,SC2059,SC2086,SC2123,SC2317 # claims are called by name
+# stand-in, but for one clip that the real one fetches where it is installed. Nothing leaves
+# this machine. Needs python3 and curl; skipped without.
+# shellcheck disable=SC2015,SC2016,SC2030,SC2031,SC2059,SC2086,SC2123,SC2317
+# claims are called by name
 
 . "$(dirname "$0")/lib.sh"
 for tool in python3 curl; do

@@ -436,7 +436,8 @@ NAME
     process_gone "$its_pid" && return
     now_start=$(process_start "$its_pid")
     [ "$now_start" = dead ] ||
-        { [ -n "$its_start" ] && [ -n "$now_start" ] && [ "$now_start" != "$its_start" ]; }
+        { [ -n "$its_start" ] && [ -n "$now_start" ] &&
+            [ "$now_start" != "$its_start" ]; }
 }
 
 # process_gone PID: kill fails for the processes of other users too.

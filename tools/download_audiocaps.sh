@@ -360,7 +360,8 @@ find_missing()
     for split in $subsets; do
         [ ! -L "$split" ] || fail "$split: is a link; nothing is written through it"
         [ ! -d "$split" ] ||
-            find "$split" -type f -name '*.wav' -size "+${header_bytes}c" >>"$run/files" ||
+            find "$split" -type f -name "*.wav" -size "+${header_bytes}c" \
+                >>"$run/files" ||
             fail "$split: cannot read this folder"
     done
     : >"$run/here"
