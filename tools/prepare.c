@@ -1097,7 +1097,8 @@ static void note_idle_options(const cli *c, const arguments *a)
                                    CHANNELS, SECONDS, MIN_SECONDS, MAX_SECONDS, BLACKLIST,
                                    SHARD, PRUNE, THREADS, DRY_RUN, 0 };
     static const int of_latents[] = { 'm', LATENT_ORDER, LATENT_FORMAT, 0 };
-    static const int of_show[] = { SPLIT, BATCH, SEED, EPOCH, 0 }, of_seed[] = { EPOCH, 0 };
+    static const int of_show[] = { SPLIT, BATCH, SEED, EPOCH, 0 };
+    static const int of_seed[] = { EPOCH, 0 };
     const size_t layout = word_index(a->command, layout_names, 3);
     const int shows = strcmp(a->command, "show") == 0;
     if (layout == 3 && !shows && strcmp(a->command, "merge") != 0) return;
@@ -1106,7 +1107,8 @@ static void note_idle_options(const cli *c, const arguments *a)
     if (layout == 3) cli_idle(c, of_runs, "the set is made already");
     else if (a->no_latents) cli_idle(c, of_latents, "there are no latents");
     if (!shows) cli_idle(c, of_show, "only show has it");
-    else if (!a->show.seeded) cli_idle(c, of_seed, "without --seed the order is by index");
+    else if (!a->show.seeded)
+        cli_idle(c, of_seed, "without --seed the order is by index");
 }
 
 static void read_arguments(arguments *a, int argc, char **argv)
