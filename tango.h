@@ -222,7 +222,8 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t 
 
 enum { TANGO_LEVELS_MAX = 8 };
 typedef enum tango_sampler {
-    TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC
+    TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC,
+    TANGO_CONSISTENCY, TANGO_CTM /* of distilled models alone */
 } tango_sampler;
 typedef enum tango_vocoder {
     TANGO_VOCODER_DEFAULT, TANGO_HIFIGAN, TANGO_GRIFFIN_LIM
@@ -237,13 +238,44 @@ typedef enum tango_final { /* the noise level after the last step */
     TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
 } tango_final;
 
-typedef struct tango_text_config { /* T5EncoderModel */
-    size_t vocab, width, head_width, hidden, layers, heads, buckets, max_distance;
+/* What a blob may hold, any subset of it: bits of tango_model.parts. */
+enum {
+    TANGO_PART_TEXT = 1,    /* text encoder and tokenizer */
+    TANGO_PART_UNET = 2,    /* and its noise schedule */
+    TANGO_PART_VAE = 4,
+    TANGO_PART_VOCODER = 8,
+    TANGO_PART_RANK = 16    /* CLAP's audio tower, and a text tower of its own */
+};
+
+typedef enum tango_text_type {
+    TANGO_TEXT_T5,   /* T5EncoderModel: one state a token */
+    TANGO_TEXT_CLIP, /* CLIPTextModel: one state a token */
+    TANGO_TEXT_CLAP  /* ClapTextModelWithProjection: one vector a text, of length 1 */
+} tango_text_type;
+
+typedef struct tango_text_config {
+    tango_text_type type;
+    size_t vocab, width, head_width, hidden, layers, heads;
+    size_t buckets, max_distance; /* T5: relative positions */
+    size_t positions, pad;        /* CLIP, CLAP: rows of the table, id of the padding */
+    size_t projection;            /* CLAP: numbers of its vector */
+    int quick_gelu;               /* CLIP: x sigmoid(1.702 x) in place of gelu */
     float eps;
 } tango_text_config;
 
+/* A number beside the time that a distilled UNet takes in. */
+typedef enum tango_guidance_input {
+    TANGO_GUIDANCE_NONE,
+    TANGO_GUIDANCE_FOURIER, /* ConsistencyTTA: the guidance scale */
+    TANGO_GUIDANCE_CTM      /* SoundCTM: the noise to arrive at, and the guidance scale */
+} tango_guidance_input;
+
 typedef struct tango_unet_config { /* UNet2DConditionModel */
-    size_t in_channels, out_channels, layers, groups, cross_width, levels;
+    size_t in_channels, out_channels, layers, groups, levels;
+    size_t cross_width; /* 0: the second attention, too, looks at the image itself */
+    size_t class_width; /* not 0: a vector of so many numbers stands beside the time */
+    tango_guidance_input guidance;
+    size_t guidance_width; /* frequencies of TANGO_GUIDANCE_FOURIER */
     size_t channels[TANGO_LEVELS_MAX], heads[TANGO_LEVELS_MAX];
     int down_attention[TANGO_LEVELS_MAX], up_attention[TANGO_LEVELS_MAX];
     int cos_first, adapters;
@@ -255,12 +287,23 @@ typedef struct tango_vae_config { /* AudioLDM's AutoencoderKL */
     size_t latent_channels, embedding, in_channels, out_channels;
     float eps;    /* of every group norm: 1e-6, which no configuration file names */
     double scale; /* latent = scale * posterior */
+    int clip_latent; /* a sampled latent beyond 100 is clipped to 10 (AudioLDM) */
 } tango_vae_config;
 
 typedef struct tango_vocoder_config { /* HiFi-GAN */
     size_t mels, channels, stages, rates[TANGO_LEVELS_MAX], kernels[TANGO_LEVELS_MAX];
     size_t branches, branch_kernels[TANGO_LEVELS_MAX], dilations[TANGO_LEVELS_MAX][3];
 } tango_vocoder_config;
+
+/* HTSAT, the audio tower of CLAP, with its own front end. */
+typedef struct tango_rank_config {
+    size_t levels, dims[TANGO_LEVELS_MAX], depths[TANGO_LEVELS_MAX],
+        heads[TANGO_LEVELS_MAX];
+    size_t window, patch, image, projection;
+    size_t rate, fft, hop, mels, frames; /* Hz, samples, samples, bins, of one clip */
+    double mel_low, mel_high;            /* Hz */
+    tango_text_config text; /* its text tower: the model's own if that is CLAP's */
+} tango_rank_config;
 
 /* scheduler_config.json. -1 (or DEFAULT) means the file does not say: each sampler then
    has its own default, as the classes of diffusers do. */
@@ -277,19 +320,22 @@ typedef struct tango_schedule_config {
 
 typedef struct tango_model {
     tango_io_blob blob;
+    unsigned parts; /* TANGO_PART_: what is not there is zero below */
     tango_text_config text;
     tango_unet_config unet;
     tango_vae_config vae;
     tango_vocoder_config vocoder;
     tango_schedule_config schedule;
+    tango_rank_config rank;
     size_t rate, hop, fft, window,
         mels; /* the log-mel's: Hz, samples, samples, samples, bins */
     double mel_low, mel_high;            /* Hz */
     const char *name, *licence, *attribution; /* "" where the blob has none */
     size_t parameters;                   /* number of weights */
+    int centre_wave; /* the wave's highest and lowest sample become equally far from 0 */
     struct { /* the model's own defaults; 0 where it names none */
         size_t steps;
-        double guidance, rescale, seconds;
+        double guidance, rescale, seconds, eta, crop;
         tango_sampler sampler;
         tango_vocoder vocoder;
     } defaults;
@@ -297,20 +343,28 @@ typedef struct tango_model {
 
 /* What one value of a blob's metadata may be: the only list of these limits. tango_open
    checks what it reads by it, and whoever makes a blob what goes in. */
-enum { TANGO_REQUIRED = -2 };
+enum {
+    TANGO_REQUIRED = -2, /* where its part is there */
+    TANGO_REQUIRED_T5 = -3, /* by this kind of text encoder */
+    TANGO_REQUIRED_CLIP = -4,
+    TANGO_REQUIRED_CLAP = -5,
+    TANGO_REQUIRED_POSITIONS = -6 /* by both of these */
+};
 typedef struct tango_limit {
     const char *key;
     int type;                 /* TANGO_IO_U64, _F64, _STRING or _BYTES */
     size_t most;              /* numbers in its list; 1 where it is one number */
     double low, high;         /* of each number */
-    double absent;            /* what is meant where it is missing, or TANGO_REQUIRED */
+    double absent;            /* what is meant where it is missing, or one of these */
     const char *const *words; /* a NULL-ended list of what a string may be, or NULL */
 } tango_limit;
-/* NULL for a key that no configuration has. */
+/* NULL for a key that no configuration has. "rank_text." is as "text.". */
 TANGO_API const tango_limit *tango_limit_of(const char *key);
 /* Position of a word in limit->words; that of the NULL if it is none of them. */
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 
+/* "text" "unet" "vae" "vocoder" "rank" of one bit TANGO_PART_, else "". */
+TANGO_API const char *tango_part_name(unsigned part);
 /* Fills *model but for its weights from metadata that is still in memory, as
    tango_io_blob_write_begin takes it: every value is in its range, the parts fit each
    other and the model's own defaults can run. The message names each value in single
@@ -318,8 +372,9 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value *values,
     size_t count, tango_error *error);
 /* Reads the configuration of a blob in memory (64-byte aligned, it must outlive the
-   model) and checks that every tensor it implies is there with the right shape. Weights
-   stay where they are, so a big-endian machine refuses (TANGO_ERROR_UNSUPPORTED). */
+   model) and checks that every tensor its parts imply is there with the right shape (the
+   VAE encoder's: tango_encode_memory). Weights stay where they are, so a big-endian
+   machine refuses (TANGO_ERROR_UNSUPPORTED). */
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
 
@@ -1190,8 +1245,13 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
 
 enum { TANGO__ADAPTER_WIDTH = 512, TANGO__ADAPTER_CHANNELS = 8 };
 
-static const char *const tango__text_types[] = { "t5", NULL };
-static const char *const tango__tokenizers[] = { "sentencepiece", NULL };
+static const char *const tango__part_names[] = { "text", "unet", "vae", "vocoder",
+    "rank", NULL };
+static const char *const tango__text_types[] = { "t5", "clip", "clap", NULL };
+static const char *const tango__tokenizers[] = { "sentencepiece", "clip", "roberta",
+    NULL };
+static const char *const tango__activations[] = { "gelu", "quick_gelu", NULL };
+static const char *const tango__guidances[] = { "", "fourier", "ctm", NULL };
 static const char *const tango__beta_schedules[] = { "linear", "scaled_linear", NULL };
 static const char *const tango__predictions[] = { "epsilon", "v_prediction", "sample",
     NULL };
@@ -1202,7 +1262,7 @@ static const char *const tango__variances[] = { "fixed_small", "fixed_large", NU
 static const char *const tango__algorithms[] = { "dpmsolver++", "deis", NULL };
 static const char *const tango__solvers[] = { "midpoint", "bh2", "logrho", NULL };
 static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
-    "unipc", NULL };
+    "unipc", "consistency", "ctm", NULL };
 static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
 
 /* Words stand in the order of the enum that they become; "" is that of DEFAULT. */
@@ -1211,12 +1271,17 @@ static const tango_limit tango__limits[] = {
     { "text.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__text_types },
     { "text.vocab", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
     { "text.d_model", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
-    { "text.d_kv", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "text.d_kv", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED_T5, NULL },
     { "text.d_ff", TANGO_IO_U64, 1, 1, 1 << 20, TANGO_REQUIRED, NULL },
     { "text.layers", TANGO_IO_U64, 1, 1, 1024, TANGO_REQUIRED, NULL },
     { "text.heads", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
-    { "text.buckets", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED, NULL },
-    { "text.max_distance", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
+    { "text.buckets", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED_T5, NULL },
+    { "text.max_distance", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED_T5, NULL },
+    { "text.positions", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED_POSITIONS, NULL },
+    { "text.pad", TANGO_IO_U64, 1, 0, 1 << 24, TANGO_REQUIRED_POSITIONS, NULL },
+    { "text.projection", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED_CLAP, NULL },
+    { "text.activation", TANGO_IO_STRING, 0, 0, 0, TANGO_REQUIRED_CLIP,
+        tango__activations },
     { "text.eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
 
     { "unet.in_channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
@@ -1227,7 +1292,10 @@ static const tango_limit tango__limits[] = {
     { "unet.up_attention", TANGO_IO_U64, TANGO_LEVELS_MAX, 0, 1, TANGO_REQUIRED, NULL },
     { "unet.layers_per_block", TANGO_IO_U64, 1, 1, 16, TANGO_REQUIRED, NULL },
     { "unet.norm_groups", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
-    { "unet.cross_dim", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "unet.cross_dim", TANGO_IO_U64, 1, 0, 65536, TANGO_REQUIRED, NULL },
+    { "unet.class_dim", TANGO_IO_U64, 1, 0, 65536, 0, NULL },
+    { "unet.guidance", TANGO_IO_STRING, 0, 0, 0, 0, tango__guidances },
+    { "unet.guidance_dim", TANGO_IO_U64, 1, 0, 65536, 0, NULL },
     { "unet.norm_eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
     { "unet.freq_shift", TANGO_IO_F64, 1, -16, 16, TANGO_REQUIRED, NULL },
     { "unet.flip_sin_to_cos", TANGO_IO_U64, 1, 0, 1, TANGO_REQUIRED, NULL },
@@ -1244,6 +1312,7 @@ static const tango_limit tango__limits[] = {
     { "vae.in_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
     { "vae.out_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
     { "vae.scale_factor", TANGO_IO_F64, 1, 1e-6, 1e6, TANGO_REQUIRED, NULL },
+    { "vae.clip_latent", TANGO_IO_U64, 1, 0, 1, 0, NULL },
 
     { "vocoder.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
     { "vocoder.channels", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
@@ -1285,8 +1354,27 @@ static const tango_limit tango__limits[] = {
     { "schedule.lower_order_final", TANGO_IO_U64, 1, 0, 1, 1, NULL },
     { "schedule.rescale_betas_zero_snr", TANGO_IO_U64, 1, 0, 0, 0, NULL },
 
+    { "rank.dims", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.depths", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 1024, TANGO_REQUIRED, NULL },
+    { "rank.heads", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 4096, TANGO_REQUIRED, NULL },
+    { "rank.window", TANGO_IO_U64, 1, 2, 64, TANGO_REQUIRED, NULL },
+    { "rank.patch", TANGO_IO_U64, 1, 1, 64, TANGO_REQUIRED, NULL },
+    { "rank.image", TANGO_IO_U64, 1, 8, 4096, TANGO_REQUIRED, NULL },
+    { "rank.projection", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.rate", TANGO_IO_U64, 1, 1, 1000000, TANGO_REQUIRED, NULL },
+    { "rank.fft", TANGO_IO_U64, 1, 16, 65536, TANGO_REQUIRED, NULL },
+    { "rank.hop", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "rank.fmin", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+    { "rank.fmax", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+    { "rank.frames", TANGO_IO_U64, 1, 2, 65536, TANGO_REQUIRED, NULL },
+
     { "tokenizer.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__tokenizers },
-    { "tokenizer.spiece", TANGO_IO_BYTES, 0, 0, 0, TANGO_REQUIRED, NULL },
+    { "tokenizer.spiece", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "tokenizer.bpe", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "rank_tokenizer.bpe", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "tango.layout", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "wave.center", TANGO_IO_U64, 1, 0, 1, 0, NULL },
     { "tango.name", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.description", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.licence", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
@@ -1295,17 +1383,34 @@ static const tango_limit tango__limits[] = {
     { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
     { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },
     { "default.rescale", TANGO_IO_F64, 1, 0, 1, 0, NULL },
+    { "default.eta", TANGO_IO_F64, 1, 0, 1, 0, NULL },
+    { "default.crop", TANGO_IO_F64, 1, 0, TANGO_SECONDS_MAX, 0, NULL },
     { "default.seconds", TANGO_IO_F64, 1, 0.01, TANGO_SECONDS_MAX, 0, NULL },
     { "default.sampler", TANGO_IO_STRING, 0, 0, 0, 0, tango__sampler_names },
     { "default.vocoder", TANGO_IO_STRING, 0, 0, 0, 0, tango__vocoder_names }
 };
 
+static int tango__begins(const char *text, const char *start)
+{
+    while (*start != 0 && *text == *start) text++, start++;
+    return *start == 0;
+}
+
 TANGO_API const tango_limit *tango_limit_of(const char *key)
 {
     size_t i;
+    if (tango__begins(key, "rank_text.")) key += 5;
     for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++)
         if (strcmp(tango__limits[i].key, key) == 0) return &tango__limits[i];
     return NULL;
+}
+
+TANGO_API const char *tango_part_name(unsigned part)
+{
+    size_t i;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (part == 1u << i) return tango__part_names[i];
+    return "";
 }
 
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word)
@@ -1322,6 +1427,7 @@ typedef struct tango__reader {
     const tango_io_blob *blob; /* NULL: values (count) */
     const tango_io_value *values;
     size_t count;
+    unsigned parts;
     tango_result result;
     tango_error *error;
 } tango__reader;
@@ -1390,18 +1496,81 @@ static void tango__check_value(
     }
 }
 
-/* Every value that the table names: there if it must be, of its type, in its range. */
-static void tango__check_values(tango__reader *r)
+enum { TANGO__PART_RANK_TEXT = 32 }; /* a ranking part whose text tower is its own */
+
+/* The parts of whose description a key is one. */
+static unsigned tango__parts_of(const char *key)
+{
+    static const struct { const char *group; unsigned parts; } groups[] = {
+        { "text.", TANGO_PART_TEXT }, { "unet.", TANGO_PART_UNET },
+        { "schedule.", TANGO_PART_UNET }, { "vae.", TANGO_PART_VAE },
+        { "vocoder.", TANGO_PART_VOCODER }, { "rank.", TANGO_PART_RANK },
+        { "audio.", TANGO_PART_UNET | TANGO_PART_VAE | TANGO_PART_VOCODER },
+        { "rank_text.", TANGO__PART_RANK_TEXT }
+    };
+    size_t i;
+    for (i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (tango__begins(key, groups[i].group)) return groups[i].parts;
+    return 0;
+}
+
+/* Which parts the metadata describes: those whose first key is there. */
+static unsigned tango__described(const tango__reader *r)
+{
+    static const char *const first[] = { "text.type", "unet.channels", "vae.channels",
+        "vocoder.mels", "rank.dims" };
+    unsigned parts = 0, i;
+    tango_io_value value, text;
+    for (i = 0; i < 5; i++)
+        if (tango__value(r, first[i], &value)) parts |= 1u << i;
+    if ((parts & TANGO_PART_RANK)
+        && !(tango__value(r, "text.type", &text) && text.type == TANGO_IO_STRING
+            && strcmp((const char *)text.data, "clap") == 0))
+        parts |= TANGO__PART_RANK_TEXT;
+    return parts;
+}
+
+/* Whether an absent key is missed by the text encoder of this kind. */
+static int tango__missed(const tango_limit *limit, tango_text_type type)
+{
+    const int t5 = type == TANGO_TEXT_T5, clip = type == TANGO_TEXT_CLIP;
+    if (limit->absent == (double)TANGO_REQUIRED_T5) return t5;
+    if (limit->absent == (double)TANGO_REQUIRED_CLIP) return clip;
+    if (limit->absent == (double)TANGO_REQUIRED_CLAP) return !t5 && !clip;
+    if (limit->absent == (double)TANGO_REQUIRED_POSITIONS) return !t5;
+    return limit->absent == (double)TANGO_REQUIRED;
+}
+
+/* One value: there if its part needs it, of its type, in its range. */
+static void tango__check_key(
+    tango__reader *r, const tango_limit *limit, const char *key, tango_text_type type)
 {
     tango_io_value value;
-    size_t i;
+    if (r->result != TANGO_OK) return;
+    if (tango__value(r, key, &value)) tango__check_value(r, limit, &value);
+    else if ((tango__parts_of(key) & r->parts) && tango__missed(limit, type))
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: no value '%s' in its metadata", key);
+}
+
+static int tango__choice(const tango__reader *r, const char *key);
+
+/* Every value that the table names; text.type stands in its first row. */
+static void tango__check_values(tango__reader *r)
+{
+    tango_text_type type = TANGO_TEXT_T5;
+    char key[64] = "rank_";
+    size_t i, n;
     for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++) {
         const tango_limit *limit = &tango__limits[i];
-        if (r->result != TANGO_OK) return;
-        if (tango__value(r, limit->key, &value)) tango__check_value(r, limit, &value);
-        else if (limit->absent == (double)TANGO_REQUIRED)
-            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-                "model: no value '%s' in its metadata", limit->key);
+        tango__check_key(r, limit, limit->key, type);
+        n = strlen(limit->key) + 1;
+        if (i == 0 && r->result == TANGO_OK)
+            type = (tango_text_type)tango__choice(r, "text.type");
+        else if (tango__parts_of(limit->key) == TANGO_PART_TEXT && n < sizeof key - 5) {
+            memcpy(key + 5, limit->key, n);
+            tango__check_key(r, limit, key, TANGO_TEXT_CLAP);
+        }
     }
 }
 
@@ -1453,17 +1622,29 @@ static void tango__same_list(
             "model: '%s' has %z numbers, expected %z ('%s')", key, n, count, other);
 }
 
-static void tango__read_text(const tango__reader *r, tango_text_config *c)
+/* group is "text." or "rank_text." */
+static void tango__read_text(const tango__reader *r, tango_text_config *c,
+    const char *group, tango_text_type type)
 {
-    c->vocab = tango__integer(r, "text.vocab");
-    c->width = tango__integer(r, "text.d_model");
-    c->head_width = tango__integer(r, "text.d_kv");
-    c->hidden = tango__integer(r, "text.d_ff");
-    c->layers = tango__integer(r, "text.layers");
-    c->heads = tango__integer(r, "text.heads");
-    c->buckets = tango__integer(r, "text.buckets");
-    c->max_distance = tango__integer(r, "text.max_distance");
-    c->eps = (float)tango__number(r, "text.eps");
+    static const char *const names[] = { "vocab", "d_model", "d_kv", "d_ff", "layers",
+        "heads", "buckets", "max_distance", "positions", "pad", "projection" };
+    size_t *fields[11], i, n = strlen(group);
+    char key[64];
+    fields[0] = &c->vocab, fields[1] = &c->width, fields[2] = &c->head_width;
+    fields[3] = &c->hidden, fields[4] = &c->layers, fields[5] = &c->heads;
+    fields[6] = &c->buckets, fields[7] = &c->max_distance, fields[8] = &c->positions;
+    fields[9] = &c->pad, fields[10] = &c->projection;
+    memcpy(key, group, n);
+    for (i = 0; i < 11; i++) {
+        tango_io_value value;
+        memcpy(key + n, names[i], strlen(names[i]) + 1);
+        *fields[i] = tango__value(r, key, &value) ? tango__integer(r, key) : 0;
+    }
+    memcpy(key + n, "eps", 4);
+    c->type = type;
+    c->eps = (float)tango__number(r, key);
+    c->quick_gelu = tango__choice(r, "text.activation");
+    if (type != TANGO_TEXT_T5) c->head_width = c->width / c->heads;
 }
 
 static void tango__read_flags(tango__reader *r, const char *key, int *out, size_t count)
@@ -1480,6 +1661,9 @@ static void tango__read_unet(tango__reader *r, tango_unet_config *c)
     c->layers = tango__integer(r, "unet.layers_per_block");
     c->groups = tango__integer(r, "unet.norm_groups");
     c->cross_width = tango__integer(r, "unet.cross_dim");
+    c->class_width = tango__integer(r, "unet.class_dim");
+    c->guidance = (tango_guidance_input)tango__choice(r, "unet.guidance");
+    c->guidance_width = tango__integer(r, "unet.guidance_dim");
     c->levels = tango__list(r, "unet.channels", c->channels);
     tango__same_list(r, "unet.heads", c->heads, c->levels, "unet.channels");
     tango__read_flags(r, "unet.down_attention", c->down_attention, c->levels);
@@ -1502,6 +1686,7 @@ static void tango__read_vae(const tango__reader *r, tango_vae_config *c)
     c->out_channels = tango__integer(r, "vae.out_channels");
     c->eps = 1e-6f;
     c->scale = tango__number(r, "vae.scale_factor");
+    c->clip_latent = (int)tango__integer(r, "vae.clip_latent");
 }
 
 static void tango__read_vocoder(tango__reader *r, tango_vocoder_config *c)
@@ -1537,7 +1722,29 @@ static void tango__read_schedule(const tango__reader *r, tango_schedule_config *
     c->threshold_max = tango__number(r, "schedule.sample_max_value");
 }
 
-static void tango__read_rest(const tango__reader *r, tango_model *m)
+static void tango__read_rank(tango__reader *r, tango_model *m)
+{
+    tango_rank_config *c = &m->rank;
+    c->levels = tango__list(r, "rank.dims", c->dims);
+    tango__same_list(r, "rank.depths", c->depths, c->levels, "rank.dims");
+    tango__same_list(r, "rank.heads", c->heads, c->levels, "rank.dims");
+    c->window = tango__integer(r, "rank.window");
+    c->patch = tango__integer(r, "rank.patch");
+    c->image = tango__integer(r, "rank.image");
+    c->projection = tango__integer(r, "rank.projection");
+    c->rate = tango__integer(r, "rank.rate");
+    c->fft = tango__integer(r, "rank.fft");
+    c->hop = tango__integer(r, "rank.hop");
+    c->mels = tango__integer(r, "rank.mels");
+    c->frames = tango__integer(r, "rank.frames");
+    c->mel_low = tango__number(r, "rank.fmin");
+    c->mel_high = tango__number(r, "rank.fmax");
+    if (r->parts & TANGO__PART_RANK_TEXT)
+        tango__read_text(r, &c->text, "rank_text.", TANGO_TEXT_CLAP);
+    else c->text = m->text;
+}
+
+static void tango__read_audio(const tango__reader *r, tango_model *m)
 {
     m->rate = tango__integer(r, "audio.rate");
     m->fft = tango__integer(r, "audio.fft");
@@ -1546,6 +1753,13 @@ static void tango__read_rest(const tango__reader *r, tango_model *m)
     m->mels = tango__integer(r, "audio.mels");
     m->mel_low = tango__number(r, "audio.fmin");
     m->mel_high = tango__number(r, "audio.fmax");
+}
+
+static void tango__read_rest(const tango__reader *r, tango_model *m)
+{
+    m->centre_wave = (int)tango__integer(r, "wave.center");
+    m->defaults.eta = tango__number(r, "default.eta");
+    m->defaults.crop = tango__number(r, "default.crop");
     m->name = tango__string(r, "tango.name");
     m->licence = tango__string(r, "tango.licence");
     m->attribution = tango__string(r, "tango.attribution");
@@ -1569,6 +1783,18 @@ static void tango__agree(tango__reader *r, int agrees, const char *key, double f
         expected, tango__digits(should, number), other);
 }
 
+/* What reads the text agrees with what it is. */
+static void tango__check_conditions(tango__reader *r, const tango_model *m)
+{
+    const tango_unet_config *c = &m->unet;
+    const size_t states = m->text.type == TANGO_TEXT_CLAP ? 0 : m->text.width;
+    if (!(m->parts & TANGO_PART_TEXT)) return;
+    tango__agree(r, c->cross_width == states, "unet.cross_dim", (double)c->cross_width,
+        "", (double)states, "text.d_model");
+    tango__agree(r, c->class_width == m->text.projection, "unet.class_dim",
+        (double)c->class_width, "", (double)m->text.projection, "text.projection");
+}
+
 static void tango__check_unet(tango__reader *r, const tango_model *m)
 {
     const tango_unet_config *c = &m->unet;
@@ -1578,11 +1804,14 @@ static void tango__check_unet(tango__reader *r, const tango_model *m)
     size_t i;
     tango__agree(r, c->out_channels == c->in_channels, "unet.out_channels",
         (double)c->out_channels, "", (double)c->in_channels, "unet.in_channels");
-    tango__agree(r, c->cross_width == m->text.width, "unet.cross_dim",
-        (double)c->cross_width, "", (double)m->text.width, "text.d_model");
-    tango__agree(r, (double)m->vae.embedding == latent, "vae.embed_dim",
-        (double)m->vae.embedding, "", latent,
+    tango__check_conditions(r, m);
+    tango__agree(r,
+        !(m->parts & TANGO_PART_VAE) || (double)m->vae.embedding == latent,
+        "vae.embed_dim", (double)m->vae.embedding, "", latent,
         c->adapters ? "unet.adapters" : "unet.out_channels");
+    tango__agree(r, (c->guidance == TANGO_GUIDANCE_FOURIER) == (c->guidance_width != 0),
+        "unet.guidance_dim", (double)c->guidance_width,
+        c->guidance == TANGO_GUIDANCE_FOURIER ? "more than " : "", 0.0, "unet.guidance");
     tango__agree(r, (double)c->frequency_shift < half, "unet.freq_shift",
         (double)c->frequency_shift, "less than half of ", 2.0 * half, "unet.channels");
     for (i = 0; i < c->levels; i++) {
@@ -1650,19 +1879,39 @@ static void tango__check_audio(tango__reader *r, const tango_model *m)
         "audio.fmin");
 }
 
-static void tango__check_text(tango__reader *r, const tango_model *m)
+static void tango__check_heads(
+    tango__reader *r, const tango_text_config *c, const char *heads, const char *width)
+{
+    tango__agree(r, c->type == TANGO_TEXT_T5 || c->width % c->heads == 0, heads,
+        (double)c->heads, "a divisor of ", (double)c->width, width);
+}
+
+static void tango__check_spiece(tango__reader *r, const tango_model *m)
 {
     tango_io_value spiece;
     tango_io_spiece pieces;
-    tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
-        (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
-        "text.buckets");
     if (r->result != TANGO_OK || !tango__value(r, "tokenizer.spiece", &spiece)) return;
     r->result = tango_io_spiece_open(&pieces, spiece.data, spiece.count, r->error);
     if (r->result != TANGO_OK) return;
     tango__agree(r, m->text.vocab >= pieces.piece_count, "text.vocab",
         (double)m->text.vocab, "at least ", (double)pieces.piece_count,
         "tokenizer.spiece");
+}
+
+static void tango__check_text(tango__reader *r, const tango_model *m)
+{
+    const int kind = tango__choice(r, "tokenizer.type");
+    const char *key = kind == 0 ? "tokenizer.spiece" : "tokenizer.bpe";
+    tango_io_value value;
+    if (m->text.type == TANGO_TEXT_T5)
+        tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
+            (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
+            "text.buckets");
+    tango__check_heads(r, &m->text, "text.heads", "text.d_model");
+    if (r->result == TANGO_OK && !tango__value(r, key, &value))
+        r->result = tango_io_fail(
+            r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
+    tango__check_spiece(r, m);
 }
 
 /* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper
@@ -1704,10 +1953,12 @@ static void tango__check_defaults(tango__reader *r, const tango_model *m)
     tango_plan plan;
     tango_arena arena;
     tango_sampling run;
-    if (r->result != TANGO_OK) return;
+    const unsigned all = TANGO_PART_TEXT | TANGO_PART_UNET | TANGO_PART_VAE;
+    if (r->result != TANGO_OK || (m->parts & all) != all) return;
     memset(&probe, 0, sizeof probe);
     memset(&arena, 0, sizeof arena);
     probe.prompt = "";
+    if (!(m->parts & TANGO_PART_VOCODER)) probe.vocoder = TANGO_GRIFFIN_LIM;
     probe.steps = m->defaults.steps != 0 ? m->defaults.steps : 1;
     r->result = tango__plan(&plan, m, &probe, r->error);
     if (r->result == TANGO_OK)
@@ -1718,21 +1969,30 @@ static void tango__check_defaults(tango__reader *r, const tango_model *m)
 /* The configuration without the weights. */
 static tango_result tango__configure(tango__reader *r, tango_model *m)
 {
+    r->parts = tango__described(r);
+    m->parts = r->parts & ~(unsigned)TANGO__PART_RANK_TEXT;
+    if (m->parts == 0)
+        return tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: neither text encoder, UNet, VAE nor vocoder in its metadata");
     tango__check_values(r);
     if (r->result != TANGO_OK) return r->result;
-    tango__read_text(r, &m->text);
-    tango__read_unet(r, &m->unet);
-    tango__read_vae(r, &m->vae);
-    tango__read_vocoder(r, &m->vocoder);
-    tango__read_schedule(r, &m->schedule);
+    if (m->parts & TANGO_PART_TEXT)
+        tango__read_text(r, &m->text, "text.",
+            (tango_text_type)tango__choice(r, "text.type"));
+    if (m->parts & TANGO_PART_UNET) tango__read_unet(r, &m->unet);
+    if (m->parts & TANGO_PART_UNET) tango__read_schedule(r, &m->schedule);
+    if (m->parts & TANGO_PART_VAE) tango__read_vae(r, &m->vae);
+    if (m->parts & TANGO_PART_VOCODER) tango__read_vocoder(r, &m->vocoder);
+    if (m->parts & TANGO_PART_RANK) tango__read_rank(r, m);
+    if (tango__parts_of("audio.rate") & m->parts) tango__read_audio(r, m);
     tango__read_rest(r, m);
     if (r->result != TANGO_OK) return r->result;
-    tango__check_text(r, m);
-    tango__check_unet(r, m);
-    tango__check_vae(r, m);
-    tango__check_audio(r, m);
-    tango__check_vocoder(r, m);
-    tango__check_schedule(r, m);
+    if (m->parts & TANGO_PART_TEXT) tango__check_text(r, m);
+    if (m->parts & TANGO_PART_UNET) tango__check_unet(r, m);
+    if (m->parts & TANGO_PART_VAE) tango__check_vae(r, m);
+    if (tango__parts_of("audio.rate") & m->parts) tango__check_audio(r, m);
+    if (m->parts & TANGO_PART_VOCODER) tango__check_vocoder(r, m);
+    if (m->parts & TANGO_PART_UNET) tango__check_schedule(r, m);
     tango__check_defaults(r, m);
     return r->result;
 }
@@ -1749,11 +2009,13 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
     return tango__configure(&r, model);
 }
 
+/* Measured runs of all parts, which look up every tensor and compare its shape
+   (room 11). */
+static tango_result tango__probe(const tango_model *model, tango_error *error);
+
 TANGO_API tango_result tango_open(
     tango_model *model, const void *data, size_t size, tango_error *error)
 {
-    tango_params probe;
-    tango_plan plan;
     tango__reader r;
     const uint16_t one = 1;
     memset(model, 0, sizeof *model);
@@ -1767,15 +2029,7 @@ TANGO_API tango_result tango_open(
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
             "model: its weights are little-endian, this machine is big-endian");
     tango__configure(&r, model);
-    if (r.result != TANGO_OK) return r.result;
-    /* A measured run looks up every tensor and compares its shape. */
-    memset(&probe, 0, sizeof probe);
-    probe.prompt = "";
-    probe.seconds = 1.0;
-    probe.steps = 1;
-    probe.vocoder = TANGO_HIFIGAN;
-    probe.sampler = TANGO_DDIM;
-    return tango_prepare(&plan, model, &probe, error);
+    return r.result == TANGO_OK ? tango__probe(model, error) : r.result;
 }
 
 static int tango__named(const char *const *names, const char *name)
@@ -3346,7 +3600,7 @@ static tango_result tango__check(
     if (!(p->seconds > 0.0 && p->seconds <= (double)TANGO_SECONDS_MAX))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: expected more than 0 and at most %z", (size_t)TANGO_SECONDS_MAX);
-    if (p->steps > m->schedule.train_steps)
+    if (p->steps > m->schedule.train_steps && (m->parts & TANGO_PART_UNET))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "steps: %z, expected 1 to %z",
             p->steps, m->schedule.train_steps);
     if (!(p->guidance >= -(double)TANGO_GUIDANCE_MAX
@@ -3370,7 +3624,7 @@ static tango_result tango__check(
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
-    if ((unsigned)p->sampler > TANGO_UNIPC)
+    if ((unsigned)p->sampler > TANGO_CTM)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
             (int64_t)p->sampler);
     if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
@@ -3385,12 +3639,42 @@ static tango_result tango__check(
     return TANGO_OK;
 }
 
+/* Every part that a run needs is there; all that are not are named. */
+static tango_result tango__check_parts(
+    const tango_model *m, unsigned needed, tango_error *error)
+{
+    const unsigned missing = needed & ~m->parts;
+    char list[64] = "";
+    size_t i, n = 0;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (missing >> i & 1) {
+            const char *word = tango__part_names[i];
+            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
+            memcpy(list + n, word, strlen(word));
+            n += strlen(word);
+        }
+    list[n] = 0;
+    if (missing == 0) return TANGO_OK;
+    return tango_io_fail(
+        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
+}
+
+static unsigned tango__needed(const tango_params *p)
+{
+    unsigned parts = p->vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0;
+    if (p->mel == NULL) parts |= TANGO_PART_VAE;
+    if (p->mel == NULL && p->latent == NULL) parts |= TANGO_PART_TEXT | TANGO_PART_UNET;
+    return parts;
+}
+
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
  */
 static tango_result tango__sizes(
     tango_plan *plan, const tango_model *m, tango_error *error)
 {
-    const size_t factor = (size_t)1 << (m->vae.levels - 1), block = m->hop * factor;
+    const size_t levels = m->vae.levels; /* 0 without a VAE, which a mel needs none of */
+    const size_t factor = (size_t)1 << (levels != 0 ? levels - 1 : 0),
+                 block = m->hop * factor;
     const tango_params *p = &plan->params;
     size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
     if (p->latent != NULL
@@ -3953,6 +4237,38 @@ static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     return net.result;
 }
 
+static tango_result tango__probe(const tango_model *model, tango_error *error)
+{
+    const size_t counts[1] = { 8 };
+    const float times[1] = { 0.0f };
+    tango_params p;
+    tango_arena arena;
+    tango__net net;
+    tango__denoiser d;
+    tango__image size = { 1, 16, 16 };
+    memset(&p, 0, sizeof p);
+    memset(&arena, 0, sizeof arena);
+    memset(&d, 0, sizeof d);
+    d.context_batch = d.repeat = d.steps = 1;
+    d.tokens = counts[0];
+    d.counts = counts;
+    d.timesteps = times;
+    tango__net_begin(&net, model, &p, &arena, error);
+    if (model->parts & TANGO_PART_TEXT)
+        tango__encode_text(&net, NULL, NULL, 1, d.tokens, counts);
+    if (model->parts & TANGO_PART_UNET) {
+        tango__loop_begin(&net);
+        tango__unet(&net, NULL, NULL, size, &d);
+        tango__leave_unet(&net, NULL, NULL, tango__rows(size));
+    }
+    if (model->parts & TANGO_PART_VAE) {
+        size.width = model->mels >> (model->vae.levels - 1);
+        tango__decode(&net, NULL, NULL, size);
+    }
+    if (model->parts & TANGO_PART_VOCODER) tango__hifigan(&net, NULL, NULL, 64);
+    return net.result;
+}
+
 static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     const tango_params *params, tango_error *error)
 {
@@ -3961,6 +4277,8 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     plan->params = *params;
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
+    if (result == TANGO_OK)
+        result = tango__check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
 }
 
@@ -4092,9 +4410,12 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
     const tango_model *model, const tango_encoding *e, tango_arena *arena,
     tango_error *error)
 {
-    const size_t factor = (size_t)1 << (model->vae.levels - 1);
+    const size_t factor =
+        (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
     tango_params params;
     tango__net net;
+    tango_result result = tango__check_parts(model, TANGO_PART_VAE, error);
+    if (result != TANGO_OK) return result;
     if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
         || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
