@@ -974,8 +974,8 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
                                                void *work, size_t work_size,
                                                tango_error *error);
 
-/* *unigram = 1 if a tokenizer.json holds a Unigram model (then make a spiece.model of it),
-   0 if a BPE model (then a table). Others are refused by name. */
+/* *unigram = 1 if a tokenizer.json holds a Unigram model (then make a spiece.model of
+   it), 0 if a BPE model (then a table). Others are refused by name. */
 TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
                                                size_t text_size, tango_error *error);
 
@@ -7094,54 +7094,949 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
 
 /* ==== 9 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ====================== */
 
-TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
-                                         tango_error *error)
+#define TANGO_IO__BPE_HEAD 48           /* bytes in front of the ids of bytes */
+#define TANGO_IO__BPE_RULES 2096        /* offset of the merges */
+#define TANGO_IO__BPE_RULE 12
+
+static int32_t tango_io__bpe_id(const unsigned char *p)
 {
-    (void)bpe;
-    (void)data;
-    (void)size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    const uint32_t id = tango_io__u32(p);
+    return id > INT32_MAX ? -1 : (int32_t)id;
 }
 
-TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte,
-                                    int last)
+static tango_result tango_io__bpe_bad(tango_error *error, const char *what, size_t offset)
 {
-    (void)bpe;
-    (void)byte;
-    (void)last;
-    return 0;
+    return tango_io_fail(error, TANGO_ERROR_DATA, "bpe: %s (offset %z)", what, offset);
+}
+
+TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte, int last)
+{
+    return tango_io__bpe_id((last ? bpe->last : bpe->inside) + 4 * (size_t)byte);
+}
+
+/* Left and right id of rule `number` as one number, by which rules are ordered. */
+static uint64_t tango_io__bpe_pair(const unsigned char *rules, size_t number)
+{
+    const unsigned char *p = rules + TANGO_IO__BPE_RULE * number;
+    return (uint64_t)tango_io__u32(p) << 32 | tango_io__u32(p + 4);
 }
 
 TANGO_API int tango_io_bpe_merge(const tango_io_bpe *bpe, int32_t left, int32_t right,
                                  uint32_t *rank, int32_t *result)
 {
-    (void)bpe;
-    (void)left;
-    (void)right;
-    (void)rank;
-    (void)result;
+    const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t low = 0, high = bpe->merges;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t number = tango_io__u32(bpe->order + 4 * middle);
+        const uint64_t found = tango_io__bpe_pair(bpe->rules, number);
+        if (found == pair) {
+            *rank = number;
+            *result = tango_io__bpe_id(bpe->rules + TANGO_IO__BPE_RULE * number + 8);
+            return 1;
+        }
+        if (found < pair) low = middle + 1;
+        else high = middle;
+    }
     return 0;
 }
 
 TANGO_API int tango_io_bpe_special_next(const tango_io_bpe *bpe, size_t *cursor,
                                         tango_io_bpe_special *special)
 {
-    (void)bpe;
-    (void)cursor;
-    (void)special;
-    return 0;
+    const unsigned char *p = bpe->special + *cursor;
+    if (p == bpe->end_of_table) return 0;
+    special->id = tango_io__bpe_id(p);
+    special->flags = tango_io__u32(p + 4);
+    special->length = tango_io__u32(p + 8);
+    special->text = (const char *)p + 12;
+    *cursor += 12 + (special->length + 3) / 4 * 4;
+    return 1;
+}
+
+/* Special tokens: whole, of known flags, without control characters, each once, no space
+   in front or behind. */
+static tango_result tango_io__bpe_specials(const tango_io_bpe *b,
+                                           const unsigned char *data, tango_error *error)
+{
+    tango_io__cursor c = tango_io__cursor_over(data, (size_t)(b->end_of_table - data));
+    tango_io_bpe_special one, other;
+    size_t i, k, cursor, earlier;
+    c.at = b->special;
+    for (i = 0; i < b->specials; i++) {
+        const size_t at = tango_io__offset(&c);
+        const unsigned char *p = tango_io__take(&c, 12);
+        const uint32_t length = p ? tango_io__u32(p + 8) : 0;
+        if (length == 0 || length > TANGO_IO_BPE_SPECIAL_MAX ||
+            !tango_io__take(&c, (length + 3) / 4 * 4) ||
+            !tango_io__name_ok(p + 12, length))
+            return tango_io__bpe_bad(error, "special token is cut off or no text", at);
+        if (tango_io__u32(p) >= b->entries || tango_io__u32(p + 4) > 7)
+            return tango_io__bpe_bad(error, "special token has no such id or flag", at);
+        if (p[12] == ' ' || p[12 + length - 1] == ' ')
+            return tango_io__bpe_bad(error, "special token begins or ends with a space",
+                                     at);
+        for (k = length; k % 4; k++)
+            if (p[12 + k])
+                return tango_io__bpe_bad(error, "padding is not NUL", at + 12 + k);
+        cursor = at - (size_t)(b->special - data);
+        tango_io_bpe_special_next(b, &cursor, &one);
+        for (earlier = 0; earlier + (size_t)(b->special - data) < at;) {
+            tango_io_bpe_special_next(b, &earlier, &other);
+            if (tango_io__compare(one.text, one.length, other.text, other.length) == 0)
+                return tango_io__bpe_bad(error, "two special tokens of one text", at);
+        }
+    }
+    return tango_io__left(&c) == 0
+               ? TANGO_OK
+               : tango_io__bpe_bad(error, "bytes behind the table", tango_io__offset(&c));
+}
+
+/* Ids of bytes, merges and their order. */
+static tango_result tango_io__bpe_rules(const tango_io_bpe *b, const unsigned char *data,
+                                        tango_error *error)
+{
+    uint64_t before = 0, pair;
+    size_t i;
+    for (i = 0; i < 512; i++) {
+        const uint32_t id = tango_io__u32(b->inside + 4 * i);
+        if (id >= b->entries && id != UINT32_MAX)
+            return tango_io__bpe_bad(error, "byte has no such id",
+                                     TANGO_IO__BPE_HEAD + 4 * i);
+    }
+    for (i = 0; i < 3 * b->merges; i++)
+        if (tango_io__u32(b->rules + 4 * i) >= b->entries)
+            return tango_io__bpe_bad(error, "merge has no such id",
+                                     TANGO_IO__BPE_RULES + 4 * i);
+    for (i = 0; i < b->merges; i++, before = pair) {
+        const uint32_t number = tango_io__u32(b->order + 4 * i);
+        const size_t at = (size_t)(b->order - data) + 4 * i;
+        if (number >= b->merges) return tango_io__bpe_bad(error, "no such merge", at);
+        pair = tango_io__bpe_pair(b->rules, number);
+        if (i > 0 && pair <= before)
+            return tango_io__bpe_bad(error, "merges are not in order, each once", at);
+    }
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
+                                         tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    tango_io_bpe b;
+    tango_result r;
+    size_t i;
+    tango_io__zero(&b, sizeof b);
+    if (size < 8 || !tango_io__equal(p, 8, "TANGOBPE"))
+        return tango_io__foreign(error, "bpe", "a BPE table", data, size);
+    if (size < TANGO_IO__BPE_RULES)
+        return tango_io__bpe_bad(error, "table is cut off", size);
+    if (tango_io__u32(p + 8) != 1 || tango_io__u32(p + 12) - 1 > 1 ||
+        tango_io__u32(p + 44) > TANGO_IO_BPE_WORDS)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "bpe: unknown version, kind or flags (offset 8)");
+    b.kind = (tango_io_bpe_kind)tango_io__u32(p + 12);
+    b.entries = tango_io__u32(p + 16);
+    b.merges = tango_io__u32(p + 20);
+    b.specials = tango_io__u32(p + 24);
+    b.flags = tango_io__u32(p + 44);
+    if (b.entries > INT32_MAX) return tango_io__bpe_bad(error, "too many entries", 16);
+    if (b.merges > (size - TANGO_IO__BPE_RULES) / (TANGO_IO__BPE_RULE + 4))
+        return tango_io__bpe_bad(error, "merges pass the end", 20);
+    if (b.specials > TANGO_IO_BPE_SPECIALS_MAX)
+        return tango_io__bpe_bad(error, "over 256 special tokens", 24);
+    for (i = 28; i < 44; i += 4)
+        if (tango_io__u32(p + i) >= b.entries &&
+            (i != 40 || tango_io__u32(p + i) != UINT32_MAX))
+            return tango_io__bpe_bad(error, "no such id", i);
+    b.begin = tango_io__bpe_id(p + 28);
+    b.end = tango_io__bpe_id(p + 32);
+    b.pad = tango_io__bpe_id(p + 36);
+    b.unknown = tango_io__bpe_id(p + 40);
+    b.inside = p + TANGO_IO__BPE_HEAD;
+    b.last = b.inside + 1024;
+    b.rules = p + TANGO_IO__BPE_RULES;
+    b.order = b.rules + TANGO_IO__BPE_RULE * b.merges;
+    b.special = b.order + 4 * b.merges;
+    b.end_of_table = p + size;
+    r = tango_io__bpe_rules(&b, p, error);
+    if (r == TANGO_OK) r = tango_io__bpe_specials(&b, p, error);
+    if (r == TANGO_OK) *bpe = b;
+    return r;
+}
+
+/* Work in pieces. */
+typedef struct tango_io__room {
+    unsigned char *at;
+    size_t left;
+} tango_io__room;
+
+/* Room for count * size bytes at a multiple of 8; NULL if there is none. */
+static void *tango_io__room_take(tango_io__room *room, size_t count, size_t size)
+{
+    const size_t skip = (8 - (size_t)((uintptr_t)room->at & 7)) & 7;
+    size_t bytes;
+    unsigned char *p = room->at;
+    if (!tango_mul_ok(count, size, &bytes) || skip > room->left ||
+        bytes > room->left - skip)
+        return NULL;
+    p += skip;
+    room->at = p + bytes;
+    room->left -= skip + bytes;
+    return p;
+}
+
+/* *json = the text parsed in `room`. */
+static tango_result tango_io__room_json(tango_io_json *json, tango_io__room *room,
+                                        const void *text, size_t size, tango_error *error)
+{
+    void *nodes;
+    size_t need;
+    tango_result r = tango_io_json_work_size(&need, text, size, error);
+    if (r != TANGO_OK) return r;
+    nodes = tango_io__room_take(room, need, 1);
+    if (!nodes)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    return tango_io_json_parse(json, text, size, nodes, need, error);
+}
+
+/* What fails a tokenizer.json: a part that is not supported, with its text. */
+static tango_result tango_io__json_refuse(const tango_io_json *json, const char *what,
+                                          size_t node, tango_error *error)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    const int deep = n->type == TANGO_IO_JSON_ARRAY || n->type == TANGO_IO_JSON_OBJECT;
+    if (node == 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer.json: no %s, which one of these kinds has", what);
+    return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                         "tokenizer.json: %s %q is not supported (offset %z)", what,
+                         deep ? "{...}" : json->text + n->at, deep ? 5 : (size_t)n->size,
+                         (size_t)n->at);
+}
+
+/* 1 if a setting is absent, null, false, 0 or "". */
+static int tango_io__json_off(const tango_io_json *json, size_t node)
+{
+    double number;
+    int on;
+    if (node == 0 || json->nodes[node].type == TANGO_IO_JSON_NULL) return 1;
+    if (tango_io_json_bool(json, node, &on)) return !on;
+    if (tango_io_json_number(json, node, &number)) return number == 0.0;
+    return tango_io_json_equal(json, node, "");
+}
+
+/* Value of member `key`; 0 if there is none or `object` is 0. */
+static size_t tango_io__json_member(const tango_io_json *json, size_t object,
+                                    const char *key)
+{
+    return object ? tango_io_json_find(json, object, key) : 0;
+}
+
+/* 1 if member `key` is the word true; `absent` if there is none. */
+static int tango_io__json_true(const tango_io_json *json, size_t object, const char *key,
+                               int absent)
+{
+    const size_t node = tango_io__json_member(json, object, key);
+    int on = absent;
+    return node == 0 || tango_io_json_bool(json, node, &on) ? on : 0;
+}
+
+static int tango_io__json_is(const tango_io_json *json, size_t object, const char *key,
+                             const char *text)
+{
+    const size_t node = tango_io__json_member(json, object, key);
+    return node != 0 && tango_io_json_equal(json, node, text);
+}
+
+/* Item `index` of an array; 0 if there is none. */
+static size_t tango_io__json_at(const tango_io_json *json, size_t array, size_t index)
+{
+    size_t item = array ? tango_io_json_first(json, array) : 0;
+    if (array == 0 || json->nodes[array].type != TANGO_IO_JSON_ARRAY) return 0;
+    while (item && index-- > 0) item = tango_io_json_next(json, array, item);
+    return item;
+}
+
+/* Items of the list `key` in an object of type Sequence. */
+static size_t tango_io__json_sequence(const tango_io_json *json, size_t object,
+                                      const char *key)
+{
+    if (!tango_io__json_is(json, object, "type", "Sequence")) return 0;
+    return tango_io_json_find(json, object, key);
+}
+
+/* 1 if a Replace or Split looks for exactly this regular expression. */
+static int tango_io__json_regex(const tango_io_json *json, size_t object,
+                                const char *regex)
+{
+    return tango_io__json_is(json, tango_io__json_member(json, object, "pattern"),
+                             "Regex", regex);
+}
+
+TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
+                                               size_t text_size, tango_error *error)
+{
+    size_t need, begin, end, at, stop;
+    const char *p = (const char *)text;
+    tango_result r = tango_io_json_work_size(&need, text, text_size, error);
+    if (r != TANGO_OK) return r;
+    if (!tango_io_json_span(&begin, &end, text, text_size, "model") ||
+        !tango_io_json_span(&at, &stop, p + begin, end - begin, "type"))
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "tokenizer.json: no model, or none with a type");
+    p += begin + at;
+    if (!tango_io__equal(p, stop - at, "\"BPE\"") &&
+        !tango_io__equal(p, stop - at, "\"Unigram\""))
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer.json: model %q, BPE or Unigram expected", p,
+                             stop - at);
+    *unigram = p[1] == 'U';
+    return TANGO_OK;
+}
+
+/* A vocabulary's texts: entry `id` is text[of[id].at ...]; `sorted` has the ids in byte
+   order of their texts. */
+typedef struct tango_io__vocab {
+    unsigned char *text;
+    tango_io__span *of;
+    uint32_t *sorted;
+    size_t count, room, used;           /* entries; of those; bytes of text */
+} tango_io__vocab;
+
+typedef struct tango_io__bpe_maker {
+    tango_io_json json, config;         /* json: tokenizer.json, or vocab.json */
+    int whole, has_config;              /* whole: json is a tokenizer.json */
+    size_t model;                       /* node of its model */
+    tango_io__vocab vocab;
+    unsigned char *out;
+    size_t capacity, at;
+    uint32_t *order;
+    size_t merges, merges_max, specials;
+    tango_io_bpe_kind kind;
+    tango_error *error;
+} tango_io__bpe_maker;
+
+static int tango_io__vocab_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__vocab *v = (const tango_io__vocab *)context;
+    return tango_io__span_order(v->text, &v->of[*(const uint32_t *)a],
+                                &v->of[*(const uint32_t *)b]);
+}
+
+/* -1, 0, 1 as a followed by b is below, equal to or above an entry's text. */
+static int tango_io__vocab_compare(const tango_io__vocab *v, const void *a, size_t a_size,
+                                   const void *b, size_t b_size, uint32_t id)
+{
+    const unsigned char *text = v->text + v->of[id].at;
+    const size_t size = v->of[id].size, head = a_size < size ? a_size : size;
+    const int order = tango_io__compare(a, a_size, text, head);
+    return order ? order : tango_io__compare(b, b_size, text + head, size - head);
+}
+
+/* Id of the entry whose text is a followed by b, or -1. */
+static int32_t tango_io__vocab_find(const tango_io__vocab *v, const void *a,
+                                    size_t a_size, const void *b, size_t b_size)
+{
+    size_t low = 0, high = v->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t id = v->sorted[middle];
+        const int order = tango_io__vocab_compare(v, a, a_size, b, b_size, id);
+        if (order == 0) return (int32_t)id;
+        if (order > 0) low = middle + 1;
+        else high = middle;
+    }
+    return -1;
+}
+
+static int32_t tango_io__vocab_named(const tango_io__vocab *v, const char *name)
+{
+    return tango_io__vocab_find(v, name, tango_io__length(name), "", 0);
+}
+
+/* Appends the text of a JSON string to the texts, not counted as used yet. Its raw form
+   is never shorter, and its quotes leave room for the NUL. *size = its bytes. */
+static int tango_io__vocab_text(tango_io__vocab *v, const tango_io_json *json,
+                                size_t node, size_t skip, size_t *size)
+{
+    char *to = (char *)v->text + v->used + skip;
+    if (!tango_io_json_string(json, node, to, (size_t)json->nodes[node].size + 1))
+        return 0;
+    *size = tango_io__length(to);
+    return 1;
+}
+
+/* Entry `id` (a node) gets the text of `node`. */
+static tango_result tango_io__vocab_add(tango_io__bpe_maker *m, size_t node, size_t id)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json_node *n = &m->json.nodes[node];
+    uint64_t number;
+    size_t size;
+    if (!tango_io__vocab_text(v, &m->json, node, 0, &size) || size == 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: entry %q is empty or holds NUL (offset %z)",
+                             m->json.text + n->at, (size_t)n->size, (size_t)n->at);
+    if (!tango_io_json_u64(&m->json, id, &number) || number >= v->room)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: entry %q has no id of 0 to %z (offset %z)",
+                             m->json.text + n->at, (size_t)n->size, v->room - 1,
+                             (size_t)n->at);
+    if (v->of[number].size == 0) {
+        v->of[number].at = (uint32_t)v->used;
+        v->of[number].size = (uint32_t)size;
+        v->used += size;
+        v->count++;
+        return TANGO_OK;
+    }
+    /* A special token of tokenizer.json may stand in the vocabulary too. */
+    if (tango_io__compare(v->text + v->of[number].at, v->of[number].size,
+                          v->text + v->used, size) == 0)
+        return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                         "vocabulary: %q and %q both have id %u (offset %z)",
+                         v->text + v->of[number].at, (size_t)v->of[number].size,
+                         v->text + v->used, size, number, (size_t)n->at);
+}
+
+/* Entries from object `node`, then those that only the list `added` names. */
+static tango_result tango_io__vocab_read(tango_io__bpe_maker *m, size_t node,
+                                         size_t added, tango_io__room *room, size_t bytes)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json *json = &m->json;
+    tango_result r = TANGO_OK;
+    size_t item, i;
+    if (json->nodes[node].type != TANGO_IO_JSON_OBJECT || json->nodes[node].size == 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: not an object of texts and ids");
+    v->room = json->nodes[node].size + (added ? json->nodes[added].size : 0);
+    v->of = (tango_io__span *)tango_io__room_take(room, v->room, sizeof *v->of);
+    v->sorted = (uint32_t *)tango_io__room_take(room, v->room, sizeof *v->sorted);
+    v->text = (unsigned char *)tango_io__room_take(room, bytes, 1);
+    if (!v->of || !v->sorted || !v->text)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    tango_io__zero(v->of, v->room * sizeof *v->of);
+    for (item = tango_io_json_first(json, node); item && r == TANGO_OK;
+         item = tango_io_json_next(json, node, item))
+        r = tango_io__vocab_add(m, item, item + 1);
+    if (r == TANGO_OK && v->count < json->nodes[node].size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA, "vocabulary: two equal ids");
+    for (item = added ? tango_io_json_first(json, added) : 0; item && r == TANGO_OK;
+         item = tango_io_json_next(json, added, item)) {
+        const size_t content = tango_io_json_find(json, item, "content");
+        const size_t id = tango_io_json_find(json, item, "id");
+        if (!content || !id)
+            return tango_io__json_refuse(json, "added token without text or id", item,
+                                         m->error);
+        r = tango_io__vocab_add(m, content, id);
+    }
+    if (r != TANGO_OK) return r;
+    for (i = 0; i < v->count; i++) {
+        v->sorted[i] = (uint32_t)i;
+        if (v->of[i].size == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "vocabulary: %z entries, but none has id %z", v->count,
+                                 i);
+    }
+    tango_io__sort(v->sorted, v->count, sizeof *v->sorted, tango_io__vocab_order, v);
+    for (i = 1; i < v->count; i++)
+        if (tango_io__vocab_order(v, &v->sorted[i - 1], &v->sorted[i]) == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "vocabulary: ids %z and %z are both %q",
+                                 (size_t)v->sorted[i - 1], (size_t)v->sorted[i],
+                                 v->text + v->of[v->sorted[i]].at,
+                                 (size_t)v->of[v->sorted[i]].size);
+    return TANGO_OK;
+}
+
+/* The rule that joins left and right. */
+static tango_result tango_io__bpe_rule(tango_io__bpe_maker *m, const void *left,
+                                       size_t left_size, const void *right,
+                                       size_t right_size)
+{
+    const tango_io__vocab *v = &m->vocab;
+    const int32_t a = tango_io__vocab_find(v, left, left_size, "", 0);
+    const int32_t b = tango_io__vocab_find(v, right, right_size, "", 0);
+    const int32_t both = tango_io__vocab_find(v, left, left_size, right, right_size);
+    if (left_size == 0 || right_size == 0 || a < 0 || b < 0 || both < 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: rule %z, %q %q: a part or the whole is no entry of "
+                             "the vocabulary", m->merges, left, left_size, right,
+                             right_size);
+    if (m->merges == m->merges_max || m->capacity - m->at < TANGO_IO__BPE_RULE)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for %z merges", m->merges + 1);
+    tango_io__put32(m->out + m->at, (uint32_t)a);
+    tango_io__put32(m->out + m->at + 4, (uint32_t)b);
+    tango_io__put32(m->out + m->at + 8, (uint32_t)both);
+    m->at += TANGO_IO__BPE_RULE;
+    m->order[m->merges] = (uint32_t)m->merges;
+    m->merges++;
+    return TANGO_OK;
+}
+
+/* "left right": one space, no other. */
+static tango_result tango_io__bpe_line(tango_io__bpe_maker *m, const unsigned char *line,
+                                       size_t size)
+{
+    size_t space = 0, i;
+    while (space < size && line[space] != ' ') space++;
+    for (i = space + 1; i < size && line[i] != ' '; i++) {}
+    if (space == size || i < size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: rule %z, %q, is not two texts with a space between",
+                             m->merges, line, size);
+    return tango_io__bpe_rule(m, line, space, line + space + 1, size - space - 1);
+}
+
+/* merges.txt: a first line "#version: ..." and empty lines are skipped. */
+static tango_result tango_io__bpe_text(tango_io__bpe_maker *m, const void *text,
+                                       size_t size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t at = tango_io__mark(text, size), bad = tango_io__utf8_bad(p, size), end, line;
+    tango_result r = TANGO_OK;
+    if (tango_io_looks_like(text, size))
+        return tango_io__foreign(m->error, "merges", "merges.txt", text, size);
+    if (bad != size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: not UTF-8 (offset %z)", bad);
+    for (; at < size && r == TANGO_OK; at = end + 1) {
+        for (end = at; end < size && p[end] != '\n'; end++) {}
+        line = end - at;
+        if (line > 0 && p[end - 1] == '\r') line--;
+        if (line == 0 || (line >= 8 && tango_io__equal(p + at, 8, "#version"))) continue;
+        r = tango_io__bpe_line(m, p + at, line);
+    }
+    return r;
+}
+
+/* Merges of tokenizer.json: ["left", "right"], in older files "left right". */
+static tango_result tango_io__bpe_list(tango_io__bpe_maker *m, size_t list)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json *json = &m->json;
+    size_t item, left, right;
+    tango_result r = TANGO_OK;
+    if (list == 0 || json->nodes[list].type != TANGO_IO_JSON_ARRAY)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer.json: the model has no list of merges");
+    for (item = tango_io_json_first(json, list); item && r == TANGO_OK;
+         item = tango_io_json_next(json, list, item)) {
+        const unsigned char *text = v->text + v->used;
+        if (tango_io__vocab_text(v, json, item, 0, &left)) {
+            r = tango_io__bpe_line(m, text, left);
+            continue;
+        }
+        if (json->nodes[item].type != TANGO_IO_JSON_ARRAY ||
+            json->nodes[item].size != 2 ||
+            !tango_io__vocab_text(v, json, item + 1, 0, &left) ||
+            !tango_io__vocab_text(v, json, tango_io_json_next(json, item, item + 1),
+                                  left + 1, &right))
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "merges: rule %z is not two texts (offset %z)",
+                                 m->merges, (size_t)json->nodes[item].at);
+        r = tango_io__bpe_rule(m, text, left, text + left + 1, right);
+    }
+    return r;
+}
+
+static int tango_io__bpe_order(const void *context, const void *a, const void *b)
+{
+    const unsigned char *rules = (const unsigned char *)context;
+    const uint64_t x = tango_io__bpe_pair(rules, *(const uint32_t *)a);
+    const uint64_t y = tango_io__bpe_pair(rules, *(const uint32_t *)b);
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Writes the numbers of the merges in order. */
+static tango_result tango_io__bpe_sort(tango_io__bpe_maker *m)
+{
+    const unsigned char *rules = m->out + TANGO_IO__BPE_RULES;
+    size_t i;
+    tango_io__sort(m->order, m->merges, sizeof *m->order, tango_io__bpe_order, rules);
+    if (m->merges > (m->capacity - m->at) / 4)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for %z merges", m->merges);
+    for (i = 0; i < m->merges; i++, m->at += 4) {
+        if (i > 0 && tango_io__bpe_order(rules, &m->order[i - 1], &m->order[i]) == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "merges: rules %z and %z are the same",
+                                 (size_t)m->order[i - 1], (size_t)m->order[i]);
+        tango_io__put32(m->out + m->at, m->order[i]);
+    }
+    return TANGO_OK;
+}
+
+/* The letter for a byte, in UTF-8; returns its bytes (1 or 2). */
+static size_t tango_io__bpe_letter(unsigned char letter[2], unsigned byte)
+{
+    unsigned code = byte;
+    if (byte < 33) code = 256 + byte;
+    else if (byte >= 127 && byte < 161) code = 289 + byte - 127;
+    else if (byte == 173) code = 323;
+    letter[0] = (unsigned char)code;
+    if (code < 128) return 1;
+    letter[0] = (unsigned char)(0xc0 | code >> 6);
+    letter[1] = (unsigned char)(0x80 | (code & 63));
+    return 2;
+}
+
+/* Ids of bytes. A table without any would make every text empty. */
+static tango_result tango_io__bpe_bytes(tango_io__bpe_maker *m)
+{
+    const size_t end = m->kind == TANGO_IO_BPE_CLIP ? 4 : 0;
+    unsigned char letter[2];
+    unsigned byte;
+    int any = 0;
+    for (byte = 0; byte < 256; byte++) {
+        const size_t n = tango_io__bpe_letter(letter, byte);
+        const int32_t inside = tango_io__vocab_find(&m->vocab, letter, n, "", 0);
+        const int32_t last = tango_io__vocab_find(&m->vocab, letter, n, "</w>", end);
+        unsigned char *p = m->out + TANGO_IO__BPE_HEAD + 4 * byte;
+        any |= last >= 0;
+        tango_io__put32(p, inside < 0 ? UINT32_MAX : (uint32_t)inside);
+        tango_io__put32(p + 1024, last < 0 ? UINT32_MAX : (uint32_t)last);
+    }
+    if (any) return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                         "vocabulary: no entry for any byte%s: it is not byte-level",
+                         end ? " with </w>" : "");
+}
+
+/* Appends a special token; one that is there already stays as it is. */
+static tango_result tango_io__bpe_special_add(tango_io__bpe_maker *m, const void *text,
+                                              size_t size, uint32_t flags)
+{
+    const unsigned char *p = (const unsigned char *)text, *before;
+    const int32_t id = tango_io__vocab_find(&m->vocab, text, size, "", 0);
+    const size_t start = TANGO_IO__BPE_RULES + (TANGO_IO__BPE_RULE + 4) * m->merges;
+    unsigned char *to = m->out + m->at;
+    size_t i, plain = size > 0 && p[0] != ' ' && p[size - 1] != ' ';
+    for (before = m->out + start; before < to;) {
+        const size_t n = tango_io__u32(before + 8);
+        if (tango_io__compare(before + 12, n, text, size) == 0) return TANGO_OK;
+        before += 12 + (n + 3) / 4 * 4;
+    }
+    if (id < 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer: special token %q is no entry of the vocabulary",
+                             text, size);
+    /* The normaliser of CLIP must leave the text as it is. */
+    for (i = 0; m->kind == TANGO_IO_BPE_CLIP && (flags & TANGO_IO_BPE_NORMALISED) &&
+                i < size; i++)
+        plain = plain && p[i] < 0x80 && !(p[i] >= 'A' && p[i] <= 'Z') &&
+                !(p[i] == ' ' && p[i - 1] == ' ');
+    if (!plain || size > TANGO_IO_BPE_SPECIAL_MAX || !tango_io__name_ok(p, size) ||
+        m->specials == TANGO_IO_BPE_SPECIALS_MAX)
+        return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer: special token %q: over 64 bytes, changed by the "
+                             "normaliser, with spaces outside, or one of over 256", text,
+                             size);
+    if (m->capacity - m->at < 12 + (size + 3) / 4 * 4)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for special tokens");
+    tango_io__zero(to, 12 + (size + 3) / 4 * 4);
+    tango_io__put32(to, (uint32_t)id);
+    tango_io__put32(to + 4, flags);
+    tango_io__put32(to + 8, (uint32_t)size);
+    tango_io__copy(to + 12, text, size);
+    m->at += 12 + (size + 3) / 4 * 4;
+    m->specials++;
+    return TANGO_OK;
+}
+
+/* The special token of a node: a text, or an object with one and with settings. *id
+   receives its id; *id is left alone for null. */
+static tango_result tango_io__bpe_token(tango_io__bpe_maker *m, const tango_io_json *json,
+                                        size_t node, int32_t *id)
+{
+    static const char *const settings[] = { "lstrip", "rstrip", "normalized" };
+    char text[TANGO_IO_BPE_SPECIAL_MAX + 1];
+    uint32_t flags = 0;                 /* bits in that order */
+    size_t size, i;
+    if (node == 0 || json->nodes[node].type == TANGO_IO_JSON_NULL) return TANGO_OK;
+    if (json->nodes[node].type == TANGO_IO_JSON_OBJECT) {
+        if (tango_io__json_true(json, node, "single_word", 0))
+            return tango_io__json_refuse(json, "special token with single_word", node,
+                                         m->error);
+        for (i = 0; i < 3; i++)
+            if (tango_io__json_true(json, node, settings[i], 0)) flags |= 1u << i;
+        node = tango_io_json_find(json, node, "content");
+    }
+    if (node == 0 || !tango_io_json_string(json, node, text, sizeof text))
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer: a special token is no text of up to 64 bytes");
+    size = tango_io__length(text);
+    if (id) *id = tango_io__vocab_find(&m->vocab, text, size, "", 0);
+    return tango_io__bpe_special_add(m, text, size, flags);
+}
+
+/* Ids that the header holds, by their keys in a config. */
+enum { TANGO_IO__BEGIN, TANGO_IO__END, TANGO_IO__PAD, TANGO_IO__UNKNOWN };
+
+/* Special tokens of the config and of the kind, for files without a tokenizer.json. In
+   such files RoBERTa's unknown token stands for nothing: unknown bytes are left out. */
+static tango_result tango_io__bpe_named(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    static const char *const keys[] = { "bos_token", "eos_token", "pad_token",
+                                        "unk_token", "cls_token", "sep_token",
+                                        "mask_token" };
+    static const char *const names[2][5] = {
+        { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL },
+        { "<s>", "</s>", "<pad>", "<unk>", "<mask>" }
+    };
+    const int roberta = m->kind == TANGO_IO_BPE_ROBERTA;
+    tango_result r = TANGO_OK;
+    size_t i;
+    for (i = 0; m->has_config && i < 7 && r == TANGO_OK; i++) {
+        /* RoBERTa begins and ends with cls_token and sep_token. */
+        const int to = i < 4 ? (int)i : i < 6 && roberta ? (int)i - 4 : -1;
+        r = tango_io__bpe_token(m, &m->config,
+                                tango_io_json_find(&m->config, 0, keys[i]),
+                                to < 0 ? NULL : &ids[to]);
+    }
+    for (i = 0; i < 5 && names[roberta][i] && r == TANGO_OK; i++) {
+        const char *name = names[roberta][i];
+        if (i < 4 && ids[i] >= 0) continue;
+        if (i == 4 && tango_io__vocab_named(&m->vocab, name) < 0) continue;
+        r = tango_io__bpe_special_add(m, name, tango_io__length(name), 0);
+        if (i < 4) ids[i] = tango_io__vocab_named(&m->vocab, name);
+    }
+    if (roberta) ids[TANGO_IO__UNKNOWN] = -1;
+    return r;
+}
+
+/* What a tokenizer.json puts in front of a text and behind it. */
+static tango_result tango_io__bpe_ends(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    const tango_io_json *json = &m->json;
+    const size_t post = tango_io_json_find(json, 0, "post_processor");
+    size_t node[2] = { 0, 0 }, i, size;
+    if (tango_io__json_is(json, post, "type", "RobertaProcessing")) {
+        node[0] = tango_io__json_at(json, tango_io_json_find(json, post, "cls"), 0);
+        node[1] = tango_io__json_at(json, tango_io_json_find(json, post, "sep"), 0);
+    } else if (tango_io__json_is(json, post, "type", "TemplateProcessing")) {
+        const size_t single = tango_io_json_find(json, post, "single");
+        for (i = 0; i < 2 && single && json->nodes[single].size == 3; i++)
+            node[i] = tango_io__json_member(
+                json, tango_io__json_member(json, tango_io__json_at(json, single, 2 * i),
+                                            "SpecialToken"), "id");
+    }
+    for (i = 0; i < 2; i++) {
+        if (!node[i] || !tango_io__vocab_text(&m->vocab, json, node[i], 0, &size))
+            return tango_io__json_refuse(json, "post_processor", post, m->error);
+        ids[i] = tango_io__vocab_find(&m->vocab, m->vocab.text + m->vocab.used, size, "",
+                                      0);
+        if (ids[i] < 0) return tango_io__json_refuse(json, "token", node[i], m->error);
+    }
+    return TANGO_OK;
+}
+
+/* Special tokens of a tokenizer.json. The config, if there is one, names the padding. */
+static tango_result tango_io__bpe_added(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    const tango_io_json *json = &m->json;
+    const size_t list = tango_io_json_find(json, 0, "added_tokens");
+    const size_t unknown = tango_io_json_find(json, m->model, "unk_token");
+    tango_result r = tango_io__bpe_ends(m, ids);
+    size_t item, size;
+    for (item = list ? tango_io_json_first(json, list) : 0; item && r == TANGO_OK;
+         item = tango_io_json_next(json, list, item))
+        r = tango_io__bpe_token(m, json, item, NULL);
+    if (r == TANGO_OK && unknown && tango_io__vocab_text(&m->vocab, json, unknown, 0,
+                                                         &size)) {
+        ids[TANGO_IO__UNKNOWN] = tango_io__vocab_find(
+            &m->vocab, m->vocab.text + m->vocab.used, size, "", 0);
+        if (ids[TANGO_IO__UNKNOWN] < 0)
+            return tango_io__json_refuse(json, "unk_token", unknown, m->error);
+    }
+    if (r == TANGO_OK && m->has_config)
+        r = tango_io__bpe_token(m, &m->config,
+                                tango_io_json_find(&m->config, 0, "pad_token"),
+                                &ids[TANGO_IO__PAD]);
+    if (ids[TANGO_IO__PAD] < 0)
+        ids[TANGO_IO__PAD] = tango_io__vocab_named(&m->vocab, "<pad>");
+    if (ids[TANGO_IO__PAD] < 0) ids[TANGO_IO__PAD] = ids[TANGO_IO__END];
+    return r;
+}
+
+/* The three steps of CLIP's normaliser, in order. */
+static int tango_io__bpe_normal(const tango_io_json *json, size_t node)
+{
+    const size_t list = tango_io__json_sequence(json, node, "normalizers");
+    const size_t space = tango_io__json_at(json, list, 1);
+    return list && json->nodes[list].size == 3 &&
+           tango_io__json_is(json, tango_io__json_at(json, list, 0), "type", "NFC") &&
+           tango_io__json_is(json, space, "type", "Replace") &&
+           tango_io__json_regex(json, space, "\\s+") &&
+           tango_io__json_is(json, space, "content", " ") &&
+           tango_io__json_is(json, tango_io__json_at(json, list, 2), "type", "Lowercase");
+}
+
+static int tango_io__bpe_level(const tango_io_json *json, size_t node)
+{
+    return node && tango_io__json_is(json, node, "type", "ByteLevel") &&
+           !tango_io__json_true(json, node, "add_prefix_space", 1) &&
+           tango_io__json_true(json, node, "use_regex", 1);
+}
+
+/* CLIP's regular expression: 1 or 2 (with the special tokens as words), 0 if another. */
+static int tango_io__bpe_split(const tango_io_json *json, size_t node)
+{
+    const size_t list = tango_io__json_sequence(json, node, "pretokenizers");
+    const size_t split = tango_io__json_at(json, list, 0);
+    if (!list || json->nodes[list].size != 2 ||
+        !tango_io__bpe_level(json, tango_io__json_at(json, list, 1)) ||
+        !tango_io__json_is(json, split, "type", "Split") ||
+        !tango_io__json_is(json, split, "behavior", "Removed") ||
+        !tango_io__json_true(json, split, "invert", 0))
+        return 0;
+    if (tango_io__json_regex(json, split, "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                                          "[^\\s\\p{L}\\p{N}]+"))
+        return 1;
+    return tango_io__json_regex(json, split, "<\\|startoftext\\|>|<\\|endoftext\\|>|"
+                                             "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                                             "[^\\s\\p{L}\\p{N}]+") ? 2 : 0;
+}
+
+/* Finds the kind of a tokenizer.json and refuses all that would give other ids. */
+static tango_result tango_io__bpe_kind_of(tango_io__bpe_maker *m, uint32_t *flags)
+{
+    static const char *const off[] = { "dropout", "continuing_subword_prefix", "fuse_unk",
+                                       "byte_fallback", "ignore_merges" };
+    const tango_io_json *json = &m->json;
+    const size_t normal = tango_io_json_find(json, 0, "normalizer"),
+                 split = tango_io_json_find(json, 0, "pre_tokenizer");
+    const size_t suffix = tango_io_json_find(json, m->model, "end_of_word_suffix");
+    size_t i;
+    if (!m->model || !tango_io__json_is(json, m->model, "type", "BPE"))
+        return tango_io__json_refuse(json, "model", m->model, m->error);
+    for (i = 0; i < sizeof off / sizeof *off; i++) {
+        const size_t node = tango_io_json_find(json, m->model, off[i]);
+        if (!tango_io__json_off(json, node))
+            return tango_io__json_refuse(json, off[i], node, m->error);
+    }
+    *flags = 0;
+    m->kind = TANGO_IO_BPE_ROBERTA;
+    if (tango_io__json_off(json, suffix)) {
+        if (!tango_io__json_off(json, normal))
+            return tango_io__json_refuse(json, "normalizer", normal, m->error);
+        return tango_io__bpe_level(json, split)
+                   ? TANGO_OK
+                   : tango_io__json_refuse(json, "pre_tokenizer", split, m->error);
+    }
+    m->kind = TANGO_IO_BPE_CLIP;
+    if (!tango_io_json_equal(json, suffix, "</w>"))
+        return tango_io__json_refuse(json, "end_of_word_suffix", suffix, m->error);
+    if (!tango_io__bpe_normal(json, normal))
+        return tango_io__json_refuse(json, "normalizer", normal, m->error);
+    if (tango_io__bpe_split(json, split) == 0)
+        return tango_io__json_refuse(json, "pre_tokenizer", split, m->error);
+    if (tango_io__bpe_split(json, split) == 2) *flags = TANGO_IO_BPE_WORDS;
+    return TANGO_OK;
+}
+
+/* Parses the files and reads the vocabulary; *flags as in the header. */
+static tango_result tango_io__bpe_start(tango_io__bpe_maker *m, uint32_t *flags,
+                                        const tango_io_bpe_files *f, tango_io__room *room)
+{
+    const void *text = f->json ? f->json : f->vocab;
+    const size_t size = f->json ? f->json_size : f->vocab_size;
+    tango_result r = tango_io__room_json(&m->json, room, text, size, m->error);
+    size_t vocab = 0, added = 0;
+    if (r == TANGO_OK && f->config) {
+        m->has_config = 1;
+        r = tango_io__room_json(&m->config, room, f->config, f->config_size, m->error);
+    }
+    if (r != TANGO_OK) return r;
+    m->whole = f->json != NULL;
+    if (m->whole) {
+        m->model = tango_io_json_find(&m->json, 0, "model");
+        r = tango_io__bpe_kind_of(m, flags);
+        if (r != TANGO_OK) return r;
+        vocab = tango_io_json_find(&m->json, m->model, "vocab");
+        added = tango_io_json_find(&m->json, 0, "added_tokens");
+        if (!vocab || (added && m->json.nodes[added].type != TANGO_IO_JSON_ARRAY))
+            return tango_io__json_refuse(&m->json, vocab ? "added_tokens" : "vocab",
+                                         added, m->error);
+    }
+    r = tango_io__vocab_read(m, vocab, added, room, size);
+    if (r != TANGO_OK || m->whole) return r;
+    *flags = TANGO_IO_BPE_WORDS;
+    m->kind = TANGO_IO_BPE_CLIP;
+    if (tango_io__vocab_named(&m->vocab, "<|startoftext|>") >= 0) return TANGO_OK;
+    *flags = 0;
+    m->kind = TANGO_IO_BPE_ROBERTA;
+    if (m->has_config && tango_io__json_true(&m->config, 0, "add_prefix_space", 0))
+        return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer: add_prefix_space true is not supported");
+    if (tango_io__vocab_named(&m->vocab, "<s>") >= 0) return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                         "vocabulary: %z entries, neither <|startoftext|> (CLIP) nor <s> "
+                         "(RoBERTa) among them", m->vocab.count);
+}
+
+/* Bytes of the table and of work. An entry takes two nodes of 16 bytes, a merge one. */
+static tango_result tango_io__bpe_sizes(size_t *table, size_t *work, size_t *merges,
+                                        const tango_io_bpe_files *f, tango_error *error)
+{
+    const size_t size = f->json ? f->json_size : f->vocab_size;
+    size_t nodes = 0, config = 0, entries, i, sum;
+    tango_result r;
+    if (!f->json && (!f->vocab || !f->merges))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "tokenizer: neither tokenizer.json nor vocab.json with "
+                             "merges.txt");
+    if (f->merges_size > UINT32_MAX / 4)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "merges: over 1 GiB");
+    r = tango_io_json_work_size(&nodes, f->json ? f->json : f->vocab, size, error);
+    if (r == TANGO_OK && f->config)
+        r = tango_io_json_work_size(&config, f->config, f->config_size, error);
+    if (r != TANGO_OK) return r;
+    entries = nodes / sizeof(tango_io_json_node);
+    *merges = entries;
+    for (i = 0, sum = 1; !f->json && i < f->merges_size; i++)
+        sum += ((const unsigned char *)f->merges)[i] == '\n';
+    if (!f->json) *merges = sum;
+    if (!tango_mul_ok(*merges, TANGO_IO__BPE_RULE + 4, table) ||
+        !tango_add_ok(*table, TANGO_IO__BPE_RULES + (size_t)TANGO_IO_BPE_SPECIALS_MAX *
+                                  (12 + TANGO_IO_BPE_SPECIAL_MAX), table) ||
+        !tango_mul_ok(entries, sizeof(tango_io__span) + 4, work) ||
+        !tango_add_ok(*work, 4 * *merges, work) || !tango_add_ok(*work, nodes, work) ||
+        !tango_add_ok(*work, config, work) || !tango_add_ok(*work, size + 64, work))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer: too large for this system");
+    return TANGO_OK;
 }
 
 TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
                                                     const tango_io_bpe_files *files,
                                                     tango_error *error)
 {
-    (void)table;
-    (void)work;
-    (void)files;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    size_t table_size, work_size, merges;
+    tango_result r = tango_io__bpe_sizes(&table_size, &work_size, &merges, files, error);
+    if (r != TANGO_OK) return r;
+    *table = table_size;
+    *work = work_size;
+    return TANGO_OK;
+}
+
+static void tango_io__bpe_head(tango_io__bpe_maker *m, const int32_t ids[4],
+                               uint32_t flags)
+{
+    unsigned char *p = m->out;
+    size_t i;
+    tango_io__copy(p, "TANGOBPE", 8);
+    tango_io__put32(p + 8, 1);
+    tango_io__put32(p + 12, (uint32_t)m->kind);
+    tango_io__put32(p + 16, (uint32_t)m->vocab.count);
+    tango_io__put32(p + 20, (uint32_t)m->merges);
+    tango_io__put32(p + 24, (uint32_t)m->specials);
+    for (i = 0; i < 4; i++) tango_io__put32(p + 28 + 4 * i, (uint32_t)ids[i]);
+    tango_io__put32(p + 44, flags);
 }
 
 TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, size_t *size,
@@ -7149,36 +8044,344 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
                                                void *work, size_t work_size,
                                                tango_error *error)
 {
-    (void)table;
-    (void)capacity;
-    (void)size;
-    (void)files;
-    (void)work;
-    (void)work_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    tango_io__bpe_maker m;
+    tango_io__room room;
+    tango_io_bpe check;
+    int32_t ids[4] = { -1, -1, -1, -1 };
+    uint32_t flags = 0;
+    size_t table_size, need;
+    tango_result r;
+    tango_io__zero(&m, sizeof m);
+    m.error = error;
+    m.out = (unsigned char *)table;
+    m.capacity = capacity;
+    m.at = TANGO_IO__BPE_RULES;
+    r = tango_io__bpe_sizes(&table_size, &need, &m.merges_max, files, error);
+    if (r != TANGO_OK) return r;
+    if (work_size < need || capacity < TANGO_IO__BPE_RULES)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer: %z bytes of work, %z needed", work_size, need);
+    room.at = (unsigned char *)work;
+    room.left = work_size;
+    m.order = (uint32_t *)tango_io__room_take(&room, m.merges_max, sizeof *m.order);
+    if (!m.order)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    r = tango_io__bpe_start(&m, &flags, files, &room);
+    if (r == TANGO_OK) r = tango_io__bpe_bytes(&m);
+    if (r == TANGO_OK && m.whole)
+        r = tango_io__bpe_list(&m, tango_io_json_find(&m.json, m.model, "merges"));
+    else if (r == TANGO_OK)
+        r = tango_io__bpe_text(&m, files->merges, files->merges_size);
+    if (r == TANGO_OK) r = tango_io__bpe_sort(&m);
+    if (r == TANGO_OK) r = m.whole ? tango_io__bpe_added(&m, ids)
+                                   : tango_io__bpe_named(&m, ids);
+    if (r != TANGO_OK) return r;
+    tango_io__bpe_head(&m, ids, flags);
+    r = tango_io_bpe_open(&check, table, m.at, error);
+    if (r == TANGO_OK) *size = m.at;
+    return r;
 }
 
-TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
-                                               size_t text_size, tango_error *error)
+/* Unigram. ------------------------------------------------------------------------- */
+
+/* Value of a base64 digit, or 64. */
+static unsigned tango_io__base64(unsigned char c)
 {
-    (void)unigram;
-    (void)text;
-    (void)text_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    if (c >= 'A' && c <= 'Z') return (unsigned)c - 'A';
+    if (c >= 'a' && c <= 'z') return (unsigned)c - 'a' + 26;
+    if (c >= '0' && c <= '9') return (unsigned)c - '0' + 52;
+    return c == '+' ? 62u : c == '/' ? 63u : 64u;
+}
+
+/* Decodes base64 (RFC 4648, section 4) as it stands in a JSON text. Bytes written to out
+   (3 of every 4 of `size`), or SIZE_MAX if it is none. */
+static size_t tango_io__base64_read(unsigned char *out, const char *text, size_t size)
+{
+    size_t i, k, at = 0, tail = 0;
+    if (size % 4 != 0) return SIZE_MAX;
+    while (tail < 2 && tail < size && text[size - 1 - tail] == '=') tail++;
+    for (i = 0; i < size; i += 4) {
+        const size_t digits = i + 4 == size ? 4 - tail : 4;
+        uint32_t bits = 0;
+        for (k = 0; k < 4; k++) {
+            const unsigned v = k < digits ? tango_io__base64((unsigned char)text[i + k])
+                                          : 0u;
+            if (v > 63) return SIZE_MAX;
+            bits = bits << 6 | v;
+        }
+        if (bits & (digits == 2 ? 0xffffu : digits == 3 ? 0xffu : 0u)) return SIZE_MAX;
+        for (k = 0; k + 1 < digits; k++)
+            out[at++] = (unsigned char)(bits >> (16 - 8 * k) & 0xff);
+    }
+    return at;
+}
+
+/* Writes a protobuf message; what does not fit is counted all the same. */
+typedef struct tango_io__proto {
+    unsigned char *out;
+    size_t capacity, at;
+} tango_io__proto;
+
+static void tango_io__proto_byte(tango_io__proto *p, unsigned char byte)
+{
+    if (p->at < p->capacity) p->out[p->at] = byte;
+    p->at++;
+}
+
+static void tango_io__proto_varint(tango_io__proto *p, uint64_t value)
+{
+    for (; value > 127; value >>= 7)
+        tango_io__proto_byte(p, (unsigned char)(value & 127) | 128);
+    tango_io__proto_byte(p, (unsigned char)value);
+}
+
+static size_t tango_io__varint_size(uint64_t value)
+{
+    size_t n = 1;
+    for (; value > 127; value >>= 7) n++;
+    return n;
+}
+
+static void tango_io__proto_number(tango_io__proto *p, uint32_t field, uint64_t value)
+{
+    tango_io__proto_varint(p, field << 3);
+    tango_io__proto_varint(p, value);
+}
+
+static void tango_io__proto_bytes(tango_io__proto *p, uint32_t field, const void *bytes,
+                                  size_t size)
+{
+    const unsigned char *from = (const unsigned char *)bytes;
+    size_t i;
+    tango_io__proto_varint(p, field << 3 | 2);
+    tango_io__proto_varint(p, size);
+    for (i = 0; bytes && i < size; i++) tango_io__proto_byte(p, from[i]);
+}
+
+/* One piece: text, score, type if it is not NORMAL. */
+static void tango_io__proto_piece(tango_io__proto *p, const void *text, size_t size,
+                                  float score, tango_io_piece_type type)
+{
+    const size_t tail = type == TANGO_IO_PIECE_NORMAL ? 5 : 7;
+    unsigned char bits[4];
+    uint32_t number;
+    size_t i;
+    tango_io__copy(&number, &score, 4);
+    tango_io__put32(bits, number);
+    tango_io__proto_bytes(p, 1, NULL, 1 + tango_io__varint_size(size) + size + tail);
+    tango_io__proto_bytes(p, 1, text, size);
+    tango_io__proto_byte(p, 2 << 3 | 5);
+    for (i = 0; i < 4; i++) tango_io__proto_byte(p, bits[i]);
+    if (type != TANGO_IO_PIECE_NORMAL) tango_io__proto_number(p, 3, (uint64_t)type);
+}
+
+typedef struct tango_io__unigram {
+    tango_io_json json;
+    size_t model, vocab, count;
+    unsigned char *types;               /* (count) tango_io_piece_type */
+    char *text;
+    const char *charsmap;               /* base64 */
+    size_t charsmap_size;
+    uint64_t unknown;
+    tango_error *error;
+} tango_io__unigram;
+
+static int tango_io__unigram_metaspace(const tango_io_json *json, size_t node)
+{
+    const size_t scheme = tango_io_json_find(json, node, "prepend_scheme");
+    return node && tango_io__json_is(json, node, "type", "Metaspace") &&
+           tango_io__json_is(json, node, "replacement", "\xe2\x96\x81") &&
+           (scheme ? tango_io_json_equal(json, scheme, "always")
+                   : tango_io__json_true(json, node, "add_prefix_space", 1)) &&
+           tango_io__json_true(json, node, "split", 1);
+}
+
+/* What is done to a text first: the charsmap, then perhaps spaces at the end go and runs
+   of them become one. *squeezed says whether. */
+static tango_result tango_io__unigram_normal(tango_io__unigram *u, int *squeezed)
+{
+    const tango_io_json *json = &u->json;
+    const size_t node = tango_io_json_find(json, 0, "normalizer");
+    const size_t list = tango_io__json_sequence(json, node, "normalizers");
+    size_t item = list ? tango_io_json_first(json, list) : node;
+    *squeezed = 0;
+    if (tango_io__json_off(json, node)) return TANGO_OK;
+    for (; item; item = list ? tango_io_json_next(json, list, item) : 0) {
+        const size_t map = tango_io_json_find(json, item, "precompiled_charsmap");
+        if (tango_io__json_is(json, item, "type", "Precompiled") && map &&
+            json->nodes[map].type == TANGO_IO_JSON_STRING && !u->charsmap && !*squeezed) {
+            u->charsmap = json->text + json->nodes[map].at;
+            u->charsmap_size = json->nodes[map].size;
+        } else if (tango_io__json_is(json, item, "type", "Replace") &&
+                   tango_io__json_regex(json, item, " {2,}") &&
+                   (tango_io__json_is(json, item, "content", " ") ||
+                    tango_io__json_is(json, item, "content", "\xe2\x96\x81"))) {
+            *squeezed = 1;
+        } else if (!tango_io__json_is(json, item, "type", "Strip")) {
+            return tango_io__json_refuse(json, "normalizer",
+                                         tango_io_json_find(json, item, "type"),
+                                         u->error);
+        }
+    }
+    return TANGO_OK;
+}
+
+/* Refuses all that would give other ids than SentencePiece's own algorithm. */
+static tango_result tango_io__unigram_check(tango_io__unigram *u)
+{
+    const tango_io_json *json = &u->json;
+    const size_t split = tango_io_json_find(json, 0, "pre_tokenizer"),
+                 post = tango_io_json_find(json, 0, "post_processor"),
+                 single = tango_io_json_find(json, post ? post : 0, "single"),
+                 bytes = tango_io_json_find(json, u->model, "byte_fallback"),
+                 list = tango_io__json_sequence(json, split, "pretokenizers");
+    size_t end;
+    int squeezed;
+    tango_result r = tango_io__unigram_normal(u, &squeezed);
+    if (r != TANGO_OK) return r;
+    if (!tango_io__json_off(json, bytes))
+        return tango_io__json_refuse(json, "byte_fallback", bytes, u->error);
+    /* Spaces are one each: by the normaliser, or by splitting at them. */
+    if (!(squeezed && tango_io__unigram_metaspace(json, split)) &&
+        !(list && json->nodes[list].size == 2 &&
+          tango_io__json_is(json, tango_io__json_at(json, list, 0), "type",
+                            "WhitespaceSplit") &&
+          tango_io__unigram_metaspace(json, tango_io__json_at(json, list, 1))))
+        return tango_io__json_refuse(json, "pre_tokenizer", split, u->error);
+    if (!tango_io__json_is(json, post, "type", "TemplateProcessing") || !single ||
+        json->nodes[single].size != 2)
+        return tango_io__json_refuse(json, "post_processor", post, u->error);
+    end = tango_io_json_find(json, tango_io__json_at(json, single, 1), "SpecialToken");
+    if (!end || !tango_io__json_is(json, end, "id", "</s>"))
+        return tango_io__json_refuse(json, "post_processor", post, u->error);
+    return TANGO_OK;
+}
+
+/* Node of the text of piece `item`, checked to be [text, score]. */
+static size_t tango_io__unigram_text(const tango_io__unigram *u, size_t item,
+                                     double *score)
+{
+    const tango_io_json *json = &u->json;
+    const size_t text = tango_io__json_at(json, item, 0);
+    if (!text || json->nodes[item].size != 2 ||
+        json->nodes[text].type != TANGO_IO_JSON_STRING ||
+        !tango_io_json_number(json, tango_io_json_next(json, item, text), score) ||
+        *score > 3.0e38 || *score < -3.0e38)
+        return 0;
+    return text;
+}
+
+/* Types of the pieces: added tokens are control pieces, or unused if they are no part of
+   T5's own model. */
+static tango_result tango_io__unigram_types(tango_io__unigram *u)
+{
+    const tango_io_json *json = &u->json;
+    const size_t added = tango_io_json_find(json, 0, "added_tokens");
+    size_t i, item;
+    for (i = 0; i < u->count; i++) u->types[i] = TANGO_IO_PIECE_NORMAL;
+    if (!tango_io_json_u64(json, tango_io_json_find(json, u->model, "unk_id"),
+                           &u->unknown) || u->unknown >= u->count)
+        return tango_io__json_refuse(json, "unk_id",
+                                     tango_io_json_find(json, u->model, "unk_id"),
+                                     u->error);
+    for (item = added ? tango_io_json_first(json, added) : 0; item;
+         item = tango_io_json_next(json, added, item)) {
+        const size_t content = tango_io_json_find(json, item, "content");
+        uint64_t id;
+        if (!content || !tango_io__json_true(json, item, "special", 0) ||
+            !tango_io_json_u64(json, tango_io_json_find(json, item, "id"), &id))
+            return tango_io__json_refuse(json, "added token that is not special", content,
+                                         u->error);
+        if (id >= u->count) continue;
+        u->types[id] = TANGO_IO_PIECE_CONTROL;
+        if (json->nodes[content].size > 10 &&
+            tango_io__equal(json->text + json->nodes[content].at, 10, "<extra_id_"))
+            u->types[id] = TANGO_IO_PIECE_UNUSED;
+    }
+    u->types[u->unknown] = TANGO_IO_PIECE_UNKNOWN;
+    while (u->types[u->count - 1] == TANGO_IO_PIECE_UNUSED) u->count--;
+    return TANGO_OK;
+}
+
+/* Pieces, then trainer and normaliser. *end and *pad: ids of </s> and <pad>, or -1. */
+static tango_result tango_io__unigram_pieces(const tango_io__unigram *u,
+                                             tango_io__proto *p, size_t ends[2])
+{
+    const tango_io_json *json = &u->json;
+    size_t item = tango_io_json_first(json, u->vocab), id;
+    ends[0] = ends[1] = SIZE_MAX;
+    for (id = 0; id < u->count; id++, item = tango_io_json_next(json, u->vocab, item)) {
+        double score = 0.0;
+        const size_t text = tango_io__unigram_text(u, item, &score);
+        if (!text || !tango_io_json_string(json, text, u->text,
+                                           (size_t)json->nodes[text].size + 1))
+            return tango_io_fail(u->error, TANGO_ERROR_DATA,
+                                 "tokenizer.json: piece %z is no text with a score "
+                                 "(offset %z)", id, (size_t)json->nodes[item].at);
+        if (tango_io_json_equal(json, text, "</s>")) ends[0] = id;
+        if (tango_io_json_equal(json, text, "<pad>")) ends[1] = id;
+        tango_io__proto_piece(p, u->text, tango_io__length(u->text), (float)score,
+                              (tango_io_piece_type)u->types[id]);
+    }
+    return TANGO_OK;
+}
+
+static void tango_io__unigram_trainer(const tango_io__unigram *u, tango_io__proto *p,
+                                      const size_t ends[2])
+{
+    unsigned char bytes[64];
+    tango_io__proto t;
+    t.out = bytes;
+    t.capacity = sizeof bytes;
+    t.at = 0;
+    tango_io__proto_number(&t, 3, 1);
+    tango_io__proto_number(&t, 40, u->unknown);
+    tango_io__proto_number(&t, 41, UINT64_MAX);
+    tango_io__proto_number(&t, 42, ends[0] == SIZE_MAX ? UINT64_MAX : ends[0]);
+    tango_io__proto_number(&t, 43, ends[1] == SIZE_MAX ? UINT64_MAX : ends[1]);
+    tango_io__proto_bytes(p, 2, bytes, t.at);
 }
 
 TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *work,
                                                       const void *text, size_t text_size,
                                                       tango_error *error)
 {
-    (void)model;
-    (void)work;
-    (void)text;
-    (void)text_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    size_t nodes, sum, twice;
+    tango_result r = tango_io_json_work_size(&nodes, text, text_size, error);
+    if (r != TANGO_OK) return r;
+    /* A piece adds at most 13 bytes to its text and in JSON at least 7. Work: the nodes,
+       for each of them a type and a span, one text or the charsmap. */
+    if (!tango_mul_ok(text_size, 2, &twice) || !tango_add_ok(twice, 256, &twice) ||
+        !tango_add_ok(nodes, nodes / 16 * (1 + sizeof(tango_io__span)), &sum) ||
+        !tango_add_ok(sum, text_size + 64, &sum))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer.json: too large for this system");
+    *model = twice;
+    *work = sum;
+    return TANGO_OK;
+}
+
+/* Parses, checks, and divides the work. *spans: two numbers a piece. */
+static tango_result tango_io__unigram_start(tango_io__unigram *u, uint32_t **spans,
+                                            const void *text, size_t text_size,
+                                            tango_io__room room)
+{
+    tango_result r = tango_io__room_json(&u->json, &room, text, text_size, u->error);
+    if (r != TANGO_OK) return r;
+    u->model = tango_io_json_find(&u->json, 0, "model");
+    if (!u->model || !tango_io__json_is(&u->json, u->model, "type", "Unigram"))
+        return tango_io__json_refuse(&u->json, "model", u->model, u->error);
+    u->vocab = tango_io_json_find(&u->json, u->model, "vocab");
+    if (!u->vocab || u->json.nodes[u->vocab].type != TANGO_IO_JSON_ARRAY)
+        return tango_io__json_refuse(&u->json, "vocab", 0, u->error);
+    u->count = u->json.nodes[u->vocab].size;
+    *spans = (uint32_t *)tango_io__room_take(&room, u->count, 2 * sizeof **spans);
+    u->types = (unsigned char *)tango_io__room_take(&room, u->count, 1);
+    u->text = (char *)tango_io__room_take(&room, text_size, 1);
+    if (!*spans || !u->types || !u->text)
+        return tango_io_fail(u->error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    r = tango_io__unigram_check(u);
+    return r == TANGO_OK ? tango_io__unigram_types(u) : r;
 }
 
 TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
@@ -7186,15 +8389,43 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
                                                  size_t text_size, void *work,
                                                  size_t work_size, tango_error *error)
 {
-    (void)model;
-    (void)capacity;
-    (void)size;
-    (void)text;
-    (void)text_size;
-    (void)work;
-    (void)work_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    tango_io__unigram u;
+    tango_io__proto p;
+    tango_io__room room;
+    tango_io_spiece check;
+    size_t ends[2], map = 0;
+    uint32_t *spans;
+    tango_result r;
+    tango_io__zero(&u, sizeof u);
+    u.error = error;
+    p.out = (unsigned char *)model;
+    p.capacity = capacity;
+    p.at = 0;
+    room.at = (unsigned char *)work;
+    room.left = work_size;
+    r = tango_io__unigram_start(&u, &spans, text, text_size, room);
+    if (r == TANGO_OK) r = tango_io__unigram_pieces(&u, &p, ends);
+    if (r != TANGO_OK) return r;
+    tango_io__unigram_trainer(&u, &p, ends);
+    if (u.charsmap) {
+        map = tango_io__base64_read((unsigned char *)u.text, u.charsmap, u.charsmap_size);
+        if (map == SIZE_MAX)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "tokenizer.json: the charsmap is no base64 (offset %z)",
+                                 (size_t)(u.charsmap - (const char *)text));
+    }
+    /* Inside the normaliser the charsmap is all that has a length. */
+    tango_io__proto_bytes(&p, 3, NULL, u.charsmap
+                                           ? 1 + tango_io__varint_size(map) + map : 0);
+    if (u.charsmap) tango_io__proto_bytes(&p, 2, u.text, map);
+    if (p.at > capacity)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer.json: the model takes %z bytes, there are %z",
+                             p.at, capacity);
+    r = tango_io_spiece_open(&check, model, p.at, error);
+    if (r == TANGO_OK) r = tango_io_spiece_unique(&check, spans, 2 * u.count, error);
+    if (r == TANGO_OK) *size = p.at;
+    return r;
 }
 
 /* ==== 10 >>npy ==== NumPy arrays ==================================================== */
