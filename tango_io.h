@@ -38,7 +38,7 @@
    hostile: it returns a complete, checked result, or one error that names the part of the
    file and the byte offset. Readers work on bytes in memory (a mapping, a buffer, flash)
    and return pointers into them; nothing is copied that can be used in place.
-     blob         the weights file of tango models, read and written; format drawn in room 5
+     blob         the weights file of tango models, read and written; drawn in room 5
      torch        state dictionaries and tensors of torch.save (zip archives), both ways
      json         RFC 8259, strict; written on one line
      safetensors  tensors and metadata; lists of shards
@@ -69,11 +69,11 @@
 
    MEMORY
    Nothing is allocated. Readers that need room (torch, json, safetensors) have a twin
-   ..._work_size that computes it from the bytes, with checked arithmetic; a block one byte too small is
-   TANGO_ERROR_MEMORY. Results point into the input and into the block: keep both,
-   unchanged, while results are in use. Structures hold no other resources, except
-   tango_io_file and tango_io_output, which are released by tango_io_unmap and by commit
-   or abandon.
+   ..._work_size that computes it from the bytes, with checked arithmetic; a block one
+   byte too small is TANGO_ERROR_MEMORY. Results point into the input and into the block:
+   keep both, unchanged, while results are in use. Structures hold no other resources,
+   except tango_io_file and tango_io_output, which are released by tango_io_unmap and by
+   commit or abandon.
 
    ERRORS
    Functions that can fail return tango_result and leave their outputs untouched on
@@ -5252,8 +5252,8 @@ TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
     return TANGO_OK;
 }
 
-/* Copies the names of tensors, dictionaries and numbers, NUL-terminated; string objects then refer
-   to the copy. A name used in several dictionaries is copied once. */
+/* Copies the names of tensors, dictionaries and numbers, NUL-terminated; string objects
+   then refer to the copy. A name used in several dictionaries is copied once. */
 static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
 {
     size_t i, at = 0;
