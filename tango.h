@@ -222,7 +222,8 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t 
 
 enum { TANGO_LEVELS_MAX = 8 };
 typedef enum tango_sampler {
-    TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC
+    TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC,
+    TANGO_CONSISTENCY, TANGO_CTM /* of distilled models alone */
 } tango_sampler;
 typedef enum tango_vocoder {
     TANGO_VOCODER_DEFAULT, TANGO_HIFIGAN, TANGO_GRIFFIN_LIM
@@ -237,13 +238,44 @@ typedef enum tango_final { /* the noise level after the last step */
     TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
 } tango_final;
 
-typedef struct tango_text_config { /* T5EncoderModel */
-    size_t vocab, width, head_width, hidden, layers, heads, buckets, max_distance;
+/* What a blob may hold, any subset of it: bits of tango_model.parts. */
+enum {
+    TANGO_PART_TEXT = 1,    /* text encoder and tokenizer */
+    TANGO_PART_UNET = 2,    /* and its noise schedule */
+    TANGO_PART_VAE = 4,
+    TANGO_PART_VOCODER = 8,
+    TANGO_PART_RANK = 16    /* CLAP's audio tower, and a text tower of its own */
+};
+
+typedef enum tango_text_type {
+    TANGO_TEXT_T5,   /* T5EncoderModel: one state a token */
+    TANGO_TEXT_CLIP, /* CLIPTextModel: one state a token */
+    TANGO_TEXT_CLAP  /* ClapTextModelWithProjection: one vector a text, of length 1 */
+} tango_text_type;
+
+typedef struct tango_text_config {
+    tango_text_type type;
+    size_t vocab, width, head_width, hidden, layers, heads;
+    size_t buckets, max_distance; /* T5: relative positions */
+    size_t positions, pad;        /* CLIP, CLAP: rows of the table, id of the padding */
+    size_t projection;            /* CLAP: numbers of its vector */
+    int quick_gelu;               /* CLIP: x sigmoid(1.702 x) in place of gelu */
     float eps;
 } tango_text_config;
 
+/* A number beside the time that a distilled UNet takes in. */
+typedef enum tango_guidance_input {
+    TANGO_GUIDANCE_NONE,
+    TANGO_GUIDANCE_FOURIER, /* ConsistencyTTA: the guidance scale */
+    TANGO_GUIDANCE_CTM      /* SoundCTM: the noise to arrive at, and the guidance scale */
+} tango_guidance_input;
+
 typedef struct tango_unet_config { /* UNet2DConditionModel */
-    size_t in_channels, out_channels, layers, groups, cross_width, levels;
+    size_t in_channels, out_channels, layers, groups, levels;
+    size_t cross_width; /* 0: the second attention, too, looks at the image itself */
+    size_t class_width; /* not 0: a vector of so many numbers stands beside the time */
+    tango_guidance_input guidance;
+    size_t guidance_width; /* frequencies of TANGO_GUIDANCE_FOURIER */
     size_t channels[TANGO_LEVELS_MAX], heads[TANGO_LEVELS_MAX];
     int down_attention[TANGO_LEVELS_MAX], up_attention[TANGO_LEVELS_MAX];
     int cos_first, adapters;
@@ -255,12 +287,23 @@ typedef struct tango_vae_config { /* AudioLDM's AutoencoderKL */
     size_t latent_channels, embedding, in_channels, out_channels;
     float eps;    /* of every group norm: 1e-6, which no configuration file names */
     double scale; /* latent = scale * posterior */
+    int clip_latent; /* a sampled latent beyond 100 is clipped to 10 (AudioLDM) */
 } tango_vae_config;
 
 typedef struct tango_vocoder_config { /* HiFi-GAN */
     size_t mels, channels, stages, rates[TANGO_LEVELS_MAX], kernels[TANGO_LEVELS_MAX];
     size_t branches, branch_kernels[TANGO_LEVELS_MAX], dilations[TANGO_LEVELS_MAX][3];
 } tango_vocoder_config;
+
+/* HTSAT, the audio tower of CLAP, with its own front end. */
+typedef struct tango_rank_config {
+    size_t levels, dims[TANGO_LEVELS_MAX], depths[TANGO_LEVELS_MAX],
+        heads[TANGO_LEVELS_MAX];
+    size_t window, patch, image, projection;
+    size_t rate, fft, hop, mels, frames; /* Hz, samples, samples, bins, of one clip */
+    double mel_low, mel_high;            /* Hz */
+    tango_text_config text; /* its text tower: the model's own if that is CLAP's */
+} tango_rank_config;
 
 /* scheduler_config.json. -1 (or DEFAULT) means the file does not say: each sampler then
    has its own default, as the classes of diffusers do. */
@@ -277,19 +320,22 @@ typedef struct tango_schedule_config {
 
 typedef struct tango_model {
     tango_io_blob blob;
+    unsigned parts; /* TANGO_PART_: what is not there is zero below */
     tango_text_config text;
     tango_unet_config unet;
     tango_vae_config vae;
     tango_vocoder_config vocoder;
     tango_schedule_config schedule;
+    tango_rank_config rank;
     size_t rate, hop, fft, window,
         mels; /* the log-mel's: Hz, samples, samples, samples, bins */
     double mel_low, mel_high;            /* Hz */
     const char *name, *licence, *attribution; /* "" where the blob has none */
     size_t parameters;                   /* number of weights */
+    int centre_wave; /* the wave's highest and lowest sample become equally far from 0 */
     struct { /* the model's own defaults; 0 where it names none */
         size_t steps;
-        double guidance, rescale, seconds;
+        double guidance, rescale, seconds, eta, crop;
         tango_sampler sampler;
         tango_vocoder vocoder;
     } defaults;
@@ -297,20 +343,28 @@ typedef struct tango_model {
 
 /* What one value of a blob's metadata may be: the only list of these limits. tango_open
    checks what it reads by it, and whoever makes a blob what goes in. */
-enum { TANGO_REQUIRED = -2 };
+enum {
+    TANGO_REQUIRED = -2, /* where its part is there */
+    TANGO_REQUIRED_T5 = -3, /* by this kind of text encoder */
+    TANGO_REQUIRED_CLIP = -4,
+    TANGO_REQUIRED_CLAP = -5,
+    TANGO_REQUIRED_POSITIONS = -6 /* by both of these */
+};
 typedef struct tango_limit {
     const char *key;
     int type;                 /* TANGO_IO_U64, _F64, _STRING or _BYTES */
     size_t most;              /* numbers in its list; 1 where it is one number */
     double low, high;         /* of each number */
-    double absent;            /* what is meant where it is missing, or TANGO_REQUIRED */
+    double absent;            /* what is meant where it is missing, or one of these */
     const char *const *words; /* a NULL-ended list of what a string may be, or NULL */
 } tango_limit;
-/* NULL for a key that no configuration has. */
+/* NULL for a key that no configuration has. "rank_text." is as "text.". */
 TANGO_API const tango_limit *tango_limit_of(const char *key);
 /* Position of a word in limit->words; that of the NULL if it is none of them. */
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 
+/* "text" "unet" "vae" "vocoder" "rank" of one bit TANGO_PART_, else "". */
+TANGO_API const char *tango_part_name(unsigned part);
 /* Fills *model but for its weights from metadata that is still in memory, as
    tango_io_blob_write_begin takes it: every value is in its range, the parts fit each
    other and the model's own defaults can run. The message names each value in single
@@ -318,8 +372,9 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value *values,
     size_t count, tango_error *error);
 /* Reads the configuration of a blob in memory (64-byte aligned, it must outlive the
-   model) and checks that every tensor it implies is there with the right shape. Weights
-   stay where they are, so a big-endian machine refuses (TANGO_ERROR_UNSUPPORTED). */
+   model) and checks that every tensor its parts imply is there with the right shape (the
+   VAE encoder's: tango_encode_memory). Weights stay where they are, so a big-endian
+   machine refuses (TANGO_ERROR_UNSUPPORTED). */
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
 
@@ -344,8 +399,9 @@ typedef struct tango_sampling {
     double eta;           /* DDIM: 0 deterministic, 1 as noisy as DDPM */
     double initial_scale; /* multiplies the first noise */
     float *alphas;        /* (train_steps): cumulative products of 1 - beta */
-    float *timesteps;     /* (steps), descending; fractional for Euler with linspace */
-    float *sigmas;        /* (steps + 1): sqrt((1 - alpha) / alpha); Euler, DPM, UniPC */
+    float *timesteps;     /* (steps), descending; fractional for Euler with linspace and
+                             for consistency; CTM: (steps + 1), ln(sigma) / 4 */
+    float *sigmas;        /* (steps + 1): noise over signal, sqrt((1 - alpha) / alpha) */
     float *x0;            /* (images*count): the clean sample as predicted now */
     float *before[2];     /* x0 of one and two steps ago; DPM, UniPC */
     float *last;          /* UniPC: the sample from which the last step started */
@@ -358,7 +414,8 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
     tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
     tango_error *error);
-/* What the model is to be given: out = x / sqrt(sigma^2 + 1) for Euler, x otherwise. */
+/* What the model is to be given: out = x / sqrt(sigma^2 + d) with d = 1 for Euler and
+   consistency, d = 1/16 for CTM; x otherwise. */
 TANGO_API void tango_sampling_input(
     const tango_sampling *run, float *out, const float *x);
 /* Whether the coming step adds fresh noise: then one randn of x's size is drawn for it.
@@ -366,7 +423,10 @@ TANGO_API void tango_sampling_input(
 TANGO_API int tango_sampling_draws(const tango_sampling *run);
 /* x = the sample one step later. noise may be NULL where the step draws none.
    (DDPM: Ho et al. 2020; DDIM: Song et al. 2021; DPM-Solver++ 2M: Lu et al. 2022; Euler:
-   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42) */
+   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42.
+   Of distilled models: consistency: Bai et al. 2024, ConsistencyTTA; CTM, deterministic:
+   Saito et al. 2025, SoundCTM. Both go their own way whatever the configuration says of
+   prediction, spacing, clipping and thresholds.) */
 TANGO_API void tango_sampling_step(tango_sampling *run, float *x, const float *output,
     const float *noise);
 
@@ -387,13 +447,19 @@ typedef struct tango_params {
     const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
     const char *negative;   /* NULL: the empty prompt */
     double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
-    size_t steps;           /* 0: the model's, else 100 */
-    double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance */
+    size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2 */
+    double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance.
+                               A number that distilled UNets take in: else 4, trained
+                               from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
     double rescale;         /* of guidance, up to 1; 0: the model's, else none; below 0:
                                none */
-    tango_sampler sampler;  /* 0: the model's, else DDPM */
+    tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
+                               was made for: it has no other, and nothing else has it */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
-    double eta;             /* DDIM, 0 to 1 */
+    double eta;             /* DDIM, up to 1; 0: the model's, else none; below 0: none */
+    double crop;            /* keep so many seconds of a sound at most, and no more than
+                               were asked for; 0: the model's, else the whole; below 0:
+                               the whole */
     uint64_t seed;          /* modulo 2^32 */
     size_t samples;         /* sounds from one prompt; 0 means 1 */
     tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
@@ -422,7 +488,8 @@ typedef struct tango_plan {
     tango_params params;    /* no field left at "default" */
     size_t frames;          /* mel frames T */
     size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
-    size_t samples; /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t samples; /* of these, how many are kept: the crop's, else all */
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
 
@@ -1190,8 +1257,13 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
 
 enum { TANGO__ADAPTER_WIDTH = 512, TANGO__ADAPTER_CHANNELS = 8 };
 
-static const char *const tango__text_types[] = { "t5", NULL };
-static const char *const tango__tokenizers[] = { "sentencepiece", NULL };
+static const char *const tango__part_names[] = { "text", "unet", "vae", "vocoder",
+    "rank", NULL };
+static const char *const tango__text_types[] = { "t5", "clip", "clap", NULL };
+static const char *const tango__tokenizers[] = { "sentencepiece", "clip", "roberta",
+    NULL };
+static const char *const tango__activations[] = { "gelu", "quick_gelu", NULL };
+static const char *const tango__guidances[] = { "", "fourier", "ctm", NULL };
 static const char *const tango__beta_schedules[] = { "linear", "scaled_linear", NULL };
 static const char *const tango__predictions[] = { "epsilon", "v_prediction", "sample",
     NULL };
@@ -1202,7 +1274,7 @@ static const char *const tango__variances[] = { "fixed_small", "fixed_large", NU
 static const char *const tango__algorithms[] = { "dpmsolver++", "deis", NULL };
 static const char *const tango__solvers[] = { "midpoint", "bh2", "logrho", NULL };
 static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
-    "unipc", NULL };
+    "unipc", "consistency", "ctm", NULL };
 static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
 
 /* Words stand in the order of the enum that they become; "" is that of DEFAULT. */
@@ -1211,12 +1283,17 @@ static const tango_limit tango__limits[] = {
     { "text.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__text_types },
     { "text.vocab", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
     { "text.d_model", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
-    { "text.d_kv", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "text.d_kv", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED_T5, NULL },
     { "text.d_ff", TANGO_IO_U64, 1, 1, 1 << 20, TANGO_REQUIRED, NULL },
     { "text.layers", TANGO_IO_U64, 1, 1, 1024, TANGO_REQUIRED, NULL },
     { "text.heads", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
-    { "text.buckets", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED, NULL },
-    { "text.max_distance", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED, NULL },
+    { "text.buckets", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED_T5, NULL },
+    { "text.max_distance", TANGO_IO_U64, 1, 2, 1 << 24, TANGO_REQUIRED_T5, NULL },
+    { "text.positions", TANGO_IO_U64, 1, 4, 65536, TANGO_REQUIRED_POSITIONS, NULL },
+    { "text.pad", TANGO_IO_U64, 1, 0, 1 << 24, TANGO_REQUIRED_POSITIONS, NULL },
+    { "text.projection", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED_CLAP, NULL },
+    { "text.activation", TANGO_IO_STRING, 0, 0, 0, TANGO_REQUIRED_CLIP,
+        tango__activations },
     { "text.eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
 
     { "unet.in_channels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
@@ -1227,7 +1304,10 @@ static const tango_limit tango__limits[] = {
     { "unet.up_attention", TANGO_IO_U64, TANGO_LEVELS_MAX, 0, 1, TANGO_REQUIRED, NULL },
     { "unet.layers_per_block", TANGO_IO_U64, 1, 1, 16, TANGO_REQUIRED, NULL },
     { "unet.norm_groups", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
-    { "unet.cross_dim", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "unet.cross_dim", TANGO_IO_U64, 1, 0, 65536, TANGO_REQUIRED, NULL },
+    { "unet.class_dim", TANGO_IO_U64, 1, 0, 65536, 0, NULL },
+    { "unet.guidance", TANGO_IO_STRING, 0, 0, 0, 0, tango__guidances },
+    { "unet.guidance_dim", TANGO_IO_U64, 1, 0, 65536, 0, NULL },
     { "unet.norm_eps", TANGO_IO_F64, 1, 1e-12, 1, TANGO_REQUIRED, NULL },
     { "unet.freq_shift", TANGO_IO_F64, 1, -16, 16, TANGO_REQUIRED, NULL },
     { "unet.flip_sin_to_cos", TANGO_IO_U64, 1, 0, 1, TANGO_REQUIRED, NULL },
@@ -1244,6 +1324,7 @@ static const tango_limit tango__limits[] = {
     { "vae.in_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
     { "vae.out_channels", TANGO_IO_U64, 1, 1, 1, TANGO_REQUIRED, NULL },
     { "vae.scale_factor", TANGO_IO_F64, 1, 1e-6, 1e6, TANGO_REQUIRED, NULL },
+    { "vae.clip_latent", TANGO_IO_U64, 1, 0, 1, 0, NULL },
 
     { "vocoder.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
     { "vocoder.channels", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
@@ -1285,8 +1366,27 @@ static const tango_limit tango__limits[] = {
     { "schedule.lower_order_final", TANGO_IO_U64, 1, 0, 1, 1, NULL },
     { "schedule.rescale_betas_zero_snr", TANGO_IO_U64, 1, 0, 0, 0, NULL },
 
+    { "rank.dims", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.depths", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 1024, TANGO_REQUIRED, NULL },
+    { "rank.heads", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 4096, TANGO_REQUIRED, NULL },
+    { "rank.window", TANGO_IO_U64, 1, 2, 64, TANGO_REQUIRED, NULL },
+    { "rank.patch", TANGO_IO_U64, 1, 1, 64, TANGO_REQUIRED, NULL },
+    { "rank.image", TANGO_IO_U64, 1, 8, 4096, TANGO_REQUIRED, NULL },
+    { "rank.projection", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.rate", TANGO_IO_U64, 1, 1, 1000000, TANGO_REQUIRED, NULL },
+    { "rank.fft", TANGO_IO_U64, 1, 16, 65536, TANGO_REQUIRED, NULL },
+    { "rank.hop", TANGO_IO_U64, 1, 1, 65536, TANGO_REQUIRED, NULL },
+    { "rank.mels", TANGO_IO_U64, 1, 1, 4096, TANGO_REQUIRED, NULL },
+    { "rank.fmin", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+    { "rank.fmax", TANGO_IO_F64, 1, 0, 500000, TANGO_REQUIRED, NULL },
+    { "rank.frames", TANGO_IO_U64, 1, 2, 65536, TANGO_REQUIRED, NULL },
+
     { "tokenizer.type", TANGO_IO_STRING, 0, 0, 0, 0, tango__tokenizers },
-    { "tokenizer.spiece", TANGO_IO_BYTES, 0, 0, 0, TANGO_REQUIRED, NULL },
+    { "tokenizer.spiece", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "tokenizer.bpe", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "rank_tokenizer.bpe", TANGO_IO_BYTES, 0, 0, 0, 0, NULL },
+    { "tango.layout", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "wave.center", TANGO_IO_U64, 1, 0, 1, 0, NULL },
     { "tango.name", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.description", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.licence", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
@@ -1295,17 +1395,34 @@ static const tango_limit tango__limits[] = {
     { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
     { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },
     { "default.rescale", TANGO_IO_F64, 1, 0, 1, 0, NULL },
+    { "default.eta", TANGO_IO_F64, 1, 0, 1, 0, NULL },
+    { "default.crop", TANGO_IO_F64, 1, 0, TANGO_SECONDS_MAX, 0, NULL },
     { "default.seconds", TANGO_IO_F64, 1, 0.01, TANGO_SECONDS_MAX, 0, NULL },
     { "default.sampler", TANGO_IO_STRING, 0, 0, 0, 0, tango__sampler_names },
     { "default.vocoder", TANGO_IO_STRING, 0, 0, 0, 0, tango__vocoder_names }
 };
 
+static int tango__begins(const char *text, const char *start)
+{
+    while (*start != 0 && *text == *start) text++, start++;
+    return *start == 0;
+}
+
 TANGO_API const tango_limit *tango_limit_of(const char *key)
 {
     size_t i;
+    if (tango__begins(key, "rank_text.")) key += 5;
     for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++)
         if (strcmp(tango__limits[i].key, key) == 0) return &tango__limits[i];
     return NULL;
+}
+
+TANGO_API const char *tango_part_name(unsigned part)
+{
+    size_t i;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (part == 1u << i) return tango__part_names[i];
+    return "";
 }
 
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word)
@@ -1322,6 +1439,7 @@ typedef struct tango__reader {
     const tango_io_blob *blob; /* NULL: values (count) */
     const tango_io_value *values;
     size_t count;
+    unsigned parts;
     tango_result result;
     tango_error *error;
 } tango__reader;
@@ -1390,18 +1508,81 @@ static void tango__check_value(
     }
 }
 
-/* Every value that the table names: there if it must be, of its type, in its range. */
-static void tango__check_values(tango__reader *r)
+enum { TANGO__PART_RANK_TEXT = 32 }; /* a ranking part whose text tower is its own */
+
+/* The parts of whose description a key is one. */
+static unsigned tango__parts_of(const char *key)
+{
+    static const struct { const char *group; unsigned parts; } groups[] = {
+        { "text.", TANGO_PART_TEXT }, { "unet.", TANGO_PART_UNET },
+        { "schedule.", TANGO_PART_UNET }, { "vae.", TANGO_PART_VAE },
+        { "vocoder.", TANGO_PART_VOCODER }, { "rank.", TANGO_PART_RANK },
+        { "audio.", TANGO_PART_UNET | TANGO_PART_VAE | TANGO_PART_VOCODER },
+        { "rank_text.", TANGO__PART_RANK_TEXT }
+    };
+    size_t i;
+    for (i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (tango__begins(key, groups[i].group)) return groups[i].parts;
+    return 0;
+}
+
+/* Which parts the metadata describes: those whose first key is there. */
+static unsigned tango__described(const tango__reader *r)
+{
+    static const char *const first[] = { "text.type", "unet.channels", "vae.channels",
+        "vocoder.mels", "rank.dims" };
+    unsigned parts = 0, i;
+    tango_io_value value, text;
+    for (i = 0; i < 5; i++)
+        if (tango__value(r, first[i], &value)) parts |= 1u << i;
+    if ((parts & TANGO_PART_RANK)
+        && !(tango__value(r, "text.type", &text) && text.type == TANGO_IO_STRING
+            && strcmp((const char *)text.data, "clap") == 0))
+        parts |= TANGO__PART_RANK_TEXT;
+    return parts;
+}
+
+/* Whether an absent key is missed by the text encoder of this kind. */
+static int tango__missed(const tango_limit *limit, tango_text_type type)
+{
+    const int t5 = type == TANGO_TEXT_T5, clip = type == TANGO_TEXT_CLIP;
+    if (limit->absent == (double)TANGO_REQUIRED_T5) return t5;
+    if (limit->absent == (double)TANGO_REQUIRED_CLIP) return clip;
+    if (limit->absent == (double)TANGO_REQUIRED_CLAP) return !t5 && !clip;
+    if (limit->absent == (double)TANGO_REQUIRED_POSITIONS) return !t5;
+    return limit->absent == (double)TANGO_REQUIRED;
+}
+
+/* One value: there if its part needs it, of its type, in its range. */
+static void tango__check_key(
+    tango__reader *r, const tango_limit *limit, const char *key, tango_text_type type)
 {
     tango_io_value value;
-    size_t i;
+    if (r->result != TANGO_OK) return;
+    if (tango__value(r, key, &value)) tango__check_value(r, limit, &value);
+    else if ((tango__parts_of(key) & r->parts) && tango__missed(limit, type))
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: no value '%s' in its metadata", key);
+}
+
+static int tango__choice(const tango__reader *r, const char *key);
+
+/* Every value that the table names; text.type stands in its first row. */
+static void tango__check_values(tango__reader *r)
+{
+    tango_text_type type = TANGO_TEXT_T5;
+    char key[64] = "rank_";
+    size_t i, n;
     for (i = 0; i < sizeof tango__limits / sizeof tango__limits[0]; i++) {
         const tango_limit *limit = &tango__limits[i];
-        if (r->result != TANGO_OK) return;
-        if (tango__value(r, limit->key, &value)) tango__check_value(r, limit, &value);
-        else if (limit->absent == (double)TANGO_REQUIRED)
-            r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
-                "model: no value '%s' in its metadata", limit->key);
+        tango__check_key(r, limit, limit->key, type);
+        n = strlen(limit->key) + 1;
+        if (i == 0 && r->result == TANGO_OK)
+            type = (tango_text_type)tango__choice(r, "text.type");
+        else if (tango__parts_of(limit->key) == TANGO_PART_TEXT && n < sizeof key - 5) {
+            memcpy(key + 5, limit->key, n);
+            tango__check_key(r, limit, key, TANGO_TEXT_CLAP);
+        }
     }
 }
 
@@ -1453,17 +1634,29 @@ static void tango__same_list(
             "model: '%s' has %z numbers, expected %z ('%s')", key, n, count, other);
 }
 
-static void tango__read_text(const tango__reader *r, tango_text_config *c)
+/* group is "text." or "rank_text." */
+static void tango__read_text(const tango__reader *r, tango_text_config *c,
+    const char *group, tango_text_type type)
 {
-    c->vocab = tango__integer(r, "text.vocab");
-    c->width = tango__integer(r, "text.d_model");
-    c->head_width = tango__integer(r, "text.d_kv");
-    c->hidden = tango__integer(r, "text.d_ff");
-    c->layers = tango__integer(r, "text.layers");
-    c->heads = tango__integer(r, "text.heads");
-    c->buckets = tango__integer(r, "text.buckets");
-    c->max_distance = tango__integer(r, "text.max_distance");
-    c->eps = (float)tango__number(r, "text.eps");
+    static const char *const names[] = { "vocab", "d_model", "d_kv", "d_ff", "layers",
+        "heads", "buckets", "max_distance", "positions", "pad", "projection" };
+    size_t *fields[11], i, n = strlen(group);
+    char key[64];
+    fields[0] = &c->vocab, fields[1] = &c->width, fields[2] = &c->head_width;
+    fields[3] = &c->hidden, fields[4] = &c->layers, fields[5] = &c->heads;
+    fields[6] = &c->buckets, fields[7] = &c->max_distance, fields[8] = &c->positions;
+    fields[9] = &c->pad, fields[10] = &c->projection;
+    memcpy(key, group, n);
+    for (i = 0; i < 11; i++) {
+        tango_io_value value;
+        memcpy(key + n, names[i], strlen(names[i]) + 1);
+        *fields[i] = tango__value(r, key, &value) ? tango__integer(r, key) : 0;
+    }
+    memcpy(key + n, "eps", 4);
+    c->type = type;
+    c->eps = (float)tango__number(r, key);
+    c->quick_gelu = tango__choice(r, "text.activation");
+    if (type != TANGO_TEXT_T5) c->head_width = c->width / c->heads;
 }
 
 static void tango__read_flags(tango__reader *r, const char *key, int *out, size_t count)
@@ -1480,6 +1673,9 @@ static void tango__read_unet(tango__reader *r, tango_unet_config *c)
     c->layers = tango__integer(r, "unet.layers_per_block");
     c->groups = tango__integer(r, "unet.norm_groups");
     c->cross_width = tango__integer(r, "unet.cross_dim");
+    c->class_width = tango__integer(r, "unet.class_dim");
+    c->guidance = (tango_guidance_input)tango__choice(r, "unet.guidance");
+    c->guidance_width = tango__integer(r, "unet.guidance_dim");
     c->levels = tango__list(r, "unet.channels", c->channels);
     tango__same_list(r, "unet.heads", c->heads, c->levels, "unet.channels");
     tango__read_flags(r, "unet.down_attention", c->down_attention, c->levels);
@@ -1502,6 +1698,7 @@ static void tango__read_vae(const tango__reader *r, tango_vae_config *c)
     c->out_channels = tango__integer(r, "vae.out_channels");
     c->eps = 1e-6f;
     c->scale = tango__number(r, "vae.scale_factor");
+    c->clip_latent = (int)tango__integer(r, "vae.clip_latent");
 }
 
 static void tango__read_vocoder(tango__reader *r, tango_vocoder_config *c)
@@ -1537,7 +1734,29 @@ static void tango__read_schedule(const tango__reader *r, tango_schedule_config *
     c->threshold_max = tango__number(r, "schedule.sample_max_value");
 }
 
-static void tango__read_rest(const tango__reader *r, tango_model *m)
+static void tango__read_rank(tango__reader *r, tango_model *m)
+{
+    tango_rank_config *c = &m->rank;
+    c->levels = tango__list(r, "rank.dims", c->dims);
+    tango__same_list(r, "rank.depths", c->depths, c->levels, "rank.dims");
+    tango__same_list(r, "rank.heads", c->heads, c->levels, "rank.dims");
+    c->window = tango__integer(r, "rank.window");
+    c->patch = tango__integer(r, "rank.patch");
+    c->image = tango__integer(r, "rank.image");
+    c->projection = tango__integer(r, "rank.projection");
+    c->rate = tango__integer(r, "rank.rate");
+    c->fft = tango__integer(r, "rank.fft");
+    c->hop = tango__integer(r, "rank.hop");
+    c->mels = tango__integer(r, "rank.mels");
+    c->frames = tango__integer(r, "rank.frames");
+    c->mel_low = tango__number(r, "rank.fmin");
+    c->mel_high = tango__number(r, "rank.fmax");
+    if (r->parts & TANGO__PART_RANK_TEXT)
+        tango__read_text(r, &c->text, "rank_text.", TANGO_TEXT_CLAP);
+    else c->text = m->text;
+}
+
+static void tango__read_audio(const tango__reader *r, tango_model *m)
 {
     m->rate = tango__integer(r, "audio.rate");
     m->fft = tango__integer(r, "audio.fft");
@@ -1546,6 +1765,13 @@ static void tango__read_rest(const tango__reader *r, tango_model *m)
     m->mels = tango__integer(r, "audio.mels");
     m->mel_low = tango__number(r, "audio.fmin");
     m->mel_high = tango__number(r, "audio.fmax");
+}
+
+static void tango__read_rest(const tango__reader *r, tango_model *m)
+{
+    m->centre_wave = (int)tango__integer(r, "wave.center");
+    m->defaults.eta = tango__number(r, "default.eta");
+    m->defaults.crop = tango__number(r, "default.crop");
     m->name = tango__string(r, "tango.name");
     m->licence = tango__string(r, "tango.licence");
     m->attribution = tango__string(r, "tango.attribution");
@@ -1569,6 +1795,18 @@ static void tango__agree(tango__reader *r, int agrees, const char *key, double f
         expected, tango__digits(should, number), other);
 }
 
+/* What reads the text agrees with what it is. */
+static void tango__check_conditions(tango__reader *r, const tango_model *m)
+{
+    const tango_unet_config *c = &m->unet;
+    const size_t states = m->text.type == TANGO_TEXT_CLAP ? 0 : m->text.width;
+    if (!(m->parts & TANGO_PART_TEXT)) return;
+    tango__agree(r, c->cross_width == states, "unet.cross_dim", (double)c->cross_width,
+        "", (double)states, "text.d_model");
+    tango__agree(r, c->class_width == m->text.projection, "unet.class_dim",
+        (double)c->class_width, "", (double)m->text.projection, "text.projection");
+}
+
 static void tango__check_unet(tango__reader *r, const tango_model *m)
 {
     const tango_unet_config *c = &m->unet;
@@ -1578,11 +1816,14 @@ static void tango__check_unet(tango__reader *r, const tango_model *m)
     size_t i;
     tango__agree(r, c->out_channels == c->in_channels, "unet.out_channels",
         (double)c->out_channels, "", (double)c->in_channels, "unet.in_channels");
-    tango__agree(r, c->cross_width == m->text.width, "unet.cross_dim",
-        (double)c->cross_width, "", (double)m->text.width, "text.d_model");
-    tango__agree(r, (double)m->vae.embedding == latent, "vae.embed_dim",
-        (double)m->vae.embedding, "", latent,
+    tango__check_conditions(r, m);
+    tango__agree(r,
+        !(m->parts & TANGO_PART_VAE) || (double)m->vae.embedding == latent,
+        "vae.embed_dim", (double)m->vae.embedding, "", latent,
         c->adapters ? "unet.adapters" : "unet.out_channels");
+    tango__agree(r, (c->guidance == TANGO_GUIDANCE_FOURIER) == (c->guidance_width != 0),
+        "unet.guidance_dim", (double)c->guidance_width,
+        c->guidance == TANGO_GUIDANCE_FOURIER ? "more than " : "", 0.0, "unet.guidance");
     tango__agree(r, (double)c->frequency_shift < half, "unet.freq_shift",
         (double)c->frequency_shift, "less than half of ", 2.0 * half, "unet.channels");
     for (i = 0; i < c->levels; i++) {
@@ -1650,19 +1891,39 @@ static void tango__check_audio(tango__reader *r, const tango_model *m)
         "audio.fmin");
 }
 
-static void tango__check_text(tango__reader *r, const tango_model *m)
+static void tango__check_heads(
+    tango__reader *r, const tango_text_config *c, const char *heads, const char *width)
+{
+    tango__agree(r, c->type == TANGO_TEXT_T5 || c->width % c->heads == 0, heads,
+        (double)c->heads, "a divisor of ", (double)c->width, width);
+}
+
+static void tango__check_spiece(tango__reader *r, const tango_model *m)
 {
     tango_io_value spiece;
     tango_io_spiece pieces;
-    tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
-        (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
-        "text.buckets");
     if (r->result != TANGO_OK || !tango__value(r, "tokenizer.spiece", &spiece)) return;
     r->result = tango_io_spiece_open(&pieces, spiece.data, spiece.count, r->error);
     if (r->result != TANGO_OK) return;
     tango__agree(r, m->text.vocab >= pieces.piece_count, "text.vocab",
         (double)m->text.vocab, "at least ", (double)pieces.piece_count,
         "tokenizer.spiece");
+}
+
+static void tango__check_text(tango__reader *r, const tango_model *m)
+{
+    const int kind = tango__choice(r, "tokenizer.type");
+    const char *key = kind == 0 ? "tokenizer.spiece" : "tokenizer.bpe";
+    tango_io_value value;
+    if (m->text.type == TANGO_TEXT_T5)
+        tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
+            (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
+            "text.buckets");
+    tango__check_heads(r, &m->text, "text.heads", "text.d_model");
+    if (r->result == TANGO_OK && !tango__value(r, key, &value))
+        r->result = tango_io_fail(
+            r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
+    tango__check_spiece(r, m);
 }
 
 /* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper
@@ -1704,10 +1965,12 @@ static void tango__check_defaults(tango__reader *r, const tango_model *m)
     tango_plan plan;
     tango_arena arena;
     tango_sampling run;
-    if (r->result != TANGO_OK) return;
+    const unsigned all = TANGO_PART_TEXT | TANGO_PART_UNET | TANGO_PART_VAE;
+    if (r->result != TANGO_OK || (m->parts & all) != all) return;
     memset(&probe, 0, sizeof probe);
     memset(&arena, 0, sizeof arena);
     probe.prompt = "";
+    if (!(m->parts & TANGO_PART_VOCODER)) probe.vocoder = TANGO_GRIFFIN_LIM;
     probe.steps = m->defaults.steps != 0 ? m->defaults.steps : 1;
     r->result = tango__plan(&plan, m, &probe, r->error);
     if (r->result == TANGO_OK)
@@ -1718,21 +1981,30 @@ static void tango__check_defaults(tango__reader *r, const tango_model *m)
 /* The configuration without the weights. */
 static tango_result tango__configure(tango__reader *r, tango_model *m)
 {
+    r->parts = tango__described(r);
+    m->parts = r->parts & ~(unsigned)TANGO__PART_RANK_TEXT;
+    if (m->parts == 0)
+        return tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: neither text encoder, UNet, VAE nor vocoder in its metadata");
     tango__check_values(r);
     if (r->result != TANGO_OK) return r->result;
-    tango__read_text(r, &m->text);
-    tango__read_unet(r, &m->unet);
-    tango__read_vae(r, &m->vae);
-    tango__read_vocoder(r, &m->vocoder);
-    tango__read_schedule(r, &m->schedule);
+    if (m->parts & TANGO_PART_TEXT)
+        tango__read_text(r, &m->text, "text.",
+            (tango_text_type)tango__choice(r, "text.type"));
+    if (m->parts & TANGO_PART_UNET) tango__read_unet(r, &m->unet);
+    if (m->parts & TANGO_PART_UNET) tango__read_schedule(r, &m->schedule);
+    if (m->parts & TANGO_PART_VAE) tango__read_vae(r, &m->vae);
+    if (m->parts & TANGO_PART_VOCODER) tango__read_vocoder(r, &m->vocoder);
+    if (m->parts & TANGO_PART_RANK) tango__read_rank(r, m);
+    if (tango__parts_of("audio.rate") & m->parts) tango__read_audio(r, m);
     tango__read_rest(r, m);
     if (r->result != TANGO_OK) return r->result;
-    tango__check_text(r, m);
-    tango__check_unet(r, m);
-    tango__check_vae(r, m);
-    tango__check_audio(r, m);
-    tango__check_vocoder(r, m);
-    tango__check_schedule(r, m);
+    if (m->parts & TANGO_PART_TEXT) tango__check_text(r, m);
+    if (m->parts & TANGO_PART_UNET) tango__check_unet(r, m);
+    if (m->parts & TANGO_PART_VAE) tango__check_vae(r, m);
+    if (tango__parts_of("audio.rate") & m->parts) tango__check_audio(r, m);
+    if (m->parts & TANGO_PART_VOCODER) tango__check_vocoder(r, m);
+    if (m->parts & TANGO_PART_UNET) tango__check_schedule(r, m);
     tango__check_defaults(r, m);
     return r->result;
 }
@@ -1749,11 +2021,13 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
     return tango__configure(&r, model);
 }
 
+/* Measured runs of all parts, which look up every tensor and compare its shape
+   (room 11). */
+static tango_result tango__probe(const tango_model *model, tango_error *error);
+
 TANGO_API tango_result tango_open(
     tango_model *model, const void *data, size_t size, tango_error *error)
 {
-    tango_params probe;
-    tango_plan plan;
     tango__reader r;
     const uint16_t one = 1;
     memset(model, 0, sizeof *model);
@@ -1767,15 +2041,7 @@ TANGO_API tango_result tango_open(
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
             "model: its weights are little-endian, this machine is big-endian");
     tango__configure(&r, model);
-    if (r.result != TANGO_OK) return r.result;
-    /* A measured run looks up every tensor and compares its shape. */
-    memset(&probe, 0, sizeof probe);
-    probe.prompt = "";
-    probe.seconds = 1.0;
-    probe.steps = 1;
-    probe.vocoder = TANGO_HIFIGAN;
-    probe.sampler = TANGO_DDIM;
-    return tango_prepare(&plan, model, &probe, error);
+    return r.result == TANGO_OK ? tango__probe(model, error) : r.result;
 }
 
 static int tango__named(const char *const *names, const char *name)
@@ -1835,6 +2101,7 @@ static double tango__timestep(const tango_sampling *run, size_t i)
                  k = (double)i;
     const int multistep = run->kind == TANGO_DPM || run->kind == TANGO_UNIPC;
     const size_t points = multistep ? run->steps + 1 : run->steps;
+    if (run->kind == TANGO_CONSISTENCY && i == 0) return n - 1.0;
     if (run->spacing
         == TANGO_TRAILING) { /* numpy.arange(n, 0, -n/steps), its rounding included */
         double delta = (n - n / steps) - n;
@@ -1843,6 +2110,7 @@ static double tango__timestep(const tango_sampling *run, size_t i)
     if (run->spacing == TANGO_LINSPACE) {
         double step = points > 1 ? (n - 1.0) / (double)(points - 1) : 0.0;
         double t = i == 0 && points > 1 ? n - 1.0 : (double)(points - 1 - i) * step;
+        if (run->kind == TANGO_CONSISTENCY) return t;
         return run->kind == TANGO_EULER ? (double)(float)t : tango__round(t);
     }
     return (double)((points - 1 - i) * (run->config->train_steps / points)
@@ -1860,6 +2128,22 @@ static double tango__sigma_at(const tango_sampling *run, double t)
     return s + (t - (double)low) * (TANGO_SQRT((1.0 - b) / b) - s);
 }
 
+/* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
+   network reads ln(sigma) / 4 as its time.             (Karras et al. 2022, equation 5) */
+static void tango__fill_levels(tango_sampling *run)
+{
+    const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),
+                 last = TANGO_EXP(TANGO_LOG(0.002) / 7.0);
+    size_t i;
+    for (i = 0; i <= run->steps; i++) {
+        double root = first + (double)i / (double)run->steps * (last - first),
+               square = root * root, sigma = square * square * square * root;
+        run->sigmas[i] = (float)sigma;
+        run->timesteps[i] = (float)(0.25 * TANGO_LOG(sigma));
+    }
+    run->initial_scale = 80.0;
+}
+
 /* Checks the timesteps and, where there is room for them, fills the tables. */
 static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error)
 {
@@ -1867,6 +2151,10 @@ static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error
     const int measured = run->timesteps == NULL;
     double t, before = 0.0, sigma;
     size_t i;
+    if (run->kind == TANGO_CTM) {
+        if (!measured) tango__fill_levels(run);
+        return TANGO_OK;
+    }
     if (!measured) tango__alphas(run->config, run->alphas);
     for (i = 0; i < run->steps; i++, before = t) {
         t = tango__timestep(run, i);
@@ -1890,13 +2178,19 @@ static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error
     if (run->kind == TANGO_EULER)
         run->initial_scale =
             run->spacing == TANGO_LEADING ? TANGO_SQRT(sigma * sigma + 1.0) : sigma;
+    if (run->kind == TANGO_CONSISTENCY) run->initial_scale = sigma;
     return TANGO_OK;
 }
 
-/* Fields that a class of diffusers fills by itself when the configuration is silent. */
+/* Fields that a class of diffusers fills by itself when the configuration is silent; the
+   samplers of distilled models have no choice. */
 static void tango__sampling_defaults(tango_sampling *run)
 {
     const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
+    if (run->kind == TANGO_CONSISTENCY) {
+        run->spacing = TANGO_LINSPACE;
+        run->final_sigma = TANGO_FINAL_ZERO;
+    }
     if (run->spacing == TANGO_SPACING_DEFAULT)
         run->spacing = by_index ? TANGO_LEADING : TANGO_LINSPACE;
     if (run->final_sigma == TANGO_FINAL_DEFAULT) run->final_sigma = TANGO_FINAL_ZERO;
@@ -1921,13 +2215,14 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     run->count = count;
     run->eta = eta;
     tango__sampling_defaults(run);
-    if (kind < TANGO_DDPM || kind > TANGO_UNIPC || steps == 0
+    if (kind < TANGO_DDPM || kind > TANGO_CTM || steps == 0
         || steps > config->train_steps)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "sampler: %z steps, expected 1 to %z", steps, config->train_steps);
     run->alphas =
         (float *)tango_arena_keep(arena, config->train_steps, sizeof(float), &ok);
-    run->timesteps = (float *)tango_arena_keep(arena, steps, sizeof(float), &ok);
+    run->timesteps = (float *)tango_arena_keep(
+        arena, steps + (kind == TANGO_CTM), sizeof(float), &ok);
     run->sigmas = (float *)tango_arena_keep(arena, steps + 1, sizeof(float), &ok);
     run->x0 = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
     if (multistep)
@@ -1944,13 +2239,18 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     return tango__fill_schedule(run, error);
 }
 
+/* Deviation of the latents that SoundCTM was trained on. */
+#define TANGO__CTM_DATA 0.25
+
 TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const float *x)
 {
     size_t i, total = run->images * run->count;
     float scale = 1.0f;
-    if (run->kind == TANGO_EULER) {
-        double sigma = (double)run->sigmas[run->index];
-        scale = (float)(1.0 / TANGO_SQRT(sigma * sigma + 1.0));
+    if (run->kind == TANGO_EULER || run->kind == TANGO_CONSISTENCY
+        || run->kind == TANGO_CTM) {
+        double sigma = (double)run->sigmas[run->index],
+               data = run->kind == TANGO_CTM ? TANGO__CTM_DATA : 1.0;
+        scale = (float)(1.0 / TANGO_SQRT(sigma * sigma + data * data));
     }
     for (i = 0; i < total; i++) out[i] = x[i] * scale;
 }
@@ -1958,6 +2258,7 @@ TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const
 TANGO_API int tango_sampling_draws(const tango_sampling *run)
 {
     if (run->kind == TANGO_DDPM) return run->timesteps[run->index] > 0.0f;
+    if (run->kind == TANGO_CONSISTENCY) return run->index + 1 < run->steps;
     return run->kind == TANGO_DDIM && run->eta > 0.0;
 }
 
@@ -1966,6 +2267,7 @@ static size_t tango__draw_count(const tango_sampling *run)
 {
     if (run->kind == TANGO_DDPM)
         return run->steps - (tango__timestep(run, run->steps - 1) > 0.0 ? 0 : 1);
+    if (run->kind == TANGO_CONSISTENCY) return run->steps - 1;
     return run->kind == TANGO_DDIM && run->eta > 0.0 ? run->steps : 0;
 }
 
@@ -2226,6 +2528,31 @@ static void tango__step_unipc(tango_sampling *run, float *x, const float *output
     tango__remember(run);
 }
 
+/* ConsistencyTTA: the output is the clean sample itself; x = x0 + sigma noise with the
+   noise level of the next query.                          (Bai et al. 2024, section 3) */
+static void tango__step_consistency(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    memcpy(x, output, total * sizeof(float));
+    if (tango_sampling_draws(run))
+        tango__combine(x, 1.0, x, (double)run->sigmas[run->index + 1], noise, total);
+}
+
+/* SoundCTM, from noise level t to s: x = (s/t) x + (1 - s/t) g, where the clean sample
+   g = c_skip x + c_out output is preconditioned as EDM is.
+                      (Kim et al. 2024, equation 9; Karras et al. 2022, table 1) */
+static void tango__step_ctm(tango_sampling *run, float *x, const float *output)
+{
+    const double t = (double)run->sigmas[run->index],
+                 s = (double)run->sigmas[run->index + 1];
+    const double square = t * t + TANGO__CTM_DATA * TANGO__CTM_DATA,
+                 skip = TANGO__CTM_DATA * TANGO__CTM_DATA / square,
+                 out = TANGO__CTM_DATA * t / TANGO_SQRT(square);
+    tango__combine(x, s / t + (1.0 - s / t) * skip, x, (1.0 - s / t) * out, output,
+        run->images * run->count);
+}
+
 TANGO_API void tango_sampling_step(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
@@ -2236,6 +2563,8 @@ TANGO_API void tango_sampling_step(
     case TANGO_DDIM: tango__step_ddim(run, x, output, noise); break;
     case TANGO_EULER: tango__step_euler(run, x, output); break;
     case TANGO_DPM: tango__step_dpm(run, x, output); break;
+    case TANGO_CONSISTENCY: tango__step_consistency(run, x, output, noise); break;
+    case TANGO_CTM: tango__step_ctm(run, x, output); break;
     default: tango__step_unipc(run, x, output); break;
     }
     run->index++;
@@ -2643,12 +2972,15 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
 
 /* What every pass of the UNet shares: the text, and the steps' times. */
 typedef struct tango__denoiser {
-    const float *context;       /* (context_batch, tokens, D) */
+    const float *context;       /* (context_batch, tokens, D), where cross_width is D */
+    const float *vectors;       /* (context_batch, D), where class_width is D */
     size_t context_batch, tokens, repeat; /* batch row b reads context b / repeat */
     const size_t *counts;       /* (context_batch) real tokens */
-    const float *timesteps;     /* (steps) */
+    const float *timesteps;     /* (steps); of TANGO_GUIDANCE_CTM (steps + 1) */
+    double guidance;            /* the number that a distilled UNet takes in */
     size_t steps, step;
-    const float *emb; /* (steps, 4 channels[0]): silu of the time embedding; first pass */
+    const float *emb; /* (steps, emb_rows, emb_width): made in the first pass */
+    size_t emb_rows, emb_width; /* images of the batch share a row in equal parts */
     size_t groups;
     float eps;
 } tango__denoiser;
@@ -2669,41 +3001,147 @@ static void tango__sinusoids(const tango_unet_config *c, float *out, float t, si
     if (dim % 2 != 0) out[dim - 1] = 0.0f;
 }
 
-/* silu(linear_2(silu(linear_1(sinusoids)))) for all steps at once; kept through the loop.
- */
-static void tango__time_embedding(tango__net *net, tango__denoiser *d)
+/* out (rows, 4 channels[0]) = linear_2(silu(linear_1(x))) of the module `name`; x is
+   (rows, dim).                                          (diffusers TimestepEmbedding) */
+static void tango__embedding_mlp(tango__net *net, float *out, const float *x, size_t rows,
+    size_t dim, const char *name, tango__after last)
 {
-    const tango_unet_config *c = &net->model->unet;
-    const size_t dim = c->channels[0], wide = 4 * dim, mark = net->arena->used;
-    size_t name = tango__enter_one(net, "time_embedding"), i;
-    int fresh;
-    float *emb = tango__keep(net, d->steps, wide, &fresh);
-    d->emb = emb;
-    if (fresh) {
-        float *wave = tango__floats(net, d->steps, dim, 1),
-              *hidden = tango__floats(net, d->steps, wide, 1);
-        for (i = 0; !tango__idle(net) && i < d->steps; i++)
-            tango__sinusoids(c, wave + i * dim, d->timesteps[i], dim);
-        tango__linear(net, hidden, wave, d->steps, "linear_1", wide, dim,
-            tango__then(TANGO_NN_SILU));
-        tango__linear(net, emb, hidden, d->steps, "linear_2", wide, wide,
-            tango__then(TANGO_NN_SILU));
-        tango_arena_release(net->arena, mark);
-    }
-    tango__leave(net, name);
+    const size_t wide = 4 * net->model->unet.channels[0], mark = net->arena->used,
+                 part = tango__enter_one(net, name);
+    float *hidden = tango__floats(net, rows, wide, 1);
+    tango__linear(
+        net, hidden, x, rows, "linear_1", wide, dim, tango__then(TANGO_NN_SILU));
+    tango__linear(net, out, hidden, rows, "linear_2", wide, wide, last);
+    tango__leave(net, part);
+    tango_arena_release(net->arena, mark);
 }
 
-/* This step's row of time_emb_proj (outputs), computed for all steps in the first pass.
- */
+/* The same of the sinusoids of `steps` times. */
+static void tango__time_mlp(tango__net *net, float *out, const float *times, size_t steps,
+    const char *name, tango__after last)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t dim = c->channels[0], mark = net->arena->used;
+    float *wave = tango__floats(net, steps, dim, 1);
+    size_t i;
+    for (i = 0; !tango__idle(net) && i < steps; i++)
+        tango__sinusoids(c, wave + i * dim, times[i], dim);
+    tango__embedding_mlp(net, out, wave, steps, dim, name, last);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (4 channels[0]) = MLP of [cos x, sin x], x = 2 pi guidance f. The frequencies f are
+   weights, the angles reach hundreds: double.              (ConsistencyTTA, UNet) */
+static void tango__fourier_guidance(tango__net *net, float *out, double guidance)
+{
+    const size_t count = net->model->unet.guidance_width, mark = net->arena->used,
+                 name = tango__enter_one(net, "guidance_proj");
+    const float *f = tango__vector(net, "weight", count);
+    float *wave = tango__floats(net, 2, count, 1);
+    size_t i;
+    tango__leave(net, name);
+    for (i = 0; !tango__idle(net) && i < count; i++) {
+        const double x = 6.283185307179586477 * guidance * (double)f[i];
+        wave[i] = (float)TANGO_COS(x);
+        wave[count + i] = (float)TANGO_SIN(x);
+    }
+    tango__embedding_mlp(
+        net, out, wave, 1, 2 * count, "guidance_embedding", tango__plain());
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (dim) = [sin x, cos x], x_i = 1000 guidance 10000^(-i / (dim/2 - 1)).
+                                                                  (SoundCTM, UNet) */
+static void tango__ctm_guidance(float *out, double guidance, size_t dim)
+{
+    const size_t half = dim / 2;
+    size_t i;
+    for (i = 0; i < half; i++) {
+        const double f =
+            TANGO_EXP(-9.210340371976182736 * (double)i / (double)(half - 1));
+        out[i] = (float)TANGO_SIN(1000.0 * guidance * f);
+        out[half + i] = (float)TANGO_COS(1000.0 * guidance * f);
+    }
+}
+
+/* out (steps, 4 channels[0]) = silu of the time embedding and of what a distilled UNet
+   adds to it: a vector of the guidance, and that of the time at which a step ends. */
+static void tango__time_embedding(
+    tango__net *net, float *out, const tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t wide = 4 * c->channels[0], mark = net->arena->used;
+    tango__after last = tango__then(TANGO_NN_SILU);
+    float *guidance, *end;
+    if (c->guidance != TANGO_GUIDANCE_NONE) {
+        guidance = tango__floats(net, wide, 1, 1);
+        last.image_bias = guidance; /* one for all steps */
+        last.image_rows = d->steps;
+        if (c->guidance == TANGO_GUIDANCE_FOURIER)
+            tango__fourier_guidance(net, guidance, d->guidance);
+        else if (!tango__idle(net)) tango__ctm_guidance(guidance, d->guidance, wide);
+    }
+    if (c->guidance == TANGO_GUIDANCE_CTM) {
+        end = tango__floats(net, d->steps, wide, 1);
+        last.activation = TANGO_NN_NONE;
+        tango__time_mlp(net, end, tango__idle(net) ? NULL : d->timesteps + 1, d->steps,
+            "s_time_embedding", last);
+        last = tango__plus(end);
+    }
+    tango__time_mlp(net, out, d->timesteps, d->steps, "time_embedding", last);
+    if (c->guidance == TANGO_GUIDANCE_CTM && !tango__idle(net))
+        tango_nn_activate(&net->nn, out, out, d->steps * wide, TANGO_NN_SILU);
+    tango_arena_release(net->arena, mark);
+}
+
+/* emb (steps, context_batch, 2 wide) = [time ; silu(class_embedding(vector))] for every
+   step and text.     (diffusers class_embeddings_concat; Liu et al. 2023, AudioLDM) */
+static void tango__join_classes(
+    tango__net *net, float *emb, const float *time, const tango__denoiser *d)
+{
+    const size_t wide = 4 * net->model->unet.channels[0], mark = net->arena->used;
+    float *texts = tango__floats(net, d->context_batch, wide, 1);
+    size_t i, b;
+    tango__linear(net, texts, d->vectors, d->context_batch, "class_embedding", wide,
+        net->model->unet.class_width, tango__then(TANGO_NN_SILU));
+    for (i = 0; !tango__idle(net) && i < d->steps; i++)
+        for (b = 0; b < d->context_batch; b++, emb += 2 * wide) {
+            memcpy(emb, time + i * wide, wide * sizeof(float));
+            memcpy(emb + wide, texts + b * wide, wide * sizeof(float));
+        }
+    tango_arena_release(net->arena, mark);
+}
+
+/* d->emb for all steps at once; kept through the loop. */
+static void tango__embed(tango__net *net, tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t wide = 4 * c->channels[0], mark = net->arena->used;
+    const int joined = c->class_width != 0;
+    float *emb, *time;
+    int fresh;
+    d->emb_rows = joined ? d->context_batch : 1;
+    d->emb_width = joined ? 2 * wide : wide;
+    d->emb = emb = tango__keep(net, d->steps * d->emb_rows, d->emb_width, &fresh);
+    if (!fresh) return;
+    time = joined ? tango__floats(net, d->steps, wide, 1) : emb;
+    tango__time_embedding(net, time, d);
+    if (joined) tango__join_classes(net, emb, time, d);
+    tango_arena_release(net->arena, mark);
+}
+
+/* This step's rows of time_emb_proj (emb_rows, outputs), computed for all steps in the
+   first pass. */
 static const float *tango__time_projection(
     tango__net *net, const tango__denoiser *d, size_t outputs)
 {
+    const size_t rows = d->steps * d->emb_rows;
     int fresh;
-    float *table = tango__keep(net, d->steps, outputs, &fresh); /* (steps, outputs) */
+    float *table = tango__keep(net, rows, outputs, &fresh);
     if (fresh)
-        tango__linear(net, table, d->emb, d->steps, "time_emb_proj", outputs,
-            4 * net->model->unet.channels[0], tango__plain());
-    return tango__at(table, d->step * outputs);
+        tango__linear(net, table, d->emb, rows, "time_emb_proj", outputs, d->emb_width,
+            tango__plain());
+    return tango__at(table, d->step * d->emb_rows * outputs);
 }
 
 /* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x. d
@@ -2722,7 +3160,7 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango__after e = tango__plain();
     if (d != NULL) {
         e.image_bias = tango__time_projection(net, d, outputs);
-        e.image_rows = rows; /* one time for the whole batch */
+        e.image_rows = rows / d->emb_rows;
     }
     tango__group_norm(net, n, x, s, channels, groups, eps, "norm1", TANGO_NN_SILU);
     tango__conv(net, h, n, &first, "conv1", outputs, e);
@@ -2736,12 +3174,14 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango_arena_release(net->arena, mark);
 }
 
-/* t += to_out(attention(n, context)); without a context n attends to itself. Keys and
-   values of the text are computed in the first pass and kept.  (diffusers Attention) */
+/* t += to_out(attention(n, context)); where the UNet takes no context, n attends to
+   itself. Keys and values of the text are computed in the first pass and kept.
+                                                               (diffusers Attention) */
 static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
     size_t heads, size_t inner, const tango__denoiser *d, const char *name)
 {
-    const int cross = name[4] == '2'; /* attn1 looks at itself, attn2 at the text */
+    const int cross = /* attn1 looks at itself, attn2 at the text, if there is one */
+        name[4] == '2' && net->model->unet.cross_width != 0;
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
     const size_t key_rows = cross ? d->context_batch * d->tokens : rows;
@@ -2962,7 +3402,7 @@ static void tango__unet(
     skips.count = 0;
     d->groups = c->groups;
     d->eps = c->eps;
-    tango__time_embedding(net, d);
+    tango__embed(net, d);
     tango__unet_down(net, &skips, x, s, d);
     a[0] = tango__floats(net, widest, 1, 1);
     a[1] = tango__floats(net, widest, 1, 1);
@@ -3314,19 +3754,35 @@ static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_
 
 enum { TANGO__ROUNDS = 60 }; /* of Griffin-Lim */
 
+/* What a model runs with that names nothing, by what its UNet takes in. */
+typedef struct tango__usual {
+    size_t steps;
+    double guidance;
+    tango_sampler sampler;
+} tango__usual;
+
+static const tango__usual tango__usuals[] = { /* in the order of tango_guidance_input */
+    { 100, 3.0, TANGO_DDPM }, { 1, 4.0, TANGO_CONSISTENCY }, { 2, 3.5, TANGO_CTM }
+};
+
 /* Every default of the model filled in. */
 static void tango__fill_in(tango_params *p, const tango_model *m)
 {
+    const tango__usual *usual = &tango__usuals[m->unet.guidance];
     if (p->seconds == 0.0)
         p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
-    if (p->steps == 0) p->steps = m->defaults.steps != 0 ? m->defaults.steps : 100;
+    if (p->steps == 0)
+        p->steps = m->defaults.steps != 0 ? m->defaults.steps : usual->steps;
     if (p->guidance == 0.0)
-        p->guidance = m->defaults.guidance != 0.0 ? m->defaults.guidance : 3.0;
+        p->guidance =
+            m->defaults.guidance != 0.0 ? m->defaults.guidance : usual->guidance;
     if (p->rescale == 0.0)
         p->rescale = m->defaults.rescale != 0.0 ? m->defaults.rescale : -1.0;
     if (p->sampler == TANGO_SAMPLER_DEFAULT)
         p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
-                                                                  : TANGO_DDPM;
+                                                                  : usual->sampler;
+    if (p->eta == 0.0) p->eta = m->defaults.eta != 0.0 ? m->defaults.eta : -1.0;
+    if (p->crop == 0.0) p->crop = m->defaults.crop != 0.0 ? m->defaults.crop : -1.0;
     if (p->vocoder == TANGO_VOCODER_DEFAULT)
         p->vocoder = m->defaults.vocoder != TANGO_VOCODER_DEFAULT ? m->defaults.vocoder
                                                                   : TANGO_HIFIGAN;
@@ -3335,6 +3791,29 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->noise != NULL && p->noise_draws == 0) p->noise_draws = 1;
     if (p->parallel_for == NULL || p->threads == 0) p->threads = 1;
     if (p->kernels == NULL) p->kernels = tango_nn_detect();
+}
+
+/* The UNets of distilled models and the samplers made for them go together. Where no
+   diffusion takes place, everything may. */
+static tango_result tango__check_sampler(
+    const tango_params *p, const tango_model *m, tango_error *error)
+{
+    const tango_sampler own = tango__usuals[m->unet.guidance].sampler;
+    const int special = p->sampler >= TANGO_CONSISTENCY;
+    if ((unsigned)p->sampler > TANGO_CTM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
+    if (p->latent != NULL || p->mel != NULL || !(m->parts & TANGO_PART_UNET))
+        return TANGO_OK;
+    if (own != TANGO_DDPM && p->sampler != own)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: '%s' cannot drive this model, which is distilled for '%s' alone",
+            tango_sampler_name(p->sampler), tango_sampler_name(own));
+    if (own == TANGO_DDPM && special)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: '%s' needs a UNet that was distilled for it, which this is not",
+            tango_sampler_name(p->sampler));
+    return TANGO_OK;
 }
 
 /* Every value is in its range. (fill_in left no DEFAULT but that of final_sigma.) */
@@ -3346,7 +3825,7 @@ static tango_result tango__check(
     if (!(p->seconds > 0.0 && p->seconds <= (double)TANGO_SECONDS_MAX))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: expected more than 0 and at most %z", (size_t)TANGO_SECONDS_MAX);
-    if (p->steps > m->schedule.train_steps)
+    if (p->steps > m->schedule.train_steps && (m->parts & TANGO_PART_UNET))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "steps: %z, expected 1 to %z",
             p->steps, m->schedule.train_steps);
     if (!(p->guidance >= -(double)TANGO_GUIDANCE_MAX
@@ -3357,8 +3836,13 @@ static tango_result tango__check(
     if (!(p->rescale >= -1.0 && p->rescale <= 1.0))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "rescale: expected 0 to 1, or -1 for none");
-    if (!(p->eta >= 0.0 && p->eta <= 1.0))
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1");
+    if (!(p->eta >= -1.0 && p->eta <= 1.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1, or -1 for none");
+    if (!(p->crop >= -1.0 && p->crop <= (double)TANGO_SECONDS_MAX))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "crop: expected up to %z seconds, or -1 for the whole",
+            (size_t)TANGO_SECONDS_MAX);
     if (p->latent != NULL && p->mel != NULL)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "mel: given beside a latent, expected one");
@@ -3370,9 +3854,6 @@ static tango_result tango__check(
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
-    if ((unsigned)p->sampler > TANGO_UNIPC)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
-            (int64_t)p->sampler);
     if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "vocoder: number %i is none",
             (int64_t)p->vocoder);
@@ -3382,7 +3863,51 @@ static tango_result tango__check(
     if (tango_nn_work_size(p->threads) == 0)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
-    return TANGO_OK;
+    return tango__check_sampler(p, m, error);
+}
+
+/* Whether the UNet runs on [negative ; prompt]; a distilled one is told the number. */
+static int tango__guided(const tango_params *p, const tango_model *m)
+{
+    return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE;
+}
+
+/* Every part that a run needs is there; all that are not are named. */
+static tango_result tango__check_parts(
+    const tango_model *m, unsigned needed, tango_error *error)
+{
+    const unsigned missing = needed & ~m->parts;
+    char list[64] = "";
+    size_t i, n = 0;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (missing >> i & 1) {
+            const char *word = tango__part_names[i];
+            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
+            memcpy(list + n, word, strlen(word));
+            n += strlen(word);
+        }
+    list[n] = 0;
+    if (missing == 0) return TANGO_OK;
+    return tango_io_fail(
+        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
+}
+
+static unsigned tango__needed(const tango_params *p)
+{
+    unsigned parts = p->vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0;
+    if (p->mel == NULL) parts |= TANGO_PART_VAE;
+    if (p->mel == NULL && p->latent == NULL) parts |= TANGO_PART_TEXT | TANGO_PART_UNET;
+    return parts;
+}
+
+/* int(seconds * rate) samples, as the references cut; at least one. */
+static void tango__crop(tango_plan *plan, const tango_model *m)
+{
+    const tango_params *p = &plan->params;
+    const int asked = p->latent == NULL && p->mel == NULL && p->seconds < p->crop;
+    const double samples = (asked ? p->seconds : p->crop) * (double)m->rate;
+    if (samples < (double)plan->whole) plan->samples = (size_t)samples;
+    if (plan->samples == 0) plan->samples = 1;
 }
 
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
@@ -3390,7 +3915,9 @@ static tango_result tango__check(
 static tango_result tango__sizes(
     tango_plan *plan, const tango_model *m, tango_error *error)
 {
-    const size_t factor = (size_t)1 << (m->vae.levels - 1), block = m->hop * factor;
+    const size_t levels = m->vae.levels; /* 0 without a VAE, which a mel needs none of */
+    const size_t factor = (size_t)1 << (levels != 0 ? levels - 1 : 0),
+                 block = m->hop * factor;
     const tango_params *p = &plan->params;
     size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
     if (p->latent != NULL
@@ -3413,10 +3940,12 @@ static tango_result tango__sizes(
                 "mel: %z frames, expected 1 or more and at most %z seconds", plan->frames,
                 (size_t)TANGO_SECONDS_MAX);
     }
-    plan->samples = p->vocoder == TANGO_HIFIGAN
-                        ? tango__wave_length(&m->vocoder, plan->frames)
-                        : (plan->frames - 1) * m->hop;
-    if (p->vocoder == TANGO_GRIFFIN_LIM && plan->samples <= m->fft / 2)
+    plan->whole = p->vocoder == TANGO_HIFIGAN
+                      ? tango__wave_length(&m->vocoder, plan->frames)
+                      : (plan->frames - 1) * m->hop;
+    plan->samples = plan->whole;
+    if (p->crop > 0.0) tango__crop(plan, m);
+    if (p->vocoder == TANGO_GRIFFIN_LIM && plan->whole <= m->fft / 2)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: %z frames are too short for griffin-lim, which needs more than %z "
             "samples",
@@ -3521,6 +4050,7 @@ static void tango__read_prompt(
     tango__net *net, const tango_plan *plan, tango__tokens *tokens)
 {
     const tango_params *p = &plan->params;
+    const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
     tango_tokenizer tokenizer;
     tango_io_value spiece;
@@ -3543,11 +4073,11 @@ static void tango__read_prompt(
     if (net->result != TANGO_OK) return;
     if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
     tango__tokenise_row(
-        net, tokens, &tokenizer, 0, p->guidance > 1.0 ? p->negative : "", p->prompt_cut);
+        net, tokens, &tokenizer, 0, guided ? p->negative : "", p->prompt_cut);
     tango__tokenise_row(net, tokens, &tokenizer, 1, p->prompt, p->prompt_cut);
     tango_arena_release(net->arena, mark);
     tokens->length = tokens->counts[1];
-    if (p->guidance > 1.0 && tokens->counts[0] > tokens->length)
+    if (guided && tokens->counts[0] > tokens->length)
         tokens->length = tokens->counts[0];
     if (tango__idle(net)) return;
     for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
@@ -3566,7 +4096,8 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
     static const char *const names[2][3] = {
         { "tokens_uncond", "mask_uncond", "text_uncond" }, { "tokens", "mask", "text" }
     };
-    const size_t width = net->model->text.width, mark = net->arena->used;
+    const int one = net->model->text.type == TANGO_TEXT_CLAP;
+    const size_t mark = net->arena->used;
     tango_stage stage = tango__stage_of(names[row][0], 2, 1, tokens->length, 0, 0);
     int32_t *mask;
     size_t i;
@@ -3584,7 +4115,9 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
         stage.ids = mask;
         tango__tell(net, plan, &stage);
         tango__tell_values(net, plan, states,
-            tango__stage_of(names[row][2], 3, 1, tokens->length, width, 0));
+            one ? tango__stage_of(names[row][2], 3, 1, 1, net->model->text.projection, 0)
+                : tango__stage_of(
+                    names[row][2], 3, 1, tokens->length, net->model->text.width, 0));
     }
     tango_arena_release(net->arena, mark);
 }
@@ -3593,24 +4126,29 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
 static void tango__encode_prompt(
     tango__net *net, const tango_plan *plan, tango__denoiser *d, size_t counts[2])
 {
-    const int guided = plan->params.guidance > 1.0;
-    const size_t first = guided ? 0 : 1, width = net->model->text.width;
+    const int guided = tango__guided(&plan->params, net->model),
+              one = net->model->text.type == TANGO_TEXT_CLAP; /* one state a text */
+    const size_t first = guided ? 0 : 1,
+                 width = one ? net->model->text.projection : net->model->text.width;
     tango__tokens tokens;
+    size_t count;
     float *states;
     tango__read_prompt(net, plan, &tokens);
+    count = one ? 1 : tokens.length;
     d->context_batch = 2 - first;
     d->tokens = tokens.length;
     d->repeat = plan->params.samples;
     counts[0] = tokens.counts[first];
     counts[1] = tokens.counts[1];
     d->counts = counts;
-    states = tango__floats(net, d->context_batch, tokens.length, width);
-    d->context = states;
+    states = tango__floats(net, d->context_batch, count, width);
+    if (one) d->vectors = states;
+    else d->context = states;
     tango__encode_text(net, states,
         tokens.ids == NULL ? NULL : tokens.ids + first * tokens.length, d->context_batch,
         tokens.length, counts);
     tango__tell_text(
-        net, plan, &tokens, 1, tango__at(states, (1 - first) * tokens.length * width));
+        net, plan, &tokens, 1, tango__at(states, (1 - first) * count * width));
     if (guided) tango__tell_text(net, plan, &tokens, 0, states);
 }
 
@@ -3728,7 +4266,7 @@ static void tango__loop_start(
     loop->total = p->samples * rows * c->in_channels;
     if (net->result == TANGO_OK)
         net->result = tango_sampling_begin(&loop->sampling, &net->model->schedule,
-            p->sampler, p->steps, p->eta, p->final_sigma, p->samples,
+            p->sampler, p->steps, p->eta > 0.0 ? p->eta : 0.0, p->final_sigma, p->samples,
             rows * c->in_channels, net->arena, net->error);
     tango__check_draws(net, p, &loop->sampling);
     loop->z = tango__floats(net, p->samples, rows, c->in_channels);
@@ -3739,6 +4277,7 @@ static void tango__loop_start(
         tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
     d->timesteps = loop->sampling.timesteps;
     d->steps = p->steps;
+    d->guidance = p->guidance;
     if (!tango__idle(net)) {
         tango_random_seed(&loop->draws.random, p->seed);
         tango__draw(&loop->draws, loop->z, p);
@@ -3774,11 +4313,23 @@ static void tango__leave_unet(tango__net *net, float *out, const float *z, size_
     tango_arena_release(net->arena, mark);
 }
 
+/* A sample that left all bounds comes back to what the decoder knows.
+                                                    (AudioLDM, LatentDiffusion.sample) */
+static void tango__clip_latent(tango__net *net, float *latent, size_t count)
+{
+    size_t i;
+    int beyond = 0;
+    if (tango__idle(net) || !net->model->vae.clip_latent) return;
+    for (i = 0; i < count; i++) beyond |= latent[i] > 100.0f || latent[i] < -100.0f;
+    for (i = 0; beyond && i < count; i++) latent[i] = tango__clamp(latent[i], 10.0f);
+}
+
 /* latent (samples, rows, 8) = the whole diffusion from prompt and seed. */
 static void tango__diffuse(tango__net *net, const tango_plan *plan, float *latent)
 {
     const tango_params *p = &plan->params;
-    const size_t mark = net->arena->used, kept = net->arena->kept;
+    const size_t mark = net->arena->used, kept = net->arena->kept,
+                 rows = p->samples * plan->latent_rows * plan->latent_width;
     tango__denoiser d;
     tango__loop loop;
     size_t counts[2], step;
@@ -3804,8 +4355,8 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
         && p->on_step(p->user, p->steps, p->steps))
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
-    tango__leave_unet(
-        net, latent, loop.z, p->samples * plan->latent_rows * plan->latent_width);
+    tango__leave_unet(net, latent, loop.z, rows);
+    tango__clip_latent(net, latent, rows * net->model->vae.embedding);
     tango_arena_release(net->arena, mark);
     net->arena->kept = kept;
 }
@@ -3844,6 +4395,16 @@ static void tango__griffin_lim(
             uniform, work, size, net->error);
     }
     tango_arena_release(net->arena, mark);
+}
+
+/* Moves all sounds up or down together, so that the highest and the lowest of all their
+   samples become equally far from 0; these were found before the crop.
+                                                          (ConsistencyTTA, decode) */
+static void tango__centre(float *wave, size_t count, float lowest, float highest)
+{
+    const float middle = 0.5f * (highest + lowest);
+    size_t i;
+    for (i = 0; i < count; i++) wave[i] -= middle;
 }
 
 /* A wave without sound means that something upstream is broken. */
@@ -3894,6 +4455,36 @@ static void tango__finish_mel(tango__net *net, const tango_plan *plan, float *me
         mel[i] = mel[i] * p->denormalize_std + p->denormalize_mean;
 }
 
+/* wave (samples, plan->samples) of mels (samples, T, F), one after the other. */
+static void tango__sound_all(
+    tango__net *net, const tango_plan *plan, float *wave, const float *mel)
+{
+    const tango_params *p = &plan->params;
+    const size_t mark = net->arena->used, kept = plan->samples;
+    float *whole = kept < plan->whole ? tango__floats(net, plan->whole, 1, 1) : NULL,
+          lowest = 0.0f, highest = 0.0f;
+    size_t i, k;
+    for (i = 0; i < p->samples && i < net->passes; i++) {
+        float *to = tango__at(wave, i * kept), *made = whole != NULL ? whole : to;
+        const float *from = mel;
+        if (from != NULL) from += i * plan->frames * net->model->mels;
+        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, made, from, plan->frames);
+        else tango__griffin_lim(net, plan, made, from);
+        tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
+        tango__audible(net, made, kept);
+        if (tango__idle(net)) continue;
+        if (i == 0) lowest = highest = made[0];
+        for (k = 0; k < plan->whole; k++) {
+            lowest = made[k] < lowest ? made[k] : lowest;
+            highest = made[k] > highest ? made[k] : highest;
+        }
+        if (made != to) memcpy(to, made, kept * sizeof(float));
+    }
+    if (!tango__idle(net) && net->model->centre_wave)
+        tango__centre(wave, p->samples * kept, lowest, highest);
+    tango_arena_release(net->arena, mark);
+}
+
 /* The whole of it; with an arena that only measures, wave is not touched. */
 static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave)
 {
@@ -3902,7 +4493,6 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     const size_t rows = plan->latent_rows * plan->latent_width;
     float *latent = tango__floats(net, p->samples, rows, m->vae.embedding);
     float *mel = tango__floats(net, p->samples, plan->frames, m->mels);
-    size_t i;
     if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
     else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
@@ -3910,14 +4500,7 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
     tango__finish_mel(net, plan, mel);
-    for (i = 0; i < p->samples && i < net->passes; i++) {
-        float *to = tango__at(wave, i * plan->samples);
-        const float *from = tango__at(mel, i * plan->frames * m->mels);
-        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, to, from, plan->frames);
-        else tango__griffin_lim(net, plan, to, from);
-        tango__finite(net, to, plan->samples, "wave", SIZE_MAX);
-        tango__audible(net, to, plan->samples);
-    }
+    tango__sound_all(net, plan, wave, mel);
     tango__tell_values(
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
 }
@@ -3953,6 +4536,38 @@ static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     return net.result;
 }
 
+static tango_result tango__probe(const tango_model *model, tango_error *error)
+{
+    const size_t counts[1] = { 8 };
+    const float times[2] = { 0.0f, 0.0f };
+    tango_params p;
+    tango_arena arena;
+    tango__net net;
+    tango__denoiser d;
+    tango__image size = { 1, 16, 16 };
+    memset(&p, 0, sizeof p);
+    memset(&arena, 0, sizeof arena);
+    memset(&d, 0, sizeof d);
+    d.context_batch = d.repeat = d.steps = 1;
+    d.tokens = counts[0];
+    d.counts = counts;
+    d.timesteps = times;
+    tango__net_begin(&net, model, &p, &arena, error);
+    if (model->parts & TANGO_PART_TEXT)
+        tango__encode_text(&net, NULL, NULL, 1, d.tokens, counts);
+    if (model->parts & TANGO_PART_UNET) {
+        tango__loop_begin(&net);
+        tango__unet(&net, NULL, NULL, size, &d);
+        tango__leave_unet(&net, NULL, NULL, tango__rows(size));
+    }
+    if (model->parts & TANGO_PART_VAE) {
+        size.width = model->mels >> (model->vae.levels - 1);
+        tango__decode(&net, NULL, NULL, size);
+    }
+    if (model->parts & TANGO_PART_VOCODER) tango__hifigan(&net, NULL, NULL, 64);
+    return net.result;
+}
+
 static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     const tango_params *params, tango_error *error)
 {
@@ -3961,6 +4576,8 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     plan->params = *params;
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
+    if (result == TANGO_OK)
+        result = tango__check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
 }
 
@@ -4092,9 +4709,12 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
     const tango_model *model, const tango_encoding *e, tango_arena *arena,
     tango_error *error)
 {
-    const size_t factor = (size_t)1 << (model->vae.levels - 1);
+    const size_t factor =
+        (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
     tango_params params;
     tango__net net;
+    tango_result result = tango__check_parts(model, TANGO_PART_VAE, error);
+    if (result != TANGO_OK) return result;
     if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
         || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,

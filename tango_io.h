@@ -43,6 +43,7 @@
      json         RFC 8259, strict; written on one line
      safetensors  tensors and metadata; lists of shards
      spiece       SentencePiece unigram models with their normalisation trie
+     bpe          byte-level BPE vocabularies of CLIP and RoBERTa; tokenizer.json
      npy          NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
      png          pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
      csv          RFC 4180, row by row
@@ -110,18 +111,19 @@
     7 >>json         JSON
     8 >>safetensors  safetensors files, lists of shards
     9 >>spiece       SentencePiece models
-   10 >>npy          NumPy arrays
-   11 >>wav          WAV
-   12 >>png          PNG pictures
-   13 >>csv          Tables of RFC 4180
-   14 >>sound        Reading WAV and FLAC
+   10 >>bpe          Byte-level BPE vocabularies, tokenizer.json
+   11 >>npy          NumPy arrays
+   12 >>wav          WAV
+   13 >>png          PNG pictures
+   14 >>csv          Tables of RFC 4180
+   15 >>sound        Reading WAV and FLAC
    private:
-   15 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
-   16 >>zip          Stored zip archives
-   17 >>pickle       The part of pickle that torch.save uses
-   18 >>deflate      Compression of RFC 1950 and 1951
-   19 >>stream       Buffered input of the sound readers
-   20 >>flac         The FLAC decoder
+   16 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
+   17 >>zip          Stored zip archives
+   18 >>pickle       The part of pickle that torch.save uses
+   19 >>deflate      Compression of RFC 1950 and 1951
+   20 >>stream       Buffered input of the sound readers
+   21 >>flac         The FLAC decoder
 */
 /* Only beside the implementation: in a program's other files off_t is its own affair. */
 #if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
@@ -972,7 +974,132 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
                                               uint32_t *work, size_t work_count,
                                               tango_error *error);
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
+
+/* The vocabularies of CLIP and of RoBERTa (GPT-2) are byte-level: a text's UTF-8 bytes
+   are its first symbols, and merges join neighbours, the earlier rule first. Two kinds of
+   file hold one:
+       vocab.json, merges.txt   {"text": id, ...}, and a line "left right" for each merge
+       tokenizer.json           of the tokenizers package: both, the tokens that stand for
+                                themselves in a text, and how a text is split
+   In both each byte is written as a letter: 33-126, 161-172 and 174-255 as the code point
+   of that number, the others in order as U+0100 and up (a space is U+0120). Each becomes
+   one table that needs no text:
+
+       offset bytes                                       all numbers little-endian
+            0    8  magic "TANGOBPE"
+            8    4  version, 1                    28    4  id in front of every text
+           12    4  kind: 1 CLIP, 2 RoBERTa       32    4  id at its end
+           16    4  N entries: ids are below      36    4  id that pads
+           20    4  M merges                      40    4  id of an unknown byte, or -1
+           24    4  S special tokens              44    4  flags, bit 0: <|startoftext|>
+                                                           and <|endoftext|> are words of
+                                                           the regular expression
+           48 1024  id of each byte, or -1 where the byte's symbol is no entry
+         1072 1024  id of each byte at the end of a word (CLIP: with "</w>"), or -1
+         2096 12*M  merges, the one that goes first in front: left, right, result
+           ..  4*M  their numbers in order of (left, right)
+           ..       special tokens: id, flags (1 takes the space before it, 2 the space
+                    behind it, 4 is looked for in the normalised text), bytes, then the
+                    text, filled up with NUL to a multiple of 4
+
+   Errors beside those of all formats: ids that are not 0 to N - 1, each once; a merge
+   whose parts or result are no entries, or that comes twice; bytes behind the table. */
+
+#define TANGO_IO_BPE_SPECIALS_MAX 256   /* special tokens of one vocabulary */
+#define TANGO_IO_BPE_SPECIAL_MAX 64     /* bytes of one */
+
+typedef enum tango_io_bpe_kind {
+    TANGO_IO_BPE_CLIP = 1,
+    TANGO_IO_BPE_ROBERTA = 2
+} tango_io_bpe_kind;
+
+enum { TANGO_IO_BPE_WORDS = 1 };        /* bits of tango_io_bpe.flags */
+
+enum {                                  /* bits of tango_io_bpe_special.flags */
+    TANGO_IO_BPE_LSTRIP = 1,
+    TANGO_IO_BPE_RSTRIP = 2,
+    TANGO_IO_BPE_NORMALISED = 4
+};
+
+typedef struct tango_io_bpe_special {
+    const char *text;                   /* `length` bytes of UTF-8, no NUL at the end */
+    size_t length;
+    int32_t id;
+    uint32_t flags;
+} tango_io_bpe_special;
+
+typedef struct tango_io_bpe {
+    tango_io_bpe_kind kind;
+    uint32_t flags;
+    size_t entries, merges, specials;
+    int32_t begin, end, pad, unknown;   /* unknown: -1 if such bytes are left out */
+    const unsigned char *inside, *last; /* ids of bytes: 32-bit little-endian */
+    const unsigned char *rules, *order, *special, *end_of_table;
+} tango_io_bpe;
+
+/* Checks the table in data[0..size) and fills *bpe; nothing is copied. */
+TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
+                                         tango_error *error);
+/* Id of a byte's symbol within a word or (last) at its end; -1 if it is no entry. */
+TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte,
+                                    int last);
+/* The merge of two ids: 1, *rank (the smaller goes first) and *result; 0 if there is
+   none. */
+TANGO_API int tango_io_bpe_merge(const tango_io_bpe *bpe, int32_t left, int32_t right,
+                                 uint32_t *rank, int32_t *result);
+/* Visits the special tokens: start with *cursor = 0. 1 and *special, or 0 at the end. */
+TANGO_API int tango_io_bpe_special_next(const tango_io_bpe *bpe, size_t *cursor,
+                                        tango_io_bpe_special *special);
+
+/* What a table is made of: a tokenizer.json, or else a vocab.json and its merges.txt.
+   `config` is the tokenizer_config.json or special_tokens_map.json of the same folder;
+   it names the tokens that begin, end and pad a text. What is absent is NULL with
+   size 0. */
+typedef struct tango_io_bpe_files {
+    const void *json, *vocab, *merges, *config;
+    size_t json_size, vocab_size, merges_size, config_size;
+} tango_io_bpe_files;
+
+/* Makes a table; the size function tells how many bytes it takes at most, and how many of
+   work. *size receives its true size. tango_io_bpe_open then tells the kind, for the name
+   "clip" or "roberta".
+   The vocabulary that holds <|startoftext|> is CLIP's, the one with <s> RoBERTa's; others
+   are refused, as is whatever in a tokenizer.json changes ids (another normaliser or
+   regular expression, dropout, byte fallback, ...), by name. Its `truncation`, `padding`
+   and `decoder` are ignored: they are left from the last call before it was saved.
+   Without a tokenizer.json and a config the special tokens are
+       CLIP     <|startoftext|> <|endoftext|>, which also pads
+       RoBERTa  <s> </s> <pad> <unk> <mask>
+   as for CLIPTokenizer(vocab, merges) and RobertaTokenizer(vocab, merges) of transformers
+   5.24. A config that pads with "!" (Stable Diffusion 2.1) makes "!" special wherever it
+   stands in a text, as there. */
+TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
+                                                    const tango_io_bpe_files *files,
+                                                    tango_error *error);
+TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, size_t *size,
+                                               const tango_io_bpe_files *files,
+                                               void *work, size_t work_size,
+                                               tango_error *error);
+
+/* *unigram = 1 if a tokenizer.json holds a Unigram model (then make a spiece.model of it),
+   0 if a BPE model (then a table). Others are refused by name. */
+TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
+                                               size_t text_size, tango_error *error);
+
+/* Makes a spiece.model (room 8) of a tokenizer.json with a Unigram model (T5): pieces in
+   order of id, special tokens as control pieces, the charsmap as it is. Special tokens at
+   the end of the vocabulary (<extra_id_99> to <extra_id_0>) are left out, as in T5's own
+   model. */
+TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *work,
+                                                      const void *text, size_t text_size,
+                                                      tango_error *error);
+TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
+                                                 size_t *size, const void *text,
+                                                 size_t text_size, void *work,
+                                                 size_t work_size, tango_error *error);
+
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NPY files, versions 1.0, 2.0 and 3.0: little-endian f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8
    b1, both orders, rank up to 8, header up to 10000 bytes. The header is read by a strict
@@ -1007,7 +1134,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
                                           size_t rank, tango_error *error);
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 /* Writing only. Files whose sizes pass 32 bits become RF64 (EBU Tech 3306); the number of
    frames is told at the start, so the header is final and a pipe will do.
@@ -1073,7 +1200,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 /* Samples are unsigned numbers of 8 or 16 bits, row after row from the top, pixel after
    pixel from the left, channel after channel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
@@ -1156,7 +1283,7 @@ TANGO_API int tango_io_plot_size(tango_io_png_spec *spec, const tango_io_plot *p
 /* Draws into pixels[0 .. 3 * width * height). */
 TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *plot);
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
    the fields of one row. The first row names the columns; a column may have no name (as
@@ -1223,7 +1350,7 @@ TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
 /* 1 and *out if the field is a decimal number of digits only, up to 2^64 - 1. */
 TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* Sound files are read as a stream, frame after frame, from a reader or from memory, and
    the kind is known by the first bytes. A frame is one sample of each channel.
@@ -1396,7 +1523,7 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 15 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 16 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -3913,7 +4040,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_IO__WRITES */
 
-/* ==== 16 >>zip ==== Stored zip archives ============================================= */
+/* ==== 17 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -4242,7 +4369,7 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 17 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 18 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -7899,7 +8026,112 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
     return TANGO_OK;
 }
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
+
+TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
+                                         tango_error *error)
+{
+    (void)bpe;
+    (void)data;
+    (void)size;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte,
+                                    int last)
+{
+    (void)bpe;
+    (void)byte;
+    (void)last;
+    return 0;
+}
+
+TANGO_API int tango_io_bpe_merge(const tango_io_bpe *bpe, int32_t left, int32_t right,
+                                 uint32_t *rank, int32_t *result)
+{
+    (void)bpe;
+    (void)left;
+    (void)right;
+    (void)rank;
+    (void)result;
+    return 0;
+}
+
+TANGO_API int tango_io_bpe_special_next(const tango_io_bpe *bpe, size_t *cursor,
+                                        tango_io_bpe_special *special)
+{
+    (void)bpe;
+    (void)cursor;
+    (void)special;
+    return 0;
+}
+
+TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
+                                                    const tango_io_bpe_files *files,
+                                                    tango_error *error)
+{
+    (void)table;
+    (void)work;
+    (void)files;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, size_t *size,
+                                               const tango_io_bpe_files *files,
+                                               void *work, size_t work_size,
+                                               tango_error *error)
+{
+    (void)table;
+    (void)capacity;
+    (void)size;
+    (void)files;
+    (void)work;
+    (void)work_size;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
+                                               size_t text_size, tango_error *error)
+{
+    (void)unigram;
+    (void)text;
+    (void)text_size;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *work,
+                                                      const void *text, size_t text_size,
+                                                      tango_error *error)
+{
+    (void)model;
+    (void)work;
+    (void)text;
+    (void)text_size;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
+                                                 size_t *size, const void *text,
+                                                 size_t text_size, void *work,
+                                                 size_t work_size, tango_error *error)
+{
+    (void)model;
+    (void)capacity;
+    (void)size;
+    (void)text;
+    (void)text_size;
+    (void)work;
+    (void)work_size;
+    (void)error;
+    return TANGO_ERROR_UNSUPPORTED;
+}
+
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NumPy's letter and digit of each element type. bf16 has none. */
 static const char tango_io__npy_types[][3] = { "f4", "f2", "",   "i1", "i2", "i4", "i8",
@@ -8155,7 +8387,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
 
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format)
 {
@@ -8395,7 +8627,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 18 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+/* ==== 19 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
 
 /* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
    prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
@@ -9098,7 +9330,7 @@ static int tango_io__inflate_run(tango_io__inflate *d)
     return d->bit_count == 0 || tango_io__inflate_bad(d, "bytes behind the stream");
 }
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
 
@@ -9851,7 +10083,7 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
     if (f.width > 0) tango_io__plot_axes(pixels, &f, plot);
 }
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* The first fault of a row, if there is one. */
 typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
@@ -10088,7 +10320,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     return 1;
 }
 
-/* ==== 19 >>stream ==== Buffered input of the sound readers ========================== */
+/* ==== 20 >>stream ==== Buffered input of the sound readers ========================== */
 
 enum {
     TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
@@ -10220,7 +10452,7 @@ static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
     if (out->integers) out->integers += count;
 }
 
-/* ==== 20 >>flac ==== The FLAC decoder =============================================== */
+/* ==== 21 >>flac ==== The FLAC decoder =============================================== */
 
 /* A FLAC file (RFC 9639) is "fLaC", metadata blocks, then frames. Numbers are big-endian,
    bits come from the top of each byte.
@@ -11145,7 +11377,7 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* ---- WAV -------------------------------------------------------------------------- */
 
