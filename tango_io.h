@@ -1,5 +1,5 @@
-/* tango_io.h - bytes from outside: weights blobs, PyTorch, JSON, SentencePiece, NPY, PNG,
-   CSV, WAV, FLAC
+/* tango_io.h - bytes from outside: weights blobs, PyTorch, safetensors, JSON,
+   SentencePiece, NPY, PNG, CSV, WAV, FLAC
 
    Version 0.1.0                                          SPDX-License-Identifier: MIT-0
 
@@ -38,17 +38,18 @@
    hostile: it returns a complete, checked result, or one error that names the part of the
    file and the byte offset. Readers work on bytes in memory (a mapping, a buffer, flash)
    and return pointers into them; nothing is copied that can be used in place.
-     blob     the weights file of tango models, read and written; format drawn in room 5
-     torch    state dictionaries and tensors of torch.save (zip archives), both ways
-     json     RFC 8259, strict; written on one line
-     spiece   SentencePiece unigram models with their normalisation trie
-     bpe      byte-level BPE vocabularies of CLIP and RoBERTa; tokenizer.json
-     npy      NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
-     png      pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
-     csv      RFC 4180, row by row
-     wav      written: 16, 24, 32 bits, float and double, RF64, also to a pipe
-     sound    read: WAV in all its forms and FLAC, as a stream in a few kilobytes
-     file     read-only mapping, and output that appears whole or not at all
+     blob         the weights file of tango models, read and written; drawn in room 5
+     torch        state dictionaries and tensors of torch.save (zip archives), both ways
+     json         RFC 8259, strict; written on one line
+     safetensors  tensors and metadata; lists of shards
+     spiece       SentencePiece unigram models with their normalisation trie
+     bpe          byte-level BPE vocabularies of CLIP and RoBERTa; tokenizer.json
+     npy          NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
+     png          pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
+     csv          RFC 4180, row by row
+     wav          written: 16, 24, 32 bits, float and double, RF64, also to a pipe
+     sound        read: WAV in all its forms and FLAC, as a stream in a few kilobytes
+     file         read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
    It never executes what a pickle asks for: the few names a state dictionary needs are
@@ -68,12 +69,12 @@
    delivers any range of elements in row-major order (last index fastest) as float.
 
    MEMORY
-   Nothing is allocated. Readers that need room (torch, json) have a twin ..._work_size
-   that computes it from the bytes, with checked arithmetic; a block one byte too small is
-   TANGO_ERROR_MEMORY. Results point into the input and into the block: keep both,
-   unchanged, while results are in use. Structures hold no other resources, except
-   tango_io_file and tango_io_output, which are released by tango_io_unmap and by commit
-   or abandon.
+   Nothing is allocated. Readers that need room (torch, json, safetensors) have a twin
+   ..._work_size that computes it from the bytes, with checked arithmetic; a block one
+   byte too small is TANGO_ERROR_MEMORY. Results point into the input and into the block:
+   keep both, unchanged, while results are in use. Structures hold no other resources,
+   except tango_io_file and tango_io_output, which are released by tango_io_unmap and by
+   commit or abandon.
 
    ERRORS
    Functions that can fail return tango_result and leave their outputs untouched on
@@ -101,27 +102,28 @@
    above that.
 
    CONTENTS
-    1 >>error     Messages
-    2 >>view      Element types and strided arrays
-    3 >>checksum  Checksum of the blob, CRC-32
-    4 >>file      Mapping, loading, output that appears whole
-    5 >>blob      Weights blob
-    6 >>torch     PyTorch archives
-    7 >>json      JSON
-    8 >>spiece    SentencePiece models
-    9 >>bpe       Byte-level BPE vocabularies, tokenizer.json
-   10 >>npy       NumPy arrays
-   11 >>wav       WAV
-   12 >>png       PNG pictures
-   13 >>csv       Tables of RFC 4180
-   14 >>sound     Reading WAV and FLAC
+    1 >>error        Messages
+    2 >>view         Element types and strided arrays
+    3 >>checksum     Checksum of the blob, CRC-32
+    4 >>file         Mapping, loading, output that appears whole
+    5 >>blob         Weights blob
+    6 >>torch        PyTorch archives
+    7 >>json         JSON
+    8 >>safetensors  safetensors files, lists of shards
+    9 >>spiece       SentencePiece models
+   10 >>bpe          Byte-level BPE vocabularies, tokenizer.json
+   11 >>npy          NumPy arrays
+   12 >>wav          WAV
+   13 >>png          PNG pictures
+   14 >>csv          Tables of RFC 4180
+   15 >>sound        Reading WAV and FLAC
    private:
-   15 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
-   16 >>zip       Stored zip archives
-   17 >>pickle    The part of pickle that torch.save uses
-   18 >>deflate   Compression of RFC 1950 and 1951
-   19 >>stream    Buffered input of the sound readers
-   20 >>flac      The FLAC decoder
+   16 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
+   17 >>zip          Stored zip archives
+   18 >>pickle       The part of pickle that torch.save uses
+   19 >>deflate      Compression of RFC 1950 and 1951
+   20 >>stream       Buffered input of the sound readers
+   21 >>flac         The FLAC decoder
 */
 /* Only beside the implementation: in a program's other files off_t is its own affair. */
 #if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
@@ -331,6 +333,12 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
    lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` may be a link. */
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error);
+/* Gives memory back that the bytes [data, data + size) of a mapping take, page by page
+   where all of a page is in that range; of other bytes nothing happens. They may be read
+   again, from the file. What is read once, weights that are converted or a stage that is
+   done, so leaves no trace in the size of the process. Does nothing for what is not
+   mapped, and on systems that have no way (strict C99 hides it: _DEFAULT_SOURCE). */
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_unmap(tango_io_file *file);
 
@@ -585,8 +593,8 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
    file.
 
    The top object is a dictionary of tensors (a state dictionary, plain or ordered, with
-   or without _metadata), or one bare tensor. Entries that are no tensors are passed over;
-   a dictionary inside a dictionary is reached by tango_io_torch_enter. Objects of
+   or without _metadata), or one bare tensor. Entries that are neither tensors nor numbers
+   are passed over; a dictionary inside one is reached by tango_io_torch_enter. Objects of
    training frameworks (pytorch_lightning, omegaconf, torch.optim, argparse, numpy
    scalars) are read over as inert. */
 
@@ -595,6 +603,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 typedef struct tango_io_torch {
     size_t count;                       /* tensors in the current dictionary */
     size_t dictionaries;                /* dictionaries in it, by names */
+    size_t numbers;                     /* Python's numbers in it, by names */
     int summed;                         /* 0: saved without checksums; damage to numbers
                                            cannot be noticed */
     const unsigned char *data;          /* the rest is private */
@@ -636,6 +645,11 @@ TANGO_API const char *tango_io_torch_dictionary_at(const tango_io_torch *torch,
 /* Makes the dictionary `key` of the current dictionary the current one ("state_dict" of a
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
+/* 1 and *out if the current dictionary has a number `key` of Python (an int of 64 bits, a
+   float, True or False), as the nearest double; else 0. A tensor of rank 0 is none: it is
+   found among the tensors. */
+TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
+                                    double *out);
 
 #ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
@@ -795,7 +809,101 @@ TANGO_API void tango_io_json_put_null(tango_io_json_writer *writer);
    fit (writer->size + 1 bytes are needed) or if calls were missing or out of place. */
 TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
 
-/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+/* ==== 8 >>safetensors ==== safetensors files, lists of shards ======================= */
+
+/* FORMAT. All numbers are little-endian.
+
+       offset size
+            0    8  N, size of the header, at most 100,000,000
+            8    N  header: JSON that begins with `{`; spaces may follow it
+          8+N       the tensors' numbers, to the end of the file
+
+       {"__metadata__": {"format": "pt"},
+        "shared.weight": {"dtype": "F16", "shape": [32128, 768],
+                          "data_offsets": [0, 49348608]}, ...}
+
+   Offsets count from the end of the header. The ranges, sorted, follow each other without
+   hole and overlap and end with the file; each has the size that type and shape say; they
+   need not be aligned. Read as the package safetensors 0.8 reads them: members in any
+   order, members of a tensor that are not known (passed over), `__metadata__` null.
+   Refused, though the package takes them: one name twice, white space that is no space or
+   stands before the `{`, names that are empty, over 4096 bytes or have control
+   characters, rank over 8. The types F8, F6, F4 and C64 are refused by name.
+
+   SHARDS. A large model is split into several files beside a list, X.index.json:
+       {"metadata": {"total_size": 9}, "weight_map": {"shared.weight": "X-00001-of-00002.
+       safetensors", ...}}
+   The map alone counts: metadata may be absent, and its size wrong. */
+
+typedef struct tango_io_safetensors {
+    size_t count;                       /* tensors */
+    size_t metadata_count;              /* pairs in __metadata__ */
+    const unsigned char *data;          /* private: the file's numbers */
+    const void *entries, *pairs;
+    const char *names;
+} tango_io_safetensors;
+
+typedef struct tango_io_safetensor {
+    const char *name;                   /* NUL-terminated */
+    tango_io_view view;                 /* row-major; view.data may be unaligned */
+    size_t size;                        /* bytes, all in a row from view.data on */
+} tango_io_safetensor;
+
+/* *size = bytes of work that tango_io_safetensors_open needs for this file: under 4 times
+   the header. */
+TANGO_API tango_result tango_io_safetensors_work_size(size_t *size, const void *data,
+                                                      size_t data_size,
+                                                      tango_error *error);
+/* Reads the file in data[0..data_size), a mapping for example: checks the header and that
+   the ranges fill the file, and fills *file, which points into `data` and `work`. No
+   tensor's numbers are read. */
+TANGO_API tango_result tango_io_safetensors_open(tango_io_safetensors *file,
+                                                 const void *data, size_t data_size,
+                                                 void *work, size_t work_size,
+                                                 tango_error *error);
+/* Tensor number `index` < file->count, in order of name. */
+TANGO_API void tango_io_safetensors_at(const tango_io_safetensors *file, size_t index,
+                                       tango_io_safetensor *out);
+/* 1 and *out if there is a tensor `name`, else 0. Binary search. */
+TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
+                                        const char *name, tango_io_safetensor *out);
+/* The text beside `key` in __metadata__, NULL if there is none. A tensor that is stored
+   under one of its names alone has the others here: "lm_head.weight" beside the key
+   "shared.weight" says which one to take. Files of PyTorch say "pt" beside "format". */
+TANGO_API const char *tango_io_safetensors_metadata(const tango_io_safetensors *file,
+                                                    const char *key);
+/* Pair number `index` < metadata_count, in order of key. */
+TANGO_API void tango_io_safetensors_metadata_at(const tango_io_safetensors *file,
+                                                size_t index, const char **key,
+                                                const char **value);
+
+typedef struct tango_io_shards {
+    size_t count;                       /* tensors */
+    size_t file_count;                  /* files, each counted once */
+    const void *pairs, *files;          /* private */
+    const char *names;
+} tango_io_shards;
+
+/* *size = bytes of work that tango_io_shards_open needs for this list: under 4 times the
+   text. */
+TANGO_API tango_result tango_io_shards_work_size(size_t *size, const void *text,
+                                                 size_t text_size, tango_error *error);
+/* Reads a list of shards. Names of files are plain: one that is empty, over 4096 bytes,
+   begins with a dot or has a slash, a backslash, a colon or a control character is an
+   error. */
+TANGO_API tango_result tango_io_shards_open(tango_io_shards *shards, const void *text,
+                                            size_t text_size, void *work,
+                                            size_t work_size, tango_error *error);
+/* Name of file number `index` < file_count, in byte order. */
+TANGO_API const char *tango_io_shards_file(const tango_io_shards *shards, size_t index);
+/* Tensor number `index` < count, in order of name, and the file that holds it. */
+TANGO_API const char *tango_io_shards_at(const tango_io_shards *shards, size_t index,
+                                         const char **file);
+/* The file that holds the tensor `name`; NULL if the list has none. */
+TANGO_API const char *tango_io_shards_find(const tango_io_shards *shards,
+                                           const char *name);
+
+/* ==== 9 >>spiece ==== SentencePiece models ========================================== */
 
 /* A SentencePiece model is a protobuf message (sentencepiece_model.proto):
        1 pieces, repeated { 1 text, 2 score (float), 3 type (1 if absent) }
@@ -866,7 +974,7 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
                                               uint32_t *work, size_t work_count,
                                               tango_error *error);
 
-/* ==== 9 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ====================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
 
 /* The vocabularies of CLIP and of RoBERTa (GPT-2) are byte-level: a text's UTF-8 bytes
    are its first symbols, and merges join neighbours, the earlier rule first. Two kinds of
@@ -991,7 +1099,7 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
                                                  size_t text_size, void *work,
                                                  size_t work_size, tango_error *error);
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NPY files, versions 1.0, 2.0 and 3.0: little-endian f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8
    b1, both orders, rank up to 8, header up to 10000 bytes. The header is read by a strict
@@ -1026,7 +1134,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
                                           size_t rank, tango_error *error);
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 /* Writing only. Files whose sizes pass 32 bits become RF64 (EBU Tech 3306); the number of
    frames is told at the start, so the header is final and a pipe will do.
@@ -1092,7 +1200,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 /* Samples are unsigned numbers of 8 or 16 bits, row after row from the top, pixel after
    pixel from the left, channel after channel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
@@ -1175,7 +1283,7 @@ TANGO_API int tango_io_plot_size(tango_io_png_spec *spec, const tango_io_plot *p
 /* Draws into pixels[0 .. 3 * width * height). */
 TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *plot);
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
    the fields of one row. The first row names the columns; a column may have no name (as
@@ -1242,7 +1350,7 @@ TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
 /* 1 and *out if the field is a decimal number of digits only, up to 2^64 - 1. */
 TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* Sound files are read as a stream, frame after frame, from a reader or from memory, and
    the kind is known by the first bytes. A frame is one sample of each channel.
@@ -1415,7 +1523,7 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 15 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 16 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -2237,6 +2345,23 @@ static void *tango_io__map_view(int fd, size_t size)
 
 static void tango_io__unmap_view(void *view, size_t size) { munmap(view, size); }
 
+static size_t tango_io__page(void)
+{
+    const long page = sysconf(_SC_PAGESIZE);
+    return page > 0 ? (size_t)page : 0;
+}
+
+/* Whole pages. posix_madvise would be the portable name; with glibc it does nothing. */
+static void tango_io__drop_view(unsigned char *view, size_t size)
+{
+#ifdef MADV_DONTNEED
+    madvise((void *)view, size, MADV_DONTNEED);
+#else
+    (void)view;
+    (void)size;
+#endif
+}
+
 static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2387,6 +2512,19 @@ static void tango_io__unmap_view(void *view, size_t size)
     UnmapViewOfFile(view);
 }
 
+static size_t tango_io__page(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return (size_t)info.dwPageSize;
+}
+
+/* Unlocking pages that are not locked takes them out of the working set. */
+static void tango_io__drop_view(unsigned char *view, size_t size)
+{
+    VirtualUnlock(view, size);
+}
+
 static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2497,6 +2635,23 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
     tango_result r = tango_io__open_regular(&fd, &size, path, error);
     if (r != TANGO_OK) return r;
     return tango_io__map_open(file, fd, size, path, error);
+}
+
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
+{
+    const size_t page = tango_io__page();
+    const uintptr_t begin = (uintptr_t)file->data, at = (uintptr_t)data;
+    size_t first, end;
+    if (!file->mapping || page == 0 || at < begin || at - begin > file->size) return;
+    first = (size_t)(at - begin);
+    end = size < file->size - first ? first + size : file->size;
+    if (end < file->size) end -= end % page;    /* of the last page nothing lies behind */
+    if (first % page != 0) {
+        if (page - first % page >= file->size - first) return;
+        first += page - first % page;
+    }
+    if (first < end)
+        tango_io__drop_view((unsigned char *)file->mapping + first, end - first);
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -2688,6 +2843,13 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
     (void)file;
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: no mappings on this system",
                          path);
+}
+
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
+{
+    (void)file;                                 /* it was loaded, not mapped */
+    (void)data;
+    (void)size;
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -3878,7 +4040,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_IO__WRITES */
 
-/* ==== 16 >>zip ==== Stored zip archives ============================================= */
+/* ==== 17 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -4207,7 +4369,7 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 17 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 18 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -4222,6 +4384,7 @@ typedef enum tango_io__kind {
     TANGO_IO__NONE,
     TANGO_IO__BOOL,
     TANGO_IO__INT,          /* a, b = low and high half of the two's complement */
+    TANGO_IO__FLOAT,        /* a, b = low and high half of the double */
     TANGO_IO__STRING,       /* a = offset in the pickle, b = bytes */
     TANGO_IO__TUPLE,        /* a = first of b items */
     TANGO_IO__LIST,
@@ -4230,7 +4393,7 @@ typedef enum tango_io__kind {
     TANGO_IO__NAME,         /* a = one of tango_io__names */
     TANGO_IO__STORAGE,      /* a = record; type = element type */
     TANGO_IO__TENSOR,       /* a = storage, b = tuple of arguments */
-    TANGO_IO__OPAQUE,       /* float, large integer */
+    TANGO_IO__OPAQUE,       /* large integer */
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
@@ -4715,6 +4878,20 @@ static tango_result tango_io__pickle_number(tango_io__pickle *p, uint64_t value,
     return TANGO_OK;
 }
 
+/* BINFLOAT: 8 bytes, the high one first. */
+static tango_result tango_io__pickle_float(tango_io__pickle *p,
+                                           const unsigned char *bytes, size_t at)
+{
+    tango_io__object *o = tango_io__pickle_push(p, TANGO_IO__FLOAT, at);
+    uint64_t bits = 0;
+    size_t i;
+    if (!o) return TANGO_ERROR_DATA;
+    for (i = 0; i < 8; i++) bits = bits << 8 | bytes[i];
+    o->a = (uint32_t)(bits & 0xffffffff);
+    o->b = (uint32_t)(bits >> 32);
+    return TANGO_OK;
+}
+
 /* LONG1: n bytes, two's complement. Beyond 8 bytes the value is of no use here. */
 static tango_result tango_io__pickle_long(tango_io__pickle *p, const unsigned char *bytes,
                                           size_t n, size_t at)
@@ -4971,7 +5148,7 @@ static tango_result tango_io__pickle_step(tango_io__pickle *p, const tango_io__o
     case 'r': return tango_io__pickle_put(p, tango_io__u32(argument), at);
     case '}': kind = TANGO_IO__DICT; break;
     case ']': kind = TANGO_IO__LIST; break;
-    case 'G': kind = TANGO_IO__OPAQUE; break;
+    case 'G': return tango_io__pickle_float(p, argument, at);
     case 0x88: case 0x89: kind = TANGO_IO__BOOL; break;
     default: break;                             /* 'N' */
     }
@@ -5001,14 +5178,16 @@ static int tango_io__entry_key(const void *context, const void *a, const void *b
     return m == n ? 0 : m < n ? -1 : 1;
 }
 
-/* 0 for a tensor with a name, 1 for a dictionary with a name, 2 for the rest. */
+/* 0 for a tensor with a name, 1 for a dictionary, 2 for a number, 3 for the rest. */
 static int tango_io__entry_class(const tango_io__object *objects,
                                  const tango_io__entry *entry)
 {
     unsigned char kind = objects[entry->value].kind;
-    if (objects[entry->key].kind != TANGO_IO__STRING) return 2;
+    if (objects[entry->key].kind != TANGO_IO__STRING) return 3;
     if (kind == TANGO_IO__TENSOR) return 0;
-    return kind == TANGO_IO__DICT || kind == TANGO_IO__ORDERED ? 1 : 2;
+    if (kind == TANGO_IO__DICT || kind == TANGO_IO__ORDERED) return 1;
+    return kind == TANGO_IO__BOOL || kind == TANGO_IO__INT || kind == TANGO_IO__FLOAT
+           ? 2 : 3;
 }
 
 /* Final order: dictionary, class, key. */
@@ -5200,15 +5379,15 @@ TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
     return TANGO_OK;
 }
 
-/* Copies the names of tensors and dictionaries, NUL-terminated; string objects then refer
-   to the copy. A name used in several dictionaries is copied once. */
+/* Copies the names of tensors, dictionaries and numbers, NUL-terminated; string objects
+   then refer to the copy. A name used in several dictionaries is copied once. */
 static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
 {
     size_t i, at = 0;
     for (i = 0; i < p->entry_count; i++) {
         tango_io__object *key = &p->objects[p->entries[i].key];
         int class_of = tango_io__entry_class(p->objects, &p->entries[i]);
-        if (class_of == 2) continue;
+        if (class_of == 3) continue;
         if (class_of == 0 &&
             !tango_io__name_ok(key->flags & TANGO_IO__NAMED
                                    ? (const unsigned char *)names + key->a
@@ -5239,11 +5418,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
         if (entries[middle].dictionary < dictionary) first = middle + 1;
         else high = middle;
     }
-    torch->count = torch->dictionaries = 0;
+    torch->count = torch->dictionaries = torch->numbers = 0;
     for (n = first; n < torch->entry_count && entries[n].dictionary == dictionary; n++) {
         const int class_of = tango_io__entry_class(objects, &entries[n]);
         if (class_of == 0) torch->count++;
         if (class_of == 1) torch->dictionaries++;
+        if (class_of == 2) torch->numbers++;
     }
     torch->dictionary = dictionary;
     torch->first = first;
@@ -5397,6 +5577,24 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     i = tango_io__torch_search(torch, first, n, key);
     if (i == n) return 0;
     tango_io__torch_select(torch, entries[first + i].value);
+    return 1;
+}
+
+TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
+                                    double *out)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects, *o;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    const size_t first = torch->first + torch->count + torch->dictionaries;
+    uint64_t bits;
+    size_t i;
+    if (objects[torch->dictionary].kind == TANGO_IO__TENSOR) return 0;
+    i = tango_io__torch_search(torch, first, torch->numbers, key);
+    if (i == torch->numbers) return 0;
+    o = &objects[entries[first + i].value];
+    bits = tango_io__int(o);
+    if (o->kind == TANGO_IO__FLOAT) *out = tango_io__double(bits);
+    else *out = bits >> 63 ? -(double)(0 - bits) : (double)bits;
     return 1;
 }
 
@@ -5876,11 +6074,16 @@ static int tango_io__decimal_finite(const tango_io__decimal *x)
     return 0;
 }
 
-/* Parser. With nodes == NULL it checks the grammar and counts. */
+/* Parser. With nodes == NULL it checks the grammar and counts; with room for `names`, the
+   offsets of keys in the objects that are open, it also finds equal keys, as each object
+   closes. */
 typedef struct tango_io__json {
     tango_io__cursor c;
     tango_io_json_node *nodes;
     size_t count, max, keys;
+    uint32_t *names;
+    size_t name_count, name_max;
+    int finite;                                 /* 1: NaN and the like are no values */
     tango_error *error;
 } tango_io__json;
 
@@ -6062,9 +6265,11 @@ static tango_result tango_io__json_value(tango_io__json *j)
     if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
     if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
     if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
-    if (c == 'N') return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
-    if (c == 'I') return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
-    if (c == '-' && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
+    if (c == 'N' && !j->finite)
+        return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
+    if (c == 'I' && !j->finite)
+        return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
+    if (c == '-' && !j->finite && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
         return tango_io__json_word(j, "-Infinity", TANGO_IO_JSON_NONFINITE);
     if (c != '{' && c != '[') return tango_io__json_number(j);
     return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
@@ -6072,7 +6277,7 @@ static tango_result tango_io__json_value(tango_io__json *j)
 
 /* The containers that are open, innermost last. */
 typedef struct tango_io__json_open {
-    size_t node;
+    size_t node, names;
     uint32_t items;
     unsigned char end;                          /* '}' or ']' */
 } tango_io__json_open;
@@ -6080,15 +6285,67 @@ typedef struct tango_io__json_open {
 /* Key and colon, if the container is an object. */
 static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_open *open)
 {
+    size_t start;
     tango_result r;
     if (open->end != '}') return TANGO_OK;
     tango_io__json_space(j);
+    start = tango_io__offset(&j->c) + 1;
     r = tango_io__json_string(j);
     if (r != TANGO_OK) return r;
+    if (j->names && j->name_count == j->name_max)
+        return tango_io__json_bad(j, "changed while it was read");
+    if (j->names) j->names[j->name_count++] = (uint32_t)start;
     tango_io__json_space(j);
     if (tango_io__json_peek(j) != ':') return tango_io__json_bad(j, "expected a colon");
     tango_io__take(&j->c, 1);
     j->keys++;
+    return TANGO_OK;
+}
+
+/* Order of two strings, the insides of the cursors, by their unescaped bytes. */
+static int tango_io__json_compare(tango_io__cursor x, tango_io__cursor y)
+{
+    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
+        unsigned char p[4], q[4];
+        size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
+        int order = tango_io__compare(p, m, q, n);
+        if (order != 0) return order;
+    }
+    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
+    return tango_io__left(&x) == 0 ? -1 : 1;
+}
+
+/* Cursor over the inside of a checked string that starts behind its quote, at `at`. */
+static tango_io__cursor tango_io__json_literal(const tango_io__json *j, size_t at)
+{
+    const unsigned char *p = j->c.begin + at, *end = p;
+    while (*end != '"') end += *end == '\\' ? 2 : 1;
+    return tango_io__cursor_over(p, (size_t)(end - p));
+}
+
+static int tango_io__json_name_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__json *j = (const tango_io__json *)context;
+    return tango_io__json_compare(tango_io__json_literal(j, *(const uint32_t *)a),
+                                  tango_io__json_literal(j, *(const uint32_t *)b));
+}
+
+/* The object that closes has the names from number `first` on: looks for equal ones and
+   forgets them. */
+static tango_result tango_io__json_distinct(tango_io__json *j, size_t first)
+{
+    uint32_t *names = j->names + first;
+    size_t n = j->name_count - first, i;
+    tango_io__sort(names, n, sizeof *names, tango_io__json_name_order, j);
+    for (i = 1; i < n; i++) {
+        uint32_t later = names[i] > names[i - 1] ? names[i] : names[i - 1];
+        tango_io__cursor text = tango_io__json_literal(j, later);
+        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) == 0)
+            return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                                 "json: two members %q (offset %z)", text.at,
+                                 tango_io__left(&text), (size_t)later - 1);
+    }
+    j->name_count = first;
     return TANGO_OK;
 }
 
@@ -6114,11 +6371,16 @@ static tango_result tango_io__json_after(tango_io__json *j, tango_io__json_open 
             j->nodes[inner->node].next = (uint32_t)j->count;
         }
         (*depth)--;
+        if (j->names && inner->end == '}') {
+            tango_result r = tango_io__json_distinct(j, inner->names);
+            if (r != TANGO_OK) return r;
+        }
     }
     return TANGO_OK;
 }
 
-static tango_result tango_io__json_document(tango_io__json *j)
+/* One value with all that it contains. */
+static tango_result tango_io__json_one(tango_io__json *j)
 {
     tango_io__json_open open[TANGO_IO_JSON_DEPTH_MAX];
     size_t depth = 0, node;
@@ -6136,6 +6398,7 @@ static tango_result tango_io__json_document(tango_io__json *j)
             tango_io__take(&j->c, 1);
             open[depth].node = node;
             open[depth].items = 0;
+            open[depth].names = j->name_count;
             open[depth++].end = c == '{' ? '}' : ']';
             tango_io__json_space(j);
             if (tango_io__json_peek(j) != open[depth - 1].end) {
@@ -6148,6 +6411,13 @@ static tango_result tango_io__json_document(tango_io__json *j)
         r = tango_io__json_after(j, open, &depth);
         if (r != TANGO_OK) return r;
     } while (depth > 0);
+    return TANGO_OK;
+}
+
+static tango_result tango_io__json_document(tango_io__json *j)
+{
+    tango_result r = tango_io__json_one(j);
+    if (r != TANGO_OK) return r;
     tango_io__json_space(j);
     if (tango_io__left(&j->c) > 0) return tango_io__json_bad(j, "bytes after the value");
     return TANGO_OK;
@@ -6160,20 +6430,11 @@ static tango_io__cursor tango_io__json_inside(const tango_io_json *json, size_t 
     return tango_io__cursor_over(json->text + n->at, n->size);
 }
 
-/* Order of two strings by their unescaped bytes. */
 static int tango_io__json_order(const void *context, const void *a, const void *b)
 {
     const tango_io_json *json = (const tango_io_json *)context;
-    tango_io__cursor x = tango_io__json_inside(json, *(const uint32_t *)a);
-    tango_io__cursor y = tango_io__json_inside(json, *(const uint32_t *)b);
-    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
-        unsigned char p[4], q[4];
-        size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
-        int order = tango_io__compare(p, m, q, n);
-        if (order != 0) return order;
-    }
-    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
-    return tango_io__left(&x) == 0 ? -1 : 1;
+    return tango_io__json_compare(tango_io__json_inside(json, *(const uint32_t *)a),
+                                  tango_io__json_inside(json, *(const uint32_t *)b));
 }
 
 /* Sorts the keys of each object in `scratch` and looks for equal neighbours. */
@@ -6207,7 +6468,9 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
     j->c = tango_io__cursor_over(size ? text : empty, size);
     tango_io__take(&j->c, tango_io__mark(text, size));
     j->nodes = NULL;
-    j->count = j->max = j->keys = 0;
+    j->names = NULL;
+    j->count = j->max = j->keys = j->name_count = j->name_max = 0;
+    j->finite = 0;
     j->error = error;
     if (size >= UINT32_MAX)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
@@ -6723,7 +6986,678 @@ TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer)
     return writer->size;
 }
 
-/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+/* ==== 8 >>safetensors ==== safetensors files, lists of shards ======================= */
+
+/* The JSON is walked several times and no tree is made of it: its nodes would take more
+   memory than the rules allow. One walk checks the grammar, one counts, one finds equal
+   keys, and the last, over a text known to be good, gathers what is wanted. */
+
+enum { TANGO_IO__HEADER_MAX = 100000000 };
+
+typedef struct tango_io__range {
+    uint64_t begin, end;                /* of the numbers, from the header's end */
+    uint64_t shape[TANGO_IO_RANK_MAX];
+    uint32_t name, at;                  /* among the names; in the file, for messages */
+    unsigned char type, rank;
+} tango_io__range;
+
+/* Two texts, NUL-terminated among the names. */
+typedef struct tango_io__pair { uint32_t key, value; } tango_io__pair;
+
+typedef struct tango_io__members {
+    tango_io__json j;
+    tango_io__range *ranges;            /* in use: range_count of range_max; and so on */
+    tango_io__pair *pairs;
+    uint32_t *files;
+    char *names;
+    size_t range_count, range_max, pair_count, pair_max, file_count;
+    size_t name_size, name_max;
+    const char *what;                   /* "safetensors" or "index" */
+} tango_io__members;
+
+static tango_result tango_io__members_bad(const tango_io__members *m, const char *what,
+                                          size_t offset)
+{
+    return tango_io_fail(m->j.error, TANGO_ERROR_DATA, "%s: %s (offset %z)", m->what,
+                         what, offset);
+}
+
+static tango_result tango_io__members_changed(const tango_io__members *m)
+{
+    return tango_io__members_bad(m, "changed while it was read",
+                                 tango_io__offset(&m->j.c));
+}
+
+/* Steps through the members of an object that is known to be good: from its `{`, and then
+   from behind each member's value. 1 with the cursor at the next value and *key the
+   inside of its key; 0, behind the `}`, if there is none. */
+static int tango_io__member(tango_io__json *j, tango_io__cursor *key)
+{
+    const unsigned char *first;
+    tango_io__json_space(j);
+    first = tango_io__take(&j->c, 1);
+    tango_io__json_space(j);
+    if (!first || (*first != '{' && *first != ',')) return 0;
+    if (tango_io__json_peek(j) == '}') {
+        tango_io__take(&j->c, 1);
+        return 0;
+    }
+    *key = tango_io__json_literal(j, tango_io__offset(&j->c) + 1);
+    if (tango_io__json_string(j) != TANGO_OK) return 0;
+    tango_io__json_space(j);
+    tango_io__take(&j->c, 1);                           /* the colon */
+    tango_io__json_space(j);
+    return 1;
+}
+
+/* 1 if the inside of a string, unescaped, is `text`. */
+static int tango_io__json_is(tango_io__cursor inside, const char *text)
+{
+    unsigned char out[4];
+    size_t n, i;
+    while (tango_io__left(&inside) > 0) {
+        n = tango_io__json_char(&inside, out);
+        for (i = 0; i < n; i++, text++) {
+            if (*text == 0 || (unsigned char)*text != out[i]) return 0;
+        }
+    }
+    return *text == 0;
+}
+
+/* Copies the inside of a string, unescaped and NUL-terminated, behind the other names;
+   *at is where it stands. */
+static tango_result tango_io__members_text(tango_io__members *m, tango_io__cursor inside,
+                                           uint32_t *at)
+{
+    const size_t offset = (size_t)(inside.at - m->j.c.begin);
+    unsigned char out[4];
+    *at = (uint32_t)m->name_size;
+    while (tango_io__left(&inside) > 0) {
+        const size_t n = tango_io__json_char(&inside, out);
+        if (n >= m->name_max - m->name_size) return tango_io__members_changed(m);
+        if (n == 1 && out[0] == 0)
+            return tango_io__members_bad(m, "text with a NUL", offset);
+        tango_io__copy(m->names + m->name_size, out, n);
+        m->name_size += n;
+    }
+    if (m->name_size == m->name_max) return tango_io__members_changed(m);
+    m->names[m->name_size++] = 0;
+    return TANGO_OK;
+}
+
+/* The same for a name, which is clean. */
+static tango_result tango_io__members_name(tango_io__members *m, tango_io__cursor inside,
+                                           uint32_t *at)
+{
+    const size_t offset = (size_t)(inside.at - m->j.c.begin);
+    const unsigned char *name;
+    tango_result r = tango_io__members_text(m, inside, at);
+    if (r != TANGO_OK) return r;
+    name = (const unsigned char *)m->names + *at;
+    if (!tango_io__name_ok(name, m->name_size - 1 - *at))
+        return tango_io__members_bad(m, "name is empty, too long or not clean", offset);
+    return TANGO_OK;
+}
+
+/* An object of names and texts: metadata, or the map of an index. */
+static tango_result tango_io__members_pairs(tango_io__members *m)
+{
+    tango_io__cursor key, value;
+    tango_io__json *j = &m->j;
+    if (tango_io__json_peek(j) != '{')
+        return tango_io__members_bad(m, "an object of texts was expected",
+                                     tango_io__offset(&j->c));
+    while (tango_io__member(j, &key)) {
+        tango_io__pair *pair = &m->pairs[m->pair_count];
+        tango_result r;
+        if (m->pair_count == m->pair_max) return tango_io__members_changed(m);
+        if (tango_io__json_peek(j) != '"')
+            return tango_io__members_bad(m, "a text was expected",
+                                         tango_io__offset(&j->c));
+        value = tango_io__json_literal(j, tango_io__offset(&j->c) + 1);
+        r = tango_io__members_name(m, key, &pair->key);
+        if (r == TANGO_OK) r = tango_io__members_text(m, value, &pair->value);
+        if (r == TANGO_OK) r = tango_io__json_string(j);
+        if (r != TANGO_OK) return r;
+        m->pair_count++;
+    }
+    return TANGO_OK;
+}
+
+/* [n, n, ...]: up to `max` plain decimals below 2^64; *count receives their number. */
+static tango_result tango_io__members_numbers(tango_io__members *m, uint64_t *out,
+                                              size_t max, size_t *count)
+{
+    tango_io__json *j = &m->j;
+    const size_t start = tango_io__offset(&j->c);
+    size_t n = 0;
+    unsigned char c = tango_io__json_peek(j);
+    if (c != '[') return tango_io__members_bad(m, "a row of numbers was expected", start);
+    tango_io__take(&j->c, 1);
+    tango_io__json_space(j);
+    for (; tango_io__json_peek(j) != ']'; n++) {
+        uint64_t value = 0;
+        const size_t at = tango_io__offset(&j->c);
+        if (n == max) return tango_io__members_bad(m, "a row of too many numbers", start);
+        for (; (c = tango_io__json_peek(j)) >= '0' && c <= '9';
+             tango_io__take(&j->c, 1)) {
+            if (value > (UINT64_MAX - (unsigned)(c - '0')) / 10)
+                return tango_io__members_bad(m, "number beyond 2^64", at);
+            value = value * 10 + (unsigned)(c - '0');
+        }
+        tango_io__json_space(j);
+        c = tango_io__json_peek(j);
+        if (tango_io__offset(&j->c) == at || (c != ',' && c != ']'))
+            return tango_io__members_bad(m, "a plain number was expected", at);
+        if (c == ',') tango_io__take(&j->c, 1);
+        tango_io__json_space(j);
+        out[n] = value;
+    }
+    tango_io__take(&j->c, 1);
+    *count = n;
+    return TANGO_OK;
+}
+
+/* The value of "dtype". */
+static tango_result tango_io__range_type(tango_io__members *m, tango_io__range *range)
+{
+    static const char *const types[] = { "F32", "F16", "BF16", "I8", "I16", "I32", "I64",
+                                         "U8", "U16", "U32", "U64", "F64", "BOOL" };
+    tango_io__json *j = &m->j;
+    const char *name = m->names + range->name;
+    const size_t at = tango_io__offset(&j->c);
+    tango_io__cursor text;
+    size_t i, n = sizeof types / sizeof types[0];
+    if (tango_io__json_peek(j) != '"')
+        return tango_io__members_bad(m, "dtype is no text", at);
+    text = tango_io__json_literal(j, at + 1);
+    for (i = 0; i < n && !tango_io__json_is(text, types[i]); i++) {}
+    if (i == n)
+        return tango_io_fail(
+            j->error, TANGO_ERROR_UNSUPPORTED,
+            "safetensors: tensor %s is of type %q, which is not read (offset %z)", name,
+            text.at, tango_io__left(&text), at);
+    range->type = (unsigned char)i;
+    return tango_io__json_string(j);
+}
+
+static tango_result tango_io__range_bad(const tango_io__members *m,
+                                        const tango_io__range *range, const char *what)
+{
+    return tango_io_fail(m->j.error, TANGO_ERROR_DATA,
+                         "safetensors: tensor %s: %s (offset %z)", m->names + range->name,
+                         what, (size_t)range->at);
+}
+
+/* One tensor: {"dtype": ..., "shape": ..., "data_offsets": ...}, in any order. */
+static tango_result tango_io__range_read(tango_io__members *m, tango_io__range *range)
+{
+    tango_io__cursor key;
+    tango_io__json *j = &m->j;
+    uint64_t ends[2], count;
+    size_t n, i;
+    int seen = 0;                               /* 1: dtype, 2: shape, 4: data_offsets */
+    tango_result r = TANGO_OK;
+    if (tango_io__json_peek(j) != '{')
+        return tango_io__range_bad(m, range, "an object was expected");
+    while (r == TANGO_OK && tango_io__member(j, &key)) {
+        if (tango_io__json_is(key, "dtype")) {
+            seen |= 1;
+            r = tango_io__range_type(m, range);
+        } else if (tango_io__json_is(key, "shape")) {
+            seen |= 2;
+            r = tango_io__members_numbers(m, range->shape, TANGO_IO_RANK_MAX, &n);
+            if (r == TANGO_OK) range->rank = (unsigned char)n;
+        } else if (tango_io__json_is(key, "data_offsets")) {
+            r = tango_io__members_numbers(m, ends, 2, &n);
+            if (r != TANGO_OK) return r;
+            if (n != 2) return tango_io__range_bad(m, range, "one offset instead of two");
+            seen |= 4;
+            range->begin = ends[0];
+            range->end = ends[1];
+        } else {
+            r = tango_io__json_one(j);
+        }
+    }
+    if (r != TANGO_OK) return r;
+    if (seen != 7)
+        return tango_io__range_bad(m, range, "dtype, shape or data_offsets is missing");
+    if (!tango_io__count(&count, range->shape, range->rank))
+        return tango_io__range_bad(m, range, "shape of more than 2^63 - 1 numbers");
+    for (i = 0; i < range->rank; i++) {
+        if (range->shape[i] > SIZE_MAX)
+            return tango_io__range_bad(m, range, "shape too large for this system");
+    }
+    n = tango_io_type_size((tango_io_type)range->type);
+    if (range->begin > range->end || (range->end - range->begin) % n != 0 ||
+        (range->end - range->begin) / n != count)
+        return tango_io__range_bad(m, range, "data_offsets do not fit type and shape");
+    return TANGO_OK;
+}
+
+static int tango_io__range_place(const void *context, const void *a, const void *b)
+{
+    const tango_io__range *x = (const tango_io__range *)a,
+                          *y = (const tango_io__range *)b;
+    (void)context;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end == y->end ? 0 : x->end < y->end ? -1 : 1;
+}
+
+/* Order of two of the names. */
+static int tango_io__text_order(const char *names, uint32_t a, uint32_t b)
+{
+    return tango_io__compare(names + a, tango_io__length(names + a), names + b,
+                             tango_io__length(names + b));
+}
+
+static int tango_io__range_name(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, ((const tango_io__range *)a)->name,
+                                ((const tango_io__range *)b)->name);
+}
+
+static int tango_io__pair_order(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, ((const tango_io__pair *)a)->key,
+                                ((const tango_io__pair *)b)->key);
+}
+
+static int tango_io__file_order(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, *(const uint32_t *)a,
+                                *(const uint32_t *)b);
+}
+
+/* All tensors and the metadata; then the ranges side by side. `size` bytes of numbers. */
+static tango_result tango_io__ranges_read(tango_io__members *m, uint64_t size)
+{
+    tango_io__cursor key;
+    tango_io__json *j = &m->j;
+    uint64_t at = 0;
+    size_t i;
+    tango_result r = TANGO_OK;
+    while (r == TANGO_OK && tango_io__member(j, &key)) {
+        if (tango_io__json_is(key, "__metadata__")) {
+            r = tango_io__json_peek(j) == 'n' ? tango_io__json_one(j)
+                                              : tango_io__members_pairs(m);
+        } else {
+            tango_io__range *range = &m->ranges[m->range_count];
+            if (m->range_count == m->range_max) return tango_io__members_changed(m);
+            tango_io__zero(range, sizeof *range);
+            range->at = (uint32_t)((size_t)(key.at - j->c.begin) - 1);
+            r = tango_io__members_name(m, key, &range->name);
+            if (r == TANGO_OK) r = tango_io__range_read(m, range);
+            m->range_count++;
+        }
+    }
+    if (r != TANGO_OK) return r;
+    tango_io__sort(m->ranges, m->range_count, sizeof *m->ranges, tango_io__range_place,
+                   NULL);
+    for (i = 0; i < m->range_count; i++) {
+        const tango_io__range *range = &m->ranges[i];
+        if (range->begin != at)
+            return tango_io__range_bad(m, range, range->begin > at
+                                                     ? "a hole lies before its numbers"
+                                                     : "its numbers overlap others");
+        if (range->end > size)
+            return tango_io__range_bad(m, range,
+                                       "its numbers pass the end: truncated file");
+        at = range->end;
+    }
+    if (at != size)
+        return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                             "safetensors: %u bytes after the last tensor (offset %u)",
+                             size - at, (uint64_t)tango_io__offset(&j->c) + at);
+    tango_io__sort(m->ranges, m->range_count, sizeof *m->ranges, tango_io__range_name,
+                   m->names);
+    tango_io__sort(m->pairs, m->pair_count, sizeof *m->pairs, tango_io__pair_order,
+                   m->names);
+    return TANGO_OK;
+}
+
+/* Bounds of the header; *m begins its walk. Spaces at its end are left out. */
+static tango_result tango_io__header_start(tango_io__members *m, const void *data,
+                                           size_t size, tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    uint64_t n = size < 8 ? 0 : tango_io__u64(p);
+    tango_io__zero(m, sizeof *m);
+    m->what = "safetensors";
+    m->j.error = error;
+    m->j.finite = 1;
+    if (size < 9 || n > TANGO_IO__HEADER_MAX || p[8] != '{') {
+        if (size < 9 || tango_io_looks_like(p, size) || n <= TANGO_IO__HEADER_MAX)
+            return tango_io__foreign(error, "safetensors", "a size and a header of JSON",
+                                     data, size);
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "safetensors: header of %u bytes, at most 100000000 allowed "
+                             "(offset 0)", n);
+    }
+    if (n > size - 8)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "safetensors: header of %u bytes, the file has %z more: "
+                             "truncated (offset 0)", n, size - 8);
+    m->j.c = tango_io__cursor_over(p, 8 + (size_t)n);
+    while (m->j.c.end > p + 9 && m->j.c.end[-1] == ' ') m->j.c.end--;
+    tango_io__take(&m->j.c, 8);
+    if (m->j.c.end[-1] != '}')
+        return tango_io__members_bad(m, "header does not end with a brace and spaces",
+                                     (size_t)(m->j.c.end - 1 - p));
+    return TANGO_OK;
+}
+
+/* Counts the members of an object that is known to be good, and passes behind it. */
+static size_t tango_io__members_in(tango_io__json *j)
+{
+    tango_io__cursor key;
+    size_t n = 0;
+    while (tango_io__member(j, &key) && tango_io__json_one(j) == TANGO_OK) n++;
+    return n;
+}
+
+/* First walk: the grammar; then what there is of everything. `texts`: a list of shards,
+   which has pairs and no ranges. The cursor stays at the start. */
+static tango_result tango_io__members_measure(tango_io__members *m, int texts)
+{
+    const tango_io__cursor start = m->j.c;
+    const char *pairs = texts ? "weight_map" : "__metadata__";
+    tango_io__cursor key;
+    tango_result r = texts ? tango_io__json_whole(&m->j) : tango_io__json_document(&m->j);
+    if (r != TANGO_OK) return r;
+    m->j.name_max = m->j.keys;
+    m->name_max = tango_io__left(&start);       /* a NUL takes less than two quotes */
+    m->j.c = start;
+    tango_io__json_space(&m->j);
+    if (tango_io__json_peek(&m->j) != '{')
+        return tango_io__members_bad(m, "not an object", tango_io__offset(&m->j.c));
+    while (tango_io__member(&m->j, &key)) {
+        const int wanted = tango_io__json_is(key, pairs);
+        if (wanted && tango_io__json_peek(&m->j) == '{') {
+            m->pair_max += tango_io__members_in(&m->j);
+        } else {
+            m->range_max += !texts && !wanted;
+            r = tango_io__json_one(&m->j);
+            if (r != TANGO_OK) return r;
+        }
+    }
+    m->j.c = start;
+    return TANGO_OK;
+}
+
+/* The parts of the work block, each aligned to 8: ranges, pairs, files, keys, names. */
+static int tango_io__members_divide(tango_io__members *m, unsigned char *block, int texts,
+                                    size_t *total)
+{
+    size_t bytes[5], sum = 0, i;
+    unsigned char *part[5];
+    if (!tango_mul_ok(m->range_max, sizeof(tango_io__range), &bytes[0]) ||
+        !tango_mul_ok(m->pair_max, sizeof(tango_io__pair), &bytes[1]) ||
+        !tango_mul_ok(texts ? m->pair_max : 0, sizeof(uint32_t), &bytes[2]) ||
+        !tango_mul_ok(m->j.name_max, sizeof(uint32_t), &bytes[3]))
+        return 0;
+    bytes[4] = m->name_max;
+    for (i = 0; i < 5; i++) {
+        part[i] = block ? block + sum : NULL;
+        if (!tango_add_ok(bytes[i], 7, &bytes[i]) ||
+            !tango_add_ok(sum, bytes[i] / 8 * 8, &sum))
+            return 0;
+    }
+    m->ranges = (tango_io__range *)(void *)part[0];
+    m->pairs = (tango_io__pair *)(void *)part[1];
+    m->files = (uint32_t *)(void *)part[2];
+    m->j.names = (uint32_t *)(void *)part[3];
+    m->names = (char *)part[4];
+    *total = sum;
+    return 1;
+}
+
+static tango_result tango_io__members_size(size_t *size, tango_io__members *m, int texts)
+{
+    size_t total;
+    tango_result r = tango_io__members_measure(m, texts);
+    if (r != TANGO_OK) return r;
+    if (!tango_io__members_divide(m, NULL, texts, &total) ||
+        !tango_add_ok(total, 7, size))          /* 7: the block itself may be unaligned */
+        return tango_io_fail(m->j.error, TANGO_ERROR_MEMORY,
+                             "%s: too large for this system", m->what);
+    return TANGO_OK;
+}
+
+/* Measures again, divides the caller's block and makes the second walk, for equal keys.
+   The cursor stays at the start. */
+static tango_result tango_io__members_start(tango_io__members *m, int texts, void *work,
+                                            size_t work_size)
+{
+    const tango_io__cursor start = m->j.c;
+    const size_t skip = (size_t)((0 - (uintptr_t)work) % 8);
+    size_t total;
+    tango_result r = tango_io__members_measure(m, texts);
+    if (r != TANGO_OK) return r;
+    if (!work || work_size < skip ||
+        !tango_io__members_divide(m, (unsigned char *)work + skip, texts, &total) ||
+        total > work_size - skip)
+        return tango_io_fail(m->j.error, TANGO_ERROR_MEMORY,
+                             "%s: %z bytes of work are not enough", m->what, work_size);
+    r = tango_io__json_document(&m->j);
+    m->j.names = NULL;
+    m->j.c = start;
+    return r;
+}
+
+TANGO_API tango_result tango_io_safetensors_work_size(size_t *size, const void *data,
+                                                      size_t data_size,
+                                                      tango_error *error)
+{
+    tango_io__members m;
+    tango_result r = tango_io__header_start(&m, data, data_size, error);
+    return r == TANGO_OK ? tango_io__members_size(size, &m, 0) : r;
+}
+
+TANGO_API tango_result tango_io_safetensors_open(tango_io_safetensors *file,
+                                                 const void *data, size_t data_size,
+                                                 void *work, size_t work_size,
+                                                 tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    tango_io__members m;
+    size_t header;
+    tango_result r = tango_io__header_start(&m, data, data_size, error);
+    if (r == TANGO_OK) r = tango_io__members_start(&m, 0, work, work_size);
+    if (r != TANGO_OK) return r;
+    header = 8 + (size_t)tango_io__u64(p);
+    r = tango_io__ranges_read(&m, data_size - header);
+    if (r != TANGO_OK) return r;
+    file->count = m.range_count;
+    file->metadata_count = m.pair_count;
+    file->data = p + header;
+    file->entries = m.ranges;
+    file->pairs = m.pairs;
+    file->names = m.names;
+    return TANGO_OK;
+}
+
+TANGO_API void tango_io_safetensors_at(const tango_io_safetensors *file, size_t index,
+                                       tango_io_safetensor *out)
+{
+    const tango_io__range *range = (const tango_io__range *)file->entries + index;
+    size_t i, count = 1;
+    TANGO_ASSERT(index < file->count);
+    tango_io__zero(&out->view, sizeof out->view);
+    out->name = file->names + range->name;
+    out->size = (size_t)(range->end - range->begin);
+    out->view.data = file->data + range->begin;
+    out->view.type = (tango_io_type)range->type;
+    out->view.rank = range->rank;
+    for (i = range->rank; i-- > 0;) {           /* strides beside a 0 may wrap: unused */
+        out->view.shape[i] = (size_t)range->shape[i];
+        out->view.strides[i] = count;
+        count *= out->view.shape[i];
+    }
+    out->view.count = count;
+}
+
+/* Index of the pair with this key, or `count`. */
+static size_t tango_io__pair_find(const void *pairs, size_t count, const char *names,
+                                  const char *key)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)pairs;
+    size_t low = 0, high = count, size = tango_io__length(key);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *text = names + pair[middle].key;
+        const int order = tango_io__compare(text, tango_io__length(text), key, size);
+        if (order == 0) return middle;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return count;
+}
+
+TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
+                                        const char *name, tango_io_safetensor *out)
+{
+    const tango_io__range *range = (const tango_io__range *)file->entries;
+    size_t low = 0, high = file->count, size = tango_io__length(name);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *text = file->names + range[middle].name;
+        const int order = tango_io__compare(text, tango_io__length(text), name, size);
+        if (order == 0) {
+            tango_io_safetensors_at(file, middle, out);
+            return 1;
+        }
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return 0;
+}
+
+TANGO_API const char *tango_io_safetensors_metadata(const tango_io_safetensors *file,
+                                                    const char *key)
+{
+    const size_t i = tango_io__pair_find(file->pairs, file->metadata_count, file->names,
+                                         key);
+    if (i == file->metadata_count) return NULL;
+    return file->names + ((const tango_io__pair *)file->pairs)[i].value;
+}
+
+TANGO_API void tango_io_safetensors_metadata_at(const tango_io_safetensors *file,
+                                                size_t index, const char **key,
+                                                const char **value)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)file->pairs + index;
+    TANGO_ASSERT(index < file->metadata_count);
+    *key = file->names + pair->key;
+    *value = file->names + pair->value;
+}
+
+/* A name that may be put behind a folder and a slash. */
+static int tango_io__file_name_ok(const char *name)
+{
+    const size_t size = tango_io__length(name);
+    size_t i;
+    if (!tango_io__name_ok((const unsigned char *)name, size) || name[0] == '.') return 0;
+    for (i = 0; i < size; i++) {
+        if (name[i] == '/' || name[i] == '\\' || name[i] == ':') return 0;
+    }
+    return 1;
+}
+
+static void tango_io__index_start(tango_io__members *m, tango_error *error)
+{
+    tango_io__zero(m, sizeof *m);
+    m->what = "index";
+    m->j.error = error;
+}
+
+TANGO_API tango_result tango_io_shards_work_size(size_t *size, const void *text,
+                                                 size_t text_size, tango_error *error)
+{
+    tango_io__members m;
+    tango_result r;
+    tango_io__index_start(&m, error);
+    r = tango_io__json_start(&m.j, text, text_size, error);
+    return r == TANGO_OK ? tango_io__members_size(size, &m, 1) : r;
+}
+
+/* The map of names and files; all else is passed over. */
+static tango_result tango_io__index_read(tango_io__members *m)
+{
+    tango_io__cursor key;
+    size_t i, n = 0;
+    int seen = 0;
+    tango_result r = TANGO_OK;
+    tango_io__json_space(&m->j);
+    while (r == TANGO_OK && tango_io__member(&m->j, &key)) {
+        const int wanted = tango_io__json_is(key, "weight_map");
+        r = wanted ? tango_io__members_pairs(m) : tango_io__json_one(&m->j);
+        seen |= wanted;
+    }
+    if (r != TANGO_OK) return r;
+    if (!seen) return tango_io__members_bad(m, "no member weight_map", 0);
+    for (i = 0; i < m->pair_count; i++) {
+        const char *name = m->names + m->pairs[i].value;
+        if (!tango_io__file_name_ok(name))
+            return tango_io_fail(m->j.error, TANGO_ERROR_DATA,
+                                 "index: tensor %s is in %s, which is no plain file name",
+                                 m->names + m->pairs[i].key, name);
+        m->files[i] = m->pairs[i].value;
+    }
+    tango_io__sort(m->pairs, m->pair_count, sizeof *m->pairs, tango_io__pair_order,
+                   m->names);
+    tango_io__sort(m->files, m->pair_count, sizeof *m->files, tango_io__file_order,
+                   m->names);
+    for (i = 0; i < m->pair_count; i++) {       /* each file once */
+        if (i == 0 || tango_io__text_order(m->names, m->files[n - 1], m->files[i]) != 0)
+            m->files[n++] = m->files[i];
+    }
+    m->file_count = n;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_shards_open(tango_io_shards *shards, const void *text,
+                                            size_t text_size, void *work,
+                                            size_t work_size, tango_error *error)
+{
+    tango_io__members m;
+    tango_result r;
+    tango_io__index_start(&m, error);
+    r = tango_io__json_start(&m.j, text, text_size, error);
+    if (r == TANGO_OK) r = tango_io__members_start(&m, 1, work, work_size);
+    if (r == TANGO_OK) r = tango_io__index_read(&m);
+    if (r != TANGO_OK) return r;
+    shards->count = m.pair_count;
+    shards->file_count = m.file_count;
+    shards->pairs = m.pairs;
+    shards->files = m.files;
+    shards->names = m.names;
+    return TANGO_OK;
+}
+
+TANGO_API const char *tango_io_shards_file(const tango_io_shards *shards, size_t index)
+{
+    TANGO_ASSERT(index < shards->file_count);
+    return shards->names + ((const uint32_t *)shards->files)[index];
+}
+
+TANGO_API const char *tango_io_shards_at(const tango_io_shards *shards, size_t index,
+                                         const char **file)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)shards->pairs + index;
+    TANGO_ASSERT(index < shards->count);
+    *file = shards->names + pair->value;
+    return shards->names + pair->key;
+}
+
+TANGO_API const char *tango_io_shards_find(const tango_io_shards *shards,
+                                           const char *name)
+{
+    const size_t i = tango_io__pair_find(shards->pairs, shards->count, shards->names,
+                                         name);
+    if (i == shards->count) return NULL;
+    return shards->names + ((const tango_io__pair *)shards->pairs)[i].value;
+}
+
+/* ==== 9 >>spiece ==== SentencePiece models ========================================== */
 
 /* One field of a protobuf message. Wire types: 0 varint, 1 eight bytes, 2 bytes with a
    length in front, 5 four bytes. */
@@ -7092,7 +8026,7 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
     return TANGO_OK;
 }
 
-/* ==== 9 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ====================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
 
 #define TANGO_IO__BPE_HEAD 48           /* bytes in front of the ids of bytes */
 #define TANGO_IO__BPE_RULES 2096        /* offset of the merges */
@@ -8428,7 +9362,7 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
     return r;
 }
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NumPy's letter and digit of each element type. bf16 has none. */
 static const char tango_io__npy_types[][3] = { "f4", "f2", "",   "i1", "i2", "i4", "i8",
@@ -8684,7 +9618,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
 
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format)
 {
@@ -8924,7 +9858,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 18 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+/* ==== 19 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
 
 /* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
    prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
@@ -9627,7 +10561,7 @@ static int tango_io__inflate_run(tango_io__inflate *d)
     return d->bit_count == 0 || tango_io__inflate_bad(d, "bytes behind the stream");
 }
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
 
@@ -10380,7 +11314,7 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
     if (f.width > 0) tango_io__plot_axes(pixels, &f, plot);
 }
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* The first fault of a row, if there is one. */
 typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
@@ -10617,7 +11551,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     return 1;
 }
 
-/* ==== 19 >>stream ==== Buffered input of the sound readers ========================== */
+/* ==== 20 >>stream ==== Buffered input of the sound readers ========================== */
 
 enum {
     TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
@@ -10749,7 +11683,7 @@ static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
     if (out->integers) out->integers += count;
 }
 
-/* ==== 20 >>flac ==== The FLAC decoder =============================================== */
+/* ==== 21 >>flac ==== The FLAC decoder =============================================== */
 
 /* A FLAC file (RFC 9639) is "fLaC", metadata blocks, then frames. Numbers are big-endian,
    bits come from the top of each byte.
@@ -11674,7 +12608,7 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* ---- WAV -------------------------------------------------------------------------- */
 
