@@ -69,7 +69,7 @@
    CONTENTS
      1 >>arena      one block of memory, two ends
      2 >>random     torch's CPU generator: randn and rand
-     3 >>tokenizer  SentencePiece unigram: text to ids
+     3 >>tokenizer  text to ids: SentencePiece, byte-level BPE
      4 >>model      the blob's configuration, opened and checked
      5 >>sampler    noise schedules and denoising steps
      6 >>network    private: layers by name
@@ -79,7 +79,8 @@
     10 >>vocoder    private: HiFi-GAN
     11 >>generate   parameters, plan, the pipeline (public)
     12 >>encode     from a log-mel to its latent (public)
-    13 >>dataset    a prepared training set: order, batches (public) */
+    13 >>dataset    a prepared training set: order, batches (public)
+    14 >>unicode    private: classes, small letters, composed letters */
 
 #include "tango_io.h" /* first: it sets the width of file offsets */
 #include "tango_audio.h"
@@ -184,7 +185,7 @@ TANGO_API void tango_randn(tango_random *random, float *out, size_t count);
 /* torch.rand(count): uniform in [0, 1). */
 TANGO_API void tango_rand(tango_random *random, float *out, size_t count);
 
-/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+/* ==== 3 >>tokenizer ==== Text to ids: SentencePiece, byte-level BPE ========= */
 
 typedef struct tango_piece {
     const char *text;
@@ -194,26 +195,44 @@ typedef struct tango_piece {
 } tango_piece;
 
 typedef struct tango_tokenizer {
-    tango_io_spiece file;
+    int kind; /* 0 SentencePiece, or a tango_io_bpe_kind */
+    size_t most; /* ids that a model of this kind takes: 512, CLIP 77 */
+    int32_t end, pad; /* ids of </s> or <|endoftext|>, and of what fills a row up */
+    tango_io_bpe bpe;
+    const uint32_t *unicode; /* of bpe */
+    tango_io_spiece file; /* as all that follows: of SentencePiece */
     tango_piece *pieces; /* (count) */
     uint32_t *places;    /* (count, 2): offset in the file, bytes; in order of text */
     uint32_t *ids;       /* (count): of those */
     size_t count, longest_user;
     float lowest, highest; /* scores of the normal pieces */
-    int32_t unknown, end;  /* ids of <unk> and </s> */
+    int32_t unknown;       /* id of <unk> */
 } tango_tokenizer;
 
 enum {
     TANGO_TOKENS_MAX = 512
 }; /* 511 pieces and </s>, as the reference's model_max_length */
 
-/* Reads a spiece.model (the bytes must outlive the tokenizer). Memory comes from the
-   scratch end of the arena. */
+/* Reads a spiece.model, or a BPE table of tango_io.h (the bytes must outlive the
+   tokenizer). Memory comes from the scratch end of the arena. */
 TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const void *bytes,
     size_t size, tango_arena *arena, tango_error *error);
-/* ids (capacity) = pieces of text, then </s>. Text is any bytes; what is not UTF-8 counts
-   as U+FFFD byte by byte. At most capacity - 1 pieces are kept; *cut says whether more
-   were there (may be NULL).  (sentencepiece, unigram model, nmt_nfkc rules) */
+/* ids (capacity) = those of the text and of the kind's ends; *count of them. Text is any
+   bytes; what is not UTF-8 counts as U+FFFD byte by byte. What is too much is left out in
+   front of the last id; *cut says whether there was any (may be NULL).
+   SentencePiece  pieces, </s>. The strings of special tokens are text like any other.
+                                          (sentencepiece, unigram model, nmt_nfkc rules)
+   CLIP           <|startoftext|>, ids, <|endoftext|>. Normal form C, runs of white space
+                  as one, small letters; special tokens in a text are themselves. As
+                  CLIPTokenizer of transformers 5; its forerunner for transformers 4
+                  without the ftfy package took accents off and split at every mark (as
+                  with "wow...": there four ids, here two), with ftfy it repaired text
+                  first. HTML entities (&amp;) stay in all of them.
+   RoBERTa        <s>, ids, </s>. As RobertaTokenizer: words as GPT-2 splits them, special
+                  tokens are themselves; the table says whether <mask> takes the space
+                  before it, which depends on the files that transformers is given.
+   Work takes time n log n in the text's length, whatever it holds.
+                                              (Sennrich et al. 2016; tokenizers 0.23) */
 TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t *ids,
     size_t capacity, size_t *count, int *cut, const char *text, size_t length,
     tango_arena *arena, tango_error *error);
@@ -1124,7 +1143,190 @@ static const char *const tango__order_text[] = {
 };
 /* ---- tables end ---- */
 
-/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+/* The tables as numbers, one after the other in one array. */
+enum {
+    TANGO__LOWER_AT = 2 * TANGO__CLASS_ROWS,
+    TANGO__MARK_AT = TANGO__LOWER_AT + 4 * TANGO__LOWER_ROWS,
+    TANGO__PAIR_AT = TANGO__MARK_AT + 3 * TANGO__MARK_ROWS,
+    TANGO__ORDER_AT = TANGO__PAIR_AT + 3 * TANGO__PAIR_ROWS,
+    TANGO__UNICODE_SIZE = TANGO__ORDER_AT + TANGO__ORDER_ROWS
+};
+
+enum { TANGO__OTHER, TANGO__LETTER, TANGO__NUMBER, TANGO__SPACE }; /* classes */
+
+/* out (rows, columns): each number is the one above it plus the next of the text, which
+   is a signed number (0, -1, 1, -2, ...) in digits of five bits, low first. The last digit
+   is ']' and up, those before it are '#' and up without '?', as two begin a trigraph. */
+static void tango__table_read(
+    uint32_t *out, const char *const *text, size_t rows, size_t columns)
+{
+    const char *p = *text;
+    size_t i;
+    for (i = 0; i < rows * columns; i++) {
+        uint32_t value = 0, digit;
+        int shift = 0, last = 0;
+        for (; !last; shift += 5, p++) {
+            if (*p == 0) p = *++text;
+            last = *p >= ']';
+            digit = (uint32_t)(*p - (last ? ']' : *p > '?' ? '$' : '#'));
+            value |= digit << shift;
+        }
+        value = value & 1u ? 0u - (value + 1u) / 2u : value / 2u;
+        out[i] = i < columns ? value : out[i - columns] + value;
+    }
+}
+
+/* out (TANGO__UNICODE_SIZE) */
+static void tango__unicode_read(uint32_t *out)
+{
+    tango__table_read(out, tango__class_text, TANGO__CLASS_ROWS, 2);
+    tango__table_read(out + TANGO__LOWER_AT, tango__lower_text, TANGO__LOWER_ROWS, 4);
+    tango__table_read(out + TANGO__MARK_AT, tango__mark_text, TANGO__MARK_ROWS, 3);
+    tango__table_read(out + TANGO__PAIR_AT, tango__pair_text, TANGO__PAIR_ROWS, 3);
+    tango__table_read(out + TANGO__ORDER_AT, tango__order_text, TANGO__ORDER_ROWS, 1);
+}
+
+/* The last row that does not begin above `code`, or NULL. */
+static const uint32_t *tango__table_row(
+    const uint32_t *table, size_t rows, size_t columns, uint32_t code)
+{
+    size_t low = 0, high = rows;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (table[middle * columns] <= code) low = middle + 1;
+        else high = middle;
+    }
+    return low ? table + (low - 1) * columns : NULL;
+}
+
+static uint32_t tango__class(const uint32_t *u, uint32_t code)
+{
+    return tango__table_row(u, TANGO__CLASS_ROWS, 2, code)[1]; /* the first row is 0 */
+}
+
+/* The small letter of a capital one. U+0130 is not here: it becomes two. */
+static uint32_t tango__small(const uint32_t *u, uint32_t code)
+{
+    const uint32_t *row =
+        tango__table_row(u + TANGO__LOWER_AT, TANGO__LOWER_ROWS, 4, code);
+    if (row == NULL || code > row[1] || (code - row[0]) % row[2] != 0) return code;
+    return code + row[3];
+}
+
+/* Canonical combining class: 0 for all but marks. */
+static uint32_t tango__mark(const uint32_t *u, uint32_t code)
+{
+    const uint32_t *row = tango__table_row(u + TANGO__MARK_AT, TANGO__MARK_ROWS, 3, code);
+    return row != NULL && code <= row[1] ? row[2] : 0u;
+}
+
+/* Syllables of Hangul: 11172 from U+AC00, made of 19 leading consonants, 21 vowels and 27
+   trailing consonants or none.                             (Unicode, section 3.12) */
+enum {
+    TANGO__SYLLABLE = 0xac00,
+    TANGO__LEADING = 0x1100,
+    TANGO__VOWEL = 0x1161,
+    TANGO__TRAILING = 0x11a7
+};
+
+/* Takes a character apart, as far as it goes: at most four parts. */
+static size_t tango__parts(const uint32_t *u, uint32_t *out, uint32_t code)
+{
+    const uint32_t *row = tango__table_row(u + TANGO__PAIR_AT, TANGO__PAIR_ROWS, 3, code);
+    const uint32_t syllable = code - TANGO__SYLLABLE;
+    size_t n = 1;
+    out[0] = code;
+    if (syllable < 11172u) {
+        out[0] = TANGO__LEADING + syllable / 588u;
+        out[1] = TANGO__VOWEL + syllable % 588u / 28u;
+        out[2] = TANGO__TRAILING + syllable % 28u;
+        return syllable % 28u ? 3u : 2u;
+    }
+    if (row == NULL || row[0] != code) return 1;
+    n = tango__parts(u, out, row[1]);
+    if (row[2] != 0) n += tango__parts(u, out + n, row[2]);
+    return n;
+}
+
+/* The character that first and second make together, or 0. */
+static uint32_t tango__together(const uint32_t *u, uint32_t first, uint32_t second)
+{
+    const uint32_t *pairs = u + TANGO__PAIR_AT, *order = u + TANGO__ORDER_AT;
+    const uint32_t syllable = first - TANGO__SYLLABLE;
+    size_t low = 0, high = TANGO__ORDER_ROWS;
+    if (first - TANGO__LEADING < 19u && second - TANGO__VOWEL < 21u)
+        return TANGO__SYLLABLE
+               + ((first - TANGO__LEADING) * 21u + second - TANGO__VOWEL) * 28u;
+    if (syllable < 11172u && syllable % 28u == 0 && second - TANGO__TRAILING - 1u < 27u)
+        return first + (second - TANGO__TRAILING);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t *row = pairs + 3 * order[middle];
+        if (row[1] == first && row[2] == second) return row[0];
+        if (row[1] < first || (row[1] == first && row[2] < second)) low = middle + 1;
+        else high = middle;
+    }
+    return 0;
+}
+
+/* Puts the marks codes[0..count) in order of their classes (in the top byte), those of
+   one class as they are. spare (count). */
+static void tango__order_marks(uint32_t *codes, size_t count, uint32_t *spare)
+{
+    size_t place[257], i;
+    for (i = 1; i < count && codes[i - 1] >> 24 <= codes[i] >> 24; i++) {}
+    if (i >= count) return;
+    memset(place, 0, sizeof place);
+    for (i = 0; i < count; i++) place[(codes[i] >> 24) + 1]++;
+    for (i = 1; i < 257; i++) place[i] += place[i - 1];
+    for (i = 0; i < count; i++) spare[place[codes[i] >> 24]++] = codes[i];
+    memcpy(codes, spare, count * sizeof *codes);
+}
+
+/* Joins letters with the marks and letters behind them that make one character, and takes
+   the classes out of the top bytes. Returns the count. */
+static size_t tango__compose(const uint32_t *u, uint32_t *codes, size_t count)
+{
+    size_t i, out = 0, letter = 0;
+    int has_letter = 0;
+    for (i = 0; i < count; i++) {
+        const uint32_t class_here = codes[i] >> 24, code = codes[i] & 0xffffffu;
+        /* A mark or letter of no lower class between them keeps the two apart. */
+        if (has_letter && (out == letter + 1 || codes[out - 1] >> 24 < class_here)) {
+            const uint32_t both = tango__together(u, codes[letter], code);
+            if (both != 0) {
+                codes[letter] = both;
+                continue;
+            }
+        }
+        if (class_here == 0) {
+            letter = out;
+            has_letter = 1;
+        }
+        codes[out++] = codes[i];
+    }
+    for (i = 0; i < out; i++) codes[i] &= 0xffffffu;
+    return out;
+}
+
+/* Normal form C of codes[0..count), in place: taken apart (room for twice as many, in
+   `spare`, of the same size), marks in order, put together again. Returns the count.
+                                                            (Unicode, Annex 15) */
+static size_t tango__normal_form_c(
+    const uint32_t *u, uint32_t *codes, size_t count, uint32_t *spare)
+{
+    size_t i, n = 0, start;
+    for (i = 0; i < count; i++) n += tango__parts(u, spare + n, codes[i]);
+    memcpy(codes, spare, n * sizeof *codes);
+    for (i = 0; i < n; i++) codes[i] |= tango__mark(u, codes[i]) << 24;
+    for (i = 0; i < n; i++) {
+        for (start = i; i < n && codes[i] >> 24 != 0; i++) {}
+        if (i > start) tango__order_marks(codes + start, i - start, spare);
+    }
+    return tango__compose(u, codes, n);
+}
+
+/* ==== 3 >>tokenizer ==== Text to ids: SentencePiece, byte-level BPE ========= */
 
 /* The pieces that begin with the same bytes: a run of the sorted ones. */
 typedef struct tango__range {
@@ -1195,14 +1397,13 @@ static void tango__piece_note(tango_tokenizer *t, size_t i)
         t->end = (int32_t)i;
 }
 
-TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
+static tango_result tango__spiece_open(tango_tokenizer *t, const void *bytes,
     size_t size, tango_arena *arena, tango_error *error)
 {
     tango_io_piece piece;
     tango_result result;
     size_t cursor = 0, i;
     int ok = 1;
-    memset(t, 0, sizeof *t);
     result = tango_io_spiece_open(&t->file, bytes, size, error);
     if (result != TANGO_OK) return result;
     t->count = t->file.piece_count;
@@ -1458,7 +1659,7 @@ static size_t tango__path(const tango_tokenizer *t, const tango__best *best,
     return count;
 }
 
-TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
+static tango_result tango__spiece_tokenise(const tango_tokenizer *t, int32_t *ids,
     size_t capacity, size_t *count, int *cut, const char *text, size_t length,
     tango_arena *arena, tango_error *error)
 {
@@ -1486,6 +1687,407 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
     tango_arena_release(arena, mark);
     return TANGO_OK;
 }
+
+/* Byte-level BPE. ------------------------------------------------------------ */
+
+typedef struct tango__symbol {
+    int32_t id;              /* -1: joined to the one before it */
+    uint32_t previous, next; /* UINT32_MAX at the ends */
+} tango__symbol;
+
+typedef struct tango__candidate { /* two neighbours that a merge would join */
+    uint32_t rank, at;            /* at: the left symbol */
+    int32_t result;
+} tango__candidate;
+
+/* Spells one text. The arrays hold what a text of `length` bytes can become: 3 * length
+   bytes, 2 * length code points, with a little to spare (tests/oracle/unicode.py looks
+   at every character), and twice as many candidates as symbols. */
+typedef struct tango__speller {
+    const tango_tokenizer *t;
+    uint32_t *codes, *spare;
+    tango__symbol *symbols;
+    tango__candidate *heap;
+    size_t waiting; /* candidates in the heap */
+    int32_t *ids;
+    size_t capacity, count; /* count may become capacity + 1, and then it stays */
+} tango__speller;
+
+static int tango__before(const tango__candidate *a, const tango__candidate *b)
+{
+    return a->rank < b->rank || (a->rank == b->rank && a->at < b->at);
+}
+
+/* Adds the merge of symbol `at` and its neighbour, if there is one, to the heap. */
+static void tango__propose(tango__speller *s, uint32_t at)
+{
+    const tango__symbol *left = &s->symbols[at];
+    tango__candidate c;
+    size_t i = s->waiting;
+    c.at = at;
+    if (left->next == UINT32_MAX
+        || !tango_io_bpe_merge(
+            &s->t->bpe, left->id, s->symbols[left->next].id, &c.rank, &c.result))
+        return;
+    s->waiting++;
+    for (; i > 0 && tango__before(&c, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        s->heap[i] = s->heap[(i - 1) / 2];
+    s->heap[i] = c;
+}
+
+/* Takes the candidate of lowest rank, of those the leftmost. */
+static tango__candidate tango__propose_next(tango__speller *s)
+{
+    const tango__candidate first = s->heap[0], last = s->heap[--s->waiting];
+    size_t i = 0, child;
+    for (; (child = 2 * i + 1) < s->waiting; i = child) {
+        if (child + 1 < s->waiting
+            && tango__before(&s->heap[child + 1], &s->heap[child]))
+            child++;
+        if (!tango__before(&s->heap[child], &last)) break;
+        s->heap[i] = s->heap[child];
+    }
+    s->heap[i] = last;
+    return first;
+}
+
+/* Joins neighbours until no rule applies: the earliest rule first, leftmost first. A
+   candidate whose symbols have changed meanwhile is passed over. At most 3 * count
+   candidates come up: one for each pair, two for each merge. */
+static void tango__merge_word(tango__speller *s, size_t count)
+{
+    size_t i;
+    s->waiting = 0;
+    for (i = 0; i < count; i++) tango__propose(s, (uint32_t)i);
+    while (s->waiting > 0) {
+        const tango__candidate c = tango__propose_next(s);
+        tango__symbol *left = &s->symbols[c.at], *right;
+        uint32_t rank;
+        int32_t result;
+        if (left->id < 0 || left->next == UINT32_MAX) continue;
+        right = &s->symbols[left->next];
+        if (!tango_io_bpe_merge(&s->t->bpe, left->id, right->id, &rank, &result)
+            || result != c.result)
+            continue;
+        left->id = result;
+        right->id = -1;
+        left->next = right->next;
+        if (left->next != UINT32_MAX) s->symbols[left->next].previous = c.at;
+        tango__propose(s, c.at);
+        if (left->previous != UINT32_MAX) tango__propose(s, left->previous);
+    }
+}
+
+static void tango__spell_id(tango__speller *s, int32_t id)
+{
+    if (s->count > s->capacity) return;
+    if (s->count < s->capacity) s->ids[s->count] = id;
+    s->count++;
+}
+
+static size_t tango__put_utf8(unsigned char out[4], uint32_t code)
+{
+    const size_t n = code < 0x80u ? 1u : code < 0x800u ? 2u : code < 0x10000u ? 3u : 4u;
+    static const unsigned lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    size_t i;
+    for (i = n - 1; i > 0; i--, code >>= 6)
+        out[i] = (unsigned char)(0x80u | (code & 0x3fu));
+    out[0] = (unsigned char)(lead[n] | code);
+    return n;
+}
+
+/* Ids of one word: its bytes are symbols, the last of CLIP's with the end of word. Bytes
+   that are no entry are the unknown token, or nothing. */
+static void tango__spell_word(tango__speller *s, const uint32_t *codes, size_t count)
+{
+    const tango_io_bpe *bpe = &s->t->bpe;
+    unsigned char bytes[4];
+    size_t i, k, n = 0;
+    if (s->count > s->capacity) return;
+    for (i = 0; i < count; i++) {
+        const size_t size = tango__put_utf8(bytes, codes[i]);
+        for (k = 0; k < size; k++) {
+            const int last = i + 1 == count && k + 1 == size;
+            int32_t id = tango_io_bpe_byte(bpe, bytes[k], last);
+            if (id < 0) id = bpe->unknown;
+            if (id < 0) continue;
+            s->symbols[n].id = id;
+            s->symbols[n].previous = n ? (uint32_t)n - 1 : UINT32_MAX;
+            s->symbols[n].next = (uint32_t)++n;
+        }
+    }
+    if (n == 0) return;
+    s->symbols[n - 1].next = UINT32_MAX;
+    tango__merge_word(s, n);
+    for (i = 0; i < n; i = s->symbols[i].next < n ? s->symbols[i].next : n)
+        tango__spell_id(s, s->symbols[i].id);
+}
+
+/* Characters of one class at codes. */
+static size_t tango__run_of(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count, uint32_t class_wanted)
+{
+    size_t n = 0;
+    while (n < count && tango__class(t->unicode, codes[n]) == class_wanted) n++;
+    return n;
+}
+
+/* Length of the word at codes if they are ASCII text. */
+static size_t tango__spelt(const uint32_t *codes, size_t count, const char *word)
+{
+    size_t n = 0;
+    while (word[n] && n < count && codes[n] == (unsigned char)word[n]) n++;
+    return word[n] ? 0 : n;
+}
+
+/* 's 't 're 've 'm 'll 'd */
+static size_t tango__contraction(const uint32_t *codes, size_t count)
+{
+    static const char *const endings[] = { "'s", "'t", "'re", "'ve", "'m", "'ll", "'d" };
+    size_t i, n = 0;
+    for (i = 0; i < sizeof endings / sizeof *endings && n == 0; i++)
+        n = tango__spelt(codes, count, endings[i]);
+    return n;
+}
+
+/* A word of GPT-2's regular expression, which ends nowhere but at a character:
+       's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+  */
+static size_t tango__word_roberta(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count)
+{
+    const size_t space = codes[0] == ' ' && count > 1 ? 1 : 0;
+    const uint32_t kind = tango__class(t->unicode, codes[space]);
+    size_t n = tango__contraction(codes, count);
+    if (n > 0) return n;
+    if (kind != TANGO__SPACE)
+        return space + tango__run_of(t, codes + space, count - space, kind);
+    n = tango__run_of(t, codes, count, TANGO__SPACE);
+    return n < count && n > 1 ? n - 1 : n; /* the last space belongs to what follows */
+}
+
+/* A word of CLIP's, where spaces are left out:
+       's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+  */
+static size_t tango__word_clip(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count)
+{
+    const size_t n = tango__contraction(codes, count);
+    const uint32_t kind = tango__class(t->unicode, codes[0]);
+    if (n > 0) return n;
+    return kind == TANGO__NUMBER ? 1 : tango__run_of(t, codes, count, kind);
+}
+
+/* Words of what lies between special tokens. Where CLIP's regular expression has those as
+   words, GPT-2's splits them again, so that "<|", "endoftext" and "|>" are left; only
+   what stands behind does not join in. */
+static void tango__spell_words(tango__speller *s, const uint32_t *codes, size_t count)
+{
+    const int clip = s->t->bpe.kind == TANGO_IO_BPE_CLIP;
+    const int words = clip && (s->t->bpe.flags & TANGO_IO_BPE_WORDS) != 0;
+    size_t at, n;
+    for (at = 0; at < count && s->count <= s->capacity; at += n) {
+        const uint32_t *here = codes + at;
+        n = words ? tango__spelt(here, count - at, "<|startoftext|>") : 0;
+        if (words && n == 0) n = tango__spelt(here, count - at, "<|endoftext|>");
+        if (n > 0) {
+            tango__spell_word(s, here, 2);
+            tango__spell_word(s, here + 2, n - 4);
+            tango__spell_word(s, here + n - 2, 2);
+            continue;
+        }
+        n = clip ? tango__word_clip(s->t, here, count - at)
+                 : tango__word_roberta(s->t, here, count - at);
+        if (!clip || tango__class(s->t->unicode, here[0]) != TANGO__SPACE)
+            tango__spell_word(s, here, n);
+    }
+}
+
+/* Code point at text, *used bytes; U+FFFD for a byte that is no UTF-8. */
+static uint32_t tango__code(const char *text, size_t length, size_t *used)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t n = tango__utf8(text, length);
+    uint32_t code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    size_t i;
+    for (i = 1; i < n; i++) code = code << 6 | (p[i] & 0x3fu);
+    *used = n ? n : 1;
+    return n ? code : 0xfffdu;
+}
+
+/* The longest special token that codes begin with, of those whose flags say so. */
+static int tango__special_in(const tango_tokenizer *t, const uint32_t *codes,
+    size_t count, uint32_t normalised, tango_io_bpe_special *found, size_t *length)
+{
+    tango_io_bpe_special special;
+    size_t cursor = 0, used, longest = 0;
+    while (tango_io_bpe_special_next(&t->bpe, &cursor, &special)) {
+        size_t at = 0, n = 0;
+        if ((special.flags & TANGO_IO_BPE_NORMALISED) != normalised) continue;
+        while (at < special.length && n < count
+               && tango__code(special.text + at, special.length - at, &used)
+                      == codes[n]) {
+            at += used;
+            n++;
+        }
+        if (at < special.length || special.length <= longest) continue;
+        longest = special.length;
+        *found = special;
+        *length = n;
+    }
+    return longest != 0;
+}
+
+/* What is done to a text of CLIP: normal form C, runs of spaces to one, small letters. */
+static size_t tango__spell_normal(tango__speller *s, size_t count)
+{
+    const uint32_t *u = s->t->unicode;
+    uint32_t *codes = s->codes;
+    size_t i, n = tango__normal_form_c(u, codes, count, s->spare), out = 0;
+    for (i = 0; i < n; i++) {
+        const int space = tango__class(u, codes[i]) == TANGO__SPACE;
+        if (space && i > 0 && tango__class(u, codes[i - 1]) == TANGO__SPACE) continue;
+        s->spare[out++] = space                ? (uint32_t)' '
+                          : codes[i] == 0x130u ? (uint32_t)'i'
+                                               : tango__small(u, codes[i]);
+        if (codes[i] == 0x130u) s->spare[out++] = 0x307u;
+    }
+    memcpy(codes, s->spare, out * sizeof *codes);
+    return out;
+}
+
+static void tango__spell_part(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised);
+
+/* A part between special tokens, which are looked for again behind the normaliser. */
+static void tango__spell_between(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised)
+{
+    if (count == 0) return;
+    if (normalised) {
+        tango__spell_words(s, codes, count);
+        return;
+    }
+    memmove(s->codes, codes, count * sizeof *codes);
+    if (s->t->bpe.kind == TANGO_IO_BPE_CLIP) count = tango__spell_normal(s, count);
+    tango__spell_part(s, s->codes, count, TANGO_IO_BPE_NORMALISED);
+}
+
+/* Ids of a text, split at its special tokens: the leftmost first, of those the longest.
+   One that strips takes the spaces beside it. */
+static void tango__spell_part(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised)
+{
+    const uint32_t *u = s->t->unicode;
+    size_t at = 0, from = 0, start, length;
+    tango_io_bpe_special special;
+    while (at < count && s->count <= s->capacity) {
+        if (!tango__special_in(
+                s->t, codes + at, count - at, normalised, &special, &length)) {
+            at++;
+            continue;
+        }
+        start = at;
+        while ((special.flags & TANGO_IO_BPE_LSTRIP) && start > from
+               && tango__class(u, codes[start - 1]) == TANGO__SPACE)
+            start--;
+        at += length;
+        while ((special.flags & TANGO_IO_BPE_RSTRIP) && at < count
+               && tango__class(u, codes[at]) == TANGO__SPACE)
+            at++;
+        tango__spell_between(s, codes + from, start - from, normalised);
+        tango__spell_id(s, special.id);
+        from = at;
+    }
+    tango__spell_between(s, codes + from, count - from, normalised);
+}
+
+static tango_result tango__bpe_open(tango_tokenizer *t, const void *bytes, size_t size,
+    tango_arena *arena, tango_error *error)
+{
+    uint32_t *tables;
+    int ok = 1;
+    tango_result result = tango_io_bpe_open(&t->bpe, bytes, size, error);
+    if (result != TANGO_OK) return result;
+    tables = (uint32_t *)tango_arena_take(
+        arena, TANGO__UNICODE_SIZE, sizeof *tables, &ok);
+    if (!ok)
+        return tango_io_fail(
+            error, TANGO_ERROR_MEMORY, "tokenizer: no room for its tables");
+    if (tables != NULL) tango__unicode_read(tables);
+    t->unicode = tables;
+    t->kind = (int)t->bpe.kind;
+    t->end = t->bpe.end;
+    t->pad = t->bpe.pad;
+    t->most = t->bpe.kind == TANGO_IO_BPE_CLIP ? 77 : TANGO_TOKENS_MAX;
+    return TANGO_OK;
+}
+
+/* ids = first token, the text's, last token. */
+static tango_result tango__bpe_tokenise(const tango_tokenizer *t, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error)
+{
+    const size_t mark = arena->used;
+    tango__speller s;
+    uint32_t *text_codes;
+    size_t n = 0, at, used;
+    int ok = 1;
+    memset(&s, 0, sizeof s);
+    if (capacity < 2 || length >= 0x1fffffffu)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "tokenizer: text of %z bytes, room for %z ids", length, capacity);
+    s.t = t;
+    text_codes = (uint32_t *)tango_arena_take(arena, length + 1, sizeof *s.codes, &ok);
+    s.codes = (uint32_t *)tango_arena_take(arena, 2 * length + 4, sizeof *s.codes, &ok);
+    s.spare = (uint32_t *)tango_arena_take(arena, 2 * length + 4, sizeof *s.spare, &ok);
+    s.symbols = (tango__symbol *)tango_arena_take(
+        arena, 3 * length + 4, sizeof *s.symbols, &ok);
+    s.heap = (tango__candidate *)tango_arena_take(
+        arena, 6 * length + 8, sizeof *s.heap, &ok);
+    if (!ok)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "tokenizer: no room for a text of %z bytes", length);
+    if (arena->base != NULL) {
+        s.ids = ids + 1;
+        s.capacity = capacity - 2;
+        for (at = 0; at < length; at += used)
+            text_codes[n++] = tango__code(text + at, length - at, &used);
+        tango__spell_part(&s, text_codes, n, 0);
+        ids[0] = t->bpe.begin;
+        *count = (s.count < s.capacity ? s.count : s.capacity) + 2;
+        ids[*count - 1] = t->end;
+        if (cut != NULL) *cut = s.count > s.capacity;
+    }
+    tango_arena_release(arena, mark);
+    return TANGO_OK;
+}
+
+/* Never less than the ids that tango_tokenize makes of a text without a limit; needs no
+   table, so that it can be measured. */
+static size_t tango__tokens_bound(
+    const tango_tokenizer *t, const char *text, size_t length)
+{
+    if (t->kind != 0) return length < SIZE_MAX / 4 ? 3 * length + 2 : SIZE_MAX;
+    return tango__normal_bound(t, text, length) + 1; /* a token is a byte or more */
+}
+
+TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
+    size_t size, tango_arena *arena, tango_error *error)
+{
+    memset(t, 0, sizeof *t);
+    if (size >= 8 && memcmp(bytes, "TANGOBPE", 8) == 0)
+        return tango__bpe_open(t, bytes, size, arena, error);
+    t->most = TANGO_TOKENS_MAX;
+    return tango__spiece_open(t, bytes, size, arena, error);
+}
+
+TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error)
+{
+    return (t->kind ? tango__bpe_tokenise : tango__spiece_tokenise)(
+        t, ids, capacity, count, cut, text, length, arena, error);
+}
+
 
 /* ==== 4 >>model ==== The blob's configuration, opened and checked =========== */
 
@@ -4270,12 +4872,11 @@ static void tango__tokenise_row(tango__net *net, tango__tokens *tokens,
     const size_t length = strlen(text);
     int was_cut = 0;
     if (net->result != TANGO_OK) return;
-    tokens->counts[row] =
-        tango__normal_bound(tokenizer, text, length) + 1; /* a token is a byte or more */
-    if (tokens->counts[row] > TANGO_TOKENS_MAX) tokens->counts[row] = TANGO_TOKENS_MAX;
+    tokens->counts[row] = tango__tokens_bound(tokenizer, text, length);
+    if (tokens->counts[row] > tokenizer->most) tokens->counts[row] = tokenizer->most;
     net->result = tango_tokenize(tokenizer,
         tokens->ids == NULL ? NULL : tokens->ids + row * TANGO_TOKENS_MAX,
-        TANGO_TOKENS_MAX, &tokens->counts[row], &was_cut, text, length, net->arena,
+        tokenizer->most, &tokens->counts[row], &was_cut, text, length, net->arena,
         net->error);
     if (cut != NULL && was_cut) *cut = 1;
 }
@@ -4286,8 +4887,11 @@ static void tango__read_prompt(
     const tango_params *p = &plan->params;
     const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
+    const tango_text_config *c = &net->model->text;
+    const char *key = c->type == TANGO_TEXT_T5 ? "tokenizer.spiece" : "tokenizer.bpe";
+    const size_t places = c->type == TANGO_TEXT_CLAP ? c->positions - 2 : c->positions;
     tango_tokenizer tokenizer;
-    tango_io_value spiece;
+    tango_io_value table;
     int ok = 1;
     memset(tokens, 0, sizeof *tokens);
     if (net->result != TANGO_OK) return;
@@ -4297,14 +4901,16 @@ static void tango__read_prompt(
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if (!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &spiece)
-             || spiece.type != TANGO_IO_BYTES)
+    else if (!tango_io_blob_value(&net->model->blob, key, &table)
+             || table.type != TANGO_IO_BYTES)
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no value 'tokenizer.spiece' in its metadata");
+            "model: no value '%s' in its metadata", key);
     else
         net->result = tango_tokenizer_open(
-            &tokenizer, spiece.data, spiece.count, net->arena, net->error);
+            &tokenizer, table.data, table.count, net->arena, net->error);
     if (net->result != TANGO_OK) return;
+    /* CLAP counts positions from 2, T5 does not count them. */
+    if (c->type != TANGO_TEXT_T5 && places < tokenizer.most) tokenizer.most = places;
     if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
     tango__tokenise_row(
         net, tokens, &tokenizer, 0, guided ? p->negative : "", p->prompt_cut);
@@ -4314,12 +4920,12 @@ static void tango__read_prompt(
     if (guided && tokens->counts[0] > tokens->length)
         tokens->length = tokens->counts[0];
     if (tango__idle(net)) return;
-    for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
+    for (row = 0; row < 2; row++) { /* rows move together and are padded */
         memmove(tokens->ids + row * tokens->length, tokens->ids + row * TANGO_TOKENS_MAX,
             (tokens->counts[row] < tokens->length ? tokens->counts[row] : tokens->length)
                 * sizeof(int32_t));
         for (i = tokens->counts[row]; i < tokens->length; i++)
-            tokens->ids[row * tokens->length + i] = 0;
+            tokens->ids[row * tokens->length + i] = (int32_t)c->pad;
     }
 }
 
