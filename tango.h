@@ -1155,8 +1155,9 @@ enum {
 enum { TANGO__OTHER, TANGO__LETTER, TANGO__NUMBER, TANGO__SPACE }; /* classes */
 
 /* out (rows, columns): each number is the one above it plus the next of the text, which
-   is a signed number (0, -1, 1, -2, ...) in digits of five bits, low first. The last digit
-   is ']' and up, those before it are '#' and up without '?', as two begin a trigraph. */
+   is a signed number (0, -1, 1, -2, ...) in digits of five bits, low first. The last
+   digit is ']' and up, those before it are '#' and up without '?' (two begin a
+   trigraph). */
 static void tango__table_read(
     uint32_t *out, const char *const *text, size_t rows, size_t columns)
 {
@@ -1199,13 +1200,13 @@ static const uint32_t *tango__table_row(
     return low ? table + (low - 1) * columns : NULL;
 }
 
-static uint32_t tango__class(const uint32_t *u, uint32_t code)
+static uint32_t tango__unicode_class(const uint32_t *u, uint32_t code)
 {
     return tango__table_row(u, TANGO__CLASS_ROWS, 2, code)[1]; /* the first row is 0 */
 }
 
 /* The small letter of a capital one. U+0130 is not here: it becomes two. */
-static uint32_t tango__small(const uint32_t *u, uint32_t code)
+static uint32_t tango__unicode_small(const uint32_t *u, uint32_t code)
 {
     const uint32_t *row =
         tango__table_row(u + TANGO__LOWER_AT, TANGO__LOWER_ROWS, 4, code);
@@ -1214,7 +1215,7 @@ static uint32_t tango__small(const uint32_t *u, uint32_t code)
 }
 
 /* Canonical combining class: 0 for all but marks. */
-static uint32_t tango__mark(const uint32_t *u, uint32_t code)
+static uint32_t tango__unicode_mark(const uint32_t *u, uint32_t code)
 {
     const uint32_t *row = tango__table_row(u + TANGO__MARK_AT, TANGO__MARK_ROWS, 3, code);
     return row != NULL && code <= row[1] ? row[2] : 0u;
@@ -1230,7 +1231,7 @@ enum {
 };
 
 /* Takes a character apart, as far as it goes: at most four parts. */
-static size_t tango__parts(const uint32_t *u, uint32_t *out, uint32_t code)
+static size_t tango__unicode_parts(const uint32_t *u, uint32_t *out, uint32_t code)
 {
     const uint32_t *row = tango__table_row(u + TANGO__PAIR_AT, TANGO__PAIR_ROWS, 3, code);
     const uint32_t syllable = code - TANGO__SYLLABLE;
@@ -1243,13 +1244,14 @@ static size_t tango__parts(const uint32_t *u, uint32_t *out, uint32_t code)
         return syllable % 28u ? 3u : 2u;
     }
     if (row == NULL || row[0] != code) return 1;
-    n = tango__parts(u, out, row[1]);
-    if (row[2] != 0) n += tango__parts(u, out + n, row[2]);
+    n = tango__unicode_parts(u, out, row[1]);
+    if (row[2] != 0) n += tango__unicode_parts(u, out + n, row[2]);
     return n;
 }
 
 /* The character that first and second make together, or 0. */
-static uint32_t tango__together(const uint32_t *u, uint32_t first, uint32_t second)
+static uint32_t tango__unicode_together(
+    const uint32_t *u, uint32_t first, uint32_t second)
 {
     const uint32_t *pairs = u + TANGO__PAIR_AT, *order = u + TANGO__ORDER_AT;
     const uint32_t syllable = first - TANGO__SYLLABLE;
@@ -1271,7 +1273,7 @@ static uint32_t tango__together(const uint32_t *u, uint32_t first, uint32_t seco
 
 /* Puts the marks codes[0..count) in order of their classes (in the top byte), those of
    one class as they are. spare (count). */
-static void tango__order_marks(uint32_t *codes, size_t count, uint32_t *spare)
+static void tango__unicode_order_marks(uint32_t *codes, size_t count, uint32_t *spare)
 {
     size_t place[257], i;
     for (i = 1; i < count && codes[i - 1] >> 24 <= codes[i] >> 24; i++) {}
@@ -1285,7 +1287,7 @@ static void tango__order_marks(uint32_t *codes, size_t count, uint32_t *spare)
 
 /* Joins letters with the marks and letters behind them that make one character, and takes
    the classes out of the top bytes. Returns the count. */
-static size_t tango__compose(const uint32_t *u, uint32_t *codes, size_t count)
+static size_t tango__unicode_compose(const uint32_t *u, uint32_t *codes, size_t count)
 {
     size_t i, out = 0, letter = 0;
     int has_letter = 0;
@@ -1293,7 +1295,7 @@ static size_t tango__compose(const uint32_t *u, uint32_t *codes, size_t count)
         const uint32_t class_here = codes[i] >> 24, code = codes[i] & 0xffffffu;
         /* A mark or letter of no lower class between them keeps the two apart. */
         if (has_letter && (out == letter + 1 || codes[out - 1] >> 24 < class_here)) {
-            const uint32_t both = tango__together(u, codes[letter], code);
+            const uint32_t both = tango__unicode_together(u, codes[letter], code);
             if (both != 0) {
                 codes[letter] = both;
                 continue;
@@ -1316,14 +1318,14 @@ static size_t tango__normal_form_c(
     const uint32_t *u, uint32_t *codes, size_t count, uint32_t *spare)
 {
     size_t i, n = 0, start;
-    for (i = 0; i < count; i++) n += tango__parts(u, spare + n, codes[i]);
+    for (i = 0; i < count; i++) n += tango__unicode_parts(u, spare + n, codes[i]);
     memcpy(codes, spare, n * sizeof *codes);
-    for (i = 0; i < n; i++) codes[i] |= tango__mark(u, codes[i]) << 24;
+    for (i = 0; i < n; i++) codes[i] |= tango__unicode_mark(u, codes[i]) << 24;
     for (i = 0; i < n; i++) {
         for (start = i; i < n && codes[i] >> 24 != 0; i++) {}
-        if (i > start) tango__order_marks(codes + start, i - start, spare);
+        if (i > start) tango__unicode_order_marks(codes + start, i - start, spare);
     }
-    return tango__compose(u, codes, n);
+    return tango__unicode_compose(u, codes, n);
 }
 
 /* ==== 3 >>tokenizer ==== Text to ids: SentencePiece, byte-level BPE ========= */
@@ -1813,7 +1815,8 @@ static void tango__spell_word(tango__speller *s, const uint32_t *codes, size_t c
             if (id < 0) continue;
             s->symbols[n].id = id;
             s->symbols[n].previous = n ? (uint32_t)n - 1 : UINT32_MAX;
-            s->symbols[n].next = (uint32_t)++n;
+            s->symbols[n].next = (uint32_t)n + 1;
+            n++;
         }
     }
     if (n == 0) return;
@@ -1828,7 +1831,7 @@ static size_t tango__run_of(
     const tango_tokenizer *t, const uint32_t *codes, size_t count, uint32_t class_wanted)
 {
     size_t n = 0;
-    while (n < count && tango__class(t->unicode, codes[n]) == class_wanted) n++;
+    while (n < count && tango__unicode_class(t->unicode, codes[n]) == class_wanted) n++;
     return n;
 }
 
@@ -1856,7 +1859,7 @@ static size_t tango__word_roberta(
     const tango_tokenizer *t, const uint32_t *codes, size_t count)
 {
     const size_t space = codes[0] == ' ' && count > 1 ? 1 : 0;
-    const uint32_t kind = tango__class(t->unicode, codes[space]);
+    const uint32_t kind = tango__unicode_class(t->unicode, codes[space]);
     size_t n = tango__contraction(codes, count);
     if (n > 0) return n;
     if (kind != TANGO__SPACE)
@@ -1871,7 +1874,7 @@ static size_t tango__word_clip(
     const tango_tokenizer *t, const uint32_t *codes, size_t count)
 {
     const size_t n = tango__contraction(codes, count);
-    const uint32_t kind = tango__class(t->unicode, codes[0]);
+    const uint32_t kind = tango__unicode_class(t->unicode, codes[0]);
     if (n > 0) return n;
     return kind == TANGO__NUMBER ? 1 : tango__run_of(t, codes, count, kind);
 }
@@ -1896,7 +1899,7 @@ static void tango__spell_words(tango__speller *s, const uint32_t *codes, size_t 
         }
         n = clip ? tango__word_clip(s->t, here, count - at)
                  : tango__word_roberta(s->t, here, count - at);
-        if (!clip || tango__class(s->t->unicode, here[0]) != TANGO__SPACE)
+        if (!clip || tango__unicode_class(s->t->unicode, here[0]) != TANGO__SPACE)
             tango__spell_word(s, here, n);
     }
 }
@@ -1942,12 +1945,14 @@ static size_t tango__spell_normal(tango__speller *s, size_t count)
     const uint32_t *u = s->t->unicode;
     uint32_t *codes = s->codes;
     size_t i, n = tango__normal_form_c(u, codes, count, s->spare), out = 0;
+    int space = 0;
     for (i = 0; i < n; i++) {
-        const int space = tango__class(u, codes[i]) == TANGO__SPACE;
-        if (space && i > 0 && tango__class(u, codes[i - 1]) == TANGO__SPACE) continue;
+        const int more = space;
+        space = tango__unicode_class(u, codes[i]) == TANGO__SPACE;
+        if (space && more) continue;
         s->spare[out++] = space                ? (uint32_t)' '
                           : codes[i] == 0x130u ? (uint32_t)'i'
-                                               : tango__small(u, codes[i]);
+                                               : tango__unicode_small(u, codes[i]);
         if (codes[i] == 0x130u) s->spare[out++] = 0x307u;
     }
     memcpy(codes, s->spare, out * sizeof *codes);
@@ -1987,11 +1992,11 @@ static void tango__spell_part(
         }
         start = at;
         while ((special.flags & TANGO_IO_BPE_LSTRIP) && start > from
-               && tango__class(u, codes[start - 1]) == TANGO__SPACE)
+               && tango__unicode_class(u, codes[start - 1]) == TANGO__SPACE)
             start--;
         at += length;
         while ((special.flags & TANGO_IO_BPE_RSTRIP) && at < count
-               && tango__class(u, codes[at]) == TANGO__SPACE)
+               && tango__unicode_class(u, codes[at]) == TANGO__SPACE)
             at++;
         tango__spell_between(s, codes + from, start - from, normalised);
         tango__spell_id(s, special.id);
