@@ -1,11 +1,63 @@
-/* convert.c: makes one weights blob of a checkpoint of the Tango family.           MIT-0
+/* convert.c: makes one weights blob of any checkpoint of the Tango family.         MIT-0
 
        cc tools/convert.c -lm -o convert
        ./convert FOLDER -o model.tango              the type the checkpoint has
        ./convert FOLDER -o model.tango -t f16       matrices in half precision
+       ./convert audioldm-s-full.ckpt --only vae,vocoder -o audioldm.tango
+       ./convert unet_state_dict.pt --vae vae_state_dict.pt --text flan-t5-large/ \
+                 -o fast.tango
 
-   ...
-*/
+   A checkpoint is a file or a folder in one of these layouts, which are told apart by the
+   names of their tensors:
+       tango           main_config.json, vae_config.json, stft_config.json,
+                       pytorch_model_main.bin, _vae.bin (and _stft.bin) as declare-lab
+                       publishes them, or pytorch_model.bin (VAE), _1.bin (STFT), _2.bin
+                       (UNet, text encoder) as its training script saves them
+       audioldm        one .ckpt of AudioLDM: all parts; the moving average of the UNet's
+                       weights, or with --raw the weights themselves
+       diffusers       folders unet, vae, vocoder, text_encoder, tokenizer, scheduler, or
+                       one of them
+       transformers    T5, CLIP, CLAP, SpeechT5HifiGan
+       consistencytta  unet_state_dict.pt, vae_state_dict.pt; pytorch_model_2.bin of its
+                       training
+       soundctm        pytorch_model.bin, ema_0.999_030000.pt
+       hifigan         a generator of HiFi-GAN's code
+       laion           CLAP as its authors publish it
+   A folder of several files has these as safetensors, whole or in parts with an index, or
+   as PyTorch saves them. --vae FROM and its like take one part from elsewhere, --only
+   leaves the others out. What is not in the files has the published values: the
+   configurations of the networks (their sizes are those of the tensors), the schedule of
+   noise, the log-mel. A configuration that is there counts: unet_config.json,
+   text_encoder_config.json, scheduler_config.json and config.json beside the weights.
+   Optional are defaults.json, what a program does when nothing else is asked, and
+   ATTRIBUTION.md.
+
+   A file may hold its state dictionary under state_dict, model, module or generator, and
+   every name may begin with module., model. or _orig_mod., as training frameworks write
+   them.
+
+   How it works. Every key of the configuration that changes the result is kept in the
+   blob, within the limits of tango.h, or refused by name (convert_config.h). The values
+   say which tensors a model has and their shapes (convert_plan.h), by their names in the
+   blob; a table for each layout turns these into the names that the checkpoint has
+   (convert_names.h). Anything missing, left over or of another shape is named, and
+   nothing is written. Then each tensor is streamed (convert_write.h): 16 rows of a matrix
+   are read, put in the order of the matrix product and written, so memory stays small
+   however large the checkpoint is. The output appears under its name only when it is
+   complete.
+
+   Exit status: 0 done, 1 failed (each problem is one line on stderr), 2 wrong usage.
+
+   CONTENTS  convert_base.h    problems, memory, values of the blob
+             convert_store.h   files, tensors by name
+             convert_json.h    reading JSON
+             convert_names.h   the names of tensors in each layout
+             convert_layout.h  what a file or folder holds
+             convert_config.h  values: from configurations, shapes, what was published
+             convert_build.h   which place makes which part
+             convert_plan.h    the tensors that these imply, found in the checkpoint
+             convert_write.h   writing them
+             convert.c         the program */
 #include "convert_write.h"
 
 /* ---- Parts and where they come from ----------------------------------------------- */

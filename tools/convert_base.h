@@ -136,7 +136,7 @@ static void put_absent_text(values *v, const char *key, const char *text)
 
 static void put_absent_list(values *v, const char *key, const double *list, size_t count)
 {
-    if (!has(v, key)) put_numbers(v, key, list, count);
+    if (!has(v, key) && count > 0) put_numbers(v, key, list, count);
 }
 
 /* The numbers of a value that is there already, at most LIST_MAX; how many they are. */

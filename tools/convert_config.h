@@ -622,13 +622,13 @@ static void measure(piece *p)
         while (layers < 64
                && axis_of(p, 0, "down_blocks.0.resnets.%zu.conv1.weight", layers))
             layers++;
-        number['N'] = (long)layers;
-        number['M'] = (long)layers + 1;
+        number[SIGN_N] = (long)layers;
+        number[SIGN_M] = (long)layers + 1;
     }
     if (p->sign->part != VAE) return;
     while (levels < 64 && axis_of(p, 0, "encoder.down.%zu.block.0.conv1.weight", levels))
         levels++;
-    number['L'] = (long)levels - 1;
+    number[SIGN_L] = (long)levels - 1;
 }
 
 /* Heads of each level. A Tango has heads 64 wide, its light form 51; AudioLDM's are 32
@@ -651,7 +651,7 @@ static void infer_heads(values *v, const piece *p, const size_t *inner)
     put_absent_list(v, "unet.heads", heads, levels);
 }
 
-static size_t infer_levels(values *v, const piece *p, size_t *inner)
+static void infer_levels(values *v, const piece *p, size_t *inner)
 {
     double channels[LIST_MAX], down[LIST_MAX], up[LIST_MAX];
     size_t n = 0;
@@ -669,7 +669,6 @@ static size_t infer_levels(values *v, const piece *p, size_t *inner)
     put_absent_list(v, "unet.up_attention", up, n);
     if (n > 0 && inner[n - 1] == 0) /* the middle has the heads of the last level */
         inner[n - 1] = axis_of(p, 0, "mid_block.attentions.0.proj_in.weight");
-    return n;
 }
 
 /* Second inputs of distilled models, which no configuration names. */
@@ -685,17 +684,17 @@ static void infer_guidance(values *v, const piece *p)
 static void infer_unet(values *v, const piece *p)
 {
     size_t inner[TANGO_LEVELS_MAX] = { 0, 0, 0, 0, 0, 0, 0, 0 };
-    size_t levels = infer_levels(v, p, inner);
     size_t class_dim = axis_of(p, 1, "class_embedding.weight");
     size_t cross = axis_of(
         p, 1, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight");
-    if (levels == 0) {
+    infer_levels(v, p, inner);
+    if (!has(v, "unet.channels")) {
         problem("%s: no levels: expected a UNet of the Tango family", p->tensors->label);
         return;
     }
     put_absent(v, "unet.in_channels", (double)axis_of(p, 1, "conv_in.weight"));
     put_absent(v, "unet.out_channels", (double)axis_of(p, 0, "conv_out.weight"));
-    put_absent(v, "unet.layers_per_block", (double)p->names.sizes.number['N']);
+    put_absent(v, "unet.layers_per_block", (double)p->names.sizes.number[SIGN_N]);
     if (class_dim) put_absent(v, "unet.class_dim", (double)class_dim);
     put_absent(v, "unet.cross_dim", class_dim ? 0.0 : (double)cross);
     infer_heads(v, p, inner);

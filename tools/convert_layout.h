@@ -209,14 +209,6 @@ static const char *const loose_weights[] = { "unet_state_dict.pt", "vae_state_di
 static const char *const hub_weights[] = { "model", "diffusion_pytorch_model",
                                            "pytorch_model", NULL };
 
-static const char *last_part(const char *path)
-{
-    const char *name = path;
-    for (; *path; path++)
-        if (*path == '/' || *path == '\\') name = path + 1;
-    return name;
-}
-
 static void label_of(char out[256], const shelf *on, const char *name)
 {
     snprintf(out, 256, "%s%.100s", on->label, name);
@@ -429,15 +421,15 @@ static void close_origin(origin *o)
 /* ---- Tensors of a part ------------------------------------------------------------ */
 
 /* Where the tensor is that the blob calls `name`. */
-static place part_place(const piece *p, const char *name)
+static spot part_spot(const piece *p, const char *name)
 {
     const char *prefix = blob_prefixes[p->sign->part];
     size_t n = strlen(prefix);
     naming outer = p->names;
-    if (strncmp(name, prefix, n) == 0) return place_of(&p->names, p->tensors, name + n);
+    if (strncmp(name, prefix, n) == 0) return spot_of(&p->names, p->tensors, name + n);
     outer.prefix = ""; /* adapters, which stand beside the UNet */
     outer.rows = names_same;
-    return place_of(&outer, p->tensors, name);
+    return spot_of(&outer, p->tensors, name);
 }
 
 /* Size of an axis of a tensor of the blob, as the checkpoint has it; 0 if it has none.
@@ -449,7 +441,7 @@ static size_t axis_of(const piece *p, size_t axis, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    place at = place_of(&p->names, p->tensors, name);
+    spot at = spot_of(&p->names, p->tensors, name);
     if (!at.t || at.t->view.rank <= axis) return 0;
     return axis == 0 ? at.t->view.shape[0] / at.parts : at.t->view.shape[axis];
 }

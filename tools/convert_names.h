@@ -28,6 +28,8 @@ typedef struct rename_row {
     const char *factor;
 } rename_row;
 
+enum { SIGN_N = 'N', SIGN_M = 'M', SIGN_L = 'L' };
+
 /* What the signs of a pattern stand for. */
 typedef struct binding {
     long number[128]; /* by letter */
@@ -107,11 +109,11 @@ static int render(char out[NAME_ROOM], const char *to, const binding *b)
 }
 
 /* Where the numbers of a tensor of the blob are. */
-typedef struct place {
+typedef struct spot {
     tensor *t, *factor;   /* NULL: no tensor has this name, there is no factor */
     size_t part, parts;   /* the part of the tensor's rows; 0 of 1 is all of it */
     char name[NAME_ROOM]; /* that the tensor has, or should have */
-} place;
+} spot;
 
 /* How names are turned: by the rows, then `prefix` comes before them; `dotless` drops all
    dots that the rows gave. */
@@ -141,7 +143,7 @@ static tensor *find_full(const naming *n, const store *s, const char *name)
 /* Follows the rows from `row` on. 1 if a tensor was found; else out->name is where the
    rows lead that are no alternatives. */
 static int follow(const naming *n, const store *s, const char *name,
-                  const rename_row *row, place *out)
+                  const rename_row *row, spot *out)
 {
     char next[2][NAME_ROOM], factor[NAME_ROOM];
     size_t turn = 0;
@@ -172,9 +174,9 @@ static int follow(const naming *n, const store *s, const char *name,
 }
 
 /* Where the tensor is that the blob calls PREFIX.name, without that prefix. */
-static place place_of(const naming *n, const store *s, const char *name)
+static spot spot_of(const naming *n, const store *s, const char *name)
 {
-    place p;
+    spot p;
     memset(&p, 0, sizeof p);
     p.parts = 1;
     follow(n, s, name, n->rows, &p);

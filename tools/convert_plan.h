@@ -27,7 +27,7 @@ typedef struct weight {
     size_t rank, shape[4]; /* that it has, as the checkpoint lays it out */
     int loose;             /* axes of length 1 at the end may be more or fewer */
     size_t rate;           /* stride of a transposed convolution, else 1 */
-    place at;              /* where the checkpoint has it, once matched */
+    spot at;               /* where the checkpoint has it, once matched */
     tango_io_view view;    /* all of that tensor, of which this may be a part */
     size_t first;          /* row of that tensor with which this one begins */
     double *factors;       /* of each index of the first axis: weight normalisation */
@@ -257,7 +257,8 @@ static void plan_unet(plan *p, const tango_unet_config *u, size_t latent)
     linear(p, "1", latent, ADAPTER_WIDTH);
 }
 
-static void table(plan *p, weight_kind kind, const char *name, size_t rows, size_t width)
+static void table(plan *p, weight_kind kind, const char *name, size_t rows,
+                  size_t width)
 {
     shape(add(p, kind, name, ".weight"), 2, rows, width, 1, 1);
 }
@@ -290,8 +291,9 @@ static void plan_t5(plan *p, const tango_text_config *t)
 /* CLIPTextModel. */
 static void plan_clip(plan *p, const tango_text_config *t)
 {
-    static const char *const projections[4] = { "self_attn.q_proj", "self_attn.k_proj",
-                                                "self_attn.v_proj", "self_attn.out_proj" };
+    static const char *const projections[4] = {
+        "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"
+    };
     at(p, "text_encoder.text_model");
     table(p, EMBEDDING, "embeddings.token_embedding", t->vocab, t->width);
     table(p, EMBEDDING, "embeddings.position_embedding", t->positions, t->width);
@@ -549,7 +551,7 @@ static void match_weight(weight *w, const piece *p)
     char expected[128];
     size_t shape[4] = { w->shape[0], w->shape[1], w->shape[2], w->shape[3] };
     size_t along[4] = { w->shape[0], 1, 1, 1 };
-    w->at = part_place(p, w->name);
+    w->at = part_spot(p, w->name);
     shape[0] *= w->at.parts;
     if (!w->at.t) {
         problem("%s: %s is missing, expected %s", p->tensors->label, w->at.name,

@@ -18,7 +18,8 @@ typedef struct source {
     void *work; /* of its parser */
     tango_io_json json;
     tango_io_torch torch;
-    char prefix[64]; /* what all names of its tensors begin with */
+    tango_io_safetensors safetensors;
+    tango_io_shards shards;
     double scale;    /* the number scale_factor beside the tensors; 0: there is none */
 } source;
 
@@ -45,6 +46,15 @@ static int is_there(const char *path)
 #else
     return lstat(path, &s) == 0 || (errno != ENOENT && errno != ENOTDIR);
 #endif
+}
+
+/* "c" of "a/b/c". */
+static const char *last_part(const char *path)
+{
+    const char *name = path;
+    for (; *path; path++)
+        if (*path == '/' || *path == '\\') name = path + 1;
+    return name;
 }
 
 static void path_of(char out[TANGO_IO_PATH_MAX + 1], const char *folder,
@@ -218,39 +228,35 @@ static void enter_dictionary(source *s)
                 s->label);
 }
 
-static size_t names_with(const tango_io_torch *torch, const char *prefix)
+static size_t names_with(const store *s, size_t first, const char *prefix)
 {
     size_t count = 0;
-    for (size_t i = 0; i < torch->count; i++) {
-        tango_io_torch_tensor t;
-        tango_io_torch_tensor_at(torch, i, &t);
-        count += strncmp(t.name, prefix, strlen(prefix)) == 0;
-    }
+    for (size_t i = first; i < s->count; i++)
+        count += strncmp(s->list[i].name, prefix, strlen(prefix)) == 0;
     return count;
 }
 
 /* What wrappers of a model put before every name: of DistributedDataParallel, of
-   torch.compile, of a training class. */
-static void find_prefix(source *s)
+   torch.compile, of a training class. The names of a file, from number `first` on, lose
+   it. */
+static void drop_prefix(store *to, const source *s, size_t first)
 {
     static const char *const words[] = { "module.", "_orig_mod.", "model." };
-    const size_t kinds = sizeof words / sizeof *words;
-    for (size_t i = 0; i < kinds && strlen(s->prefix) + 16 < sizeof s->prefix; i++) {
-        char longer[sizeof s->prefix + 16];
-        snprintf(longer, sizeof longer, "%s%s", s->prefix, words[i]);
-        size_t count = names_with(&s->torch, longer);
-        if (count > 0 && count < s->torch.count && i + 1 < kinds)
+    const size_t kinds = sizeof words / sizeof *words, all = to->count - first;
+    for (size_t i = 0; i < kinds; i++) {
+        size_t count = names_with(to, first, words[i]);
+        if (count > 0 && count < all && i + 1 < kinds)
             problem("%s: %zu of %zu names begin with %s; expected all or none", s->label,
-                    count, s->torch.count, longer);
-        if (count == 0 || count < s->torch.count) continue;
-        memcpy(s->prefix, longer, sizeof s->prefix);
+                    count, all, words[i]);
+        if (count == 0 || count < all) continue;
+        for (size_t k = first; k < to->count; k++) to->list[k].name += strlen(words[i]);
         i = (size_t)-1; /* one wrapper within another: from the first word again */
     }
 }
 
 static void add_torch(store *to, source *s)
 {
-    size_t size = 0, skip;
+    size_t size = 0, first = to->count;
     tango_error error;
     tango_result r = tango_io_torch_work_size(&size, s->text, s->size, &error);
     if (r == TANGO_OK) {
@@ -262,14 +268,57 @@ static void add_torch(store *to, source *s)
         return;
     }
     enter_dictionary(s);
-    find_prefix(s);
-    skip = strlen(s->prefix);
     for (size_t i = 0; i < s->torch.count; i++) {
         tango_io_torch_tensor t;
         tango_io_torch_tensor_at(&s->torch, i, &t);
-        add_tensor(to, s, t.name + skip, &t.view);
+        add_tensor(to, s, t.name, &t.view);
     }
+    drop_prefix(to, s, first);
     if (s->scale != 0.0) to->scale = s->scale;
+}
+
+/* ---- Safetensors ------------------------------------------------------------------ */
+
+static void add_safetensors(store *to, source *s)
+{
+    size_t size = 0, first = to->count;
+    tango_error error;
+    tango_result r = tango_io_safetensors_work_size(&size, s->text, s->size, &error);
+    if (r == TANGO_OK) {
+        s->work = resized(NULL, size, 1);
+        r = tango_io_safetensors_open(&s->safetensors, s->text, s->size, s->work, size,
+                                      &error);
+    }
+    if (r != TANGO_OK) {
+        problem("%s: %s", s->label, error.text);
+        return;
+    }
+    for (size_t i = 0; i < s->safetensors.count; i++) {
+        tango_io_safetensor t;
+        tango_io_safetensors_at(&s->safetensors, i, &t);
+        add_tensor(to, s, t.name, &t.view);
+    }
+    drop_prefix(to, s, first);
+}
+
+static int ends_with(const char *name, const char *ending)
+{
+    size_t n = strlen(name), tail = strlen(ending);
+    return n >= tail && strcmp(name + n - tail, ending) == 0;
+}
+
+/* A safetensors file by its name, or by the brace with which its header begins. */
+static int is_safetensors(const source *s)
+{
+    return ends_with(s->label, ".safetensors")
+           || (s->size > 8 && s->text[8] == '{' && memcmp(s->text, "PK", 2) != 0);
+}
+
+static void add_file(store *to, source *s)
+{
+    if (!s->text) return;
+    if (is_safetensors(s)) add_safetensors(to, s);
+    else add_torch(to, s);
 }
 
 /* ---- Opening stores --------------------------------------------------------------- */
@@ -292,14 +341,49 @@ static store *new_store(const char *label)
     return s;
 }
 
-/* The tensors of one file. */
+/* The tensors of all files that an index names, each in the file that it says. */
+static void add_shards(store *to, file_list *files, source *index, const char *folder)
+{
+    size_t size = 0, before = problems;
+    tango_error error;
+    tango_result r = tango_io_shards_work_size(&size, index->text, index->size, &error);
+    if (r == TANGO_OK) {
+        index->work = resized(NULL, size, 1);
+        r = tango_io_shards_open(&index->shards, index->text, index->size, index->work,
+                                 size, &error);
+    }
+    if (r != TANGO_OK) {
+        problem("%s: %s", index->label, error.text);
+        return;
+    }
+    for (size_t i = 0; i < index->shards.file_count; i++) {
+        char label[300];
+        const char *name = tango_io_shards_file(&index->shards, i);
+        int n = (int)(last_part(index->label) - index->label);
+        snprintf(label, sizeof label, "%.*s%.150s", n < 140 ? n : 140, index->label,
+                 name);
+        if (is_in(files, folder, name))
+            add_file(to, open_source(files, folder, name, label));
+        else
+            problem("%s: %s is missing: it holds a part of the weights", index->label,
+                    name);
+    }
+    sort_store(to);
+    for (size_t i = 0; problems == before && i < index->shards.count; i++) {
+        const char *file, *name = tango_io_shards_at(&index->shards, i, &file);
+        if (!find(to, name))
+            problem("%s: %s is missing in %s", index->label, name, file);
+    }
+}
+
+/* The tensors of one file, or of those that an index names. */
 static store *open_store(file_list *files, const char *folder, const char *name,
                          const char *label)
 {
     source *s = open_source(files, folder, name, label);
     store *out = new_store(s->label);
-    if (!s->text) return out;
-    add_torch(out, s);
+    if (s->text && ends_with(name, ".json")) add_shards(out, files, s, folder);
+    else add_file(out, s);
     sort_store(out);
     return out;
 }

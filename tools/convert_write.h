@@ -1,4 +1,4 @@
-/* convert_write.h: the check of the Fourier transform, and writing tensors.       MIT-0 */
+/* convert_write.h: the check of the Fourier transform, and writing tensors.      MIT-0 */
 #ifndef TANGO_CONVERT_WRITE_H
 #define TANGO_CONVERT_WRITE_H
 
