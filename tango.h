@@ -2986,7 +2986,7 @@ static double tango__sigma_at(const tango_sampling *run, double t)
 }
 
 /* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
-   network reads ln(sigma) / 4 as its time.             (Karras et al. 2022, equation 5) */
+   network reads ln(sigma) / 4 as its time.            (Karras et al. 2022, equation 5) */
 static void tango__fill_levels(tango_sampling *run)
 {
     const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),

@@ -1,4 +1,4 @@
-/* cc golden.c -lm -pthread -o golden && ./golden golden v1.tango ../demo/tiny.tango
+/* cc golden.c -lm -pthread -o golden && ./golden golden v1.tango ../demo/tiny.tango /tmp
 
    Layers, samplers, tokens and whole runs beside golden vectors of the PyTorch packages
    (golden/README.md says where they come from), stage by stage, as a table: case, stage,
@@ -6,7 +6,9 @@
    tolerance for that. Then the other direction: a wrong epsilon, a forgotten mask, NaN
    and parameters out of range must be noticed.
 
-   v1.tango is `convert golden/models/v1 -o v1.tango -t f32`; test_golden.sh does both. */
+   v1.tango is `convert golden/models/v1 -o v1.tango -t f32`; test_golden.sh does both.
+   The last argument is a folder for models that are made here. With --calls in place of
+   the models only the calls in golden/unets run (oracle/unets.py --wide). */
 #define TANGO_PTHREADS
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
@@ -343,11 +345,6 @@ static const struct {
     { "geglu", run_geglu }, { "timestep", run_timestep }, { "randn", run_randn },
 };
 
-static int begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* The worst of all kernel levels; returns whether the case is one of this file. */
 static int check_layer(layer *l)
 {
@@ -662,7 +659,8 @@ static unsigned char *table_of(size_t *size, const char *json, const char *vocab
 static void ids_equal_those_of_clip(void)
 {
     size_t size, other_size, cuts;
-    unsigned char *table = table_of(&size, "tokens/clip/tokenizer.json", NULL, NULL, NULL);
+    unsigned char *table =
+        table_of(&size, "tokens/clip/tokenizer.json", NULL, NULL, NULL);
     unsigned char *other = table_of(&other_size, NULL, "tokens/clip/vocab.json",
         "tokens/clip/merges.txt", NULL);
     CHECK(size == other_size && memcmp(table, other, size) == 0);
@@ -786,52 +784,6 @@ static tango_params open_case(watch *w, const char *name)
     p.on_step = on_step;
     p.user = w;
     return p;
-}
-
-/* One finished run; wave is taken memory. */
-typedef struct sound {
-    float *wave;
-    size_t bytes;
-    tango_result result;
-    tango_error error;
-} sound;
-
-/* Runs in a block that lies `shift` bytes off, filled with `fill`, `missing` bytes short;
-   the bytes behind it must survive. */
-static sound generate_in(const tango_model *m, const tango_params *p, size_t shift,
-    int fill, size_t missing)
-{
-    enum { GUARD = 64 };
-    tango_plan plan;
-    sound s;
-    unsigned char *memory;
-    memset(&s, 0, sizeof s);
-    s.result = tango_prepare(&plan, m, p, &s.error);
-    if (s.result != TANGO_OK) return s;
-    s.bytes = plan.params.samples * plan.samples * sizeof(float);
-    s.wave = floats(s.bytes / sizeof(float));
-    memory = (unsigned char *)malloc(plan.memory + shift + GUARD);
-    if (memory == NULL) stop("golden", "no memory");
-    memset(memory, fill, plan.memory + shift);
-    memset(memory + shift + plan.memory - missing, 0x5a, GUARD);
-    memset(s.wave, fill, s.bytes);
-    s.result = tango_generate(
-        s.wave, m, p, memory + shift, plan.memory - missing, &s.error);
-    for (size_t i = 0; i < GUARD; i++)
-        CHECK(memory[shift + plan.memory - missing + i] == 0x5a);
-    free(memory);
-    return s;
-}
-
-static sound generate(const tango_model *m, const tango_params *p)
-{
-    return generate_in(m, p, 0, 0, 0);
-}
-
-static int same_sound(sound a, sound b)
-{
-    return a.result == TANGO_OK && b.result == TANGO_OK && a.bytes == b.bytes
-           && memcmp(a.wave, b.wave, a.bytes) == 0;
 }
 
 /* Error over tolerance of row i. Ids have tolerance 0: all or nothing. */
@@ -1878,6 +1830,8 @@ static void long_prompts_are_cut_and_said_so(void)
     release(NULL);
 }
 
+#include "golden_unets.h"
+
 /* ----------------------------------------------------------------------------------- */
 
 static void open_model(tango_model *m, tango_io_file *file, const char *path)
@@ -1889,11 +1843,18 @@ static void open_model(tango_model *m, tango_io_file *file, const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        printf("usage: golden GOLDEN_FOLDER V1.tango TINY.tango\n");
+    if (argc != 5 && !(argc == 4 && strcmp(argv[2], "--calls") == 0)) {
+        printf("usage: golden GOLDEN_FOLDER V1.tango TINY.tango WORK_FOLDER\n");
         return 2;
     }
     folder = argv[1];
+    work_folder = argv[argc - 1];
+    if (argc == 4) {
+        start_levels();
+        cases = load_json("unets/cases.json");
+        RUN(calls_agree_at_the_fastest_level);
+        return CHECK_DONE();
+    }
     open_model(&v1, &v1_file, argv[2]);
     open_model(&tiny, &tiny_file, argv[3]);
     start_levels();
@@ -1937,6 +1898,7 @@ int main(int argc, char **argv)
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(long_prompts_are_cut_and_said_so);
+    run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);
     tango_io_unmap(&tiny_file);
