@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/demo/generate.c" -lm -o generate || { echo "FAIL  demo/generate.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+programs generate
 quick="--steps 2 --seconds 0.64"
 
 # expect STATUS TEXT ARGUMENTS...: exit status, one line on stderr that holds TEXT, no out.wav
