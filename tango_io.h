@@ -9402,7 +9402,7 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
     tango_io_bpe check;
     int32_t ids[4] = { -1, -1, -1, -1 };
     uint32_t flags = 0;
-    size_t table_size, need;
+    size_t table_size = 0, need = 0;
     tango_result r;
     tango_io__zero(&m, sizeof m);
     m.error = error;
