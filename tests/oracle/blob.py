@@ -1,8 +1,19 @@
 #!/usr/bin/env python3
-"""Reads a weights blob with numpy alone, written from the format drawn in tango_io.h, and turns it back
+"""Reads and writes weights blobs with numpy alone, from the format drawn in tango_io.h, and turns one back
 into a checkpoint folder in the declare-lab/tango layout.
 
     blob.py FILE.tango OUT_DIR
+    blob.py --copy FILE.tango OUT.tango      reads and writes: the same bytes, where all is right
+
+A script makes a blob so:
+
+    from blob import write, panels
+    write("x.tango", {"unet.channels": [32, 64], "unet.norm_eps": 1e-5, "tango.name": "x"},
+          {"unet.conv_in.weight": panels(w), "unet.conv_in.bias": b})
+
+Values: int and bool (or lists) become U64, float F64, str STRING, bytes BYTES. Tensors: numpy arrays, float32 or
+float16 as they are; panels() marks what a matrix product reads and takes torch's order of axes, (outputs, inputs)
+or (outputs, channels, *kernel); all others are PLAIN.
 """
 import json, os, struct, sys
 import numpy as np
@@ -30,7 +41,7 @@ class Blob:
         magic, version, _, header, total, nv, nt, check = struct.unpack_from("<8sIIQQIIQ", b)
         assert magic == b"TANGO\0\r\n" and version == 1 and total == len(b), "not a blob of version 1"
         assert checksum(b[:40] + bytes(8) + b[48:header]) == check, "header checksum"
-        self.values, self.tensors, self.types = {}, {}, {}
+        self.values, self.tensors, self.types, self.panels = {}, {}, {}, set()
         for i in range(nv):
             at, n, kind, _, where, count = struct.unpack_from("<IIIIQQ", b, 64 + 32 * i); key = b[at:at + n].decode()
             if kind in (U64, F64): self.values[key] = list(struct.unpack_from(f"<{count}{'Q' if kind == U64 else 'd'}", b, where))
@@ -39,9 +50,71 @@ class Blob:
             r = struct.unpack_from("<IIHHI8QQQQ", b, 64 + 32 * nv + 104 * i); name = b[r[0]:r[0] + r[1]].decode()
             shape, where, size = r[5:5 + r[4]], r[13], r[14]; data = np.frombuffer(b, "<f4" if r[2] == 0 else "<f2", size // (4 if r[2] == 0 else 2), where).astype(np.float32)
             if r[3] == 1: data = data.reshape(-1, shape[1] * shape[2], 16).transpose(0, 2, 1).reshape(-1, shape[1], shape[2])[:shape[0]]
+            if r[3] == 1: self.panels.add(name)
             self.tensors[name], self.types[name] = data.reshape(shape), r[2]
 
     def one(self, key): return self.values[key][0]
+
+
+class Panels:
+    """A matrix of the logical shape (outputs, taps, channels)."""
+    def __init__(self, w): assert w.ndim == 3; self.w, self.shape = w, w.shape
+
+
+def panels(w):
+    """torch's (outputs, inputs) or (outputs, channels, *kernel), as an array or tensor, for write()."""
+    w = number(w); w = w.reshape(w.shape[0], w.shape[1], -1); return Panels(w.transpose(0, 2, 1))
+
+
+def number(x):
+    """A float32 or float16 array of a tensor, an array or a number."""
+    x = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+    return x if x.dtype == np.float16 else x.astype(np.float32)
+
+
+def stored(x):
+    """The bytes of a tensor in its layout."""
+    if not isinstance(x, Panels): return number(x).tobytes()
+    w = number(x.w); n, taps, channels = w.shape; w = np.concatenate([w, np.zeros((-n % 16, taps, channels), w.dtype)])
+    return w.reshape(-1, 16, taps * channels).transpose(0, 2, 1).tobytes()
+
+
+def value(x):
+    """(type, count, bytes) of a value."""
+    if isinstance(x, str): b = x.encode(); return STRING, len(b), b + b"\0"
+    if isinstance(x, (bytes, bytearray)): return BYTES, len(x), bytes(x)
+    x = list(x) if isinstance(x, (list, tuple)) else [x]; whole = all(isinstance(i, (int, np.integer)) for i in x)
+    return (U64, len(x), struct.pack(f"<{len(x)}Q", *map(int, x))) if whole else (F64, len(x), struct.pack(f"<{len(x)}d", *x))
+
+
+def write(path, values, tensors, check=True):
+    """Writes a blob. The checksums of the data are computed by a Python loop (about 8 MB a second); without `check`
+    they are 0: such a blob opens and runs, but tools that verify the data refuse it."""
+    up = lambda n, m: -(-n // m) * m
+    values = {k.encode(): value(v) for k, v in values.items()}; tensors = {k.encode(): v for k, v in tensors.items()}
+    keys, names = sorted(values), sorted(tensors); at = 64 + 32 * len(keys) + 104 * len(names)
+    pool, records = bytearray(), []
+    for k in keys:
+        kind, count, b = values[k]; begin = at + len(pool); pool += k + b"\0"; pool += bytes(-(at + len(pool)) % 8)
+        records.append(struct.pack("<IIIIQQ", begin, len(k), kind, 0, at + len(pool), count)); pool += b; pool += bytes(-(at + len(pool)) % 8)
+    begins = []
+    for n in names: begins.append(at + len(pool)); pool += n + b"\0"
+    header = up(at + len(pool), 64); where = header
+    with open(path, "wb") as f:
+        f.seek(header)
+        for n, begin in zip(names, begins):
+            x = tensors[n]; x = x if isinstance(x, Panels) else number(x); b = stored(x); shape = list(x.shape) + [0] * (8 - len(x.shape)); half = number(x.w if isinstance(x, Panels) else x).dtype == np.float16
+            records.append(struct.pack("<IIHHI8QQQQ", begin, len(n), int(half), int(isinstance(x, Panels)), len(x.shape), *shape, where, len(b), checksum(b) if check else 0))
+            f.write(b + bytes(-len(b) % 64)); where += up(len(b), 64)
+        head = lambda check: struct.pack("<8sIIQQIIQ16x", b"TANGO\0\r\n", 1, 0, header, where, len(keys), len(names), check)
+        rest = b"".join(records) + bytes(pool); rest += bytes(header - 64 - len(rest))
+        f.seek(0); f.write(head(checksum(head(0) + rest)) + rest)
+
+
+def copy(path, out):
+    """Reads a blob and writes what was read."""
+    b = Blob(path); half = lambda k, x: x.astype(np.float16) if b.types[k] else x
+    write(out, b.values, {k: Panels(half(k, x)) if k in b.panels else half(k, x) for k, x in b.tensors.items()})
 
 
 def conv(w, kernel):
@@ -111,5 +184,6 @@ def unpack(path, out):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3: sys.exit(__doc__)
-    unpack(sys.argv[1], sys.argv[2])
+    if len(sys.argv) == 4 and sys.argv[1] == "--copy": copy(*sys.argv[2:])
+    elif len(sys.argv) == 3: unpack(sys.argv[1], sys.argv[2])
+    else: sys.exit(__doc__)
