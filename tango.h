@@ -400,8 +400,9 @@ typedef struct tango_sampling {
     double eta;           /* DDIM: 0 deterministic, 1 as noisy as DDPM */
     double initial_scale; /* multiplies the first noise */
     float *alphas;        /* (train_steps): cumulative products of 1 - beta */
-    float *timesteps;     /* (steps), descending; fractional for Euler with linspace */
-    float *sigmas;        /* (steps + 1): sqrt((1 - alpha) / alpha); Euler, DPM, UniPC */
+    float *timesteps;     /* (steps), descending; fractional for Euler with linspace and
+                             for consistency; CTM: (steps + 1), ln(sigma) / 4 */
+    float *sigmas;        /* (steps + 1): noise over signal, sqrt((1 - alpha) / alpha) */
     float *x0;            /* (images*count): the clean sample as predicted now */
     float *before[2];     /* x0 of one and two steps ago; DPM, UniPC */
     float *last;          /* UniPC: the sample from which the last step started */
@@ -414,7 +415,8 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
     tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
     tango_error *error);
-/* What the model is to be given: out = x / sqrt(sigma^2 + 1) for Euler, x otherwise. */
+/* What the model is to be given: out = x / sqrt(sigma^2 + d) with d = 1 for Euler and
+   consistency, d = 1/16 for CTM; x otherwise. */
 TANGO_API void tango_sampling_input(
     const tango_sampling *run, float *out, const float *x);
 /* Whether the coming step adds fresh noise: then one randn of x's size is drawn for it.
@@ -422,7 +424,10 @@ TANGO_API void tango_sampling_input(
 TANGO_API int tango_sampling_draws(const tango_sampling *run);
 /* x = the sample one step later. noise may be NULL where the step draws none.
    (DDPM: Ho et al. 2020; DDIM: Song et al. 2021; DPM-Solver++ 2M: Lu et al. 2022; Euler:
-   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42) */
+   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42.
+   Of distilled models: consistency: Bai et al. 2024, ConsistencyTTA; CTM, deterministic:
+   Saito et al. 2025, SoundCTM. Both go their own way whatever the configuration says of
+   prediction, spacing, clipping and thresholds.) */
 TANGO_API void tango_sampling_step(tango_sampling *run, float *x, const float *output,
     const float *noise);
 
@@ -443,13 +448,19 @@ typedef struct tango_params {
     const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
     const char *negative;   /* NULL: the empty prompt */
     double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
-    size_t steps;           /* 0: the model's, else 100 */
-    double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance */
+    size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2 */
+    double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance.
+                               A number that distilled UNets take in: else 4, trained
+                               from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
     double rescale;         /* of guidance, up to 1; 0: the model's, else none; below 0:
                                none */
-    tango_sampler sampler;  /* 0: the model's, else DDPM */
+    tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
+                               was made for: it has no other, and nothing else has it */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
-    double eta;             /* DDIM, 0 to 1 */
+    double eta;             /* DDIM, up to 1; 0: the model's, else none; below 0: none */
+    double crop;            /* keep so many seconds of a sound at most, and no more than
+                               were asked for; 0: the model's, else the whole; below 0:
+                               the whole */
     uint64_t seed;          /* modulo 2^32 */
     size_t samples;         /* sounds from one prompt; 0 means 1 */
     tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
@@ -478,7 +489,8 @@ typedef struct tango_plan {
     tango_params params;    /* no field left at "default" */
     size_t frames;          /* mel frames T */
     size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
-    size_t samples; /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t samples; /* of these, how many are kept: the crop's, else all */
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
 
@@ -2170,6 +2182,7 @@ static double tango__timestep(const tango_sampling *run, size_t i)
                  k = (double)i;
     const int multistep = run->kind == TANGO_DPM || run->kind == TANGO_UNIPC;
     const size_t points = multistep ? run->steps + 1 : run->steps;
+    if (run->kind == TANGO_CONSISTENCY && i == 0) return n - 1.0;
     if (run->spacing
         == TANGO_TRAILING) { /* numpy.arange(n, 0, -n/steps), its rounding included */
         double delta = (n - n / steps) - n;
@@ -2178,6 +2191,7 @@ static double tango__timestep(const tango_sampling *run, size_t i)
     if (run->spacing == TANGO_LINSPACE) {
         double step = points > 1 ? (n - 1.0) / (double)(points - 1) : 0.0;
         double t = i == 0 && points > 1 ? n - 1.0 : (double)(points - 1 - i) * step;
+        if (run->kind == TANGO_CONSISTENCY) return t;
         return run->kind == TANGO_EULER ? (double)(float)t : tango__round(t);
     }
     return (double)((points - 1 - i) * (run->config->train_steps / points)
@@ -2195,6 +2209,22 @@ static double tango__sigma_at(const tango_sampling *run, double t)
     return s + (t - (double)low) * (TANGO_SQRT((1.0 - b) / b) - s);
 }
 
+/* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
+   network reads ln(sigma) / 4 as its time.             (Karras et al. 2022, equation 5) */
+static void tango__fill_levels(tango_sampling *run)
+{
+    const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),
+                 last = TANGO_EXP(TANGO_LOG(0.002) / 7.0);
+    size_t i;
+    for (i = 0; i <= run->steps; i++) {
+        double root = first + (double)i / (double)run->steps * (last - first),
+               square = root * root, sigma = square * square * square * root;
+        run->sigmas[i] = (float)sigma;
+        run->timesteps[i] = (float)(0.25 * TANGO_LOG(sigma));
+    }
+    run->initial_scale = 80.0;
+}
+
 /* Checks the timesteps and, where there is room for them, fills the tables. */
 static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error)
 {
@@ -2202,6 +2232,10 @@ static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error
     const int measured = run->timesteps == NULL;
     double t, before = 0.0, sigma;
     size_t i;
+    if (run->kind == TANGO_CTM) {
+        if (!measured) tango__fill_levels(run);
+        return TANGO_OK;
+    }
     if (!measured) tango__alphas(run->config, run->alphas);
     for (i = 0; i < run->steps; i++, before = t) {
         t = tango__timestep(run, i);
@@ -2225,13 +2259,19 @@ static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error
     if (run->kind == TANGO_EULER)
         run->initial_scale =
             run->spacing == TANGO_LEADING ? TANGO_SQRT(sigma * sigma + 1.0) : sigma;
+    if (run->kind == TANGO_CONSISTENCY) run->initial_scale = sigma;
     return TANGO_OK;
 }
 
-/* Fields that a class of diffusers fills by itself when the configuration is silent. */
+/* Fields that a class of diffusers fills by itself when the configuration is silent; the
+   samplers of distilled models have no choice. */
 static void tango__sampling_defaults(tango_sampling *run)
 {
     const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
+    if (run->kind == TANGO_CONSISTENCY) {
+        run->spacing = TANGO_LINSPACE;
+        run->final_sigma = TANGO_FINAL_ZERO;
+    }
     if (run->spacing == TANGO_SPACING_DEFAULT)
         run->spacing = by_index ? TANGO_LEADING : TANGO_LINSPACE;
     if (run->final_sigma == TANGO_FINAL_DEFAULT) run->final_sigma = TANGO_FINAL_ZERO;
@@ -2256,13 +2296,14 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     run->count = count;
     run->eta = eta;
     tango__sampling_defaults(run);
-    if (kind < TANGO_DDPM || kind > TANGO_UNIPC || steps == 0
+    if (kind < TANGO_DDPM || kind > TANGO_CTM || steps == 0
         || steps > config->train_steps)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "sampler: %z steps, expected 1 to %z", steps, config->train_steps);
     run->alphas =
         (float *)tango_arena_keep(arena, config->train_steps, sizeof(float), &ok);
-    run->timesteps = (float *)tango_arena_keep(arena, steps, sizeof(float), &ok);
+    run->timesteps = (float *)tango_arena_keep(
+        arena, steps + (kind == TANGO_CTM), sizeof(float), &ok);
     run->sigmas = (float *)tango_arena_keep(arena, steps + 1, sizeof(float), &ok);
     run->x0 = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
     if (multistep)
@@ -2279,13 +2320,18 @@ TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
     return tango__fill_schedule(run, error);
 }
 
+/* Deviation of the latents that SoundCTM was trained on. */
+#define TANGO__CTM_DATA 0.25
+
 TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const float *x)
 {
     size_t i, total = run->images * run->count;
     float scale = 1.0f;
-    if (run->kind == TANGO_EULER) {
-        double sigma = (double)run->sigmas[run->index];
-        scale = (float)(1.0 / TANGO_SQRT(sigma * sigma + 1.0));
+    if (run->kind == TANGO_EULER || run->kind == TANGO_CONSISTENCY
+        || run->kind == TANGO_CTM) {
+        double sigma = (double)run->sigmas[run->index],
+               data = run->kind == TANGO_CTM ? TANGO__CTM_DATA : 1.0;
+        scale = (float)(1.0 / TANGO_SQRT(sigma * sigma + data * data));
     }
     for (i = 0; i < total; i++) out[i] = x[i] * scale;
 }
@@ -2293,6 +2339,7 @@ TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const
 TANGO_API int tango_sampling_draws(const tango_sampling *run)
 {
     if (run->kind == TANGO_DDPM) return run->timesteps[run->index] > 0.0f;
+    if (run->kind == TANGO_CONSISTENCY) return run->index + 1 < run->steps;
     return run->kind == TANGO_DDIM && run->eta > 0.0;
 }
 
@@ -2301,6 +2348,7 @@ static size_t tango__draw_count(const tango_sampling *run)
 {
     if (run->kind == TANGO_DDPM)
         return run->steps - (tango__timestep(run, run->steps - 1) > 0.0 ? 0 : 1);
+    if (run->kind == TANGO_CONSISTENCY) return run->steps - 1;
     return run->kind == TANGO_DDIM && run->eta > 0.0 ? run->steps : 0;
 }
 
@@ -2561,6 +2609,31 @@ static void tango__step_unipc(tango_sampling *run, float *x, const float *output
     tango__remember(run);
 }
 
+/* ConsistencyTTA: the output is the clean sample itself; x = x0 + sigma noise with the
+   noise level of the next query.                          (Bai et al. 2024, section 3) */
+static void tango__step_consistency(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    memcpy(x, output, total * sizeof(float));
+    if (tango_sampling_draws(run))
+        tango__combine(x, 1.0, x, (double)run->sigmas[run->index + 1], noise, total);
+}
+
+/* SoundCTM, from noise level t to s: x = (s/t) x + (1 - s/t) g, where the clean sample
+   g = c_skip x + c_out output is preconditioned as EDM is.
+                      (Kim et al. 2024, equation 9; Karras et al. 2022, table 1) */
+static void tango__step_ctm(tango_sampling *run, float *x, const float *output)
+{
+    const double t = (double)run->sigmas[run->index],
+                 s = (double)run->sigmas[run->index + 1];
+    const double square = t * t + TANGO__CTM_DATA * TANGO__CTM_DATA,
+                 skip = TANGO__CTM_DATA * TANGO__CTM_DATA / square,
+                 out = TANGO__CTM_DATA * t / TANGO_SQRT(square);
+    tango__combine(x, s / t + (1.0 - s / t) * skip, x, (1.0 - s / t) * out, output,
+        run->images * run->count);
+}
+
 TANGO_API void tango_sampling_step(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
@@ -2571,6 +2644,8 @@ TANGO_API void tango_sampling_step(
     case TANGO_DDIM: tango__step_ddim(run, x, output, noise); break;
     case TANGO_EULER: tango__step_euler(run, x, output); break;
     case TANGO_DPM: tango__step_dpm(run, x, output); break;
+    case TANGO_CONSISTENCY: tango__step_consistency(run, x, output, noise); break;
+    case TANGO_CTM: tango__step_ctm(run, x, output); break;
     default: tango__step_unipc(run, x, output); break;
     }
     run->index++;
@@ -2978,12 +3053,15 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
 
 /* What every pass of the UNet shares: the text, and the steps' times. */
 typedef struct tango__denoiser {
-    const float *context;       /* (context_batch, tokens, D) */
+    const float *context;       /* (context_batch, tokens, D), where cross_width is D */
+    const float *vectors;       /* (context_batch, D), where class_width is D */
     size_t context_batch, tokens, repeat; /* batch row b reads context b / repeat */
     const size_t *counts;       /* (context_batch) real tokens */
-    const float *timesteps;     /* (steps) */
+    const float *timesteps;     /* (steps); of TANGO_GUIDANCE_CTM (steps + 1) */
+    double guidance;            /* the number that a distilled UNet takes in */
     size_t steps, step;
-    const float *emb; /* (steps, 4 channels[0]): silu of the time embedding; first pass */
+    const float *emb; /* (steps, emb_rows, emb_width): made in the first pass */
+    size_t emb_rows, emb_width; /* images of the batch share a row in equal parts */
     size_t groups;
     float eps;
 } tango__denoiser;
@@ -3004,41 +3082,147 @@ static void tango__sinusoids(const tango_unet_config *c, float *out, float t, si
     if (dim % 2 != 0) out[dim - 1] = 0.0f;
 }
 
-/* silu(linear_2(silu(linear_1(sinusoids)))) for all steps at once; kept through the loop.
- */
-static void tango__time_embedding(tango__net *net, tango__denoiser *d)
+/* out (rows, 4 channels[0]) = linear_2(silu(linear_1(x))) of the module `name`; x is
+   (rows, dim).                                          (diffusers TimestepEmbedding) */
+static void tango__embedding_mlp(tango__net *net, float *out, const float *x, size_t rows,
+    size_t dim, const char *name, tango__after last)
 {
-    const tango_unet_config *c = &net->model->unet;
-    const size_t dim = c->channels[0], wide = 4 * dim, mark = net->arena->used;
-    size_t name = tango__enter_one(net, "time_embedding"), i;
-    int fresh;
-    float *emb = tango__keep(net, d->steps, wide, &fresh);
-    d->emb = emb;
-    if (fresh) {
-        float *wave = tango__floats(net, d->steps, dim, 1),
-              *hidden = tango__floats(net, d->steps, wide, 1);
-        for (i = 0; !tango__idle(net) && i < d->steps; i++)
-            tango__sinusoids(c, wave + i * dim, d->timesteps[i], dim);
-        tango__linear(net, hidden, wave, d->steps, "linear_1", wide, dim,
-            tango__then(TANGO_NN_SILU));
-        tango__linear(net, emb, hidden, d->steps, "linear_2", wide, wide,
-            tango__then(TANGO_NN_SILU));
-        tango_arena_release(net->arena, mark);
-    }
-    tango__leave(net, name);
+    const size_t wide = 4 * net->model->unet.channels[0], mark = net->arena->used,
+                 part = tango__enter_one(net, name);
+    float *hidden = tango__floats(net, rows, wide, 1);
+    tango__linear(
+        net, hidden, x, rows, "linear_1", wide, dim, tango__then(TANGO_NN_SILU));
+    tango__linear(net, out, hidden, rows, "linear_2", wide, wide, last);
+    tango__leave(net, part);
+    tango_arena_release(net->arena, mark);
 }
 
-/* This step's row of time_emb_proj (outputs), computed for all steps in the first pass.
- */
+/* The same of the sinusoids of `steps` times. */
+static void tango__time_mlp(tango__net *net, float *out, const float *times, size_t steps,
+    const char *name, tango__after last)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t dim = c->channels[0], mark = net->arena->used;
+    float *wave = tango__floats(net, steps, dim, 1);
+    size_t i;
+    for (i = 0; !tango__idle(net) && i < steps; i++)
+        tango__sinusoids(c, wave + i * dim, times[i], dim);
+    tango__embedding_mlp(net, out, wave, steps, dim, name, last);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (4 channels[0]) = MLP of [cos x, sin x], x = 2 pi guidance f. The frequencies f are
+   weights, the angles reach hundreds: double.              (ConsistencyTTA, UNet) */
+static void tango__fourier_guidance(tango__net *net, float *out, double guidance)
+{
+    const size_t count = net->model->unet.guidance_width, mark = net->arena->used,
+                 name = tango__enter_one(net, "guidance_proj");
+    const float *f = tango__vector(net, "weight", count);
+    float *wave = tango__floats(net, 2, count, 1);
+    size_t i;
+    tango__leave(net, name);
+    for (i = 0; !tango__idle(net) && i < count; i++) {
+        const double x = 6.283185307179586477 * guidance * (double)f[i];
+        wave[i] = (float)TANGO_COS(x);
+        wave[count + i] = (float)TANGO_SIN(x);
+    }
+    tango__embedding_mlp(
+        net, out, wave, 1, 2 * count, "guidance_embedding", tango__plain());
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (dim) = [sin x, cos x], x_i = 1000 guidance 10000^(-i / (dim/2 - 1)).
+                                                                  (SoundCTM, UNet) */
+static void tango__ctm_guidance(float *out, double guidance, size_t dim)
+{
+    const size_t half = dim / 2;
+    size_t i;
+    for (i = 0; i < half; i++) {
+        const double f =
+            TANGO_EXP(-9.210340371976182736 * (double)i / (double)(half - 1));
+        out[i] = (float)TANGO_SIN(1000.0 * guidance * f);
+        out[half + i] = (float)TANGO_COS(1000.0 * guidance * f);
+    }
+}
+
+/* out (steps, 4 channels[0]) = silu of the time embedding and of what a distilled UNet
+   adds to it: a vector of the guidance, and that of the time at which a step ends. */
+static void tango__time_embedding(
+    tango__net *net, float *out, const tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t wide = 4 * c->channels[0], mark = net->arena->used;
+    tango__after last = tango__then(TANGO_NN_SILU);
+    float *guidance, *end;
+    if (c->guidance != TANGO_GUIDANCE_NONE) {
+        guidance = tango__floats(net, wide, 1, 1);
+        last.image_bias = guidance; /* one for all steps */
+        last.image_rows = d->steps;
+        if (c->guidance == TANGO_GUIDANCE_FOURIER)
+            tango__fourier_guidance(net, guidance, d->guidance);
+        else if (!tango__idle(net)) tango__ctm_guidance(guidance, d->guidance, wide);
+    }
+    if (c->guidance == TANGO_GUIDANCE_CTM) {
+        end = tango__floats(net, d->steps, wide, 1);
+        last.activation = TANGO_NN_NONE;
+        tango__time_mlp(net, end, tango__idle(net) ? NULL : d->timesteps + 1, d->steps,
+            "s_time_embedding", last);
+        last = tango__plus(end);
+    }
+    tango__time_mlp(net, out, d->timesteps, d->steps, "time_embedding", last);
+    if (c->guidance == TANGO_GUIDANCE_CTM && !tango__idle(net))
+        tango_nn_activate(&net->nn, out, out, d->steps * wide, TANGO_NN_SILU);
+    tango_arena_release(net->arena, mark);
+}
+
+/* emb (steps, context_batch, 2 wide) = [time ; silu(class_embedding(vector))] for every
+   step and text.     (diffusers class_embeddings_concat; Liu et al. 2023, AudioLDM) */
+static void tango__join_classes(
+    tango__net *net, float *emb, const float *time, const tango__denoiser *d)
+{
+    const size_t wide = 4 * net->model->unet.channels[0], mark = net->arena->used;
+    float *texts = tango__floats(net, d->context_batch, wide, 1);
+    size_t i, b;
+    tango__linear(net, texts, d->vectors, d->context_batch, "class_embedding", wide,
+        net->model->unet.class_width, tango__then(TANGO_NN_SILU));
+    for (i = 0; !tango__idle(net) && i < d->steps; i++)
+        for (b = 0; b < d->context_batch; b++, emb += 2 * wide) {
+            memcpy(emb, time + i * wide, wide * sizeof(float));
+            memcpy(emb + wide, texts + b * wide, wide * sizeof(float));
+        }
+    tango_arena_release(net->arena, mark);
+}
+
+/* d->emb for all steps at once; kept through the loop. */
+static void tango__embed(tango__net *net, tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t wide = 4 * c->channels[0], mark = net->arena->used;
+    const int joined = c->class_width != 0;
+    float *emb, *time;
+    int fresh;
+    d->emb_rows = joined ? d->context_batch : 1;
+    d->emb_width = joined ? 2 * wide : wide;
+    d->emb = emb = tango__keep(net, d->steps * d->emb_rows, d->emb_width, &fresh);
+    if (!fresh) return;
+    time = joined ? tango__floats(net, d->steps, wide, 1) : emb;
+    tango__time_embedding(net, time, d);
+    if (joined) tango__join_classes(net, emb, time, d);
+    tango_arena_release(net->arena, mark);
+}
+
+/* This step's rows of time_emb_proj (emb_rows, outputs), computed for all steps in the
+   first pass. */
 static const float *tango__time_projection(
     tango__net *net, const tango__denoiser *d, size_t outputs)
 {
+    const size_t rows = d->steps * d->emb_rows;
     int fresh;
-    float *table = tango__keep(net, d->steps, outputs, &fresh); /* (steps, outputs) */
+    float *table = tango__keep(net, rows, outputs, &fresh);
     if (fresh)
-        tango__linear(net, table, d->emb, d->steps, "time_emb_proj", outputs,
-            4 * net->model->unet.channels[0], tango__plain());
-    return tango__at(table, d->step * outputs);
+        tango__linear(net, table, d->emb, rows, "time_emb_proj", outputs, d->emb_width,
+            tango__plain());
+    return tango__at(table, d->step * d->emb_rows * outputs);
 }
 
 /* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x. d
@@ -3057,7 +3241,7 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango__after e = tango__plain();
     if (d != NULL) {
         e.image_bias = tango__time_projection(net, d, outputs);
-        e.image_rows = rows; /* one time for the whole batch */
+        e.image_rows = rows / d->emb_rows;
     }
     tango__group_norm(net, n, x, s, channels, groups, eps, "norm1", TANGO_NN_SILU);
     tango__conv(net, h, n, &first, "conv1", outputs, e);
@@ -3071,12 +3255,14 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango_arena_release(net->arena, mark);
 }
 
-/* t += to_out(attention(n, context)); without a context n attends to itself. Keys and
-   values of the text are computed in the first pass and kept.  (diffusers Attention) */
+/* t += to_out(attention(n, context)); where the UNet takes no context, n attends to
+   itself. Keys and values of the text are computed in the first pass and kept.
+                                                               (diffusers Attention) */
 static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
     size_t heads, size_t inner, const tango__denoiser *d, const char *name)
 {
-    const int cross = name[4] == '2'; /* attn1 looks at itself, attn2 at the text */
+    const int cross = /* attn1 looks at itself, attn2 at the text, if there is one */
+        name[4] == '2' && net->model->unet.cross_width != 0;
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
     const size_t key_rows = cross ? d->context_batch * d->tokens : rows;
@@ -3297,7 +3483,7 @@ static void tango__unet(
     skips.count = 0;
     d->groups = c->groups;
     d->eps = c->eps;
-    tango__time_embedding(net, d);
+    tango__embed(net, d);
     tango__unet_down(net, &skips, x, s, d);
     a[0] = tango__floats(net, widest, 1, 1);
     a[1] = tango__floats(net, widest, 1, 1);
@@ -3649,19 +3835,35 @@ static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_
 
 enum { TANGO__ROUNDS = 60 }; /* of Griffin-Lim */
 
+/* What a model runs with that names nothing, by what its UNet takes in. */
+typedef struct tango__usual {
+    size_t steps;
+    double guidance;
+    tango_sampler sampler;
+} tango__usual;
+
+static const tango__usual tango__usuals[] = { /* in the order of tango_guidance_input */
+    { 100, 3.0, TANGO_DDPM }, { 1, 4.0, TANGO_CONSISTENCY }, { 2, 3.5, TANGO_CTM }
+};
+
 /* Every default of the model filled in. */
 static void tango__fill_in(tango_params *p, const tango_model *m)
 {
+    const tango__usual *usual = &tango__usuals[m->unet.guidance];
     if (p->seconds == 0.0)
         p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
-    if (p->steps == 0) p->steps = m->defaults.steps != 0 ? m->defaults.steps : 100;
+    if (p->steps == 0)
+        p->steps = m->defaults.steps != 0 ? m->defaults.steps : usual->steps;
     if (p->guidance == 0.0)
-        p->guidance = m->defaults.guidance != 0.0 ? m->defaults.guidance : 3.0;
+        p->guidance =
+            m->defaults.guidance != 0.0 ? m->defaults.guidance : usual->guidance;
     if (p->rescale == 0.0)
         p->rescale = m->defaults.rescale != 0.0 ? m->defaults.rescale : -1.0;
     if (p->sampler == TANGO_SAMPLER_DEFAULT)
         p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
-                                                                  : TANGO_DDPM;
+                                                                  : usual->sampler;
+    if (p->eta == 0.0) p->eta = m->defaults.eta != 0.0 ? m->defaults.eta : -1.0;
+    if (p->crop == 0.0) p->crop = m->defaults.crop != 0.0 ? m->defaults.crop : -1.0;
     if (p->vocoder == TANGO_VOCODER_DEFAULT)
         p->vocoder = m->defaults.vocoder != TANGO_VOCODER_DEFAULT ? m->defaults.vocoder
                                                                   : TANGO_HIFIGAN;
@@ -3670,6 +3872,29 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->noise != NULL && p->noise_draws == 0) p->noise_draws = 1;
     if (p->parallel_for == NULL || p->threads == 0) p->threads = 1;
     if (p->kernels == NULL) p->kernels = tango_nn_detect();
+}
+
+/* The UNets of distilled models and the samplers made for them go together. Where no
+   diffusion takes place, everything may. */
+static tango_result tango__check_sampler(
+    const tango_params *p, const tango_model *m, tango_error *error)
+{
+    const tango_sampler own = tango__usuals[m->unet.guidance].sampler;
+    const int special = p->sampler >= TANGO_CONSISTENCY;
+    if ((unsigned)p->sampler > TANGO_CTM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
+    if (p->latent != NULL || p->mel != NULL || !(m->parts & TANGO_PART_UNET))
+        return TANGO_OK;
+    if (own != TANGO_DDPM && p->sampler != own)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: '%s' cannot drive this model, which is distilled for '%s' alone",
+            tango_sampler_name(p->sampler), tango_sampler_name(own));
+    if (own == TANGO_DDPM && special)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: '%s' needs a UNet that was distilled for it, which this is not",
+            tango_sampler_name(p->sampler));
+    return TANGO_OK;
 }
 
 /* Every value is in its range. (fill_in left no DEFAULT but that of final_sigma.) */
@@ -3692,8 +3917,13 @@ static tango_result tango__check(
     if (!(p->rescale >= -1.0 && p->rescale <= 1.0))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "rescale: expected 0 to 1, or -1 for none");
-    if (!(p->eta >= 0.0 && p->eta <= 1.0))
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1");
+    if (!(p->eta >= -1.0 && p->eta <= 1.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1, or -1 for none");
+    if (!(p->crop >= -1.0 && p->crop <= (double)TANGO_SECONDS_MAX))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "crop: expected up to %z seconds, or -1 for the whole",
+            (size_t)TANGO_SECONDS_MAX);
     if (p->latent != NULL && p->mel != NULL)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "mel: given beside a latent, expected one");
@@ -3705,9 +3935,6 @@ static tango_result tango__check(
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
-    if ((unsigned)p->sampler > TANGO_CTM)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
-            (int64_t)p->sampler);
     if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "vocoder: number %i is none",
             (int64_t)p->vocoder);
@@ -3717,7 +3944,13 @@ static tango_result tango__check(
     if (tango_nn_work_size(p->threads) == 0)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
-    return TANGO_OK;
+    return tango__check_sampler(p, m, error);
+}
+
+/* Whether the UNet runs on [negative ; prompt]; a distilled one is told the number. */
+static int tango__guided(const tango_params *p, const tango_model *m)
+{
+    return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE;
 }
 
 /* Every part that a run needs is there; all that are not are named. */
@@ -3746,6 +3979,16 @@ static unsigned tango__needed(const tango_params *p)
     if (p->mel == NULL) parts |= TANGO_PART_VAE;
     if (p->mel == NULL && p->latent == NULL) parts |= TANGO_PART_TEXT | TANGO_PART_UNET;
     return parts;
+}
+
+/* int(seconds * rate) samples, as the references cut; at least one. */
+static void tango__crop(tango_plan *plan, const tango_model *m)
+{
+    const tango_params *p = &plan->params;
+    const int asked = p->latent == NULL && p->mel == NULL && p->seconds < p->crop;
+    const double samples = (asked ? p->seconds : p->crop) * (double)m->rate;
+    if (samples < (double)plan->whole) plan->samples = (size_t)samples;
+    if (plan->samples == 0) plan->samples = 1;
 }
 
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
@@ -3778,10 +4021,12 @@ static tango_result tango__sizes(
                 "mel: %z frames, expected 1 or more and at most %z seconds", plan->frames,
                 (size_t)TANGO_SECONDS_MAX);
     }
-    plan->samples = p->vocoder == TANGO_HIFIGAN
-                        ? tango__wave_length(&m->vocoder, plan->frames)
-                        : (plan->frames - 1) * m->hop;
-    if (p->vocoder == TANGO_GRIFFIN_LIM && plan->samples <= m->fft / 2)
+    plan->whole = p->vocoder == TANGO_HIFIGAN
+                      ? tango__wave_length(&m->vocoder, plan->frames)
+                      : (plan->frames - 1) * m->hop;
+    plan->samples = plan->whole;
+    if (p->crop > 0.0) tango__crop(plan, m);
+    if (p->vocoder == TANGO_GRIFFIN_LIM && plan->whole <= m->fft / 2)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: %z frames are too short for griffin-lim, which needs more than %z "
             "samples",
@@ -3886,6 +4131,7 @@ static void tango__read_prompt(
     tango__net *net, const tango_plan *plan, tango__tokens *tokens)
 {
     const tango_params *p = &plan->params;
+    const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
     tango_tokenizer tokenizer;
     tango_io_value spiece;
@@ -3908,11 +4154,11 @@ static void tango__read_prompt(
     if (net->result != TANGO_OK) return;
     if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
     tango__tokenise_row(
-        net, tokens, &tokenizer, 0, p->guidance > 1.0 ? p->negative : "", p->prompt_cut);
+        net, tokens, &tokenizer, 0, guided ? p->negative : "", p->prompt_cut);
     tango__tokenise_row(net, tokens, &tokenizer, 1, p->prompt, p->prompt_cut);
     tango_arena_release(net->arena, mark);
     tokens->length = tokens->counts[1];
-    if (p->guidance > 1.0 && tokens->counts[0] > tokens->length)
+    if (guided && tokens->counts[0] > tokens->length)
         tokens->length = tokens->counts[0];
     if (tango__idle(net)) return;
     for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
@@ -3931,7 +4177,8 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
     static const char *const names[2][3] = {
         { "tokens_uncond", "mask_uncond", "text_uncond" }, { "tokens", "mask", "text" }
     };
-    const size_t width = net->model->text.width, mark = net->arena->used;
+    const int one = net->model->text.type == TANGO_TEXT_CLAP;
+    const size_t mark = net->arena->used;
     tango_stage stage = tango__stage_of(names[row][0], 2, 1, tokens->length, 0, 0);
     int32_t *mask;
     size_t i;
@@ -3949,7 +4196,9 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
         stage.ids = mask;
         tango__tell(net, plan, &stage);
         tango__tell_values(net, plan, states,
-            tango__stage_of(names[row][2], 3, 1, tokens->length, width, 0));
+            one ? tango__stage_of(names[row][2], 3, 1, 1, net->model->text.projection, 0)
+                : tango__stage_of(
+                    names[row][2], 3, 1, tokens->length, net->model->text.width, 0));
     }
     tango_arena_release(net->arena, mark);
 }
@@ -3958,24 +4207,29 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
 static void tango__encode_prompt(
     tango__net *net, const tango_plan *plan, tango__denoiser *d, size_t counts[2])
 {
-    const int guided = plan->params.guidance > 1.0;
-    const size_t first = guided ? 0 : 1, width = net->model->text.width;
+    const int guided = tango__guided(&plan->params, net->model),
+              one = net->model->text.type == TANGO_TEXT_CLAP; /* one state a text */
+    const size_t first = guided ? 0 : 1,
+                 width = one ? net->model->text.projection : net->model->text.width;
     tango__tokens tokens;
+    size_t count;
     float *states;
     tango__read_prompt(net, plan, &tokens);
+    count = one ? 1 : tokens.length;
     d->context_batch = 2 - first;
     d->tokens = tokens.length;
     d->repeat = plan->params.samples;
     counts[0] = tokens.counts[first];
     counts[1] = tokens.counts[1];
     d->counts = counts;
-    states = tango__floats(net, d->context_batch, tokens.length, width);
-    d->context = states;
+    states = tango__floats(net, d->context_batch, count, width);
+    if (one) d->vectors = states;
+    else d->context = states;
     tango__encode_text(net, states,
         tokens.ids == NULL ? NULL : tokens.ids + first * tokens.length, d->context_batch,
         tokens.length, counts);
     tango__tell_text(
-        net, plan, &tokens, 1, tango__at(states, (1 - first) * tokens.length * width));
+        net, plan, &tokens, 1, tango__at(states, (1 - first) * count * width));
     if (guided) tango__tell_text(net, plan, &tokens, 0, states);
 }
 
@@ -4093,7 +4347,7 @@ static void tango__loop_start(
     loop->total = p->samples * rows * c->in_channels;
     if (net->result == TANGO_OK)
         net->result = tango_sampling_begin(&loop->sampling, &net->model->schedule,
-            p->sampler, p->steps, p->eta, p->final_sigma, p->samples,
+            p->sampler, p->steps, p->eta > 0.0 ? p->eta : 0.0, p->final_sigma, p->samples,
             rows * c->in_channels, net->arena, net->error);
     tango__check_draws(net, p, &loop->sampling);
     loop->z = tango__floats(net, p->samples, rows, c->in_channels);
@@ -4104,6 +4358,7 @@ static void tango__loop_start(
         tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
     d->timesteps = loop->sampling.timesteps;
     d->steps = p->steps;
+    d->guidance = p->guidance;
     if (!tango__idle(net)) {
         tango_random_seed(&loop->draws.random, p->seed);
         tango__draw(&loop->draws, loop->z, p);
@@ -4139,11 +4394,23 @@ static void tango__leave_unet(tango__net *net, float *out, const float *z, size_
     tango_arena_release(net->arena, mark);
 }
 
+/* A sample that left all bounds comes back to what the decoder knows.
+                                                    (AudioLDM, LatentDiffusion.sample) */
+static void tango__clip_latent(tango__net *net, float *latent, size_t count)
+{
+    size_t i;
+    int beyond = 0;
+    if (tango__idle(net) || !net->model->vae.clip_latent) return;
+    for (i = 0; i < count; i++) beyond |= latent[i] > 100.0f || latent[i] < -100.0f;
+    for (i = 0; beyond && i < count; i++) latent[i] = tango__clamp(latent[i], 10.0f);
+}
+
 /* latent (samples, rows, 8) = the whole diffusion from prompt and seed. */
 static void tango__diffuse(tango__net *net, const tango_plan *plan, float *latent)
 {
     const tango_params *p = &plan->params;
-    const size_t mark = net->arena->used, kept = net->arena->kept;
+    const size_t mark = net->arena->used, kept = net->arena->kept,
+                 rows = p->samples * plan->latent_rows * plan->latent_width;
     tango__denoiser d;
     tango__loop loop;
     size_t counts[2], step;
@@ -4169,8 +4436,8 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
         && p->on_step(p->user, p->steps, p->steps))
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
-    tango__leave_unet(
-        net, latent, loop.z, p->samples * plan->latent_rows * plan->latent_width);
+    tango__leave_unet(net, latent, loop.z, rows);
+    tango__clip_latent(net, latent, rows * net->model->vae.embedding);
     tango_arena_release(net->arena, mark);
     net->arena->kept = kept;
 }
@@ -4209,6 +4476,16 @@ static void tango__griffin_lim(
             uniform, work, size, net->error);
     }
     tango_arena_release(net->arena, mark);
+}
+
+/* Moves all sounds up or down together, so that the highest and the lowest of all their
+   samples become equally far from 0; these were found before the crop.
+                                                          (ConsistencyTTA, decode) */
+static void tango__centre(float *wave, size_t count, float lowest, float highest)
+{
+    const float middle = 0.5f * (highest + lowest);
+    size_t i;
+    for (i = 0; i < count; i++) wave[i] -= middle;
 }
 
 /* A wave without sound means that something upstream is broken. */
@@ -4259,6 +4536,36 @@ static void tango__finish_mel(tango__net *net, const tango_plan *plan, float *me
         mel[i] = mel[i] * p->denormalize_std + p->denormalize_mean;
 }
 
+/* wave (samples, plan->samples) of mels (samples, T, F), one after the other. */
+static void tango__sound_all(
+    tango__net *net, const tango_plan *plan, float *wave, const float *mel)
+{
+    const tango_params *p = &plan->params;
+    const size_t mark = net->arena->used, kept = plan->samples;
+    float *whole = kept < plan->whole ? tango__floats(net, plan->whole, 1, 1) : NULL,
+          lowest = 0.0f, highest = 0.0f;
+    size_t i, k;
+    for (i = 0; i < p->samples && i < net->passes; i++) {
+        float *to = tango__at(wave, i * kept), *made = whole != NULL ? whole : to;
+        const float *from = mel;
+        if (from != NULL) from += i * plan->frames * net->model->mels;
+        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, made, from, plan->frames);
+        else tango__griffin_lim(net, plan, made, from);
+        tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
+        tango__audible(net, made, kept);
+        if (tango__idle(net)) continue;
+        if (i == 0) lowest = highest = made[0];
+        for (k = 0; k < plan->whole; k++) {
+            lowest = made[k] < lowest ? made[k] : lowest;
+            highest = made[k] > highest ? made[k] : highest;
+        }
+        if (made != to) memcpy(to, made, kept * sizeof(float));
+    }
+    if (!tango__idle(net) && net->model->centre_wave)
+        tango__centre(wave, p->samples * kept, lowest, highest);
+    tango_arena_release(net->arena, mark);
+}
+
 /* The whole of it; with an arena that only measures, wave is not touched. */
 static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave)
 {
@@ -4267,7 +4574,6 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     const size_t rows = plan->latent_rows * plan->latent_width;
     float *latent = tango__floats(net, p->samples, rows, m->vae.embedding);
     float *mel = tango__floats(net, p->samples, plan->frames, m->mels);
-    size_t i;
     if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
     else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
@@ -4275,14 +4581,7 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
     tango__finish_mel(net, plan, mel);
-    for (i = 0; i < p->samples && i < net->passes; i++) {
-        float *to = tango__at(wave, i * plan->samples);
-        const float *from = tango__at(mel, i * plan->frames * m->mels);
-        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, to, from, plan->frames);
-        else tango__griffin_lim(net, plan, to, from);
-        tango__finite(net, to, plan->samples, "wave", SIZE_MAX);
-        tango__audible(net, to, plan->samples);
-    }
+    tango__sound_all(net, plan, wave, mel);
     tango__tell_values(
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
 }
@@ -4324,7 +4623,7 @@ static void tango__rank_probe(tango__net *net);
 static tango_result tango__probe(const tango_model *model, tango_error *error)
 {
     const size_t counts[1] = { 8 };
-    const float times[1] = { 0.0f };
+    const float times[2] = { 0.0f, 0.0f };
     tango_params p;
     tango_arena arena;
     tango__net net;

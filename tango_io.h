@@ -1,5 +1,5 @@
-/* tango_io.h - bytes from outside: weights blobs, PyTorch, JSON, SentencePiece, NPY, PNG,
-   CSV, WAV, FLAC
+/* tango_io.h - bytes from outside: weights blobs, PyTorch, safetensors, JSON,
+   SentencePiece, NPY, PNG, CSV, WAV, FLAC
 
    Version 0.1.0                                          SPDX-License-Identifier: MIT-0
 
@@ -38,17 +38,18 @@
    hostile: it returns a complete, checked result, or one error that names the part of the
    file and the byte offset. Readers work on bytes in memory (a mapping, a buffer, flash)
    and return pointers into them; nothing is copied that can be used in place.
-     blob     the weights file of tango models, read and written; format drawn in room 5
-     torch    state dictionaries and tensors of torch.save (zip archives), both ways
-     json     RFC 8259, strict; written on one line
-     spiece   SentencePiece unigram models with their normalisation trie
-     bpe      byte-level BPE vocabularies of CLIP and RoBERTa; tokenizer.json
-     npy      NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
-     png      pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
-     csv      RFC 4180, row by row
-     wav      written: 16, 24, 32 bits, float and double, RF64, also to a pipe
-     sound    read: WAV in all its forms and FLAC, as a stream in a few kilobytes
-     file     read-only mapping, and output that appears whole or not at all
+     blob         the weights file of tango models, read and written; drawn in room 5
+     torch        state dictionaries and tensors of torch.save (zip archives), both ways
+     json         RFC 8259, strict; written on one line
+     safetensors  tensors and metadata; lists of shards
+     spiece       SentencePiece unigram models with their normalisation trie
+     bpe          byte-level BPE vocabularies of CLIP and RoBERTa; tokenizer.json
+     npy          NumPy arrays: versions 1.0 to 3.0 read, 1.0 written
+     png          pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
+     csv          RFC 4180, row by row
+     wav          written: 16, 24, 32 bits, float and double, RF64, also to a pipe
+     sound        read: WAV in all its forms and FLAC, as a stream in a few kilobytes
+     file         read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
    It never executes what a pickle asks for: the few names a state dictionary needs are
@@ -68,12 +69,12 @@
    delivers any range of elements in row-major order (last index fastest) as float.
 
    MEMORY
-   Nothing is allocated. Readers that need room (torch, json) have a twin ..._work_size
-   that computes it from the bytes, with checked arithmetic; a block one byte too small is
-   TANGO_ERROR_MEMORY. Results point into the input and into the block: keep both,
-   unchanged, while results are in use. Structures hold no other resources, except
-   tango_io_file and tango_io_output, which are released by tango_io_unmap and by commit
-   or abandon.
+   Nothing is allocated. Readers that need room (torch, json, safetensors) have a twin
+   ..._work_size that computes it from the bytes, with checked arithmetic; a block one
+   byte too small is TANGO_ERROR_MEMORY. Results point into the input and into the block:
+   keep both, unchanged, while results are in use. Structures hold no other resources,
+   except tango_io_file and tango_io_output, which are released by tango_io_unmap and by
+   commit or abandon.
 
    ERRORS
    Functions that can fail return tango_result and leave their outputs untouched on
@@ -101,27 +102,28 @@
    above that.
 
    CONTENTS
-    1 >>error     Messages
-    2 >>view      Element types and strided arrays
-    3 >>checksum  Checksum of the blob, CRC-32
-    4 >>file      Mapping, loading, output that appears whole
-    5 >>blob      Weights blob
-    6 >>torch     PyTorch archives
-    7 >>json      JSON
-    8 >>spiece    SentencePiece models
-    9 >>bpe       Byte-level BPE vocabularies, tokenizer.json
-   10 >>npy       NumPy arrays
-   11 >>wav       WAV
-   12 >>png       PNG pictures
-   13 >>csv       Tables of RFC 4180
-   14 >>sound     Reading WAV and FLAC
+    1 >>error        Messages
+    2 >>view         Element types and strided arrays
+    3 >>checksum     Checksum of the blob, CRC-32
+    4 >>file         Mapping, loading, output that appears whole
+    5 >>blob         Weights blob
+    6 >>torch        PyTorch archives
+    7 >>json         JSON
+    8 >>safetensors  safetensors files, lists of shards
+    9 >>spiece       SentencePiece models
+   10 >>bpe          Byte-level BPE vocabularies, tokenizer.json
+   11 >>npy          NumPy arrays
+   12 >>wav          WAV
+   13 >>png          PNG pictures
+   14 >>csv          Tables of RFC 4180
+   15 >>sound        Reading WAV and FLAC
    private:
-   15 >>bytes     Cursor, little-endian numbers, UTF-8, sorting
-   16 >>zip       Stored zip archives
-   17 >>pickle    The part of pickle that torch.save uses
-   18 >>deflate   Compression of RFC 1950 and 1951
-   19 >>stream    Buffered input of the sound readers
-   20 >>flac      The FLAC decoder
+   16 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
+   17 >>zip          Stored zip archives
+   18 >>pickle       The part of pickle that torch.save uses
+   19 >>deflate      Compression of RFC 1950 and 1951
+   20 >>stream       Buffered input of the sound readers
+   21 >>flac         The FLAC decoder
 */
 /* Only beside the implementation: in a program's other files off_t is its own affair. */
 #if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
@@ -331,6 +333,12 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
    lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` may be a link. */
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error);
+/* Gives memory back that the bytes [data, data + size) of a mapping take, page by page
+   where all of a page is in that range; of other bytes nothing happens. They may be read
+   again, from the file. What is read once, weights that are converted or a stage that is
+   done, so leaves no trace in the size of the process. Does nothing for what is not
+   mapped, and on systems that have no way (strict C99 hides it: _DEFAULT_SOURCE). */
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_unmap(tango_io_file *file);
 
@@ -585,8 +593,8 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
    file.
 
    The top object is a dictionary of tensors (a state dictionary, plain or ordered, with
-   or without _metadata), or one bare tensor. Entries that are no tensors are passed over;
-   a dictionary inside a dictionary is reached by tango_io_torch_enter. Objects of
+   or without _metadata), or one bare tensor. Entries that are neither tensors nor numbers
+   are passed over; a dictionary inside one is reached by tango_io_torch_enter. Objects of
    training frameworks (pytorch_lightning, omegaconf, torch.optim, argparse, numpy
    scalars) are read over as inert. */
 
@@ -595,6 +603,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 typedef struct tango_io_torch {
     size_t count;                       /* tensors in the current dictionary */
     size_t dictionaries;                /* dictionaries in it, by names */
+    size_t numbers;                     /* Python's numbers in it, by names */
     int summed;                         /* 0: saved without checksums; damage to numbers
                                            cannot be noticed */
     const unsigned char *data;          /* the rest is private */
@@ -636,6 +645,11 @@ TANGO_API const char *tango_io_torch_dictionary_at(const tango_io_torch *torch,
 /* Makes the dictionary `key` of the current dictionary the current one ("state_dict" of a
    training checkpoint). Returns 0 and changes nothing if there is none. */
 TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
+/* 1 and *out if the current dictionary has a number `key` of Python (an int of 64 bits, a
+   float, True or False), as the nearest double; else 0. A tensor of rank 0 is none: it is
+   found among the tensors. */
+TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
+                                    double *out);
 
 #ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
@@ -795,7 +809,101 @@ TANGO_API void tango_io_json_put_null(tango_io_json_writer *writer);
    fit (writer->size + 1 bytes are needed) or if calls were missing or out of place. */
 TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer);
 
-/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+/* ==== 8 >>safetensors ==== safetensors files, lists of shards ======================= */
+
+/* FORMAT. All numbers are little-endian.
+
+       offset size
+            0    8  N, size of the header, at most 100,000,000
+            8    N  header: JSON that begins with `{`; spaces may follow it
+          8+N       the tensors' numbers, to the end of the file
+
+       {"__metadata__": {"format": "pt"},
+        "shared.weight": {"dtype": "F16", "shape": [32128, 768],
+                          "data_offsets": [0, 49348608]}, ...}
+
+   Offsets count from the end of the header. The ranges, sorted, follow each other without
+   hole and overlap and end with the file; each has the size that type and shape say; they
+   need not be aligned. Read as the package safetensors 0.8 reads them: members in any
+   order, members of a tensor that are not known (passed over), `__metadata__` null.
+   Refused, though the package takes them: one name twice, white space that is no space or
+   stands before the `{`, names that are empty, over 4096 bytes or have control
+   characters, rank over 8. The types F8, F6, F4 and C64 are refused by name.
+
+   SHARDS. A large model is split into several files beside a list, X.index.json:
+       {"metadata": {"total_size": 9}, "weight_map": {"shared.weight": "X-00001-of-00002.
+       safetensors", ...}}
+   The map alone counts: metadata may be absent, and its size wrong. */
+
+typedef struct tango_io_safetensors {
+    size_t count;                       /* tensors */
+    size_t metadata_count;              /* pairs in __metadata__ */
+    const unsigned char *data;          /* private: the file's numbers */
+    const void *entries, *pairs;
+    const char *names;
+} tango_io_safetensors;
+
+typedef struct tango_io_safetensor {
+    const char *name;                   /* NUL-terminated */
+    tango_io_view view;                 /* row-major; view.data may be unaligned */
+    size_t size;                        /* bytes, all in a row from view.data on */
+} tango_io_safetensor;
+
+/* *size = bytes of work that tango_io_safetensors_open needs for this file: under 4 times
+   the header. */
+TANGO_API tango_result tango_io_safetensors_work_size(size_t *size, const void *data,
+                                                      size_t data_size,
+                                                      tango_error *error);
+/* Reads the file in data[0..data_size), a mapping for example: checks the header and that
+   the ranges fill the file, and fills *file, which points into `data` and `work`. No
+   tensor's numbers are read. */
+TANGO_API tango_result tango_io_safetensors_open(tango_io_safetensors *file,
+                                                 const void *data, size_t data_size,
+                                                 void *work, size_t work_size,
+                                                 tango_error *error);
+/* Tensor number `index` < file->count, in order of name. */
+TANGO_API void tango_io_safetensors_at(const tango_io_safetensors *file, size_t index,
+                                       tango_io_safetensor *out);
+/* 1 and *out if there is a tensor `name`, else 0. Binary search. */
+TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
+                                        const char *name, tango_io_safetensor *out);
+/* The text beside `key` in __metadata__, NULL if there is none. A tensor that is stored
+   under one of its names alone has the others here: "lm_head.weight" beside the key
+   "shared.weight" says which one to take. Files of PyTorch say "pt" beside "format". */
+TANGO_API const char *tango_io_safetensors_metadata(const tango_io_safetensors *file,
+                                                    const char *key);
+/* Pair number `index` < metadata_count, in order of key. */
+TANGO_API void tango_io_safetensors_metadata_at(const tango_io_safetensors *file,
+                                                size_t index, const char **key,
+                                                const char **value);
+
+typedef struct tango_io_shards {
+    size_t count;                       /* tensors */
+    size_t file_count;                  /* files, each counted once */
+    const void *pairs, *files;          /* private */
+    const char *names;
+} tango_io_shards;
+
+/* *size = bytes of work that tango_io_shards_open needs for this list: under 4 times the
+   text. */
+TANGO_API tango_result tango_io_shards_work_size(size_t *size, const void *text,
+                                                 size_t text_size, tango_error *error);
+/* Reads a list of shards. Names of files are plain: one that is empty, over 4096 bytes,
+   begins with a dot or has a slash, a backslash, a colon or a control character is an
+   error. */
+TANGO_API tango_result tango_io_shards_open(tango_io_shards *shards, const void *text,
+                                            size_t text_size, void *work,
+                                            size_t work_size, tango_error *error);
+/* Name of file number `index` < file_count, in byte order. */
+TANGO_API const char *tango_io_shards_file(const tango_io_shards *shards, size_t index);
+/* Tensor number `index` < count, in order of name, and the file that holds it. */
+TANGO_API const char *tango_io_shards_at(const tango_io_shards *shards, size_t index,
+                                         const char **file);
+/* The file that holds the tensor `name`; NULL if the list has none. */
+TANGO_API const char *tango_io_shards_find(const tango_io_shards *shards,
+                                           const char *name);
+
+/* ==== 9 >>spiece ==== SentencePiece models ========================================== */
 
 /* A SentencePiece model is a protobuf message (sentencepiece_model.proto):
        1 pieces, repeated { 1 text, 2 score (float), 3 type (1 if absent) }
@@ -866,7 +974,7 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
                                               uint32_t *work, size_t work_count,
                                               tango_error *error);
 
-/* ==== 9 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ====================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
 
 /* The vocabularies of CLIP and of RoBERTa (GPT-2) are byte-level: a text's UTF-8 bytes
    are its first symbols, and merges join neighbours, the earlier rule first. Two kinds of
@@ -974,8 +1082,8 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
                                                void *work, size_t work_size,
                                                tango_error *error);
 
-/* *unigram = 1 if a tokenizer.json holds a Unigram model (then make a spiece.model of it),
-   0 if a BPE model (then a table). Others are refused by name. */
+/* *unigram = 1 if a tokenizer.json holds a Unigram model (then make a spiece.model of
+   it), 0 if a BPE model (then a table). Others are refused by name. */
 TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
                                                size_t text_size, tango_error *error);
 
@@ -991,7 +1099,7 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
                                                  size_t text_size, void *work,
                                                  size_t work_size, tango_error *error);
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NPY files, versions 1.0, 2.0 and 3.0: little-endian f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8
    b1, both orders, rank up to 8, header up to 10000 bytes. The header is read by a strict
@@ -1026,7 +1134,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
                                           size_t rank, tango_error *error);
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 /* Writing only. Files whose sizes pass 32 bits become RF64 (EBU Tech 3306); the number of
    frames is told at the start, so the header is final and a pipe will do.
@@ -1092,7 +1200,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 /* Samples are unsigned numbers of 8 or 16 bits, row after row from the top, pixel after
    pixel from the left, channel after channel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
@@ -1175,7 +1283,7 @@ TANGO_API int tango_io_plot_size(tango_io_png_spec *spec, const tango_io_plot *p
 /* Draws into pixels[0 .. 3 * width * height). */
 TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *plot);
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* Rows are read one by one from bytes in memory; a table of any length needs no room but
    the fields of one row. The first row names the columns; a column may have no name (as
@@ -1242,7 +1350,7 @@ TANGO_API int tango_io_csv_text(const tango_io_csv_field *field, char *out,
 /* 1 and *out if the field is a decimal number of digits only, up to 2^64 - 1. */
 TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* Sound files are read as a stream, frame after frame, from a reader or from memory, and
    the kind is known by the first bytes. A frame is one sample of each channel.
@@ -1415,7 +1523,7 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 15 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 16 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -2237,6 +2345,23 @@ static void *tango_io__map_view(int fd, size_t size)
 
 static void tango_io__unmap_view(void *view, size_t size) { munmap(view, size); }
 
+static size_t tango_io__page(void)
+{
+    const long page = sysconf(_SC_PAGESIZE);
+    return page > 0 ? (size_t)page : 0;
+}
+
+/* Whole pages. posix_madvise would be the portable name; with glibc it does nothing. */
+static void tango_io__drop_view(unsigned char *view, size_t size)
+{
+#ifdef MADV_DONTNEED
+    madvise((void *)view, size, MADV_DONTNEED);
+#else
+    (void)view;
+    (void)size;
+#endif
+}
+
 static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2387,6 +2512,19 @@ static void tango_io__unmap_view(void *view, size_t size)
     UnmapViewOfFile(view);
 }
 
+static size_t tango_io__page(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return (size_t)info.dwPageSize;
+}
+
+/* Unlocking pages that are not locked takes them out of the working set. */
+static void tango_io__drop_view(unsigned char *view, size_t size)
+{
+    VirtualUnlock(view, size);
+}
+
 static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2497,6 +2635,23 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
     tango_result r = tango_io__open_regular(&fd, &size, path, error);
     if (r != TANGO_OK) return r;
     return tango_io__map_open(file, fd, size, path, error);
+}
+
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
+{
+    const size_t page = tango_io__page();
+    const uintptr_t begin = (uintptr_t)file->data, at = (uintptr_t)data;
+    size_t first, end;
+    if (!file->mapping || page == 0 || at < begin || at - begin > file->size) return;
+    first = (size_t)(at - begin);
+    end = size < file->size - first ? first + size : file->size;
+    if (end < file->size) end -= end % page;    /* of the last page nothing lies behind */
+    if (first % page != 0) {
+        if (page - first % page >= file->size - first) return;
+        first += page - first % page;
+    }
+    if (first < end)
+        tango_io__drop_view((unsigned char *)file->mapping + first, end - first);
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -2688,6 +2843,13 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
     (void)file;
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: no mappings on this system",
                          path);
+}
+
+TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
+{
+    (void)file;                                 /* it was loaded, not mapped */
+    (void)data;
+    (void)size;
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -3878,7 +4040,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_IO__WRITES */
 
-/* ==== 16 >>zip ==== Stored zip archives ============================================= */
+/* ==== 17 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -4207,7 +4369,7 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 17 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 18 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -4222,6 +4384,7 @@ typedef enum tango_io__kind {
     TANGO_IO__NONE,
     TANGO_IO__BOOL,
     TANGO_IO__INT,          /* a, b = low and high half of the two's complement */
+    TANGO_IO__FLOAT,        /* a, b = low and high half of the double */
     TANGO_IO__STRING,       /* a = offset in the pickle, b = bytes */
     TANGO_IO__TUPLE,        /* a = first of b items */
     TANGO_IO__LIST,
@@ -4230,7 +4393,7 @@ typedef enum tango_io__kind {
     TANGO_IO__NAME,         /* a = one of tango_io__names */
     TANGO_IO__STORAGE,      /* a = record; type = element type */
     TANGO_IO__TENSOR,       /* a = storage, b = tuple of arguments */
-    TANGO_IO__OPAQUE,       /* float, large integer */
+    TANGO_IO__OPAQUE,       /* large integer */
     TANGO_IO__INERT         /* objects of training frameworks */
 } tango_io__kind;
 
@@ -4715,6 +4878,20 @@ static tango_result tango_io__pickle_number(tango_io__pickle *p, uint64_t value,
     return TANGO_OK;
 }
 
+/* BINFLOAT: 8 bytes, the high one first. */
+static tango_result tango_io__pickle_float(tango_io__pickle *p,
+                                           const unsigned char *bytes, size_t at)
+{
+    tango_io__object *o = tango_io__pickle_push(p, TANGO_IO__FLOAT, at);
+    uint64_t bits = 0;
+    size_t i;
+    if (!o) return TANGO_ERROR_DATA;
+    for (i = 0; i < 8; i++) bits = bits << 8 | bytes[i];
+    o->a = (uint32_t)(bits & 0xffffffff);
+    o->b = (uint32_t)(bits >> 32);
+    return TANGO_OK;
+}
+
 /* LONG1: n bytes, two's complement. Beyond 8 bytes the value is of no use here. */
 static tango_result tango_io__pickle_long(tango_io__pickle *p, const unsigned char *bytes,
                                           size_t n, size_t at)
@@ -4971,7 +5148,7 @@ static tango_result tango_io__pickle_step(tango_io__pickle *p, const tango_io__o
     case 'r': return tango_io__pickle_put(p, tango_io__u32(argument), at);
     case '}': kind = TANGO_IO__DICT; break;
     case ']': kind = TANGO_IO__LIST; break;
-    case 'G': kind = TANGO_IO__OPAQUE; break;
+    case 'G': return tango_io__pickle_float(p, argument, at);
     case 0x88: case 0x89: kind = TANGO_IO__BOOL; break;
     default: break;                             /* 'N' */
     }
@@ -5001,14 +5178,16 @@ static int tango_io__entry_key(const void *context, const void *a, const void *b
     return m == n ? 0 : m < n ? -1 : 1;
 }
 
-/* 0 for a tensor with a name, 1 for a dictionary with a name, 2 for the rest. */
+/* 0 for a tensor with a name, 1 for a dictionary, 2 for a number, 3 for the rest. */
 static int tango_io__entry_class(const tango_io__object *objects,
                                  const tango_io__entry *entry)
 {
     unsigned char kind = objects[entry->value].kind;
-    if (objects[entry->key].kind != TANGO_IO__STRING) return 2;
+    if (objects[entry->key].kind != TANGO_IO__STRING) return 3;
     if (kind == TANGO_IO__TENSOR) return 0;
-    return kind == TANGO_IO__DICT || kind == TANGO_IO__ORDERED ? 1 : 2;
+    if (kind == TANGO_IO__DICT || kind == TANGO_IO__ORDERED) return 1;
+    return kind == TANGO_IO__BOOL || kind == TANGO_IO__INT || kind == TANGO_IO__FLOAT
+           ? 2 : 3;
 }
 
 /* Final order: dictionary, class, key. */
@@ -5200,15 +5379,15 @@ TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
     return TANGO_OK;
 }
 
-/* Copies the names of tensors and dictionaries, NUL-terminated; string objects then refer
-   to the copy. A name used in several dictionaries is copied once. */
+/* Copies the names of tensors, dictionaries and numbers, NUL-terminated; string objects
+   then refer to the copy. A name used in several dictionaries is copied once. */
 static tango_result tango_io__torch_names(tango_io__pickle *p, char *names)
 {
     size_t i, at = 0;
     for (i = 0; i < p->entry_count; i++) {
         tango_io__object *key = &p->objects[p->entries[i].key];
         int class_of = tango_io__entry_class(p->objects, &p->entries[i]);
-        if (class_of == 2) continue;
+        if (class_of == 3) continue;
         if (class_of == 0 &&
             !tango_io__name_ok(key->flags & TANGO_IO__NAMED
                                    ? (const unsigned char *)names + key->a
@@ -5239,11 +5418,12 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
         if (entries[middle].dictionary < dictionary) first = middle + 1;
         else high = middle;
     }
-    torch->count = torch->dictionaries = 0;
+    torch->count = torch->dictionaries = torch->numbers = 0;
     for (n = first; n < torch->entry_count && entries[n].dictionary == dictionary; n++) {
         const int class_of = tango_io__entry_class(objects, &entries[n]);
         if (class_of == 0) torch->count++;
         if (class_of == 1) torch->dictionaries++;
+        if (class_of == 2) torch->numbers++;
     }
     torch->dictionary = dictionary;
     torch->first = first;
@@ -5397,6 +5577,24 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     i = tango_io__torch_search(torch, first, n, key);
     if (i == n) return 0;
     tango_io__torch_select(torch, entries[first + i].value);
+    return 1;
+}
+
+TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
+                                    double *out)
+{
+    const tango_io__object *objects = (const tango_io__object *)torch->objects, *o;
+    const tango_io__entry *entries = (const tango_io__entry *)torch->entries;
+    const size_t first = torch->first + torch->count + torch->dictionaries;
+    uint64_t bits;
+    size_t i;
+    if (objects[torch->dictionary].kind == TANGO_IO__TENSOR) return 0;
+    i = tango_io__torch_search(torch, first, torch->numbers, key);
+    if (i == torch->numbers) return 0;
+    o = &objects[entries[first + i].value];
+    bits = tango_io__int(o);
+    if (o->kind == TANGO_IO__FLOAT) *out = tango_io__double(bits);
+    else *out = bits >> 63 ? -(double)(0 - bits) : (double)bits;
     return 1;
 }
 
@@ -5876,11 +6074,16 @@ static int tango_io__decimal_finite(const tango_io__decimal *x)
     return 0;
 }
 
-/* Parser. With nodes == NULL it checks the grammar and counts. */
+/* Parser. With nodes == NULL it checks the grammar and counts; with room for `names`, the
+   offsets of keys in the objects that are open, it also finds equal keys, as each object
+   closes. */
 typedef struct tango_io__json {
     tango_io__cursor c;
     tango_io_json_node *nodes;
     size_t count, max, keys;
+    uint32_t *names;
+    size_t name_count, name_max;
+    int finite;                                 /* 1: NaN and the like are no values */
     tango_error *error;
 } tango_io__json;
 
@@ -6062,9 +6265,11 @@ static tango_result tango_io__json_value(tango_io__json *j)
     if (c == 't') return tango_io__json_word(j, "true", TANGO_IO_JSON_BOOL);
     if (c == 'f') return tango_io__json_word(j, "false", TANGO_IO_JSON_BOOL);
     if (c == 'n') return tango_io__json_word(j, "null", TANGO_IO_JSON_NULL);
-    if (c == 'N') return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
-    if (c == 'I') return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
-    if (c == '-' && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
+    if (c == 'N' && !j->finite)
+        return tango_io__json_word(j, "NaN", TANGO_IO_JSON_NONFINITE);
+    if (c == 'I' && !j->finite)
+        return tango_io__json_word(j, "Infinity", TANGO_IO_JSON_NONFINITE);
+    if (c == '-' && !j->finite && tango_io__left(&j->c) > 1 && j->c.at[1] == 'I')
         return tango_io__json_word(j, "-Infinity", TANGO_IO_JSON_NONFINITE);
     if (c != '{' && c != '[') return tango_io__json_number(j);
     return tango_io__json_node(j, c == '{' ? TANGO_IO_JSON_OBJECT : TANGO_IO_JSON_ARRAY);
@@ -6072,7 +6277,7 @@ static tango_result tango_io__json_value(tango_io__json *j)
 
 /* The containers that are open, innermost last. */
 typedef struct tango_io__json_open {
-    size_t node;
+    size_t node, names;
     uint32_t items;
     unsigned char end;                          /* '}' or ']' */
 } tango_io__json_open;
@@ -6080,15 +6285,67 @@ typedef struct tango_io__json_open {
 /* Key and colon, if the container is an object. */
 static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_open *open)
 {
+    size_t start;
     tango_result r;
     if (open->end != '}') return TANGO_OK;
     tango_io__json_space(j);
+    start = tango_io__offset(&j->c) + 1;
     r = tango_io__json_string(j);
     if (r != TANGO_OK) return r;
+    if (j->names && j->name_count == j->name_max)
+        return tango_io__json_bad(j, "changed while it was read");
+    if (j->names) j->names[j->name_count++] = (uint32_t)start;
     tango_io__json_space(j);
     if (tango_io__json_peek(j) != ':') return tango_io__json_bad(j, "expected a colon");
     tango_io__take(&j->c, 1);
     j->keys++;
+    return TANGO_OK;
+}
+
+/* Order of two strings, the insides of the cursors, by their unescaped bytes. */
+static int tango_io__json_compare(tango_io__cursor x, tango_io__cursor y)
+{
+    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
+        unsigned char p[4], q[4];
+        size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
+        int order = tango_io__compare(p, m, q, n);
+        if (order != 0) return order;
+    }
+    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
+    return tango_io__left(&x) == 0 ? -1 : 1;
+}
+
+/* Cursor over the inside of a checked string that starts behind its quote, at `at`. */
+static tango_io__cursor tango_io__json_literal(const tango_io__json *j, size_t at)
+{
+    const unsigned char *p = j->c.begin + at, *end = p;
+    while (*end != '"') end += *end == '\\' ? 2 : 1;
+    return tango_io__cursor_over(p, (size_t)(end - p));
+}
+
+static int tango_io__json_name_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__json *j = (const tango_io__json *)context;
+    return tango_io__json_compare(tango_io__json_literal(j, *(const uint32_t *)a),
+                                  tango_io__json_literal(j, *(const uint32_t *)b));
+}
+
+/* The object that closes has the names from number `first` on: looks for equal ones and
+   forgets them. */
+static tango_result tango_io__json_distinct(tango_io__json *j, size_t first)
+{
+    uint32_t *names = j->names + first;
+    size_t n = j->name_count - first, i;
+    tango_io__sort(names, n, sizeof *names, tango_io__json_name_order, j);
+    for (i = 1; i < n; i++) {
+        uint32_t later = names[i] > names[i - 1] ? names[i] : names[i - 1];
+        tango_io__cursor text = tango_io__json_literal(j, later);
+        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) == 0)
+            return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                                 "json: two members %q (offset %z)", text.at,
+                                 tango_io__left(&text), (size_t)later - 1);
+    }
+    j->name_count = first;
     return TANGO_OK;
 }
 
@@ -6114,11 +6371,16 @@ static tango_result tango_io__json_after(tango_io__json *j, tango_io__json_open 
             j->nodes[inner->node].next = (uint32_t)j->count;
         }
         (*depth)--;
+        if (j->names && inner->end == '}') {
+            tango_result r = tango_io__json_distinct(j, inner->names);
+            if (r != TANGO_OK) return r;
+        }
     }
     return TANGO_OK;
 }
 
-static tango_result tango_io__json_document(tango_io__json *j)
+/* One value with all that it contains. */
+static tango_result tango_io__json_one(tango_io__json *j)
 {
     tango_io__json_open open[TANGO_IO_JSON_DEPTH_MAX];
     size_t depth = 0, node;
@@ -6136,6 +6398,7 @@ static tango_result tango_io__json_document(tango_io__json *j)
             tango_io__take(&j->c, 1);
             open[depth].node = node;
             open[depth].items = 0;
+            open[depth].names = j->name_count;
             open[depth++].end = c == '{' ? '}' : ']';
             tango_io__json_space(j);
             if (tango_io__json_peek(j) != open[depth - 1].end) {
@@ -6148,6 +6411,13 @@ static tango_result tango_io__json_document(tango_io__json *j)
         r = tango_io__json_after(j, open, &depth);
         if (r != TANGO_OK) return r;
     } while (depth > 0);
+    return TANGO_OK;
+}
+
+static tango_result tango_io__json_document(tango_io__json *j)
+{
+    tango_result r = tango_io__json_one(j);
+    if (r != TANGO_OK) return r;
     tango_io__json_space(j);
     if (tango_io__left(&j->c) > 0) return tango_io__json_bad(j, "bytes after the value");
     return TANGO_OK;
@@ -6160,20 +6430,11 @@ static tango_io__cursor tango_io__json_inside(const tango_io_json *json, size_t 
     return tango_io__cursor_over(json->text + n->at, n->size);
 }
 
-/* Order of two strings by their unescaped bytes. */
 static int tango_io__json_order(const void *context, const void *a, const void *b)
 {
     const tango_io_json *json = (const tango_io_json *)context;
-    tango_io__cursor x = tango_io__json_inside(json, *(const uint32_t *)a);
-    tango_io__cursor y = tango_io__json_inside(json, *(const uint32_t *)b);
-    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
-        unsigned char p[4], q[4];
-        size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
-        int order = tango_io__compare(p, m, q, n);
-        if (order != 0) return order;
-    }
-    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
-    return tango_io__left(&x) == 0 ? -1 : 1;
+    return tango_io__json_compare(tango_io__json_inside(json, *(const uint32_t *)a),
+                                  tango_io__json_inside(json, *(const uint32_t *)b));
 }
 
 /* Sorts the keys of each object in `scratch` and looks for equal neighbours. */
@@ -6207,7 +6468,9 @@ static tango_result tango_io__json_start(tango_io__json *j, const void *text, si
     j->c = tango_io__cursor_over(size ? text : empty, size);
     tango_io__take(&j->c, tango_io__mark(text, size));
     j->nodes = NULL;
-    j->count = j->max = j->keys = 0;
+    j->names = NULL;
+    j->count = j->max = j->keys = j->name_count = j->name_max = 0;
+    j->finite = 0;
     j->error = error;
     if (size >= UINT32_MAX)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
@@ -6723,7 +6986,678 @@ TANGO_API size_t tango_io_json_end(tango_io_json_writer *writer)
     return writer->size;
 }
 
-/* ==== 8 >>spiece ==== SentencePiece models ========================================== */
+/* ==== 8 >>safetensors ==== safetensors files, lists of shards ======================= */
+
+/* The JSON is walked several times and no tree is made of it: its nodes would take more
+   memory than the rules allow. One walk checks the grammar, one counts, one finds equal
+   keys, and the last, over a text known to be good, gathers what is wanted. */
+
+enum { TANGO_IO__HEADER_MAX = 100000000 };
+
+typedef struct tango_io__range {
+    uint64_t begin, end;                /* of the numbers, from the header's end */
+    uint64_t shape[TANGO_IO_RANK_MAX];
+    uint32_t name, at;                  /* among the names; in the file, for messages */
+    unsigned char type, rank;
+} tango_io__range;
+
+/* Two texts, NUL-terminated among the names. */
+typedef struct tango_io__pair { uint32_t key, value; } tango_io__pair;
+
+typedef struct tango_io__members {
+    tango_io__json j;
+    tango_io__range *ranges;            /* in use: range_count of range_max; and so on */
+    tango_io__pair *pairs;
+    uint32_t *files;
+    char *names;
+    size_t range_count, range_max, pair_count, pair_max, file_count;
+    size_t name_size, name_max;
+    const char *what;                   /* "safetensors" or "index" */
+} tango_io__members;
+
+static tango_result tango_io__members_bad(const tango_io__members *m, const char *what,
+                                          size_t offset)
+{
+    return tango_io_fail(m->j.error, TANGO_ERROR_DATA, "%s: %s (offset %z)", m->what,
+                         what, offset);
+}
+
+static tango_result tango_io__members_changed(const tango_io__members *m)
+{
+    return tango_io__members_bad(m, "changed while it was read",
+                                 tango_io__offset(&m->j.c));
+}
+
+/* Steps through the members of an object that is known to be good: from its `{`, and then
+   from behind each member's value. 1 with the cursor at the next value and *key the
+   inside of its key; 0, behind the `}`, if there is none. */
+static int tango_io__member(tango_io__json *j, tango_io__cursor *key)
+{
+    const unsigned char *first;
+    tango_io__json_space(j);
+    first = tango_io__take(&j->c, 1);
+    tango_io__json_space(j);
+    if (!first || (*first != '{' && *first != ',')) return 0;
+    if (tango_io__json_peek(j) == '}') {
+        tango_io__take(&j->c, 1);
+        return 0;
+    }
+    *key = tango_io__json_literal(j, tango_io__offset(&j->c) + 1);
+    if (tango_io__json_string(j) != TANGO_OK) return 0;
+    tango_io__json_space(j);
+    tango_io__take(&j->c, 1);                           /* the colon */
+    tango_io__json_space(j);
+    return 1;
+}
+
+/* 1 if the inside of a string, unescaped, is `text`. */
+static int tango_io__json_is(tango_io__cursor inside, const char *text)
+{
+    unsigned char out[4];
+    size_t n, i;
+    while (tango_io__left(&inside) > 0) {
+        n = tango_io__json_char(&inside, out);
+        for (i = 0; i < n; i++, text++) {
+            if (*text == 0 || (unsigned char)*text != out[i]) return 0;
+        }
+    }
+    return *text == 0;
+}
+
+/* Copies the inside of a string, unescaped and NUL-terminated, behind the other names;
+   *at is where it stands. */
+static tango_result tango_io__members_text(tango_io__members *m, tango_io__cursor inside,
+                                           uint32_t *at)
+{
+    const size_t offset = (size_t)(inside.at - m->j.c.begin);
+    unsigned char out[4];
+    *at = (uint32_t)m->name_size;
+    while (tango_io__left(&inside) > 0) {
+        const size_t n = tango_io__json_char(&inside, out);
+        if (n >= m->name_max - m->name_size) return tango_io__members_changed(m);
+        if (n == 1 && out[0] == 0)
+            return tango_io__members_bad(m, "text with a NUL", offset);
+        tango_io__copy(m->names + m->name_size, out, n);
+        m->name_size += n;
+    }
+    if (m->name_size == m->name_max) return tango_io__members_changed(m);
+    m->names[m->name_size++] = 0;
+    return TANGO_OK;
+}
+
+/* The same for a name, which is clean. */
+static tango_result tango_io__members_name(tango_io__members *m, tango_io__cursor inside,
+                                           uint32_t *at)
+{
+    const size_t offset = (size_t)(inside.at - m->j.c.begin);
+    const unsigned char *name;
+    tango_result r = tango_io__members_text(m, inside, at);
+    if (r != TANGO_OK) return r;
+    name = (const unsigned char *)m->names + *at;
+    if (!tango_io__name_ok(name, m->name_size - 1 - *at))
+        return tango_io__members_bad(m, "name is empty, too long or not clean", offset);
+    return TANGO_OK;
+}
+
+/* An object of names and texts: metadata, or the map of an index. */
+static tango_result tango_io__members_pairs(tango_io__members *m)
+{
+    tango_io__cursor key, value;
+    tango_io__json *j = &m->j;
+    if (tango_io__json_peek(j) != '{')
+        return tango_io__members_bad(m, "an object of texts was expected",
+                                     tango_io__offset(&j->c));
+    while (tango_io__member(j, &key)) {
+        tango_io__pair *pair = &m->pairs[m->pair_count];
+        tango_result r;
+        if (m->pair_count == m->pair_max) return tango_io__members_changed(m);
+        if (tango_io__json_peek(j) != '"')
+            return tango_io__members_bad(m, "a text was expected",
+                                         tango_io__offset(&j->c));
+        value = tango_io__json_literal(j, tango_io__offset(&j->c) + 1);
+        r = tango_io__members_name(m, key, &pair->key);
+        if (r == TANGO_OK) r = tango_io__members_text(m, value, &pair->value);
+        if (r == TANGO_OK) r = tango_io__json_string(j);
+        if (r != TANGO_OK) return r;
+        m->pair_count++;
+    }
+    return TANGO_OK;
+}
+
+/* [n, n, ...]: up to `max` plain decimals below 2^64; *count receives their number. */
+static tango_result tango_io__members_numbers(tango_io__members *m, uint64_t *out,
+                                              size_t max, size_t *count)
+{
+    tango_io__json *j = &m->j;
+    const size_t start = tango_io__offset(&j->c);
+    size_t n = 0;
+    unsigned char c = tango_io__json_peek(j);
+    if (c != '[') return tango_io__members_bad(m, "a row of numbers was expected", start);
+    tango_io__take(&j->c, 1);
+    tango_io__json_space(j);
+    for (; tango_io__json_peek(j) != ']'; n++) {
+        uint64_t value = 0;
+        const size_t at = tango_io__offset(&j->c);
+        if (n == max) return tango_io__members_bad(m, "a row of too many numbers", start);
+        for (; (c = tango_io__json_peek(j)) >= '0' && c <= '9';
+             tango_io__take(&j->c, 1)) {
+            if (value > (UINT64_MAX - (unsigned)(c - '0')) / 10)
+                return tango_io__members_bad(m, "number beyond 2^64", at);
+            value = value * 10 + (unsigned)(c - '0');
+        }
+        tango_io__json_space(j);
+        c = tango_io__json_peek(j);
+        if (tango_io__offset(&j->c) == at || (c != ',' && c != ']'))
+            return tango_io__members_bad(m, "a plain number was expected", at);
+        if (c == ',') tango_io__take(&j->c, 1);
+        tango_io__json_space(j);
+        out[n] = value;
+    }
+    tango_io__take(&j->c, 1);
+    *count = n;
+    return TANGO_OK;
+}
+
+/* The value of "dtype". */
+static tango_result tango_io__range_type(tango_io__members *m, tango_io__range *range)
+{
+    static const char *const types[] = { "F32", "F16", "BF16", "I8", "I16", "I32", "I64",
+                                         "U8", "U16", "U32", "U64", "F64", "BOOL" };
+    tango_io__json *j = &m->j;
+    const char *name = m->names + range->name;
+    const size_t at = tango_io__offset(&j->c);
+    tango_io__cursor text;
+    size_t i, n = sizeof types / sizeof types[0];
+    if (tango_io__json_peek(j) != '"')
+        return tango_io__members_bad(m, "dtype is no text", at);
+    text = tango_io__json_literal(j, at + 1);
+    for (i = 0; i < n && !tango_io__json_is(text, types[i]); i++) {}
+    if (i == n)
+        return tango_io_fail(
+            j->error, TANGO_ERROR_UNSUPPORTED,
+            "safetensors: tensor %s is of type %q, which is not read (offset %z)", name,
+            text.at, tango_io__left(&text), at);
+    range->type = (unsigned char)i;
+    return tango_io__json_string(j);
+}
+
+static tango_result tango_io__range_bad(const tango_io__members *m,
+                                        const tango_io__range *range, const char *what)
+{
+    return tango_io_fail(m->j.error, TANGO_ERROR_DATA,
+                         "safetensors: tensor %s: %s (offset %z)", m->names + range->name,
+                         what, (size_t)range->at);
+}
+
+/* One tensor: {"dtype": ..., "shape": ..., "data_offsets": ...}, in any order. */
+static tango_result tango_io__range_read(tango_io__members *m, tango_io__range *range)
+{
+    tango_io__cursor key;
+    tango_io__json *j = &m->j;
+    uint64_t ends[2], count;
+    size_t n, i;
+    int seen = 0;                               /* 1: dtype, 2: shape, 4: data_offsets */
+    tango_result r = TANGO_OK;
+    if (tango_io__json_peek(j) != '{')
+        return tango_io__range_bad(m, range, "an object was expected");
+    while (r == TANGO_OK && tango_io__member(j, &key)) {
+        if (tango_io__json_is(key, "dtype")) {
+            seen |= 1;
+            r = tango_io__range_type(m, range);
+        } else if (tango_io__json_is(key, "shape")) {
+            seen |= 2;
+            r = tango_io__members_numbers(m, range->shape, TANGO_IO_RANK_MAX, &n);
+            if (r == TANGO_OK) range->rank = (unsigned char)n;
+        } else if (tango_io__json_is(key, "data_offsets")) {
+            r = tango_io__members_numbers(m, ends, 2, &n);
+            if (r != TANGO_OK) return r;
+            if (n != 2) return tango_io__range_bad(m, range, "one offset instead of two");
+            seen |= 4;
+            range->begin = ends[0];
+            range->end = ends[1];
+        } else {
+            r = tango_io__json_one(j);
+        }
+    }
+    if (r != TANGO_OK) return r;
+    if (seen != 7)
+        return tango_io__range_bad(m, range, "dtype, shape or data_offsets is missing");
+    if (!tango_io__count(&count, range->shape, range->rank))
+        return tango_io__range_bad(m, range, "shape of more than 2^63 - 1 numbers");
+    for (i = 0; i < range->rank; i++) {
+        if (range->shape[i] > SIZE_MAX)
+            return tango_io__range_bad(m, range, "shape too large for this system");
+    }
+    n = tango_io_type_size((tango_io_type)range->type);
+    if (range->begin > range->end || (range->end - range->begin) % n != 0 ||
+        (range->end - range->begin) / n != count)
+        return tango_io__range_bad(m, range, "data_offsets do not fit type and shape");
+    return TANGO_OK;
+}
+
+static int tango_io__range_place(const void *context, const void *a, const void *b)
+{
+    const tango_io__range *x = (const tango_io__range *)a,
+                          *y = (const tango_io__range *)b;
+    (void)context;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end == y->end ? 0 : x->end < y->end ? -1 : 1;
+}
+
+/* Order of two of the names. */
+static int tango_io__text_order(const char *names, uint32_t a, uint32_t b)
+{
+    return tango_io__compare(names + a, tango_io__length(names + a), names + b,
+                             tango_io__length(names + b));
+}
+
+static int tango_io__range_name(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, ((const tango_io__range *)a)->name,
+                                ((const tango_io__range *)b)->name);
+}
+
+static int tango_io__pair_order(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, ((const tango_io__pair *)a)->key,
+                                ((const tango_io__pair *)b)->key);
+}
+
+static int tango_io__file_order(const void *context, const void *a, const void *b)
+{
+    return tango_io__text_order((const char *)context, *(const uint32_t *)a,
+                                *(const uint32_t *)b);
+}
+
+/* All tensors and the metadata; then the ranges side by side. `size` bytes of numbers. */
+static tango_result tango_io__ranges_read(tango_io__members *m, uint64_t size)
+{
+    tango_io__cursor key;
+    tango_io__json *j = &m->j;
+    uint64_t at = 0;
+    size_t i;
+    tango_result r = TANGO_OK;
+    while (r == TANGO_OK && tango_io__member(j, &key)) {
+        if (tango_io__json_is(key, "__metadata__")) {
+            r = tango_io__json_peek(j) == 'n' ? tango_io__json_one(j)
+                                              : tango_io__members_pairs(m);
+        } else {
+            tango_io__range *range = &m->ranges[m->range_count];
+            if (m->range_count == m->range_max) return tango_io__members_changed(m);
+            tango_io__zero(range, sizeof *range);
+            range->at = (uint32_t)((size_t)(key.at - j->c.begin) - 1);
+            r = tango_io__members_name(m, key, &range->name);
+            if (r == TANGO_OK) r = tango_io__range_read(m, range);
+            m->range_count++;
+        }
+    }
+    if (r != TANGO_OK) return r;
+    tango_io__sort(m->ranges, m->range_count, sizeof *m->ranges, tango_io__range_place,
+                   NULL);
+    for (i = 0; i < m->range_count; i++) {
+        const tango_io__range *range = &m->ranges[i];
+        if (range->begin != at)
+            return tango_io__range_bad(m, range, range->begin > at
+                                                     ? "a hole lies before its numbers"
+                                                     : "its numbers overlap others");
+        if (range->end > size)
+            return tango_io__range_bad(m, range,
+                                       "its numbers pass the end: truncated file");
+        at = range->end;
+    }
+    if (at != size)
+        return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                             "safetensors: %u bytes after the last tensor (offset %u)",
+                             size - at, (uint64_t)tango_io__offset(&j->c) + at);
+    tango_io__sort(m->ranges, m->range_count, sizeof *m->ranges, tango_io__range_name,
+                   m->names);
+    tango_io__sort(m->pairs, m->pair_count, sizeof *m->pairs, tango_io__pair_order,
+                   m->names);
+    return TANGO_OK;
+}
+
+/* Bounds of the header; *m begins its walk. Spaces at its end are left out. */
+static tango_result tango_io__header_start(tango_io__members *m, const void *data,
+                                           size_t size, tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    uint64_t n = size < 8 ? 0 : tango_io__u64(p);
+    tango_io__zero(m, sizeof *m);
+    m->what = "safetensors";
+    m->j.error = error;
+    m->j.finite = 1;
+    if (size < 9 || n > TANGO_IO__HEADER_MAX || p[8] != '{') {
+        if (size < 9 || tango_io_looks_like(p, size) || n <= TANGO_IO__HEADER_MAX)
+            return tango_io__foreign(error, "safetensors", "a size and a header of JSON",
+                                     data, size);
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "safetensors: header of %u bytes, at most 100000000 allowed "
+                             "(offset 0)", n);
+    }
+    if (n > size - 8)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "safetensors: header of %u bytes, the file has %z more: "
+                             "truncated (offset 0)", n, size - 8);
+    m->j.c = tango_io__cursor_over(p, 8 + (size_t)n);
+    while (m->j.c.end > p + 9 && m->j.c.end[-1] == ' ') m->j.c.end--;
+    tango_io__take(&m->j.c, 8);
+    if (m->j.c.end[-1] != '}')
+        return tango_io__members_bad(m, "header does not end with a brace and spaces",
+                                     (size_t)(m->j.c.end - 1 - p));
+    return TANGO_OK;
+}
+
+/* Counts the members of an object that is known to be good, and passes behind it. */
+static size_t tango_io__members_in(tango_io__json *j)
+{
+    tango_io__cursor key;
+    size_t n = 0;
+    while (tango_io__member(j, &key) && tango_io__json_one(j) == TANGO_OK) n++;
+    return n;
+}
+
+/* First walk: the grammar; then what there is of everything. `texts`: a list of shards,
+   which has pairs and no ranges. The cursor stays at the start. */
+static tango_result tango_io__members_measure(tango_io__members *m, int texts)
+{
+    const tango_io__cursor start = m->j.c;
+    const char *pairs = texts ? "weight_map" : "__metadata__";
+    tango_io__cursor key;
+    tango_result r = texts ? tango_io__json_whole(&m->j) : tango_io__json_document(&m->j);
+    if (r != TANGO_OK) return r;
+    m->j.name_max = m->j.keys;
+    m->name_max = tango_io__left(&start);       /* a NUL takes less than two quotes */
+    m->j.c = start;
+    tango_io__json_space(&m->j);
+    if (tango_io__json_peek(&m->j) != '{')
+        return tango_io__members_bad(m, "not an object", tango_io__offset(&m->j.c));
+    while (tango_io__member(&m->j, &key)) {
+        const int wanted = tango_io__json_is(key, pairs);
+        if (wanted && tango_io__json_peek(&m->j) == '{') {
+            m->pair_max += tango_io__members_in(&m->j);
+        } else {
+            m->range_max += !texts && !wanted;
+            r = tango_io__json_one(&m->j);
+            if (r != TANGO_OK) return r;
+        }
+    }
+    m->j.c = start;
+    return TANGO_OK;
+}
+
+/* The parts of the work block, each aligned to 8: ranges, pairs, files, keys, names. */
+static int tango_io__members_divide(tango_io__members *m, unsigned char *block, int texts,
+                                    size_t *total)
+{
+    size_t bytes[5], sum = 0, i;
+    unsigned char *part[5];
+    if (!tango_mul_ok(m->range_max, sizeof(tango_io__range), &bytes[0]) ||
+        !tango_mul_ok(m->pair_max, sizeof(tango_io__pair), &bytes[1]) ||
+        !tango_mul_ok(texts ? m->pair_max : 0, sizeof(uint32_t), &bytes[2]) ||
+        !tango_mul_ok(m->j.name_max, sizeof(uint32_t), &bytes[3]))
+        return 0;
+    bytes[4] = m->name_max;
+    for (i = 0; i < 5; i++) {
+        part[i] = block ? block + sum : NULL;
+        if (!tango_add_ok(bytes[i], 7, &bytes[i]) ||
+            !tango_add_ok(sum, bytes[i] / 8 * 8, &sum))
+            return 0;
+    }
+    m->ranges = (tango_io__range *)(void *)part[0];
+    m->pairs = (tango_io__pair *)(void *)part[1];
+    m->files = (uint32_t *)(void *)part[2];
+    m->j.names = (uint32_t *)(void *)part[3];
+    m->names = (char *)part[4];
+    *total = sum;
+    return 1;
+}
+
+static tango_result tango_io__members_size(size_t *size, tango_io__members *m, int texts)
+{
+    size_t total;
+    tango_result r = tango_io__members_measure(m, texts);
+    if (r != TANGO_OK) return r;
+    if (!tango_io__members_divide(m, NULL, texts, &total) ||
+        !tango_add_ok(total, 7, size))          /* 7: the block itself may be unaligned */
+        return tango_io_fail(m->j.error, TANGO_ERROR_MEMORY,
+                             "%s: too large for this system", m->what);
+    return TANGO_OK;
+}
+
+/* Measures again, divides the caller's block and makes the second walk, for equal keys.
+   The cursor stays at the start. */
+static tango_result tango_io__members_start(tango_io__members *m, int texts, void *work,
+                                            size_t work_size)
+{
+    const tango_io__cursor start = m->j.c;
+    const size_t skip = (size_t)((0 - (uintptr_t)work) % 8);
+    size_t total;
+    tango_result r = tango_io__members_measure(m, texts);
+    if (r != TANGO_OK) return r;
+    if (!work || work_size < skip ||
+        !tango_io__members_divide(m, (unsigned char *)work + skip, texts, &total) ||
+        total > work_size - skip)
+        return tango_io_fail(m->j.error, TANGO_ERROR_MEMORY,
+                             "%s: %z bytes of work are not enough", m->what, work_size);
+    r = tango_io__json_document(&m->j);
+    m->j.names = NULL;
+    m->j.c = start;
+    return r;
+}
+
+TANGO_API tango_result tango_io_safetensors_work_size(size_t *size, const void *data,
+                                                      size_t data_size,
+                                                      tango_error *error)
+{
+    tango_io__members m;
+    tango_result r = tango_io__header_start(&m, data, data_size, error);
+    return r == TANGO_OK ? tango_io__members_size(size, &m, 0) : r;
+}
+
+TANGO_API tango_result tango_io_safetensors_open(tango_io_safetensors *file,
+                                                 const void *data, size_t data_size,
+                                                 void *work, size_t work_size,
+                                                 tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    tango_io__members m;
+    size_t header;
+    tango_result r = tango_io__header_start(&m, data, data_size, error);
+    if (r == TANGO_OK) r = tango_io__members_start(&m, 0, work, work_size);
+    if (r != TANGO_OK) return r;
+    header = 8 + (size_t)tango_io__u64(p);
+    r = tango_io__ranges_read(&m, data_size - header);
+    if (r != TANGO_OK) return r;
+    file->count = m.range_count;
+    file->metadata_count = m.pair_count;
+    file->data = p + header;
+    file->entries = m.ranges;
+    file->pairs = m.pairs;
+    file->names = m.names;
+    return TANGO_OK;
+}
+
+TANGO_API void tango_io_safetensors_at(const tango_io_safetensors *file, size_t index,
+                                       tango_io_safetensor *out)
+{
+    const tango_io__range *range = (const tango_io__range *)file->entries + index;
+    size_t i, count = 1;
+    TANGO_ASSERT(index < file->count);
+    tango_io__zero(&out->view, sizeof out->view);
+    out->name = file->names + range->name;
+    out->size = (size_t)(range->end - range->begin);
+    out->view.data = file->data + range->begin;
+    out->view.type = (tango_io_type)range->type;
+    out->view.rank = range->rank;
+    for (i = range->rank; i-- > 0;) {           /* strides beside a 0 may wrap: unused */
+        out->view.shape[i] = (size_t)range->shape[i];
+        out->view.strides[i] = count;
+        count *= out->view.shape[i];
+    }
+    out->view.count = count;
+}
+
+/* Index of the pair with this key, or `count`. */
+static size_t tango_io__pair_find(const void *pairs, size_t count, const char *names,
+                                  const char *key)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)pairs;
+    size_t low = 0, high = count, size = tango_io__length(key);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *text = names + pair[middle].key;
+        const int order = tango_io__compare(text, tango_io__length(text), key, size);
+        if (order == 0) return middle;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return count;
+}
+
+TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
+                                        const char *name, tango_io_safetensor *out)
+{
+    const tango_io__range *range = (const tango_io__range *)file->entries;
+    size_t low = 0, high = file->count, size = tango_io__length(name);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *text = file->names + range[middle].name;
+        const int order = tango_io__compare(text, tango_io__length(text), name, size);
+        if (order == 0) {
+            tango_io_safetensors_at(file, middle, out);
+            return 1;
+        }
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return 0;
+}
+
+TANGO_API const char *tango_io_safetensors_metadata(const tango_io_safetensors *file,
+                                                    const char *key)
+{
+    const size_t i = tango_io__pair_find(file->pairs, file->metadata_count, file->names,
+                                         key);
+    if (i == file->metadata_count) return NULL;
+    return file->names + ((const tango_io__pair *)file->pairs)[i].value;
+}
+
+TANGO_API void tango_io_safetensors_metadata_at(const tango_io_safetensors *file,
+                                                size_t index, const char **key,
+                                                const char **value)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)file->pairs + index;
+    TANGO_ASSERT(index < file->metadata_count);
+    *key = file->names + pair->key;
+    *value = file->names + pair->value;
+}
+
+/* A name that may be put behind a folder and a slash. */
+static int tango_io__file_name_ok(const char *name)
+{
+    const size_t size = tango_io__length(name);
+    size_t i;
+    if (!tango_io__name_ok((const unsigned char *)name, size) || name[0] == '.') return 0;
+    for (i = 0; i < size; i++) {
+        if (name[i] == '/' || name[i] == '\\' || name[i] == ':') return 0;
+    }
+    return 1;
+}
+
+static void tango_io__index_start(tango_io__members *m, tango_error *error)
+{
+    tango_io__zero(m, sizeof *m);
+    m->what = "index";
+    m->j.error = error;
+}
+
+TANGO_API tango_result tango_io_shards_work_size(size_t *size, const void *text,
+                                                 size_t text_size, tango_error *error)
+{
+    tango_io__members m;
+    tango_result r;
+    tango_io__index_start(&m, error);
+    r = tango_io__json_start(&m.j, text, text_size, error);
+    return r == TANGO_OK ? tango_io__members_size(size, &m, 1) : r;
+}
+
+/* The map of names and files; all else is passed over. */
+static tango_result tango_io__index_read(tango_io__members *m)
+{
+    tango_io__cursor key;
+    size_t i, n = 0;
+    int seen = 0;
+    tango_result r = TANGO_OK;
+    tango_io__json_space(&m->j);
+    while (r == TANGO_OK && tango_io__member(&m->j, &key)) {
+        const int wanted = tango_io__json_is(key, "weight_map");
+        r = wanted ? tango_io__members_pairs(m) : tango_io__json_one(&m->j);
+        seen |= wanted;
+    }
+    if (r != TANGO_OK) return r;
+    if (!seen) return tango_io__members_bad(m, "no member weight_map", 0);
+    for (i = 0; i < m->pair_count; i++) {
+        const char *name = m->names + m->pairs[i].value;
+        if (!tango_io__file_name_ok(name))
+            return tango_io_fail(m->j.error, TANGO_ERROR_DATA,
+                                 "index: tensor %s is in %s, which is no plain file name",
+                                 m->names + m->pairs[i].key, name);
+        m->files[i] = m->pairs[i].value;
+    }
+    tango_io__sort(m->pairs, m->pair_count, sizeof *m->pairs, tango_io__pair_order,
+                   m->names);
+    tango_io__sort(m->files, m->pair_count, sizeof *m->files, tango_io__file_order,
+                   m->names);
+    for (i = 0; i < m->pair_count; i++) {       /* each file once */
+        if (i == 0 || tango_io__text_order(m->names, m->files[n - 1], m->files[i]) != 0)
+            m->files[n++] = m->files[i];
+    }
+    m->file_count = n;
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_shards_open(tango_io_shards *shards, const void *text,
+                                            size_t text_size, void *work,
+                                            size_t work_size, tango_error *error)
+{
+    tango_io__members m;
+    tango_result r;
+    tango_io__index_start(&m, error);
+    r = tango_io__json_start(&m.j, text, text_size, error);
+    if (r == TANGO_OK) r = tango_io__members_start(&m, 1, work, work_size);
+    if (r == TANGO_OK) r = tango_io__index_read(&m);
+    if (r != TANGO_OK) return r;
+    shards->count = m.pair_count;
+    shards->file_count = m.file_count;
+    shards->pairs = m.pairs;
+    shards->files = m.files;
+    shards->names = m.names;
+    return TANGO_OK;
+}
+
+TANGO_API const char *tango_io_shards_file(const tango_io_shards *shards, size_t index)
+{
+    TANGO_ASSERT(index < shards->file_count);
+    return shards->names + ((const uint32_t *)shards->files)[index];
+}
+
+TANGO_API const char *tango_io_shards_at(const tango_io_shards *shards, size_t index,
+                                         const char **file)
+{
+    const tango_io__pair *pair = (const tango_io__pair *)shards->pairs + index;
+    TANGO_ASSERT(index < shards->count);
+    *file = shards->names + pair->value;
+    return shards->names + pair->key;
+}
+
+TANGO_API const char *tango_io_shards_find(const tango_io_shards *shards,
+                                           const char *name)
+{
+    const size_t i = tango_io__pair_find(shards->pairs, shards->count, shards->names,
+                                         name);
+    if (i == shards->count) return NULL;
+    return shards->names + ((const tango_io__pair *)shards->pairs)[i].value;
+}
+
+/* ==== 9 >>spiece ==== SentencePiece models ========================================== */
 
 /* One field of a protobuf message. Wire types: 0 varint, 1 eight bytes, 2 bytes with a
    length in front, 5 four bytes. */
@@ -7092,56 +8026,951 @@ TANGO_API tango_result tango_io_spiece_unique(const tango_io_spiece *spiece,
     return TANGO_OK;
 }
 
-/* ==== 9 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ====================== */
+/* ==== 10 >>bpe ==== Byte-level BPE vocabularies, tokenizer.json ===================== */
 
-TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
-                                         tango_error *error)
+#define TANGO_IO__BPE_HEAD 48           /* bytes in front of the ids of bytes */
+#define TANGO_IO__BPE_RULES 2096        /* offset of the merges */
+#define TANGO_IO__BPE_RULE 12
+
+static int32_t tango_io__bpe_id(const unsigned char *p)
 {
-    (void)bpe;
-    (void)data;
-    (void)size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    const uint32_t id = tango_io__u32(p);
+    return id > INT32_MAX ? -1 : (int32_t)id;
 }
 
-TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte,
-                                    int last)
+static tango_result tango_io__bpe_bad(tango_error *error, const char *what, size_t offset)
 {
-    (void)bpe;
-    (void)byte;
-    (void)last;
-    return 0;
+    return tango_io_fail(error, TANGO_ERROR_DATA, "bpe: %s (offset %z)", what, offset);
+}
+
+TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte, int last)
+{
+    return tango_io__bpe_id((last ? bpe->last : bpe->inside) + 4 * (size_t)byte);
+}
+
+/* Left and right id of rule `number` as one number, by which rules are ordered. */
+static uint64_t tango_io__bpe_pair(const unsigned char *rules, size_t number)
+{
+    const unsigned char *p = rules + TANGO_IO__BPE_RULE * number;
+    return (uint64_t)tango_io__u32(p) << 32 | tango_io__u32(p + 4);
 }
 
 TANGO_API int tango_io_bpe_merge(const tango_io_bpe *bpe, int32_t left, int32_t right,
                                  uint32_t *rank, int32_t *result)
 {
-    (void)bpe;
-    (void)left;
-    (void)right;
-    (void)rank;
-    (void)result;
+    const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    size_t low = 0, high = bpe->merges;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t number = tango_io__u32(bpe->order + 4 * middle);
+        const uint64_t found = tango_io__bpe_pair(bpe->rules, number);
+        if (found == pair) {
+            *rank = number;
+            *result = tango_io__bpe_id(bpe->rules + TANGO_IO__BPE_RULE * number + 8);
+            return 1;
+        }
+        if (found < pair) low = middle + 1;
+        else high = middle;
+    }
     return 0;
 }
 
 TANGO_API int tango_io_bpe_special_next(const tango_io_bpe *bpe, size_t *cursor,
                                         tango_io_bpe_special *special)
 {
-    (void)bpe;
-    (void)cursor;
-    (void)special;
-    return 0;
+    const unsigned char *p = bpe->special + *cursor;
+    if (p == bpe->end_of_table) return 0;
+    special->id = tango_io__bpe_id(p);
+    special->flags = tango_io__u32(p + 4);
+    special->length = tango_io__u32(p + 8);
+    special->text = (const char *)p + 12;
+    *cursor += 12 + (special->length + 3) / 4 * 4;
+    return 1;
+}
+
+/* Special tokens: whole, of known flags, without control characters, each once, no space
+   in front or behind. */
+static tango_result tango_io__bpe_specials(const tango_io_bpe *b,
+                                           const unsigned char *data, tango_error *error)
+{
+    tango_io__cursor c = tango_io__cursor_over(data, (size_t)(b->end_of_table - data));
+    tango_io_bpe_special one, other;
+    size_t i, k, cursor, earlier;
+    c.at = b->special;
+    for (i = 0; i < b->specials; i++) {
+        const size_t at = tango_io__offset(&c);
+        const unsigned char *p = tango_io__take(&c, 12);
+        const uint32_t length = p ? tango_io__u32(p + 8) : 0;
+        if (length == 0 || length > TANGO_IO_BPE_SPECIAL_MAX ||
+            !tango_io__take(&c, (length + 3) / 4 * 4) ||
+            !tango_io__name_ok(p + 12, length))
+            return tango_io__bpe_bad(error, "special token is cut off or no text", at);
+        if (tango_io__u32(p) >= b->entries || tango_io__u32(p + 4) > 7)
+            return tango_io__bpe_bad(error, "special token has no such id or flag", at);
+        if (p[12] == ' ' || p[12 + length - 1] == ' ')
+            return tango_io__bpe_bad(error, "special token begins or ends with a space",
+                                     at);
+        for (k = length; k % 4; k++)
+            if (p[12 + k])
+                return tango_io__bpe_bad(error, "padding is not NUL", at + 12 + k);
+        cursor = at - (size_t)(b->special - data);
+        tango_io_bpe_special_next(b, &cursor, &one);
+        for (earlier = 0; earlier + (size_t)(b->special - data) < at;) {
+            tango_io_bpe_special_next(b, &earlier, &other);
+            if (tango_io__compare(one.text, one.length, other.text, other.length) == 0)
+                return tango_io__bpe_bad(error, "two special tokens of one text", at);
+        }
+    }
+    return tango_io__left(&c) == 0
+               ? TANGO_OK
+               : tango_io__bpe_bad(error, "bytes behind the table", tango_io__offset(&c));
+}
+
+/* Ids of bytes, merges and their order. */
+static tango_result tango_io__bpe_rules(const tango_io_bpe *b, const unsigned char *data,
+                                        tango_error *error)
+{
+    uint64_t before = 0, pair;
+    size_t i;
+    for (i = 0; i < 512; i++) {
+        const uint32_t id = tango_io__u32(b->inside + 4 * i);
+        if (id >= b->entries && id != UINT32_MAX)
+            return tango_io__bpe_bad(error, "byte has no such id",
+                                     TANGO_IO__BPE_HEAD + 4 * i);
+    }
+    for (i = 0; i < 3 * b->merges; i++)
+        if (tango_io__u32(b->rules + 4 * i) >= b->entries)
+            return tango_io__bpe_bad(error, "merge has no such id",
+                                     TANGO_IO__BPE_RULES + 4 * i);
+    for (i = 0; i < b->merges; i++, before = pair) {
+        const uint32_t number = tango_io__u32(b->order + 4 * i);
+        const size_t at = (size_t)(b->order - data) + 4 * i;
+        if (number >= b->merges) return tango_io__bpe_bad(error, "no such merge", at);
+        pair = tango_io__bpe_pair(b->rules, number);
+        if (i > 0 && pair <= before)
+            return tango_io__bpe_bad(error, "merges are not in order, each once", at);
+    }
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_bpe_open(tango_io_bpe *bpe, const void *data, size_t size,
+                                         tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    tango_io_bpe b;
+    tango_result r;
+    size_t i;
+    tango_io__zero(&b, sizeof b);
+    if (size < 8 || !tango_io__equal(p, 8, "TANGOBPE"))
+        return tango_io__foreign(error, "bpe", "a BPE table", data, size);
+    if (size < TANGO_IO__BPE_RULES)
+        return tango_io__bpe_bad(error, "table is cut off", size);
+    if (tango_io__u32(p + 8) != 1 || tango_io__u32(p + 12) - 1 > 1 ||
+        tango_io__u32(p + 44) > TANGO_IO_BPE_WORDS)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "bpe: unknown version, kind or flags (offset 8)");
+    b.kind = (tango_io_bpe_kind)tango_io__u32(p + 12);
+    b.entries = tango_io__u32(p + 16);
+    b.merges = tango_io__u32(p + 20);
+    b.specials = tango_io__u32(p + 24);
+    b.flags = tango_io__u32(p + 44);
+    if (b.entries > INT32_MAX) return tango_io__bpe_bad(error, "too many entries", 16);
+    if (b.merges > (size - TANGO_IO__BPE_RULES) / (TANGO_IO__BPE_RULE + 4))
+        return tango_io__bpe_bad(error, "merges pass the end", 20);
+    if (b.specials > TANGO_IO_BPE_SPECIALS_MAX)
+        return tango_io__bpe_bad(error, "over 256 special tokens", 24);
+    for (i = 28; i < 44; i += 4)
+        if (tango_io__u32(p + i) >= b.entries &&
+            (i != 40 || tango_io__u32(p + i) != UINT32_MAX))
+            return tango_io__bpe_bad(error, "no such id", i);
+    b.begin = tango_io__bpe_id(p + 28);
+    b.end = tango_io__bpe_id(p + 32);
+    b.pad = tango_io__bpe_id(p + 36);
+    b.unknown = tango_io__bpe_id(p + 40);
+    b.inside = p + TANGO_IO__BPE_HEAD;
+    b.last = b.inside + 1024;
+    b.rules = p + TANGO_IO__BPE_RULES;
+    b.order = b.rules + TANGO_IO__BPE_RULE * b.merges;
+    b.special = b.order + 4 * b.merges;
+    b.end_of_table = p + size;
+    r = tango_io__bpe_rules(&b, p, error);
+    if (r == TANGO_OK) r = tango_io__bpe_specials(&b, p, error);
+    if (r == TANGO_OK) *bpe = b;
+    return r;
+}
+
+/* Work in pieces. */
+typedef struct tango_io__room {
+    unsigned char *at;
+    size_t left;
+} tango_io__room;
+
+/* Room for count * size bytes at a multiple of 8; NULL if there is none. */
+static void *tango_io__room_take(tango_io__room *room, size_t count, size_t size)
+{
+    const size_t skip = (8 - (size_t)((uintptr_t)room->at & 7)) & 7;
+    size_t bytes;
+    unsigned char *p = room->at;
+    if (!tango_mul_ok(count, size, &bytes) || skip > room->left ||
+        bytes > room->left - skip)
+        return NULL;
+    p += skip;
+    room->at = p + bytes;
+    room->left -= skip + bytes;
+    return p;
+}
+
+/* *json = the text parsed in `room`. */
+static tango_result tango_io__room_json(tango_io_json *json, tango_io__room *room,
+                                        const void *text, size_t size, tango_error *error)
+{
+    void *nodes;
+    size_t need;
+    tango_result r = tango_io_json_work_size(&need, text, size, error);
+    if (r != TANGO_OK) return r;
+    nodes = tango_io__room_take(room, need, 1);
+    if (!nodes)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    return tango_io_json_parse(json, text, size, nodes, need, error);
+}
+
+/* What fails a tokenizer.json: a part that is not supported, with its text. */
+static tango_result tango_io__json_refuse(const tango_io_json *json, const char *what,
+                                          size_t node, tango_error *error)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    const int deep = n->type == TANGO_IO_JSON_ARRAY || n->type == TANGO_IO_JSON_OBJECT;
+    if (node == 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer.json: no %s, which one of these kinds has", what);
+    return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                         "tokenizer.json: %s %q is not supported (offset %z)", what,
+                         deep ? "{...}" : json->text + n->at, deep ? 5 : (size_t)n->size,
+                         (size_t)n->at);
+}
+
+/* 1 if a setting is absent, null, false, 0 or "". */
+static int tango_io__json_off(const tango_io_json *json, size_t node)
+{
+    double number;
+    int on;
+    if (node == 0 || json->nodes[node].type == TANGO_IO_JSON_NULL) return 1;
+    if (tango_io_json_bool(json, node, &on)) return !on;
+    if (tango_io_json_number(json, node, &number)) return number == 0.0;
+    return tango_io_json_equal(json, node, "");
+}
+
+/* Value of member `key`; 0 if there is none or `object` is 0. */
+static size_t tango_io__json_member(const tango_io_json *json, size_t object,
+                                    const char *key)
+{
+    return object ? tango_io_json_find(json, object, key) : 0;
+}
+
+/* 1 if member `key` is the word true; `absent` if there is none. */
+static int tango_io__json_true(const tango_io_json *json, size_t object, const char *key,
+                               int absent)
+{
+    const size_t node = tango_io__json_member(json, object, key);
+    int on = absent;
+    return node == 0 || tango_io_json_bool(json, node, &on) ? on : 0;
+}
+
+static int tango_io__json_is(const tango_io_json *json, size_t object, const char *key,
+                             const char *text)
+{
+    const size_t node = tango_io__json_member(json, object, key);
+    return node != 0 && tango_io_json_equal(json, node, text);
+}
+
+/* Item `index` of an array; 0 if there is none. */
+static size_t tango_io__json_at(const tango_io_json *json, size_t array, size_t index)
+{
+    size_t item = array ? tango_io_json_first(json, array) : 0;
+    if (array == 0 || json->nodes[array].type != TANGO_IO_JSON_ARRAY) return 0;
+    while (item && index-- > 0) item = tango_io_json_next(json, array, item);
+    return item;
+}
+
+/* Items of the list `key` in an object of type Sequence. */
+static size_t tango_io__json_sequence(const tango_io_json *json, size_t object,
+                                      const char *key)
+{
+    if (!tango_io__json_is(json, object, "type", "Sequence")) return 0;
+    return tango_io_json_find(json, object, key);
+}
+
+/* 1 if a Replace or Split looks for exactly this regular expression. */
+static int tango_io__json_regex(const tango_io_json *json, size_t object,
+                                const char *regex)
+{
+    return tango_io__json_is(json, tango_io__json_member(json, object, "pattern"),
+                             "Regex", regex);
+}
+
+TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
+                                               size_t text_size, tango_error *error)
+{
+    size_t need, begin, end, at, stop;
+    const char *p = (const char *)text;
+    tango_result r = tango_io_json_work_size(&need, text, text_size, error);
+    if (r != TANGO_OK) return r;
+    if (!tango_io_json_span(&begin, &end, text, text_size, "model") ||
+        !tango_io_json_span(&at, &stop, p + begin, end - begin, "type"))
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "tokenizer.json: no model, or none with a type");
+    p += begin + at;
+    if (!tango_io__equal(p, stop - at, "\"BPE\"") &&
+        !tango_io__equal(p, stop - at, "\"Unigram\""))
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer.json: model %q, BPE or Unigram expected", p,
+                             stop - at);
+    *unigram = p[1] == 'U';
+    return TANGO_OK;
+}
+
+/* A vocabulary's texts: entry `id` is text[of[id].at ...]; `sorted` has the ids in byte
+   order of their texts. */
+typedef struct tango_io__vocab {
+    unsigned char *text;
+    tango_io__span *of;
+    uint32_t *sorted;
+    size_t count, room, used;           /* entries; of those; bytes of text */
+} tango_io__vocab;
+
+typedef struct tango_io__bpe_maker {
+    tango_io_json json, config;         /* json: tokenizer.json, or vocab.json */
+    int whole, has_config;              /* whole: json is a tokenizer.json */
+    size_t model;                       /* node of its model */
+    tango_io__vocab vocab;
+    unsigned char *out;
+    size_t capacity, at;
+    uint32_t *order;
+    size_t merges, merges_max, specials;
+    tango_io_bpe_kind kind;
+    tango_error *error;
+} tango_io__bpe_maker;
+
+static int tango_io__vocab_order(const void *context, const void *a, const void *b)
+{
+    const tango_io__vocab *v = (const tango_io__vocab *)context;
+    return tango_io__span_order(v->text, &v->of[*(const uint32_t *)a],
+                                &v->of[*(const uint32_t *)b]);
+}
+
+/* -1, 0, 1 as a followed by b is below, equal to or above an entry's text. */
+static int tango_io__vocab_compare(const tango_io__vocab *v, const void *a, size_t a_size,
+                                   const void *b, size_t b_size, uint32_t id)
+{
+    const unsigned char *text = v->text + v->of[id].at;
+    const size_t size = v->of[id].size, head = a_size < size ? a_size : size;
+    const int order = tango_io__compare(a, a_size, text, head);
+    return order ? order : tango_io__compare(b, b_size, text + head, size - head);
+}
+
+/* Id of the entry whose text is a followed by b, or -1. */
+static int32_t tango_io__vocab_find(const tango_io__vocab *v, const void *a,
+                                    size_t a_size, const void *b, size_t b_size)
+{
+    size_t low = 0, high = v->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t id = v->sorted[middle];
+        const int order = tango_io__vocab_compare(v, a, a_size, b, b_size, id);
+        if (order == 0) return (int32_t)id;
+        if (order > 0) low = middle + 1;
+        else high = middle;
+    }
+    return -1;
+}
+
+static int32_t tango_io__vocab_named(const tango_io__vocab *v, const char *name)
+{
+    return tango_io__vocab_find(v, name, tango_io__length(name), "", 0);
+}
+
+/* Appends the text of a JSON string to the texts, not counted as used yet. Its raw form
+   is never shorter, and its quotes leave room for the NUL. *size = its bytes. */
+static int tango_io__vocab_text(tango_io__vocab *v, const tango_io_json *json,
+                                size_t node, size_t skip, size_t *size)
+{
+    char *to = (char *)v->text + v->used + skip;
+    if (!tango_io_json_string(json, node, to, (size_t)json->nodes[node].size + 1))
+        return 0;
+    *size = tango_io__length(to);
+    return 1;
+}
+
+/* Entry `id` (a node) gets the text of `node`. */
+static tango_result tango_io__vocab_add(tango_io__bpe_maker *m, size_t node, size_t id)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json_node *n = &m->json.nodes[node];
+    uint64_t number;
+    size_t size;
+    if (!tango_io__vocab_text(v, &m->json, node, 0, &size) || size == 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: entry %q is empty or holds NUL (offset %z)",
+                             m->json.text + n->at, (size_t)n->size, (size_t)n->at);
+    if (!tango_io_json_u64(&m->json, id, &number) || number >= v->room)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: entry %q has no id of 0 to %z (offset %z)",
+                             m->json.text + n->at, (size_t)n->size, v->room - 1,
+                             (size_t)n->at);
+    if (v->of[number].size == 0) {
+        v->of[number].at = (uint32_t)v->used;
+        v->of[number].size = (uint32_t)size;
+        v->used += size;
+        v->count++;
+        return TANGO_OK;
+    }
+    /* A special token of tokenizer.json may stand in the vocabulary too. */
+    if (tango_io__compare(v->text + v->of[number].at, v->of[number].size,
+                          v->text + v->used, size) == 0)
+        return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                         "vocabulary: %q and %q both have id %u (offset %z)",
+                         v->text + v->of[number].at, (size_t)v->of[number].size,
+                         v->text + v->used, size, number, (size_t)n->at);
+}
+
+/* Entries from object `node`, then those that only the list `added` names. */
+static tango_result tango_io__vocab_read(tango_io__bpe_maker *m, size_t node,
+                                         size_t added, tango_io__room *room, size_t bytes)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json *json = &m->json;
+    tango_result r = TANGO_OK;
+    size_t item, i;
+    if (json->nodes[node].type != TANGO_IO_JSON_OBJECT || json->nodes[node].size == 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "vocabulary: not an object of texts and ids");
+    v->room = json->nodes[node].size + (added ? json->nodes[added].size : 0);
+    v->of = (tango_io__span *)tango_io__room_take(room, v->room, sizeof *v->of);
+    v->sorted = (uint32_t *)tango_io__room_take(room, v->room, sizeof *v->sorted);
+    v->text = (unsigned char *)tango_io__room_take(room, bytes, 1);
+    if (!v->of || !v->sorted || !v->text)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    tango_io__zero(v->of, v->room * sizeof *v->of);
+    for (item = tango_io_json_first(json, node); item && r == TANGO_OK;
+         item = tango_io_json_next(json, node, item))
+        r = tango_io__vocab_add(m, item, item + 1);
+    if (r == TANGO_OK && v->count < json->nodes[node].size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA, "vocabulary: two equal ids");
+    for (item = added ? tango_io_json_first(json, added) : 0; item && r == TANGO_OK;
+         item = tango_io_json_next(json, added, item)) {
+        const size_t content = tango_io_json_find(json, item, "content");
+        const size_t id = tango_io_json_find(json, item, "id");
+        if (!content || !id)
+            return tango_io__json_refuse(json, "added token without text or id", item,
+                                         m->error);
+        r = tango_io__vocab_add(m, content, id);
+    }
+    if (r != TANGO_OK) return r;
+    for (i = 0; i < v->count; i++) {
+        v->sorted[i] = (uint32_t)i;
+        if (v->of[i].size == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "vocabulary: %z entries, but none has id %z", v->count,
+                                 i);
+    }
+    tango_io__sort(v->sorted, v->count, sizeof *v->sorted, tango_io__vocab_order, v);
+    for (i = 1; i < v->count; i++)
+        if (tango_io__vocab_order(v, &v->sorted[i - 1], &v->sorted[i]) == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "vocabulary: ids %z and %z are both %q",
+                                 (size_t)v->sorted[i - 1], (size_t)v->sorted[i],
+                                 v->text + v->of[v->sorted[i]].at,
+                                 (size_t)v->of[v->sorted[i]].size);
+    return TANGO_OK;
+}
+
+/* The rule that joins left and right. */
+static tango_result tango_io__bpe_rule(tango_io__bpe_maker *m, const void *left,
+                                       size_t left_size, const void *right,
+                                       size_t right_size)
+{
+    const tango_io__vocab *v = &m->vocab;
+    const int32_t a = tango_io__vocab_find(v, left, left_size, "", 0);
+    const int32_t b = tango_io__vocab_find(v, right, right_size, "", 0);
+    const int32_t both = tango_io__vocab_find(v, left, left_size, right, right_size);
+    if (left_size == 0 || right_size == 0 || a < 0 || b < 0 || both < 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: rule %z, %q %q: a part or the whole is no entry of "
+                             "the vocabulary", m->merges, left, left_size, right,
+                             right_size);
+    if (m->merges == m->merges_max || m->capacity - m->at < TANGO_IO__BPE_RULE)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for %z merges", m->merges + 1);
+    tango_io__put32(m->out + m->at, (uint32_t)a);
+    tango_io__put32(m->out + m->at + 4, (uint32_t)b);
+    tango_io__put32(m->out + m->at + 8, (uint32_t)both);
+    m->at += TANGO_IO__BPE_RULE;
+    m->order[m->merges] = (uint32_t)m->merges;
+    m->merges++;
+    return TANGO_OK;
+}
+
+/* "left right": one space, no other. */
+static tango_result tango_io__bpe_line(tango_io__bpe_maker *m, const unsigned char *line,
+                                       size_t size)
+{
+    size_t space = 0, i;
+    while (space < size && line[space] != ' ') space++;
+    for (i = space + 1; i < size && line[i] != ' '; i++) {}
+    if (space == size || i < size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: rule %z, %q, is not two texts with a space between",
+                             m->merges, line, size);
+    return tango_io__bpe_rule(m, line, space, line + space + 1, size - space - 1);
+}
+
+/* merges.txt: a first line "#version: ..." and empty lines are skipped. */
+static tango_result tango_io__bpe_text(tango_io__bpe_maker *m, const void *text,
+                                       size_t size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t at = tango_io__mark(text, size), bad = tango_io__utf8_bad(p, size), end, line;
+    tango_result r = TANGO_OK;
+    if (tango_io_looks_like(text, size))
+        return tango_io__foreign(m->error, "merges", "merges.txt", text, size);
+    if (bad != size)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "merges: not UTF-8 (offset %z)", bad);
+    for (; at < size && r == TANGO_OK; at = end + 1) {
+        for (end = at; end < size && p[end] != '\n'; end++) {}
+        line = end - at;
+        if (line > 0 && p[end - 1] == '\r') line--;
+        if (line == 0 || (line >= 8 && tango_io__equal(p + at, 8, "#version"))) continue;
+        r = tango_io__bpe_line(m, p + at, line);
+    }
+    return r;
+}
+
+/* Merges of tokenizer.json: ["left", "right"], in older files "left right". */
+static tango_result tango_io__bpe_list(tango_io__bpe_maker *m, size_t list)
+{
+    tango_io__vocab *v = &m->vocab;
+    const tango_io_json *json = &m->json;
+    size_t item, left, right;
+    tango_result r = TANGO_OK;
+    if (list == 0 || json->nodes[list].type != TANGO_IO_JSON_ARRAY)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer.json: the model has no list of merges");
+    for (item = tango_io_json_first(json, list); item && r == TANGO_OK;
+         item = tango_io_json_next(json, list, item)) {
+        const unsigned char *text = v->text + v->used;
+        if (tango_io__vocab_text(v, json, item, 0, &left)) {
+            r = tango_io__bpe_line(m, text, left);
+            continue;
+        }
+        if (json->nodes[item].type != TANGO_IO_JSON_ARRAY ||
+            json->nodes[item].size != 2 ||
+            !tango_io__vocab_text(v, json, item + 1, 0, &left) ||
+            !tango_io__vocab_text(v, json, tango_io_json_next(json, item, item + 1),
+                                  left + 1, &right))
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "merges: rule %z is not two texts (offset %z)",
+                                 m->merges, (size_t)json->nodes[item].at);
+        r = tango_io__bpe_rule(m, text, left, text + left + 1, right);
+    }
+    return r;
+}
+
+static int tango_io__bpe_order(const void *context, const void *a, const void *b)
+{
+    const unsigned char *rules = (const unsigned char *)context;
+    const uint64_t x = tango_io__bpe_pair(rules, *(const uint32_t *)a);
+    const uint64_t y = tango_io__bpe_pair(rules, *(const uint32_t *)b);
+    return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* Writes the numbers of the merges in order. */
+static tango_result tango_io__bpe_sort(tango_io__bpe_maker *m)
+{
+    const unsigned char *rules = m->out + TANGO_IO__BPE_RULES;
+    size_t i;
+    tango_io__sort(m->order, m->merges, sizeof *m->order, tango_io__bpe_order, rules);
+    if (m->merges > (m->capacity - m->at) / 4)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for %z merges", m->merges);
+    for (i = 0; i < m->merges; i++, m->at += 4) {
+        if (i > 0 && tango_io__bpe_order(rules, &m->order[i - 1], &m->order[i]) == 0)
+            return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                                 "merges: rules %z and %z are the same",
+                                 (size_t)m->order[i - 1], (size_t)m->order[i]);
+        tango_io__put32(m->out + m->at, m->order[i]);
+    }
+    return TANGO_OK;
+}
+
+/* The letter for a byte, in UTF-8; returns its bytes (1 or 2). */
+static size_t tango_io__bpe_letter(unsigned char letter[2], unsigned byte)
+{
+    unsigned code = byte;
+    if (byte < 33) code = 256 + byte;
+    else if (byte >= 127 && byte < 161) code = 289 + byte - 127;
+    else if (byte == 173) code = 323;
+    letter[0] = (unsigned char)code;
+    if (code < 128) return 1;
+    letter[0] = (unsigned char)(0xc0 | code >> 6);
+    letter[1] = (unsigned char)(0x80 | (code & 63));
+    return 2;
+}
+
+/* Ids of bytes. A table without any would make every text empty. */
+static tango_result tango_io__bpe_bytes(tango_io__bpe_maker *m)
+{
+    const size_t end = m->kind == TANGO_IO_BPE_CLIP ? 4 : 0;
+    unsigned char letter[2];
+    unsigned byte;
+    int any = 0;
+    for (byte = 0; byte < 256; byte++) {
+        const size_t n = tango_io__bpe_letter(letter, byte);
+        const int32_t inside = tango_io__vocab_find(&m->vocab, letter, n, "", 0);
+        const int32_t last = tango_io__vocab_find(&m->vocab, letter, n, "</w>", end);
+        unsigned char *p = m->out + TANGO_IO__BPE_HEAD + 4 * byte;
+        any |= last >= 0;
+        tango_io__put32(p, inside < 0 ? UINT32_MAX : (uint32_t)inside);
+        tango_io__put32(p + 1024, last < 0 ? UINT32_MAX : (uint32_t)last);
+    }
+    if (any) return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                         "vocabulary: no entry for any byte%s: it is not byte-level",
+                         end ? " with </w>" : "");
+}
+
+/* Appends a special token; one that is there already stays as it is. */
+static tango_result tango_io__bpe_special_add(tango_io__bpe_maker *m, const void *text,
+                                              size_t size, uint32_t flags)
+{
+    const unsigned char *p = (const unsigned char *)text, *before;
+    const int32_t id = tango_io__vocab_find(&m->vocab, text, size, "", 0);
+    const size_t start = TANGO_IO__BPE_RULES + (TANGO_IO__BPE_RULE + 4) * m->merges;
+    unsigned char *to = m->out + m->at;
+    size_t i, plain = size > 0 && p[0] != ' ' && p[size - 1] != ' ';
+    for (before = m->out + start; before < to;) {
+        const size_t n = tango_io__u32(before + 8);
+        if (tango_io__compare(before + 12, n, text, size) == 0) return TANGO_OK;
+        before += 12 + (n + 3) / 4 * 4;
+    }
+    if (id < 0)
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer: special token %q is no entry of the vocabulary",
+                             text, size);
+    /* The normaliser of CLIP must leave the text as it is. */
+    for (i = 0; m->kind == TANGO_IO_BPE_CLIP && (flags & TANGO_IO_BPE_NORMALISED) &&
+                i < size; i++)
+        plain = plain && p[i] < 0x80 && !(p[i] >= 'A' && p[i] <= 'Z') &&
+                !(p[i] == ' ' && p[i - 1] == ' ');
+    if (!plain || size > TANGO_IO_BPE_SPECIAL_MAX || !tango_io__name_ok(p, size) ||
+        m->specials == TANGO_IO_BPE_SPECIALS_MAX)
+        return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer: special token %q: over 64 bytes, changed by the "
+                             "normaliser, with spaces outside, or one of over 256", text,
+                             size);
+    if (m->capacity - m->at < 12 + (size + 3) / 4 * 4)
+        return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
+                             "tokenizer: no room for special tokens");
+    tango_io__zero(to, 12 + (size + 3) / 4 * 4);
+    tango_io__put32(to, (uint32_t)id);
+    tango_io__put32(to + 4, flags);
+    tango_io__put32(to + 8, (uint32_t)size);
+    tango_io__copy(to + 12, text, size);
+    m->at += 12 + (size + 3) / 4 * 4;
+    m->specials++;
+    return TANGO_OK;
+}
+
+/* The special token of a node: a text, or an object with one and with settings. *id
+   receives its id; *id is left alone for null. */
+static tango_result tango_io__bpe_token(tango_io__bpe_maker *m, const tango_io_json *json,
+                                        size_t node, int32_t *id)
+{
+    static const char *const settings[] = { "lstrip", "rstrip", "normalized" };
+    char text[TANGO_IO_BPE_SPECIAL_MAX + 1];
+    uint32_t flags = 0;                 /* bits in that order */
+    size_t size, i;
+    if (node == 0 || json->nodes[node].type == TANGO_IO_JSON_NULL) return TANGO_OK;
+    if (json->nodes[node].type == TANGO_IO_JSON_OBJECT) {
+        if (tango_io__json_true(json, node, "single_word", 0))
+            return tango_io__json_refuse(json, "special token with single_word", node,
+                                         m->error);
+        for (i = 0; i < 3; i++)
+            if (tango_io__json_true(json, node, settings[i], 0)) flags |= 1u << i;
+        node = tango_io_json_find(json, node, "content");
+    }
+    if (node == 0 || !tango_io_json_string(json, node, text, sizeof text))
+        return tango_io_fail(m->error, TANGO_ERROR_DATA,
+                             "tokenizer: a special token is no text of up to 64 bytes");
+    size = tango_io__length(text);
+    if (id) *id = tango_io__vocab_find(&m->vocab, text, size, "", 0);
+    return tango_io__bpe_special_add(m, text, size, flags);
+}
+
+/* Ids that the header holds, by their keys in a config. */
+enum { TANGO_IO__BEGIN, TANGO_IO__END, TANGO_IO__PAD, TANGO_IO__UNKNOWN };
+
+/* Special tokens of the config and of the kind, for files without a tokenizer.json. In
+   such files RoBERTa's unknown token stands for nothing: unknown bytes are left out. */
+static tango_result tango_io__bpe_named(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    static const char *const keys[] = { "bos_token", "eos_token", "pad_token",
+                                        "unk_token", "cls_token", "sep_token",
+                                        "mask_token" };
+    static const char *const names[2][5] = {
+        { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL },
+        { "<s>", "</s>", "<pad>", "<unk>", "<mask>" }
+    };
+    const int roberta = m->kind == TANGO_IO_BPE_ROBERTA;
+    tango_result r = TANGO_OK;
+    size_t i;
+    for (i = 0; m->has_config && i < 7 && r == TANGO_OK; i++) {
+        /* RoBERTa begins and ends with cls_token and sep_token. */
+        const int to = i < 4 ? (int)i : i < 6 && roberta ? (int)i - 4 : -1;
+        r = tango_io__bpe_token(m, &m->config,
+                                tango_io_json_find(&m->config, 0, keys[i]),
+                                to < 0 ? NULL : &ids[to]);
+    }
+    for (i = 0; i < 5 && names[roberta][i] && r == TANGO_OK; i++) {
+        const char *name = names[roberta][i];
+        if (i < 4 && ids[i] >= 0) continue;
+        if (i == 4 && tango_io__vocab_named(&m->vocab, name) < 0) continue;
+        r = tango_io__bpe_special_add(m, name, tango_io__length(name), 0);
+        if (i < 4) ids[i] = tango_io__vocab_named(&m->vocab, name);
+    }
+    if (roberta) ids[TANGO_IO__UNKNOWN] = -1;
+    return r;
+}
+
+/* What a tokenizer.json puts in front of a text and behind it. */
+static tango_result tango_io__bpe_ends(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    const tango_io_json *json = &m->json;
+    const size_t post = tango_io_json_find(json, 0, "post_processor");
+    size_t node[2] = { 0, 0 }, i, size;
+    if (tango_io__json_is(json, post, "type", "RobertaProcessing")) {
+        node[0] = tango_io__json_at(json, tango_io_json_find(json, post, "cls"), 0);
+        node[1] = tango_io__json_at(json, tango_io_json_find(json, post, "sep"), 0);
+    } else if (tango_io__json_is(json, post, "type", "TemplateProcessing")) {
+        const size_t single = tango_io_json_find(json, post, "single");
+        for (i = 0; i < 2 && single && json->nodes[single].size == 3; i++)
+            node[i] = tango_io__json_member(
+                json, tango_io__json_member(json, tango_io__json_at(json, single, 2 * i),
+                                            "SpecialToken"), "id");
+    }
+    for (i = 0; i < 2; i++) {
+        if (!node[i] || !tango_io__vocab_text(&m->vocab, json, node[i], 0, &size))
+            return tango_io__json_refuse(json, "post_processor", post, m->error);
+        ids[i] = tango_io__vocab_find(&m->vocab, m->vocab.text + m->vocab.used, size, "",
+                                      0);
+        if (ids[i] < 0) return tango_io__json_refuse(json, "token", node[i], m->error);
+    }
+    return TANGO_OK;
+}
+
+/* Special tokens of a tokenizer.json. The config, if there is one, names the padding. */
+static tango_result tango_io__bpe_added(tango_io__bpe_maker *m, int32_t ids[4])
+{
+    const tango_io_json *json = &m->json;
+    const size_t list = tango_io_json_find(json, 0, "added_tokens");
+    const size_t unknown = tango_io_json_find(json, m->model, "unk_token");
+    tango_result r = tango_io__bpe_ends(m, ids);
+    size_t item, size;
+    for (item = list ? tango_io_json_first(json, list) : 0; item && r == TANGO_OK;
+         item = tango_io_json_next(json, list, item))
+        r = tango_io__bpe_token(m, json, item, NULL);
+    if (r == TANGO_OK && unknown && tango_io__vocab_text(&m->vocab, json, unknown, 0,
+                                                         &size)) {
+        ids[TANGO_IO__UNKNOWN] = tango_io__vocab_find(
+            &m->vocab, m->vocab.text + m->vocab.used, size, "", 0);
+        if (ids[TANGO_IO__UNKNOWN] < 0)
+            return tango_io__json_refuse(json, "unk_token", unknown, m->error);
+    }
+    if (r == TANGO_OK && m->has_config)
+        r = tango_io__bpe_token(m, &m->config,
+                                tango_io_json_find(&m->config, 0, "pad_token"),
+                                &ids[TANGO_IO__PAD]);
+    if (ids[TANGO_IO__PAD] < 0)
+        ids[TANGO_IO__PAD] = tango_io__vocab_named(&m->vocab, "<pad>");
+    if (ids[TANGO_IO__PAD] < 0) ids[TANGO_IO__PAD] = ids[TANGO_IO__END];
+    return r;
+}
+
+/* The three steps of CLIP's normaliser, in order. */
+static int tango_io__bpe_normal(const tango_io_json *json, size_t node)
+{
+    const size_t list = tango_io__json_sequence(json, node, "normalizers");
+    const size_t space = tango_io__json_at(json, list, 1);
+    return list && json->nodes[list].size == 3 &&
+           tango_io__json_is(json, tango_io__json_at(json, list, 0), "type", "NFC") &&
+           tango_io__json_is(json, space, "type", "Replace") &&
+           tango_io__json_regex(json, space, "\\s+") &&
+           tango_io__json_is(json, space, "content", " ") &&
+           tango_io__json_is(json, tango_io__json_at(json, list, 2), "type", "Lowercase");
+}
+
+static int tango_io__bpe_level(const tango_io_json *json, size_t node)
+{
+    return node && tango_io__json_is(json, node, "type", "ByteLevel") &&
+           !tango_io__json_true(json, node, "add_prefix_space", 1) &&
+           tango_io__json_true(json, node, "use_regex", 1);
+}
+
+/* CLIP's regular expression: 1 or 2 (with the special tokens as words), 0 if another. */
+static int tango_io__bpe_split(const tango_io_json *json, size_t node)
+{
+    const size_t list = tango_io__json_sequence(json, node, "pretokenizers");
+    const size_t split = tango_io__json_at(json, list, 0);
+    if (!list || json->nodes[list].size != 2 ||
+        !tango_io__bpe_level(json, tango_io__json_at(json, list, 1)) ||
+        !tango_io__json_is(json, split, "type", "Split") ||
+        !tango_io__json_is(json, split, "behavior", "Removed") ||
+        !tango_io__json_true(json, split, "invert", 0))
+        return 0;
+    if (tango_io__json_regex(json, split, "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                                          "[^\\s\\p{L}\\p{N}]+"))
+        return 1;
+    return tango_io__json_regex(json, split, "<\\|startoftext\\|>|<\\|endoftext\\|>|"
+                                             "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                                             "[^\\s\\p{L}\\p{N}]+") ? 2 : 0;
+}
+
+/* Finds the kind of a tokenizer.json and refuses all that would give other ids. */
+static tango_result tango_io__bpe_kind_of(tango_io__bpe_maker *m, uint32_t *flags)
+{
+    static const char *const off[] = { "dropout", "continuing_subword_prefix", "fuse_unk",
+                                       "byte_fallback", "ignore_merges" };
+    const tango_io_json *json = &m->json;
+    const size_t normal = tango_io_json_find(json, 0, "normalizer"),
+                 split = tango_io_json_find(json, 0, "pre_tokenizer");
+    const size_t suffix = tango_io_json_find(json, m->model, "end_of_word_suffix");
+    size_t i;
+    if (!m->model || !tango_io__json_is(json, m->model, "type", "BPE"))
+        return tango_io__json_refuse(json, "model", m->model, m->error);
+    for (i = 0; i < sizeof off / sizeof *off; i++) {
+        const size_t node = tango_io_json_find(json, m->model, off[i]);
+        if (!tango_io__json_off(json, node))
+            return tango_io__json_refuse(json, off[i], node, m->error);
+    }
+    *flags = 0;
+    m->kind = TANGO_IO_BPE_ROBERTA;
+    if (tango_io__json_off(json, suffix)) {
+        if (!tango_io__json_off(json, normal))
+            return tango_io__json_refuse(json, "normalizer", normal, m->error);
+        return tango_io__bpe_level(json, split)
+                   ? TANGO_OK
+                   : tango_io__json_refuse(json, "pre_tokenizer", split, m->error);
+    }
+    m->kind = TANGO_IO_BPE_CLIP;
+    if (!tango_io_json_equal(json, suffix, "</w>"))
+        return tango_io__json_refuse(json, "end_of_word_suffix", suffix, m->error);
+    if (!tango_io__bpe_normal(json, normal))
+        return tango_io__json_refuse(json, "normalizer", normal, m->error);
+    if (tango_io__bpe_split(json, split) == 0)
+        return tango_io__json_refuse(json, "pre_tokenizer", split, m->error);
+    if (tango_io__bpe_split(json, split) == 2) *flags = TANGO_IO_BPE_WORDS;
+    return TANGO_OK;
+}
+
+/* Parses the files and reads the vocabulary; *flags as in the header. */
+static tango_result tango_io__bpe_start(tango_io__bpe_maker *m, uint32_t *flags,
+                                        const tango_io_bpe_files *f, tango_io__room *room)
+{
+    const void *text = f->json ? f->json : f->vocab;
+    const size_t size = f->json ? f->json_size : f->vocab_size;
+    tango_result r = tango_io__room_json(&m->json, room, text, size, m->error);
+    size_t vocab = 0, added = 0;
+    if (r == TANGO_OK && f->config) {
+        m->has_config = 1;
+        r = tango_io__room_json(&m->config, room, f->config, f->config_size, m->error);
+    }
+    if (r != TANGO_OK) return r;
+    m->whole = f->json != NULL;
+    if (m->whole) {
+        m->model = tango_io_json_find(&m->json, 0, "model");
+        r = tango_io__bpe_kind_of(m, flags);
+        if (r != TANGO_OK) return r;
+        vocab = tango_io_json_find(&m->json, m->model, "vocab");
+        added = tango_io_json_find(&m->json, 0, "added_tokens");
+        if (!vocab || (added && m->json.nodes[added].type != TANGO_IO_JSON_ARRAY))
+            return tango_io__json_refuse(&m->json, vocab ? "added_tokens" : "vocab",
+                                         added, m->error);
+    }
+    r = tango_io__vocab_read(m, vocab, added, room, size);
+    if (r != TANGO_OK || m->whole) return r;
+    *flags = TANGO_IO_BPE_WORDS;
+    m->kind = TANGO_IO_BPE_CLIP;
+    if (tango_io__vocab_named(&m->vocab, "<|startoftext|>") >= 0) return TANGO_OK;
+    *flags = 0;
+    m->kind = TANGO_IO_BPE_ROBERTA;
+    if (m->has_config && tango_io__json_true(&m->config, 0, "add_prefix_space", 0))
+        return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                             "tokenizer: add_prefix_space true is not supported");
+    if (tango_io__vocab_named(&m->vocab, "<s>") >= 0) return TANGO_OK;
+    return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
+                         "vocabulary: %z entries, neither <|startoftext|> (CLIP) nor <s> "
+                         "(RoBERTa) among them", m->vocab.count);
+}
+
+/* Bytes of the table and of work. An entry takes two nodes of 16 bytes, a merge one. */
+static tango_result tango_io__bpe_sizes(size_t *table, size_t *work, size_t *merges,
+                                        const tango_io_bpe_files *f, tango_error *error)
+{
+    const size_t size = f->json ? f->json_size : f->vocab_size;
+    size_t nodes = 0, config = 0, entries, i, sum;
+    tango_result r;
+    if (!f->json && (!f->vocab || !f->merges))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "tokenizer: neither tokenizer.json nor vocab.json with "
+                             "merges.txt");
+    if (f->merges_size > UINT32_MAX / 4)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "merges: over 1 GiB");
+    r = tango_io_json_work_size(&nodes, f->json ? f->json : f->vocab, size, error);
+    if (r == TANGO_OK && f->config)
+        r = tango_io_json_work_size(&config, f->config, f->config_size, error);
+    if (r != TANGO_OK) return r;
+    entries = nodes / sizeof(tango_io_json_node);
+    *merges = entries;
+    for (i = 0, sum = 1; !f->json && i < f->merges_size; i++)
+        sum += ((const unsigned char *)f->merges)[i] == '\n';
+    if (!f->json) *merges = sum;
+    if (!tango_mul_ok(*merges, TANGO_IO__BPE_RULE + 4, table) ||
+        !tango_add_ok(*table, TANGO_IO__BPE_RULES + (size_t)TANGO_IO_BPE_SPECIALS_MAX *
+                                  (12 + TANGO_IO_BPE_SPECIAL_MAX), table) ||
+        !tango_mul_ok(entries, sizeof(tango_io__span) + 4, work) ||
+        !tango_add_ok(*work, 4 * *merges, work) || !tango_add_ok(*work, nodes, work) ||
+        !tango_add_ok(*work, config, work) || !tango_add_ok(*work, size + 64, work))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer: too large for this system");
+    return TANGO_OK;
 }
 
 TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
                                                     const tango_io_bpe_files *files,
                                                     tango_error *error)
 {
-    (void)table;
-    (void)work;
-    (void)files;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    size_t table_size, work_size, merges;
+    tango_result r = tango_io__bpe_sizes(&table_size, &work_size, &merges, files, error);
+    if (r != TANGO_OK) return r;
+    *table = table_size;
+    *work = work_size;
+    return TANGO_OK;
+}
+
+static void tango_io__bpe_head(tango_io__bpe_maker *m, const int32_t ids[4],
+                               uint32_t flags)
+{
+    unsigned char *p = m->out;
+    size_t i;
+    tango_io__copy(p, "TANGOBPE", 8);
+    tango_io__put32(p + 8, 1);
+    tango_io__put32(p + 12, (uint32_t)m->kind);
+    tango_io__put32(p + 16, (uint32_t)m->vocab.count);
+    tango_io__put32(p + 20, (uint32_t)m->merges);
+    tango_io__put32(p + 24, (uint32_t)m->specials);
+    for (i = 0; i < 4; i++) tango_io__put32(p + 28 + 4 * i, (uint32_t)ids[i]);
+    tango_io__put32(p + 44, flags);
 }
 
 TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, size_t *size,
@@ -7149,36 +8978,344 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
                                                void *work, size_t work_size,
                                                tango_error *error)
 {
-    (void)table;
-    (void)capacity;
-    (void)size;
-    (void)files;
-    (void)work;
-    (void)work_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    tango_io__bpe_maker m;
+    tango_io__room room;
+    tango_io_bpe check;
+    int32_t ids[4] = { -1, -1, -1, -1 };
+    uint32_t flags = 0;
+    size_t table_size, need;
+    tango_result r;
+    tango_io__zero(&m, sizeof m);
+    m.error = error;
+    m.out = (unsigned char *)table;
+    m.capacity = capacity;
+    m.at = TANGO_IO__BPE_RULES;
+    r = tango_io__bpe_sizes(&table_size, &need, &m.merges_max, files, error);
+    if (r != TANGO_OK) return r;
+    if (work_size < need || capacity < TANGO_IO__BPE_RULES)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer: %z bytes of work, %z needed", work_size, need);
+    room.at = (unsigned char *)work;
+    room.left = work_size;
+    m.order = (uint32_t *)tango_io__room_take(&room, m.merges_max, sizeof *m.order);
+    if (!m.order)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    r = tango_io__bpe_start(&m, &flags, files, &room);
+    if (r == TANGO_OK) r = tango_io__bpe_bytes(&m);
+    if (r == TANGO_OK && m.whole)
+        r = tango_io__bpe_list(&m, tango_io_json_find(&m.json, m.model, "merges"));
+    else if (r == TANGO_OK)
+        r = tango_io__bpe_text(&m, files->merges, files->merges_size);
+    if (r == TANGO_OK) r = tango_io__bpe_sort(&m);
+    if (r == TANGO_OK) r = m.whole ? tango_io__bpe_added(&m, ids)
+                                   : tango_io__bpe_named(&m, ids);
+    if (r != TANGO_OK) return r;
+    tango_io__bpe_head(&m, ids, flags);
+    r = tango_io_bpe_open(&check, table, m.at, error);
+    if (r == TANGO_OK) *size = m.at;
+    return r;
 }
 
-TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
-                                               size_t text_size, tango_error *error)
+/* Unigram. ------------------------------------------------------------------------- */
+
+/* Value of a base64 digit, or 64. */
+static unsigned tango_io__base64(unsigned char c)
 {
-    (void)unigram;
-    (void)text;
-    (void)text_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    if (c >= 'A' && c <= 'Z') return (unsigned)c - 'A';
+    if (c >= 'a' && c <= 'z') return (unsigned)c - 'a' + 26;
+    if (c >= '0' && c <= '9') return (unsigned)c - '0' + 52;
+    return c == '+' ? 62u : c == '/' ? 63u : 64u;
+}
+
+/* Decodes base64 (RFC 4648, section 4) as it stands in a JSON text. Bytes written to out
+   (3 of every 4 of `size`), or SIZE_MAX if it is none. */
+static size_t tango_io__base64_read(unsigned char *out, const char *text, size_t size)
+{
+    size_t i, k, at = 0, tail = 0;
+    if (size % 4 != 0) return SIZE_MAX;
+    while (tail < 2 && tail < size && text[size - 1 - tail] == '=') tail++;
+    for (i = 0; i < size; i += 4) {
+        const size_t digits = i + 4 == size ? 4 - tail : 4;
+        uint32_t bits = 0;
+        for (k = 0; k < 4; k++) {
+            const unsigned v = k < digits ? tango_io__base64((unsigned char)text[i + k])
+                                          : 0u;
+            if (v > 63) return SIZE_MAX;
+            bits = bits << 6 | v;
+        }
+        if (bits & (digits == 2 ? 0xffffu : digits == 3 ? 0xffu : 0u)) return SIZE_MAX;
+        for (k = 0; k + 1 < digits; k++)
+            out[at++] = (unsigned char)(bits >> (16 - 8 * k) & 0xff);
+    }
+    return at;
+}
+
+/* Writes a protobuf message; what does not fit is counted all the same. */
+typedef struct tango_io__proto {
+    unsigned char *out;
+    size_t capacity, at;
+} tango_io__proto;
+
+static void tango_io__proto_byte(tango_io__proto *p, unsigned char byte)
+{
+    if (p->at < p->capacity) p->out[p->at] = byte;
+    p->at++;
+}
+
+static void tango_io__proto_varint(tango_io__proto *p, uint64_t value)
+{
+    for (; value > 127; value >>= 7)
+        tango_io__proto_byte(p, (unsigned char)(value & 127) | 128);
+    tango_io__proto_byte(p, (unsigned char)value);
+}
+
+static size_t tango_io__varint_size(uint64_t value)
+{
+    size_t n = 1;
+    for (; value > 127; value >>= 7) n++;
+    return n;
+}
+
+static void tango_io__proto_number(tango_io__proto *p, uint32_t field, uint64_t value)
+{
+    tango_io__proto_varint(p, field << 3);
+    tango_io__proto_varint(p, value);
+}
+
+static void tango_io__proto_bytes(tango_io__proto *p, uint32_t field, const void *bytes,
+                                  size_t size)
+{
+    const unsigned char *from = (const unsigned char *)bytes;
+    size_t i;
+    tango_io__proto_varint(p, field << 3 | 2);
+    tango_io__proto_varint(p, size);
+    for (i = 0; bytes && i < size; i++) tango_io__proto_byte(p, from[i]);
+}
+
+/* One piece: text, score, type if it is not NORMAL. */
+static void tango_io__proto_piece(tango_io__proto *p, const void *text, size_t size,
+                                  float score, tango_io_piece_type type)
+{
+    const size_t tail = type == TANGO_IO_PIECE_NORMAL ? 5 : 7;
+    unsigned char bits[4];
+    uint32_t number;
+    size_t i;
+    tango_io__copy(&number, &score, 4);
+    tango_io__put32(bits, number);
+    tango_io__proto_bytes(p, 1, NULL, 1 + tango_io__varint_size(size) + size + tail);
+    tango_io__proto_bytes(p, 1, text, size);
+    tango_io__proto_byte(p, 2 << 3 | 5);
+    for (i = 0; i < 4; i++) tango_io__proto_byte(p, bits[i]);
+    if (type != TANGO_IO_PIECE_NORMAL) tango_io__proto_number(p, 3, (uint64_t)type);
+}
+
+typedef struct tango_io__unigram {
+    tango_io_json json;
+    size_t model, vocab, count;
+    unsigned char *types;               /* (count) tango_io_piece_type */
+    char *text;
+    const char *charsmap;               /* base64 */
+    size_t charsmap_size;
+    uint64_t unknown;
+    tango_error *error;
+} tango_io__unigram;
+
+static int tango_io__unigram_metaspace(const tango_io_json *json, size_t node)
+{
+    const size_t scheme = tango_io_json_find(json, node, "prepend_scheme");
+    return node && tango_io__json_is(json, node, "type", "Metaspace") &&
+           tango_io__json_is(json, node, "replacement", "\xe2\x96\x81") &&
+           (scheme ? tango_io_json_equal(json, scheme, "always")
+                   : tango_io__json_true(json, node, "add_prefix_space", 1)) &&
+           tango_io__json_true(json, node, "split", 1);
+}
+
+/* What is done to a text first: the charsmap, then perhaps spaces at the end go and runs
+   of them become one. *squeezed says whether. */
+static tango_result tango_io__unigram_normal(tango_io__unigram *u, int *squeezed)
+{
+    const tango_io_json *json = &u->json;
+    const size_t node = tango_io_json_find(json, 0, "normalizer");
+    const size_t list = tango_io__json_sequence(json, node, "normalizers");
+    size_t item = list ? tango_io_json_first(json, list) : node;
+    *squeezed = 0;
+    if (tango_io__json_off(json, node)) return TANGO_OK;
+    for (; item; item = list ? tango_io_json_next(json, list, item) : 0) {
+        const size_t map = tango_io_json_find(json, item, "precompiled_charsmap");
+        if (tango_io__json_is(json, item, "type", "Precompiled") && map &&
+            json->nodes[map].type == TANGO_IO_JSON_STRING && !u->charsmap && !*squeezed) {
+            u->charsmap = json->text + json->nodes[map].at;
+            u->charsmap_size = json->nodes[map].size;
+        } else if (tango_io__json_is(json, item, "type", "Replace") &&
+                   tango_io__json_regex(json, item, " {2,}") &&
+                   (tango_io__json_is(json, item, "content", " ") ||
+                    tango_io__json_is(json, item, "content", "\xe2\x96\x81"))) {
+            *squeezed = 1;
+        } else if (!tango_io__json_is(json, item, "type", "Strip")) {
+            return tango_io__json_refuse(json, "normalizer",
+                                         tango_io_json_find(json, item, "type"),
+                                         u->error);
+        }
+    }
+    return TANGO_OK;
+}
+
+/* Refuses all that would give other ids than SentencePiece's own algorithm. */
+static tango_result tango_io__unigram_check(tango_io__unigram *u)
+{
+    const tango_io_json *json = &u->json;
+    const size_t split = tango_io_json_find(json, 0, "pre_tokenizer"),
+                 post = tango_io_json_find(json, 0, "post_processor"),
+                 single = tango_io_json_find(json, post ? post : 0, "single"),
+                 bytes = tango_io_json_find(json, u->model, "byte_fallback"),
+                 list = tango_io__json_sequence(json, split, "pretokenizers");
+    size_t end;
+    int squeezed;
+    tango_result r = tango_io__unigram_normal(u, &squeezed);
+    if (r != TANGO_OK) return r;
+    if (!tango_io__json_off(json, bytes))
+        return tango_io__json_refuse(json, "byte_fallback", bytes, u->error);
+    /* Spaces are one each: by the normaliser, or by splitting at them. */
+    if (!(squeezed && tango_io__unigram_metaspace(json, split)) &&
+        !(list && json->nodes[list].size == 2 &&
+          tango_io__json_is(json, tango_io__json_at(json, list, 0), "type",
+                            "WhitespaceSplit") &&
+          tango_io__unigram_metaspace(json, tango_io__json_at(json, list, 1))))
+        return tango_io__json_refuse(json, "pre_tokenizer", split, u->error);
+    if (!tango_io__json_is(json, post, "type", "TemplateProcessing") || !single ||
+        json->nodes[single].size != 2)
+        return tango_io__json_refuse(json, "post_processor", post, u->error);
+    end = tango_io_json_find(json, tango_io__json_at(json, single, 1), "SpecialToken");
+    if (!end || !tango_io__json_is(json, end, "id", "</s>"))
+        return tango_io__json_refuse(json, "post_processor", post, u->error);
+    return TANGO_OK;
+}
+
+/* Node of the text of piece `item`, checked to be [text, score]. */
+static size_t tango_io__unigram_text(const tango_io__unigram *u, size_t item,
+                                     double *score)
+{
+    const tango_io_json *json = &u->json;
+    const size_t text = tango_io__json_at(json, item, 0);
+    if (!text || json->nodes[item].size != 2 ||
+        json->nodes[text].type != TANGO_IO_JSON_STRING ||
+        !tango_io_json_number(json, tango_io_json_next(json, item, text), score) ||
+        *score > 3.0e38 || *score < -3.0e38)
+        return 0;
+    return text;
+}
+
+/* Types of the pieces: added tokens are control pieces, or unused if they are no part of
+   T5's own model. */
+static tango_result tango_io__unigram_types(tango_io__unigram *u)
+{
+    const tango_io_json *json = &u->json;
+    const size_t added = tango_io_json_find(json, 0, "added_tokens");
+    size_t i, item;
+    for (i = 0; i < u->count; i++) u->types[i] = TANGO_IO_PIECE_NORMAL;
+    if (!tango_io_json_u64(json, tango_io_json_find(json, u->model, "unk_id"),
+                           &u->unknown) || u->unknown >= u->count)
+        return tango_io__json_refuse(json, "unk_id",
+                                     tango_io_json_find(json, u->model, "unk_id"),
+                                     u->error);
+    for (item = added ? tango_io_json_first(json, added) : 0; item;
+         item = tango_io_json_next(json, added, item)) {
+        const size_t content = tango_io_json_find(json, item, "content");
+        uint64_t id;
+        if (!content || !tango_io__json_true(json, item, "special", 0) ||
+            !tango_io_json_u64(json, tango_io_json_find(json, item, "id"), &id))
+            return tango_io__json_refuse(json, "added token that is not special", content,
+                                         u->error);
+        if (id >= u->count) continue;
+        u->types[id] = TANGO_IO_PIECE_CONTROL;
+        if (json->nodes[content].size > 10 &&
+            tango_io__equal(json->text + json->nodes[content].at, 10, "<extra_id_"))
+            u->types[id] = TANGO_IO_PIECE_UNUSED;
+    }
+    u->types[u->unknown] = TANGO_IO_PIECE_UNKNOWN;
+    while (u->types[u->count - 1] == TANGO_IO_PIECE_UNUSED) u->count--;
+    return TANGO_OK;
+}
+
+/* Pieces, then trainer and normaliser. *end and *pad: ids of </s> and <pad>, or -1. */
+static tango_result tango_io__unigram_pieces(const tango_io__unigram *u,
+                                             tango_io__proto *p, size_t ends[2])
+{
+    const tango_io_json *json = &u->json;
+    size_t item = tango_io_json_first(json, u->vocab), id;
+    ends[0] = ends[1] = SIZE_MAX;
+    for (id = 0; id < u->count; id++, item = tango_io_json_next(json, u->vocab, item)) {
+        double score = 0.0;
+        const size_t text = tango_io__unigram_text(u, item, &score);
+        if (!text || !tango_io_json_string(json, text, u->text,
+                                           (size_t)json->nodes[text].size + 1))
+            return tango_io_fail(u->error, TANGO_ERROR_DATA,
+                                 "tokenizer.json: piece %z is no text with a score "
+                                 "(offset %z)", id, (size_t)json->nodes[item].at);
+        if (tango_io_json_equal(json, text, "</s>")) ends[0] = id;
+        if (tango_io_json_equal(json, text, "<pad>")) ends[1] = id;
+        tango_io__proto_piece(p, u->text, tango_io__length(u->text), (float)score,
+                              (tango_io_piece_type)u->types[id]);
+    }
+    return TANGO_OK;
+}
+
+static void tango_io__unigram_trainer(const tango_io__unigram *u, tango_io__proto *p,
+                                      const size_t ends[2])
+{
+    unsigned char bytes[64];
+    tango_io__proto t;
+    t.out = bytes;
+    t.capacity = sizeof bytes;
+    t.at = 0;
+    tango_io__proto_number(&t, 3, 1);
+    tango_io__proto_number(&t, 40, u->unknown);
+    tango_io__proto_number(&t, 41, UINT64_MAX);
+    tango_io__proto_number(&t, 42, ends[0] == SIZE_MAX ? UINT64_MAX : ends[0]);
+    tango_io__proto_number(&t, 43, ends[1] == SIZE_MAX ? UINT64_MAX : ends[1]);
+    tango_io__proto_bytes(p, 2, bytes, t.at);
 }
 
 TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *work,
                                                       const void *text, size_t text_size,
                                                       tango_error *error)
 {
-    (void)model;
-    (void)work;
-    (void)text;
-    (void)text_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    size_t nodes, sum, twice;
+    tango_result r = tango_io_json_work_size(&nodes, text, text_size, error);
+    if (r != TANGO_OK) return r;
+    /* A piece adds at most 13 bytes to its text and in JSON at least 7. Work: the nodes,
+       for each of them a type and a span, one text or the charsmap. */
+    if (!tango_mul_ok(text_size, 2, &twice) || !tango_add_ok(twice, 256, &twice) ||
+        !tango_add_ok(nodes, nodes / 16 * (1 + sizeof(tango_io__span)), &sum) ||
+        !tango_add_ok(sum, text_size + 64, &sum))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer.json: too large for this system");
+    *model = twice;
+    *work = sum;
+    return TANGO_OK;
+}
+
+/* Parses, checks, and divides the work. *spans: two numbers a piece. */
+static tango_result tango_io__unigram_start(tango_io__unigram *u, uint32_t **spans,
+                                            const void *text, size_t text_size,
+                                            tango_io__room room)
+{
+    tango_result r = tango_io__room_json(&u->json, &room, text, text_size, u->error);
+    if (r != TANGO_OK) return r;
+    u->model = tango_io_json_find(&u->json, 0, "model");
+    if (!u->model || !tango_io__json_is(&u->json, u->model, "type", "Unigram"))
+        return tango_io__json_refuse(&u->json, "model", u->model, u->error);
+    u->vocab = tango_io_json_find(&u->json, u->model, "vocab");
+    if (!u->vocab || u->json.nodes[u->vocab].type != TANGO_IO_JSON_ARRAY)
+        return tango_io__json_refuse(&u->json, "vocab", 0, u->error);
+    u->count = u->json.nodes[u->vocab].size;
+    *spans = (uint32_t *)tango_io__room_take(&room, u->count, 2 * sizeof **spans);
+    u->types = (unsigned char *)tango_io__room_take(&room, u->count, 1);
+    u->text = (char *)tango_io__room_take(&room, text_size, 1);
+    if (!*spans || !u->types || !u->text)
+        return tango_io_fail(u->error, TANGO_ERROR_MEMORY, "tokenizer: no room for work");
+    r = tango_io__unigram_check(u);
+    return r == TANGO_OK ? tango_io__unigram_types(u) : r;
 }
 
 TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
@@ -7186,18 +9323,46 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
                                                  size_t text_size, void *work,
                                                  size_t work_size, tango_error *error)
 {
-    (void)model;
-    (void)capacity;
-    (void)size;
-    (void)text;
-    (void)text_size;
-    (void)work;
-    (void)work_size;
-    (void)error;
-    return TANGO_ERROR_UNSUPPORTED;
+    tango_io__unigram u;
+    tango_io__proto p;
+    tango_io__room room;
+    tango_io_spiece check;
+    size_t ends[2], map = 0;
+    uint32_t *spans;
+    tango_result r;
+    tango_io__zero(&u, sizeof u);
+    u.error = error;
+    p.out = (unsigned char *)model;
+    p.capacity = capacity;
+    p.at = 0;
+    room.at = (unsigned char *)work;
+    room.left = work_size;
+    r = tango_io__unigram_start(&u, &spans, text, text_size, room);
+    if (r == TANGO_OK) r = tango_io__unigram_pieces(&u, &p, ends);
+    if (r != TANGO_OK) return r;
+    tango_io__unigram_trainer(&u, &p, ends);
+    if (u.charsmap) {
+        map = tango_io__base64_read((unsigned char *)u.text, u.charsmap, u.charsmap_size);
+        if (map == SIZE_MAX)
+            return tango_io_fail(error, TANGO_ERROR_DATA,
+                                 "tokenizer.json: the charsmap is no base64 (offset %z)",
+                                 (size_t)(u.charsmap - (const char *)text));
+    }
+    /* Inside the normaliser the charsmap is all that has a length. */
+    tango_io__proto_bytes(&p, 3, NULL, u.charsmap
+                                           ? 1 + tango_io__varint_size(map) + map : 0);
+    if (u.charsmap) tango_io__proto_bytes(&p, 2, u.text, map);
+    if (p.at > capacity)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "tokenizer.json: the model takes %z bytes, there are %z",
+                             p.at, capacity);
+    r = tango_io_spiece_open(&check, model, p.at, error);
+    if (r == TANGO_OK) r = tango_io_spiece_unique(&check, spans, 2 * u.count, error);
+    if (r == TANGO_OK) *size = p.at;
+    return r;
 }
 
-/* ==== 10 >>npy ==== NumPy arrays ==================================================== */
+/* ==== 11 >>npy ==== NumPy arrays ==================================================== */
 
 /* NumPy's letter and digit of each element type. bf16 has none. */
 static const char tango_io__npy_types[][3] = { "f4", "f2", "",   "i1", "i2", "i4", "i8",
@@ -7453,7 +9618,7 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
 
 #endif
 
-/* ==== 11 >>wav ==== WAV ============================================================= */
+/* ==== 12 >>wav ==== WAV ============================================================= */
 
 TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format)
 {
@@ -7693,7 +9858,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 18 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+/* ==== 19 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
 
 /* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
    prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
@@ -8396,7 +10561,7 @@ static int tango_io__inflate_run(tango_io__inflate *d)
     return d->bit_count == 0 || tango_io__inflate_bad(d, "bytes behind the stream");
 }
 
-/* ==== 12 >>png ==== PNG pictures ==================================================== */
+/* ==== 13 >>png ==== PNG pictures ==================================================== */
 
 static const unsigned char tango_io__png_magic[8] = { 137, 80, 78, 71, 13, 10, 26, 10 };
 
@@ -9149,7 +11314,7 @@ TANGO_API void tango_io_plot_draw(unsigned char *pixels, const tango_io_plot *pl
     if (f.width > 0) tango_io__plot_axes(pixels, &f, plot);
 }
 
-/* ==== 13 >>csv ==== Tables of RFC 4180 ============================================== */
+/* ==== 14 >>csv ==== Tables of RFC 4180 ============================================== */
 
 /* The first fault of a row, if there is one. */
 typedef struct tango_io__csv_fault { const char *what; size_t at; } tango_io__csv_fault;
@@ -9386,7 +11551,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     return 1;
 }
 
-/* ==== 19 >>stream ==== Buffered input of the sound readers ========================== */
+/* ==== 20 >>stream ==== Buffered input of the sound readers ========================== */
 
 enum {
     TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
@@ -9518,7 +11683,7 @@ static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
     if (out->integers) out->integers += count;
 }
 
-/* ==== 20 >>flac ==== The FLAC decoder =============================================== */
+/* ==== 21 >>flac ==== The FLAC decoder =============================================== */
 
 /* A FLAC file (RFC 9639) is "fLaC", metadata blocks, then frames. Numbers are big-endian,
    bits come from the top of each byte.
@@ -10443,7 +12608,7 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
     return r;
 }
 
-/* ==== 14 >>sound ==== Reading WAV and FLAC ========================================== */
+/* ==== 15 >>sound ==== Reading WAV and FLAC ========================================== */
 
 /* ---- WAV -------------------------------------------------------------------------- */
 
