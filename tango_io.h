@@ -8276,7 +8276,7 @@ static int tango_io__json_true(const tango_io_json *json, size_t object, const c
     return node == 0 || tango_io_json_bool(json, node, &on) ? on : 0;
 }
 
-static int tango_io__json_is(const tango_io_json *json, size_t object, const char *key,
+static int tango_io__node_is(const tango_io_json *json, size_t object, const char *key,
                              const char *text)
 {
     const size_t node = tango_io__json_member(json, object, key);
@@ -8296,7 +8296,7 @@ static size_t tango_io__json_at(const tango_io_json *json, size_t array, size_t 
 static size_t tango_io__json_sequence(const tango_io_json *json, size_t object,
                                       const char *key)
 {
-    if (!tango_io__json_is(json, object, "type", "Sequence")) return 0;
+    if (!tango_io__node_is(json, object, "type", "Sequence")) return 0;
     return tango_io_json_find(json, object, key);
 }
 
@@ -8304,7 +8304,7 @@ static size_t tango_io__json_sequence(const tango_io_json *json, size_t object,
 static int tango_io__json_regex(const tango_io_json *json, size_t object,
                                 const char *regex)
 {
-    return tango_io__json_is(json, tango_io__json_member(json, object, "pattern"),
+    return tango_io__node_is(json, tango_io__json_member(json, object, "pattern"),
                              "Regex", regex);
 }
 
@@ -8749,10 +8749,10 @@ static tango_result tango_io__bpe_ends(tango_io__bpe_maker *m, int32_t ids[4])
     const tango_io_json *json = &m->json;
     const size_t post = tango_io_json_find(json, 0, "post_processor");
     size_t node[2] = { 0, 0 }, i, size;
-    if (tango_io__json_is(json, post, "type", "RobertaProcessing")) {
+    if (tango_io__node_is(json, post, "type", "RobertaProcessing")) {
         node[0] = tango_io__json_at(json, tango_io_json_find(json, post, "cls"), 0);
         node[1] = tango_io__json_at(json, tango_io_json_find(json, post, "sep"), 0);
-    } else if (tango_io__json_is(json, post, "type", "TemplateProcessing")) {
+    } else if (tango_io__node_is(json, post, "type", "TemplateProcessing")) {
         const size_t single = tango_io_json_find(json, post, "single");
         for (i = 0; i < 2 && single && json->nodes[single].size == 3; i++)
             node[i] = tango_io__json_member(
@@ -8803,16 +8803,16 @@ static int tango_io__bpe_normal(const tango_io_json *json, size_t node)
     const size_t list = tango_io__json_sequence(json, node, "normalizers");
     const size_t space = tango_io__json_at(json, list, 1);
     return list && json->nodes[list].size == 3 &&
-           tango_io__json_is(json, tango_io__json_at(json, list, 0), "type", "NFC") &&
-           tango_io__json_is(json, space, "type", "Replace") &&
+           tango_io__node_is(json, tango_io__json_at(json, list, 0), "type", "NFC") &&
+           tango_io__node_is(json, space, "type", "Replace") &&
            tango_io__json_regex(json, space, "\\s+") &&
-           tango_io__json_is(json, space, "content", " ") &&
-           tango_io__json_is(json, tango_io__json_at(json, list, 2), "type", "Lowercase");
+           tango_io__node_is(json, space, "content", " ") &&
+           tango_io__node_is(json, tango_io__json_at(json, list, 2), "type", "Lowercase");
 }
 
 static int tango_io__bpe_level(const tango_io_json *json, size_t node)
 {
-    return node && tango_io__json_is(json, node, "type", "ByteLevel") &&
+    return node && tango_io__node_is(json, node, "type", "ByteLevel") &&
            !tango_io__json_true(json, node, "add_prefix_space", 1) &&
            tango_io__json_true(json, node, "use_regex", 1);
 }
@@ -8824,8 +8824,8 @@ static int tango_io__bpe_split(const tango_io_json *json, size_t node)
     const size_t split = tango_io__json_at(json, list, 0);
     if (!list || json->nodes[list].size != 2 ||
         !tango_io__bpe_level(json, tango_io__json_at(json, list, 1)) ||
-        !tango_io__json_is(json, split, "type", "Split") ||
-        !tango_io__json_is(json, split, "behavior", "Removed") ||
+        !tango_io__node_is(json, split, "type", "Split") ||
+        !tango_io__node_is(json, split, "behavior", "Removed") ||
         !tango_io__json_true(json, split, "invert", 0))
         return 0;
     if (tango_io__json_regex(json, split, "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
@@ -8846,7 +8846,7 @@ static tango_result tango_io__bpe_kind_of(tango_io__bpe_maker *m, uint32_t *flag
                  split = tango_io_json_find(json, 0, "pre_tokenizer");
     const size_t suffix = tango_io_json_find(json, m->model, "end_of_word_suffix");
     size_t i;
-    if (!m->model || !tango_io__json_is(json, m->model, "type", "BPE"))
+    if (!m->model || !tango_io__node_is(json, m->model, "type", "BPE"))
         return tango_io__json_refuse(json, "model", m->model, m->error);
     for (i = 0; i < sizeof off / sizeof *off; i++) {
         const size_t node = tango_io_json_find(json, m->model, off[i]);
@@ -9123,8 +9123,8 @@ typedef struct tango_io__unigram {
 static int tango_io__unigram_metaspace(const tango_io_json *json, size_t node)
 {
     const size_t scheme = tango_io_json_find(json, node, "prepend_scheme");
-    return node && tango_io__json_is(json, node, "type", "Metaspace") &&
-           tango_io__json_is(json, node, "replacement", "\xe2\x96\x81") &&
+    return node && tango_io__node_is(json, node, "type", "Metaspace") &&
+           tango_io__node_is(json, node, "replacement", "\xe2\x96\x81") &&
            (scheme ? tango_io_json_equal(json, scheme, "always")
                    : tango_io__json_true(json, node, "add_prefix_space", 1)) &&
            tango_io__json_true(json, node, "split", 1);
@@ -9142,16 +9142,16 @@ static tango_result tango_io__unigram_normal(tango_io__unigram *u, int *squeezed
     if (tango_io__json_off(json, node)) return TANGO_OK;
     for (; item; item = list ? tango_io_json_next(json, list, item) : 0) {
         const size_t map = tango_io_json_find(json, item, "precompiled_charsmap");
-        if (tango_io__json_is(json, item, "type", "Precompiled") && map &&
+        if (tango_io__node_is(json, item, "type", "Precompiled") && map &&
             json->nodes[map].type == TANGO_IO_JSON_STRING && !u->charsmap && !*squeezed) {
             u->charsmap = json->text + json->nodes[map].at;
             u->charsmap_size = json->nodes[map].size;
-        } else if (tango_io__json_is(json, item, "type", "Replace") &&
+        } else if (tango_io__node_is(json, item, "type", "Replace") &&
                    tango_io__json_regex(json, item, " {2,}") &&
-                   (tango_io__json_is(json, item, "content", " ") ||
-                    tango_io__json_is(json, item, "content", "\xe2\x96\x81"))) {
+                   (tango_io__node_is(json, item, "content", " ") ||
+                    tango_io__node_is(json, item, "content", "\xe2\x96\x81"))) {
             *squeezed = 1;
-        } else if (!tango_io__json_is(json, item, "type", "Strip")) {
+        } else if (!tango_io__node_is(json, item, "type", "Strip")) {
             return tango_io__json_refuse(json, "normalizer",
                                          tango_io_json_find(json, item, "type"),
                                          u->error);
@@ -9178,15 +9178,15 @@ static tango_result tango_io__unigram_check(tango_io__unigram *u)
     /* Spaces are one each: by the normaliser, or by splitting at them. */
     if (!(squeezed && tango_io__unigram_metaspace(json, split)) &&
         !(list && json->nodes[list].size == 2 &&
-          tango_io__json_is(json, tango_io__json_at(json, list, 0), "type",
+          tango_io__node_is(json, tango_io__json_at(json, list, 0), "type",
                             "WhitespaceSplit") &&
           tango_io__unigram_metaspace(json, tango_io__json_at(json, list, 1))))
         return tango_io__json_refuse(json, "pre_tokenizer", split, u->error);
-    if (!tango_io__json_is(json, post, "type", "TemplateProcessing") || !single ||
+    if (!tango_io__node_is(json, post, "type", "TemplateProcessing") || !single ||
         json->nodes[single].size != 2)
         return tango_io__json_refuse(json, "post_processor", post, u->error);
     end = tango_io_json_find(json, tango_io__json_at(json, single, 1), "SpecialToken");
-    if (!end || !tango_io__json_is(json, end, "id", "</s>"))
+    if (!end || !tango_io__node_is(json, end, "id", "</s>"))
         return tango_io__json_refuse(json, "post_processor", post, u->error);
     return TANGO_OK;
 }
@@ -9303,7 +9303,7 @@ static tango_result tango_io__unigram_start(tango_io__unigram *u, uint32_t **spa
     tango_result r = tango_io__room_json(&u->json, &room, text, text_size, u->error);
     if (r != TANGO_OK) return r;
     u->model = tango_io_json_find(&u->json, 0, "model");
-    if (!u->model || !tango_io__json_is(&u->json, u->model, "type", "Unigram"))
+    if (!u->model || !tango_io__node_is(&u->json, u->model, "type", "Unigram"))
         return tango_io__json_refuse(&u->json, "model", u->model, u->error);
     u->vocab = tango_io_json_find(&u->json, u->model, "vocab");
     if (!u->vocab || u->json.nodes[u->vocab].type != TANGO_IO_JSON_ARRAY)
