@@ -11,6 +11,7 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "golden.h"
+#include "golden_rank.h"
 
 static tango_model v1, tiny; /* the two models, opened in main */
 static tango_io_file v1_file, tiny_file;
@@ -1644,6 +1645,14 @@ int main(int argc, char **argv)
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(long_prompts_are_cut_and_said_so);
+    RUN(rank_vectors_agree_with_transformers);
+    RUN(mistakes_of_the_tower_would_show);
+    RUN(scores_agree_with_transformers);
+    RUN(scores_depend_on_the_clip_alone);
+    RUN(ranking_takes_exactly_its_memory);
+    RUN(threads_change_no_score);
+    RUN(nothing_bad_is_judged);
+    RUN(towers_that_cannot_be_are_refused);
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);
     tango_io_unmap(&tiny_file);

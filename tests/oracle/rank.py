@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """CLAP's ranking beside transformers: golden vectors, and the tower at its published widths.
 
-    rank.py golden OUT            writes OUT/rank.tango, waves.npy, the vectors and rank.json
+    rank.py golden OUT VOCAB      writes OUT/rank.tango, two sounds, the stages and rank.json;
+                                  VOCAB is tests/oracle/vocab.c, built
     rank.py wide RANK [base]      RANK is tests/oracle/rank.c, built: HTSAT-tiny (or -base) with
                                   random weights, 48 kHz; and the fixture of values that a
                                   formula gives (tiny)
@@ -9,8 +10,9 @@
 golden: a tower of three levels (8, 16, 32 channels, windows of 4, a picture of 64) and a text
 tower of two layers; two sounds at 4 kHz, one longer than the tower's 2 s, one shorter. Stages
 are mel, vector (from that mel) and whole (the same from the sound); each is computed in float32
-(the files) and in float64; the tolerance is ten times the difference, at least 1e-5. mutants.npy has the vectors of sound 0 of towers with one mistake
-each, which a test must tell apart. Needs torch and transformers.
+(the files) and in float64; the tolerance is ten times the difference, at least 1e-5. text and
+scores belong to PROMPTS, whose byte-level vocabulary is trained here. mutants.npy has the vectors of sound 0 of towers with one mistake
+each, which a test must tell apart. Needs torch, transformers and tokenizers.
 """
 import copy
 import json
@@ -21,14 +23,16 @@ import sys
 import tempfile
 import numpy as np
 import torch
+import tokenizers
 import transformers
-from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, RobertaTokenizer
 from transformers.audio_utils import spectrogram, window_function
 from transformers.models.clap import modeling_clap
 from blob import panels, write
 
 torch.set_num_threads(2)
 SEED = 9
+PROMPTS = ("a dog barks while rain falls", "Zwei Gl\u00f6ckchen, 3 o'clock", "")
 MUTANTS = ("roll to the other side", "no mask", "merged by rows", "positions of key and query",
            "linear in time", "corners not aligned", "batch norm left out")
 
@@ -212,12 +216,40 @@ def small_model():
     return model
 
 
-def golden(out):
+def small_tokenizer(vocab):
+    """A tokenizer of 300 entries with RoBERTa's special tokens, and its table."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trained = tokenizers.ByteLevelBPETokenizer()
+    trained.train_from_iterator(["a dog barks", "rain falls on a roof", "while a bell rings"] * 9,
+                                vocab_size=300, min_frequency=1, special_tokens=special)
+    with tempfile.TemporaryDirectory() as work:
+        files = trained.save_model(work)
+        table = os.path.join(work, "table")
+        subprocess.run([vocab, table, *files], check=True, capture_output=True)
+        with open(files[0], encoding="utf-8") as f:
+            entries = json.load(f)
+        with open(files[1], encoding="utf-8") as f:
+            merges = [tuple(line.split()) for line in f if not line.startswith("#")]
+        with open(table, "rb") as f:
+            return RobertaTokenizer(vocab=entries, merges=merges), f.read()
+
+
+def text_vectors(model, tokenizer):
+    """(prompts, P), one by one: padding would change nothing."""
+    out = []
+    for prompt in PROMPTS:
+        ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
+        out.append(model.get_text_features(input_ids=ids).pooler_output[0].numpy())
+    return np.stack(out)
+
+
+def golden(out, vocab):
     os.makedirs(out, exist_ok=True)
     model = small_model()
+    tokenizer, table = small_tokenizer(vocab)
     e = extractor(12000, 120, 256, 16, 50, 5000, 2)
     values, tensors = blob_of(model, e, True)
-    values["rank_tokenizer.bpe"] = b"none yet"
+    values["rank_tokenizer.bpe"] = table
     write(os.path.join(out, "rank.tango"), values, tensors)
     double = copy.deepcopy(model).double()
     sounds = [sound(9000, 4000, 1), sound(3001, 4000, 2)]
@@ -230,9 +262,12 @@ def golden(out):
         vectors.append(audio_vector(model, mels[-1]))
         vectors64.append(audio_vector(double, mels[-1]))
         whole64.append(audio_vector(double, mels64[-1]))
-    files["mel"], files["vector"] = np.stack(mels), np.stack(vectors)
+    text, text64 = text_vectors(model, tokenizer), text_vectors(double, tokenizer)
+    files.update(mel=np.stack(mels), vector=np.stack(vectors), text=text,
+                 scores=text @ np.stack(vectors).T)
     for name, single, wide in (("mel", mels, mels64), ("vector", vectors, vectors64),
-                               ("whole", vectors, whole64)):
+                               ("whole", vectors, whole64), ("text", text, text64),
+                               ("scores", files["scores"], text64 @ np.stack(whole64).T)):
         difference = error(np.stack(single), np.stack(wide))
         stages[name] = dict(f32_vs_f64=float("%.2g" % difference), tolerance=tolerance(difference))
     wrong = []
@@ -244,10 +279,11 @@ def golden(out):
         np.save(os.path.join(out, name + ".npy"), x)
     for name, x in zip(MUTANTS, wrong):
         print("%-28s %.2g" % (name, error(x, vectors[0])))
-    print(stages)
-    versions = dict(torch=torch.__version__, transformers=transformers.__version__, numpy=np.__version__)
+    print(stages, files["scores"])
+    versions = dict(torch=torch.__version__, transformers=transformers.__version__,
+                    tokenizers=tokenizers.__version__, numpy=np.__version__)
     with open(os.path.join(out, "rank.json"), "w", encoding="ascii") as f:
-        json.dump(dict(versions=versions, rate=4000, mutants=MUTANTS, stages=stages), f, indent=1)
+        json.dump(dict(versions=versions, rate=4000, prompts=PROMPTS, mutants=MUTANTS, stages=stages), f, indent=1)
         f.write("\n")
 
 
@@ -345,8 +381,8 @@ def wide(program, base):
 
 def main():
     with torch.no_grad():
-        if len(sys.argv) == 3 and sys.argv[1] == "golden":
-            golden(sys.argv[2])
+        if len(sys.argv) == 4 and sys.argv[1] == "golden":
+            golden(sys.argv[2], sys.argv[3])
         elif len(sys.argv) in (3, 4) and sys.argv[1] == "wide":
             wide(sys.argv[2], sys.argv[3:] == ["base"])
         else:
