@@ -657,7 +657,7 @@ TANGO_API tango_result tango_rank_memory(size_t *size, const tango_model *model,
    as often as it fits, then silence follows. (The packages judge a random window of a
    longer one; here the same sounds always get the same scores.) TANGO_ERROR_UNSUPPORTED:
    the model has no part for it.
-                (transformers 5.24, ClapFeatureExtractor rand_trunc repeatpad, ClapModel) */
+            (transformers 5.24: ClapFeatureExtractor, rand_trunc, repeatpad; ClapModel) */
 TANGO_API tango_result tango_rank(float *scores, const float *waves,
     const tango_model *model, const tango_ranking *ranking, void *memory, size_t size,
     tango_error *error);

@@ -34,10 +34,10 @@
    WHAT IT DOES
 
    Fourier transforms of power-of-two sizes, short-time spectra and their inverse, mel
-   filterbanks in the two recipes that Tango's data sets use and in CLAP's, the level rules
-   of the two published encoders, resampling between any two rates, A-weighted loudness
-   and mixing, and a vocoder without weights: non-negative inversion of a mel spectrogram
-   followed by fast Griffin-Lim.
+   filterbanks in the two recipes that Tango's data sets use and in CLAP's, the level
+   rules of the two published encoders, resampling between any two rates, A-weighted
+   loudness and mixing, and a vocoder without weights: non-negative inversion of a mel
+   spectrogram followed by fast Griffin-Lim.
 
    WHAT IT DOES NOT
 

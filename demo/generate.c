@@ -66,7 +66,7 @@ typedef struct job {
     int json, quiet, clip;
     size_t best;           /* --best, or 0 */
     size_t files;          /* WAVs to be written: of the first candidates */
-    candidate *candidates; /* (samples), in order of their number or, judged, best first */
+    candidate *candidates; /* (samples), by number or, when judged, best first */
     cli_level *levels;     /* (files), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
 } job;

@@ -7,12 +7,13 @@
                                   random weights, 48 kHz; and the fixture of values that a
                                   formula gives (tiny)
 
-golden: a tower of three levels (8, 16, 32 channels, windows of 4, a picture of 64) and a text
-tower of two layers; two sounds at 4 kHz, one longer than the tower's 2 s, one shorter. Stages
-are mel, vector (from that mel) and whole (the same from the sound); each is computed in float32
-(the files) and in float64; the tolerance is ten times the difference, at least 1e-5. text and
-scores belong to PROMPTS, whose byte-level vocabulary is trained here. mutants.npy has the vectors of sound 0 of towers with one mistake
-each, which a test must tell apart. Needs torch, transformers and tokenizers.
+golden: a tower of three levels (8, 16, 32 channels, windows of 4, a picture of 64) and a
+text tower of two layers; two sounds at 4 kHz, one longer than the tower's 2 s, one shorter.
+Stages are mel, vector (from that mel) and whole (the same from the sound), text and scores
+of PROMPTS, whose byte-level vocabulary is trained here. Each is computed in float32 (the
+files) and in float64; the tolerance is ten times the difference, at least 1e-5. mutants.npy
+has the vectors of sound 0 of towers with one mistake each, which a test must tell apart.
+Needs torch, transformers and tokenizers.
 """
 import copy
 import json
@@ -283,7 +284,8 @@ def golden(out, vocab):
     versions = dict(torch=torch.__version__, transformers=transformers.__version__,
                     tokenizers=tokenizers.__version__, numpy=np.__version__)
     with open(os.path.join(out, "rank.json"), "w", encoding="ascii") as f:
-        json.dump(dict(versions=versions, rate=4000, prompts=PROMPTS, mutants=MUTANTS, stages=stages), f, indent=1)
+        json.dump(dict(versions=versions, rate=4000, prompts=PROMPTS, mutants=MUTANTS,
+                       stages=stages), f, indent=1)
         f.write("\n")
 
 
@@ -375,8 +377,9 @@ def wide(program, base):
         mel = -40 + 20 * hashed(2000, 1001 * 64).reshape(1001, 64)
         got = run_wide(program, model, e, work, "mel", mel[None])[0]
         listed = np.array([-0.0245873, -0.0040509, 0.0486168, 0.0272920])
-        print("fixture:", got[[0, 1, 255, 511]], "from the listed values %.1e, from transformers %.1e"
-              % (np.abs(got[[0, 1, 255, 511]] - listed).max(), np.abs(got - audio_vector(model, mel)).max()))
+        print("fixture: from the listed values %.1e, from transformers %.1e"
+              % (np.abs(got[[0, 1, 255, 511]] - listed).max(),
+                 np.abs(got - audio_vector(model, mel)).max()))
 
 
 def main():
