@@ -31,14 +31,14 @@
     }
 
    WHAT IT DOES
-     prompt -> SentencePiece tokens -> T5 v1.1 encoder -> UNet under a sampler (DDPM,
+     prompt -> tokens -> T5 v1.1, CLIP or CLAP encoder -> UNet under a sampler (DDPM,
      DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
      decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
      packages (torch, diffusers, transformers) to rounding, from the same seed.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
-     bytes. CLIP and CLAP text encoders are not here.
+     bytes.
 
    GLOSSARY
      latent   what the diffusion works on: (H*W, C), H = mel frames / 4, W = mel bins / 4
@@ -73,7 +73,7 @@
      4 >>model      the blob's configuration, opened and checked
      5 >>sampler    noise schedules and denoising steps
      6 >>network    private: layers by name
-     7 >>text       private: T5 v1.1 encoder
+     7 >>text       private: T5, CLIP and CLAP text encoders
      8 >>unet       private: UNet2DConditionModel
      9 >>vae        private: AutoencoderKL, both ways
     10 >>vocoder    private: HiFi-GAN
@@ -2000,6 +2000,8 @@ static void tango__check_text(tango__reader *r, const tango_model *m)
             (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
             "text.buckets");
     tango__check_heads(r, &m->text, "text.heads", "text.d_model");
+    tango__agree(r, m->text.pad < m->text.vocab, "text.pad", (double)m->text.pad,
+        "less than ", (double)m->text.vocab, "text.vocab");
     if (r->result == TANGO_OK && !tango__value(r, key, &value))
         r->result = tango_io_fail(
             r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
@@ -2905,15 +2907,22 @@ static void tango__group_norm(tango__net *net, float *out, const float *x, tango
     tango__leave(net, mark);
 }
 
-static void tango__layer_norm(tango__net *net, float *out, const float *x, size_t rows,
-    size_t channels, const char *name)
+static void tango__layer_norm_with(tango__net *net, float *out, const float *x,
+    size_t rows, size_t channels, float eps, const char *name)
 {
     size_t mark = tango__enter_one(net, name);
     const float *weight = tango__vector(net, "weight", channels),
                 *bias = tango__vector(net, "bias", channels);
     if (!tango__idle(net))
-        tango_nn_layer_norm(&net->nn, out, x, rows, channels, 1e-5f, weight, bias);
+        tango_nn_layer_norm(&net->nn, out, x, rows, channels, eps, weight, bias);
     tango__leave(net, mark);
+}
+
+/* With the epsilon that torch.nn.LayerNorm has if nothing else is said. */
+static void tango__layer_norm(tango__net *net, float *out, const float *x, size_t rows,
+    size_t channels, const char *name)
+{
+    tango__layer_norm_with(net, out, x, rows, channels, 1e-5f, name);
 }
 
 static void tango__rms_norm(tango__net *net, float *out, const float *x, size_t rows,
@@ -2938,7 +2947,126 @@ static void tango__finite(
                             "%s: NaN or infinity after step %z", stage, step);
 }
 
-/* ==== 7 >>text ==== Private: T5 v1.1 encoder ================================ */
+/* ==== 7 >>text ==== Private: T5, CLIP and CLAP text encoders ================ */
+
+/* Ids of one text that an encoder takes at most, those around it counted. */
+static size_t tango__tokens_most(const tango_text_config *c)
+{
+    size_t most = TANGO_TOKENS_MAX, unused;
+    if (c->type == TANGO_TEXT_T5) return most;
+    /* The rows up to that of the padding stand for no token of RoBERTa. */
+    unused = c->type == TANGO_TEXT_CLAP ? c->pad + 1 : 0;
+    if (c->positions < unused + most)
+        most = c->positions > unused ? c->positions - unused : 0;
+    return most;
+}
+
+/* out (rows, width) = the rows `ids` of the table "<name>.weight" (count, width), which
+   stands in the blob row by row.                                  (torch.nn.Embedding) */
+static void tango__lookup(tango__net *net, float *out, const int32_t *ids, size_t rows,
+    const char *name, size_t count, size_t width)
+{
+    const size_t mark = tango__enter_one(net, name);
+    tango_nn_type type = TANGO_NN_F32;
+    const void *table =
+        tango__tensor(net, "weight", TANGO_IO_PLAIN, count, width, 0, &type);
+    size_t i;
+    for (i = 0; !tango__idle(net) && i < rows; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= count)
+            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+                "text: id %i, the encoder's '%s' has %z rows", (int64_t)ids[i], name,
+                count);
+    if (!tango__idle(net)) tango_nn_gather(out, table, type, ids, rows, width);
+    tango__leave(net, mark);
+}
+
+/* out (batch, tokens): the row of the position table of each token. CLIP counts from 0.
+   RoBERTa counts the tokens that are not padding, from pad + 1 on; padding itself has
+   the row `pad`.                                    (create_position_ids_from_input_ids)
+ */
+static void tango__text_positions(const tango_text_config *c, int32_t *out,
+    const int32_t *ids, size_t batch, size_t tokens)
+{
+    size_t b, i;
+    for (b = 0; b < batch; b++) {
+        size_t real = 0;
+        for (i = 0; i < tokens; i++, ids++, out++) {
+            const int is_real = *ids < 0 || (size_t)*ids != c->pad;
+            if (c->type == TANGO_TEXT_CLIP) *out = (int32_t)i;
+            else *out = (int32_t)(c->pad + (is_real ? ++real : 0));
+        }
+    }
+}
+
+/* x (batch, tokens, D) = word + position, each a row of its table.
+                                           (CLIPTextEmbeddings, and ClapTextEmbeddings) */
+static void tango__embed_text(tango__net *net, const tango_text_config *c, float *x,
+    const int32_t *ids, size_t batch, size_t tokens, const char *words,
+    const char *positions)
+{
+    const size_t mark = net->arena->used, rows = batch * tokens;
+    float *place = tango__floats(net, rows, c->width, 1);
+    int ok = 1;
+    int32_t *at = (int32_t *)tango_arena_take(net->arena, rows, sizeof(int32_t), &ok);
+    if (net->result == TANGO_OK && !ok)
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_MEMORY, "memory: no room for %z positions", rows);
+    if (net->result == TANGO_OK && tokens > tango__tokens_most(c))
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "text: %z tokens, the encoder has positions for %z", tokens,
+            tango__tokens_most(c));
+    tango__lookup(net, x, ids, rows, words, c->vocab, c->width);
+    if (!tango__idle(net)) tango__text_positions(c, at, ids, batch, tokens);
+    tango__lookup(net, place, at, rows, positions, c->positions, c->width);
+    if (!tango__idle(net)) tango_nn_add(&net->nn, x, x, place, rows * c->width, 1.0f);
+    tango_arena_release(net->arena, mark);
+}
+
+/* Who looks at whom in a batch of texts. */
+typedef struct tango__texts {
+    size_t batch, tokens;
+    const size_t *counts; /* (batch): tokens that are not padding, or NULL for all */
+    int causal;           /* no token sees a later one */
+} tango__texts;
+
+/* x += p_out(heads of softmax(q k^T / sqrt(width of a head)) v), where q, k, v are three
+   projections of `from`, which may be x. names: q, k, v, out; all have a bias. */
+static void tango__text_attention(tango__net *net, const tango_text_config *c, float *x,
+    const float *from, const tango__texts *t, const char *const names[4])
+{
+    const size_t rows = t->batch * t->tokens, width = c->width, mark = net->arena->used;
+    float *q = tango__floats(net, rows, width, 1),
+          *k = tango__floats(net, rows, width, 1),
+          *v = tango__floats(net, rows, width, 1);
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = t->batch;
+    shape.queries = shape.keys = t->tokens;
+    shape.heads = c->heads;
+    shape.width = c->head_width;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)c->head_width));
+    shape.key_count = t->counts;
+    shape.causal = t->causal;
+    tango__linear(net, q, from, rows, names[0], width, width, tango__plain());
+    tango__linear(net, k, from, rows, names[1], width, width, tango__plain());
+    tango__linear(net, v, from, rows, names[2], width, width, tango__plain());
+    if (!tango__idle(net)) tango_nn_attend(&net->nn, q, q, k, v, &shape);
+    tango__linear(net, x, q, rows, names[3], width, width, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
+
+/* x += p_out(activation(p_in(from))); from may be x. */
+static void tango__text_mlp(tango__net *net, const tango_text_config *c, float *x,
+    const float *from, size_t rows, const char *in, const char *out)
+{
+    const size_t mark = net->arena->used;
+    float *hidden = tango__floats(net, rows, c->hidden, 1);
+    tango__linear(net, hidden, from, rows, in, c->hidden, c->width,
+        tango__then(c->type == TANGO_TEXT_CLIP && c->quick_gelu ? TANGO_NN_QUICK_GELU
+                                                                 : TANGO_NN_GELU));
+    tango__linear(net, x, hidden, rows, out, c->width, c->hidden, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
 
 /* Bucket of a key's position minus the query's.
                                                 (T5Attention._relative_position_bucket) */
@@ -3017,9 +3145,8 @@ static void tango__t5_block(tango__net *net, float *x, size_t batch, size_t toke
     tango_arena_release(net->arena, mark);
 }
 
-/* out (batch, tokens, D) = states of T5EncoderModel for ids (batch, tokens), of which row
-   b has counts[b] real ones.  (Raffel et al. 2020; v1.1) */
-static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
+/* out (batch, tokens, D) = states of T5EncoderModel.  (Raffel et al. 2020; v1.1) */
+static void tango__encode_t5(tango__net *net, float *out, const int32_t *ids,
     size_t batch, size_t tokens, const size_t *counts)
 {
     const tango_text_config *c = &net->model->text;
@@ -3027,14 +3154,7 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
     float *x = tango__floats(net, rows, c->width, 1),
           *bias = tango__floats(net, c->heads, tokens, tokens);
     size_t name = tango__enter_one(net, "text_encoder"), inner, block, i;
-    tango_nn_type type = TANGO_NN_F32;
-    const void *table =
-        tango__tensor(net, "shared.weight", TANGO_IO_PLAIN, c->vocab, c->width, 0, &type);
-    for (i = 0; !tango__idle(net) && i < rows; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= c->vocab)
-            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-                "text: token id %i, the encoder knows %z", (int64_t)ids[i], c->vocab);
-    if (!tango__idle(net)) tango_nn_gather(x, table, type, ids, rows, c->width);
+    tango__lookup(net, x, ids, rows, "shared", c->vocab, c->width);
     inner = tango__enter_one(net, "encoder");
     tango__t5_bias(net, bias, tokens);
     for (i = 0; i < c->layers; i++) {
@@ -3045,8 +3165,159 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
     tango__rms_norm(net, out, x, rows, c->width, "final_layer_norm");
     tango__leave(net, inner);
     tango__leave(net, name);
-    tango__finite(net, out, rows * c->width, "text", SIZE_MAX);
     tango_arena_release(net->arena, mark);
+}
+
+/* x (batch, tokens, D) through one layer: x += attention(LN1 x); x += mlp(LN2 x).
+                                                                     (CLIPEncoderLayer) */
+static void tango__clip_layer(
+    tango__net *net, const tango_text_config *c, float *x, const tango__texts *t)
+{
+    static const char *const names[4] = { "self_attn.q_proj", "self_attn.k_proj",
+        "self_attn.v_proj", "self_attn.out_proj" };
+    const size_t rows = t->batch * t->tokens, mark = net->arena->used;
+    float *n = tango__floats(net, rows, c->width, 1);
+    tango__layer_norm_with(net, n, x, rows, c->width, c->eps, "layer_norm1");
+    tango__text_attention(net, c, x, n, t, names);
+    tango__layer_norm_with(net, n, x, rows, c->width, c->eps, "layer_norm2");
+    tango__text_mlp(net, c, x, n, rows, "mlp.fc1", "mlp.fc2");
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (batch, tokens, D) = the last states of CLIPTextModel, behind its last norm. No
+   token sees a later one or padding.                          (Radford et al. 2021, 2.4)
+ */
+static void tango__encode_clip(tango__net *net, float *out, const int32_t *ids,
+    size_t batch, size_t tokens, const size_t *counts)
+{
+    const tango_text_config *c = &net->model->text;
+    const size_t mark = net->arena->used, rows = batch * tokens;
+    const tango__texts texts = { batch, tokens, counts, 1 };
+    float *x = tango__floats(net, rows, c->width, 1);
+    const size_t name = tango__enter_one(net, "text_encoder.text_model");
+    size_t layer, i;
+    tango__embed_text(net, c, x, ids, batch, tokens, "embeddings.token_embedding",
+        "embeddings.position_embedding");
+    for (i = 0; i < c->layers; i++) {
+        layer = tango__enter(net, "encoder.layers", i);
+        tango__clip_layer(net, c, x, &texts);
+        tango__leave(net, layer);
+    }
+    tango__layer_norm_with(net, out, x, rows, c->width, c->eps, "final_layer_norm");
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* x (batch, tokens, D) through one layer: x = LN(x + attention x); x = LN(x + mlp x).
+                                                                        (ClapTextLayer) */
+static void tango__roberta_layer(
+    tango__net *net, const tango_text_config *c, float *x, const tango__texts *t)
+{
+    static const char *const names[4] = { "attention.self.query", "attention.self.key",
+        "attention.self.value", "attention.output.dense" };
+    const size_t rows = t->batch * t->tokens;
+    tango__text_attention(net, c, x, x, t, names);
+    tango__layer_norm_with(
+        net, x, x, rows, c->width, c->eps, "attention.output.LayerNorm");
+    tango__text_mlp(net, c, x, x, rows, "intermediate.dense", "output.dense");
+    tango__layer_norm_with(net, x, x, rows, c->width, c->eps, "output.LayerNorm");
+}
+
+/* x (batch, tokens, D) = the last states of ClapTextModel. All words have type 0. */
+static void tango__roberta(tango__net *net, const tango_text_config *c, float *x,
+    const int32_t *ids, const tango__texts *t)
+{
+    const size_t rows = t->batch * t->tokens;
+    const float *type;
+    size_t mark, i, j;
+    tango__embed_text(net, c, x, ids, t->batch, t->tokens, "embeddings.word_embeddings",
+        "embeddings.position_embeddings");
+    type = (const float *)tango__tensor(net, "embeddings.token_type_embeddings.weight",
+        TANGO_IO_PLAIN, 1, c->width, 0, NULL);
+    for (i = 0; !tango__idle(net) && i < rows; i++)
+        for (j = 0; j < c->width; j++) x[i * c->width + j] += type[j];
+    tango__layer_norm_with(net, x, x, rows, c->width, c->eps, "embeddings.LayerNorm");
+    for (i = 0; i < c->layers; i++) {
+        mark = tango__enter(net, "encoder.layer", i);
+        tango__roberta_layer(net, c, x, t);
+        tango__leave(net, mark);
+    }
+}
+
+/* x /= max(|x|, 1e-12) for each row of `width` numbers.  (torch.nn.functional.normalize)
+ */
+static void tango__unit_length(float *x, size_t rows, size_t width)
+{
+    size_t r, i;
+    for (r = 0; r < rows; r++, x += width) {
+        double length = 0.0;
+        for (i = 0; i < width; i++) length += (double)x[i] * (double)x[i];
+        length = TANGO_SQRT(length);
+        if (length < 1e-12) length = 1e-12;
+        for (i = 0; i < width; i++) x[i] = (float)((double)x[i] / length);
+    }
+}
+
+/* out (rows, projection) = linear2(relu(linear1(x))), of length 1; x (rows, width). The
+   last step of both of CLAP's towers.                              (ClapProjectionLayer)
+ */
+static void tango__clap_project(tango__net *net, float *out, const float *x, size_t rows,
+    const char *name, size_t projection, size_t width)
+{
+    const size_t mark = net->arena->used, inside = tango__enter_one(net, name);
+    float *hidden = tango__floats(net, rows, projection, 1);
+    tango__linear(
+        net, hidden, x, rows, "linear1", projection, width, tango__then(TANGO_NN_RELU));
+    tango__linear(
+        net, out, hidden, rows, "linear2", projection, projection, tango__plain());
+    if (!tango__idle(net)) tango__unit_length(out, rows, projection);
+    tango__leave(net, inside);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (batch, projection) = one vector of length 1 for each text: the state of its first
+   token, through the pooler and the projection. `prefix` stands before "text_model" and
+   "text_projection", c is their configuration.   (ClapTextModelWithProjection; Wu et al.
+   2023. That class leaves the length as it is; whoever uses it divides by it.) */
+static void tango__clap_text(tango__net *net, float *out, const char *prefix,
+    const tango_text_config *c, const int32_t *ids, size_t batch, size_t tokens,
+    const size_t *counts)
+{
+    const size_t mark = net->arena->used, width = c->width;
+    const tango__texts texts = { batch, tokens, counts, 0 };
+    float *first = tango__floats(net, batch, width, 1),
+          *pooled = tango__floats(net, batch, width, 1),
+          *x = tango__floats(net, batch, tokens, width);
+    const size_t name = tango__enter_one(net, prefix),
+                 inner = tango__enter_one(net, "text_model");
+    size_t b;
+    tango__roberta(net, c, x, ids, &texts);
+    for (b = 0; !tango__idle(net) && b < batch; b++)
+        memcpy(first + b * width, x + b * tokens * width, width * sizeof(float));
+    tango__linear(net, pooled, first, batch, "pooler.dense", width, width,
+        tango__then(TANGO_NN_TANH));
+    tango__leave(net, inner);
+    tango__clap_project(net, out, pooled, batch, "text_projection", c->projection, width);
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* What the model's text encoder makes of ids (batch, tokens), of which row b has
+   counts[b] real ones: out (batch, tokens, D), or (batch, projection) of CLAP. */
+static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
+    size_t batch, size_t tokens, const size_t *counts)
+{
+    const tango_text_config *c = &net->model->text;
+    size_t count = batch * tokens * c->width;
+    switch (c->type) {
+    case TANGO_TEXT_T5: tango__encode_t5(net, out, ids, batch, tokens, counts); break;
+    case TANGO_TEXT_CLIP: tango__encode_clip(net, out, ids, batch, tokens, counts); break;
+    case TANGO_TEXT_CLAP:
+        tango__clap_text(net, out, "text_encoder", c, ids, batch, tokens, counts);
+        count = batch * c->projection;
+        break;
+    }
+    tango__finite(net, out, count, "text", SIZE_MAX);
 }
 
 /* ==== 8 >>unet ==== Private: UNet2DConditionModel =========================== */
@@ -4114,16 +4385,15 @@ typedef struct tango__tokens {
 static void tango__tokenise_row(tango__net *net, tango__tokens *tokens,
     const tango_tokenizer *tokenizer, size_t row, const char *text, int *cut)
 {
-    const size_t length = strlen(text);
+    const size_t length = strlen(text), most = tango__tokens_most(&net->model->text);
     int was_cut = 0;
     if (net->result != TANGO_OK) return;
     tokens->counts[row] =
         tango__normal_bound(tokenizer, text, length) + 1; /* a token is a byte or more */
-    if (tokens->counts[row] > TANGO_TOKENS_MAX) tokens->counts[row] = TANGO_TOKENS_MAX;
+    if (tokens->counts[row] > most) tokens->counts[row] = most;
     net->result = tango_tokenize(tokenizer,
         tokens->ids == NULL ? NULL : tokens->ids + row * TANGO_TOKENS_MAX,
-        TANGO_TOKENS_MAX, &tokens->counts[row], &was_cut, text, length, net->arena,
-        net->error);
+        most, &tokens->counts[row], &was_cut, text, length, net->arena, net->error);
     if (cut != NULL && was_cut) *cut = 1;
 }
 
@@ -4161,12 +4431,12 @@ static void tango__read_prompt(
     if (guided && tokens->counts[0] > tokens->length)
         tokens->length = tokens->counts[0];
     if (tango__idle(net)) return;
-    for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
+    for (row = 0; row < 2; row++) { /* rows move together and are padded */
         memmove(tokens->ids + row * tokens->length, tokens->ids + row * TANGO_TOKENS_MAX,
             (tokens->counts[row] < tokens->length ? tokens->counts[row] : tokens->length)
                 * sizeof(int32_t));
         for (i = tokens->counts[row]; i < tokens->length; i++)
-            tokens->ids[row * tokens->length + i] = 0;
+            tokens->ids[row * tokens->length + i] = (int32_t)net->model->text.pad;
     }
 }
 
@@ -4622,7 +4892,8 @@ static void tango__rank_probe(tango__net *net);
 
 static tango_result tango__probe(const tango_model *model, tango_error *error)
 {
-    const size_t counts[1] = { 8 };
+    const size_t most = tango__tokens_most(&model->text);
+    const size_t counts[1] = { most == 0 ? 1 : most < 8 ? most : 8 };
     const float times[2] = { 0.0f, 0.0f };
     tango_params p;
     tango_arena arena;

@@ -588,15 +588,18 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 /* Files of torch.save: a zip archive ROOT/data.pkl (which names, shapes and storages),
    ROOT/data/KEY (the numbers of one storage each), ROOT/version, with torch 2 also
-   ROOT/byteorder and some bookkeeping. The pickle is read by a table of 31 opcodes and a
-   short list of names; nothing in it is executed. Any other opcode or name fails the
-   file.
+   ROOT/byteorder and some bookkeeping; or, as before torch 1.6, pickles and then numbers
+   without an archive (drawn in the implementation). A pickle is read by a table of
+   opcodes and a short list of names; nothing in it is executed. Any other opcode or name
+   fails the file.
 
    The top object is a dictionary of tensors (a state dictionary, plain or ordered, with
-   or without _metadata), or one bare tensor. Entries that are neither tensors nor numbers
-   are passed over; a dictionary inside one is reached by tango_io_torch_enter. Objects of
-   training frameworks (pytorch_lightning, omegaconf, torch.optim, argparse, numpy
-   scalars) are read over as inert. */
+   or without _metadata), or one bare tensor. Parameters, buffers and tensors that carry
+   attributes are tensors. Entries that are neither tensors nor numbers are passed over; a
+   dictionary inside one is reached by tango_io_torch_enter. What training frameworks
+   write beside the weights (pytorch_lightning, lightning, omegaconf, torch.optim,
+   argparse, NumPy's numbers and arrays, and the plain types that these mention) is read
+   over as inert. */
 
 #define TANGO_IO_TORCH_OBJECTS_MAX 1000000  /* objects and references in a pickle */
 
@@ -604,8 +607,8 @@ typedef struct tango_io_torch {
     size_t count;                       /* tensors in the current dictionary */
     size_t dictionaries;                /* dictionaries in it, by names */
     size_t numbers;                     /* Python's numbers in it, by names */
-    int summed;                         /* 0: saved without checksums; damage to numbers
-                                           cannot be noticed */
+    int summed;                         /* 0: saved without checksums, or without zip;
+                                           damage to numbers cannot be noticed */
     const unsigned char *data;          /* the rest is private */
     const void *objects, *entries, *records, *items;
     const char *names;
@@ -615,9 +618,9 @@ typedef struct tango_io_torch {
 
 typedef struct tango_io_torch_tensor {
     const char *name;                   /* NUL-terminated; "" for a bare tensor */
-    tango_io_view view;                 /* shape, strides and bytes, ready to be read */
-    size_t storage; /* file offset of the record: shared storages agree */
-    size_t storage_size;                /* bytes of the record */
+    tango_io_view view;                 /* ready to be read; may be unaligned */
+    size_t storage;                     /* file offset of it: shared storages agree */
+    size_t storage_size;                /* bytes of it */
     size_t storage_offset;              /* of the first element in it, in elements; 0 if
                                            there is none */
 } tango_io_torch_tensor;
@@ -626,13 +629,20 @@ typedef struct tango_io_torch_tensor {
    large model, never over 4 times the pickle plus 40 MiB. */
 TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
                                                 size_t data_size, tango_error *error);
-/* Reads the archive in data[0..data_size), a mapping for example, checks every byte that
-   is no number (CRC-32 of all records, unless it was saved without any, headers twice
-   told, ranges of all tensors) and fills *torch, which points into `data` and into
-   `work`. */
+/* Reads the file in data[0..data_size), a mapping for example, checks every byte that is
+   no number (of an archive the CRC-32 of all records, unless it was saved without any,
+   headers twice told; ranges of all tensors) and fills *torch, which points into `data`
+   and into `work`. */
 TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
                                            size_t data_size, void *work, size_t work_size,
                                            tango_error *error);
+#ifndef TANGO_NO_STDIO
+/* The same for a mapping, whose pages are given back (tango_io_forget) as soon as their
+   CRC-32 is known: a file of gigabytes then takes no memory of that size. */
+TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
+                                                const tango_io_file *file, void *work,
+                                                size_t work_size, tango_error *error);
+#endif
 /* Tensor number `index` < torch->count, in order of name. */
 TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
                                         tango_io_torch_tensor *out);
@@ -1907,7 +1917,7 @@ typedef struct tango_io__look {
 static const tango_io__look tango_io__looks[] = {
     { 0, 23, "version https://git-lfs", "a Git LFS pointer: run git lfs pull" },
     { 0, 14, "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19",
-      "a PyTorch file of before 1.6: load it there and save it again" },
+      "a PyTorch file of before 1.6" },
     { 0, 2, "\x80\2", "a bare pickle, no archive" },
     { 0, 2, "\x80\3", "a bare pickle, no archive" },
     { 0, 2, "\x80\4", "a bare pickle, no archive" },
@@ -4060,6 +4070,7 @@ typedef struct tango_io__zip {
     const unsigned char *data;
     size_t size, directory, directory_size, count;
     int summed;                 /* an entry states a CRC-32 that is not 0 */
+    const void *file;           /* tango_io_file whose pages are given back, or NULL */
 } tango_io__zip;
 
 static tango_result tango_io__zip_bad(tango_error *error, const char *what, size_t offset)
@@ -4238,7 +4249,7 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
     if (tango_io__u16(p + 10) != 0)
         return tango_io_fail(
             error, TANGO_ERROR_UNSUPPORTED,
-            "zip: entry %q is compressed, only stored ones are read (offset %z)", name,
+            "zip: entry %q is compressed: unpack the archive first (offset %z)", name,
             names, at);
     if (flags & ~0x0808u)                       /* bit 3: descriptor, bit 11: UTF-8 */
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
@@ -4317,6 +4328,24 @@ static int tango_io__record_name(const void *context, const void *a, const void 
     return tango_io__compare(data + x->name, x->name_size, data + y->name, y->name_size);
 }
 
+/* The CRC-32 of a record's data, in pieces; those of a mapping are given back. */
+static uint32_t tango_io__zip_sum(const tango_io__zip *zip, const tango_io_crc32 *table,
+                                  const tango_io__record *record)
+{
+    const size_t piece = (size_t)16 << 20;
+    uint32_t crc = 0;
+    size_t at, n;
+    for (at = 0; at < record->size; at += n) {
+        const unsigned char *p = zip->data + record->data + at;
+        n = record->size - at < piece ? record->size - at : piece;
+        crc = tango_io_crc32_add(table, crc, p, n);
+#ifndef TANGO_NO_STDIO
+        if (zip->file) tango_io_forget((const tango_io_file *)zip->file, p, n);
+#endif
+    }
+    return crc;
+}
+
 /* Reads the whole directory into records[0..zip->count), checks that they fill the file,
    their CRC-32, and that names are unique; leaves them sorted by name. torch can save
    without checksums (set_crc32_options): then all of them are 0. */
@@ -4351,8 +4380,8 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
-        if (zip->summed && tango_io_crc32_add(&table, 0, zip->data + records[i].data,
-                                              records[i].size) != records[i].crc)
+        if (zip->summed &&
+            tango_io__zip_sum(zip, &table, &records[i]) != records[i].crc)
             return tango_io_fail(
                 error, TANGO_ERROR_DATA,
                 "zip: data of entry %q does not match its CRC-32 (offset %z)",
@@ -4378,7 +4407,9 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
    No cycle can arise, without a search: an object is sealed when it becomes part of
    another, and a sealed object takes no more members. Then every link of a cycle would
    have to be older than the next one, all around. For the same reason a part's depth is
-   final when the whole takes it over. */
+   final when the whole takes it over. Inert objects keep no links to what they are made
+   of, so they end every cycle: the settings of omegaconf, whose parts know the whole,
+   may take members at any time. */
 
 typedef enum tango_io__kind {
     TANGO_IO__NONE,
@@ -4420,6 +4451,7 @@ typedef struct tango_io__memo { uint32_t key, object; } tango_io__memo;
 
 typedef struct tango_io__pickle_need {
     size_t objects, pushes, keys, memos, strings;
+    size_t texts, storages;             /* opcodes BINUNICODE and BINPERSID */
 } tango_io__pickle_need;
 
 typedef struct tango_io__pickle {
@@ -4434,6 +4466,9 @@ typedef struct tango_io__pickle {
     size_t record_count, object_count, depth, items, entry_count, memo_count;
     uint64_t key_bytes;                 /* text of all keys, each as often as it is one */
     size_t root;                        /* bytes of the archive's root name, with slash */
+    int legacy;                         /* of a file without zip: see the room torch */
+    size_t size_max;                    /* bytes of that file */
+    const char *label;                  /* what messages call the pickle */
     tango_error *error;
 } tango_io__pickle;
 
@@ -4489,7 +4524,7 @@ static const char tango_io__opcodes[][4] = { "\x80"
 static tango_result tango_io__pickle_bad(const tango_io__pickle *p, size_t at,
                                          const char *what)
 {
-    return tango_io_fail(p->error, TANGO_ERROR_DATA, "data.pkl: %s (offset %z)", what,
+    return tango_io_fail(p->error, TANGO_ERROR_DATA, "%s: %s (offset %z)", p->label, what,
                          p->base + at);
 }
 
@@ -4528,7 +4563,7 @@ static tango_result tango_io__pickle_opcode(tango_io__pickle *p, tango_io__op *o
     for (i = 0; i < count && (unsigned char)tango_io__opcodes[i][0] != *code; i++) {}
     if (i == count)
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
-                             "data.pkl: opcode %u is not allowed (offset %z)",
+                             "%s: opcode %u is not allowed (offset %z)", p->label,
                              (uint64_t)*code, p->base + op->at);
     form = tango_io__opcodes[i][1];
     op->code = *code;
@@ -4551,8 +4586,8 @@ static tango_result tango_io__pickle_opcode(tango_io__pickle *p, tango_io__op *o
     return TANGO_OK;
 }
 
-/* First pass: walks the opcodes up to STOP and counts what the second will need at
-   most. */
+/* First pass: walks the opcodes up to STOP, where it leaves the cursor, and counts what
+   the second will need at most. */
 static tango_result tango_io__pickle_scan(tango_io__pickle *p,
                                           tango_io__pickle_need *need)
 {
@@ -4573,12 +4608,12 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
         if (op.effect == 'k' || op.effect == 'r') keys++;
         if (op.effect != 'm' && op.effect != '-') need->pushes++;
         if (op.code == 'X') need->strings += op.size + 1;
+        if (op.code == 'X') need->texts++;
+        if (op.code == 'Q') need->storages++;
         if (need->pushes > TANGO_IO_TORCH_OBJECTS_MAX ||
             need->memos > TANGO_IO_TORCH_OBJECTS_MAX)
             return tango_io__pickle_bad(p, op.at, "more than 1000000 objects");
     } while (op.code != '.');
-    if (tango_io__left(&p->c) > 0)
-        return tango_io__pickle_bad(p, tango_io__pickle_at(p), "bytes after STOP");
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
     return TANGO_OK;
 }
@@ -4690,7 +4725,7 @@ static tango_result tango_io__pickle_fill(tango_io__pickle *p, size_t n, int mar
         return tango_io__pickle_bad(p, at, pairs ? "items set on what is no dictionary"
                                                  : "items appended to what is no list");
     if (pairs && n % 2 != 0) return tango_io__pickle_bad(p, at, "key without a value");
-    if (target->flags & TANGO_IO__SEALED)
+    if ((target->flags & TANGO_IO__SEALED) && target->kind != TANGO_IO__INERT)
         return tango_io__pickle_bad(p, at, "members added to a used object");
     for (i = 0; i < n; i++) {
         o = tango_io__pickle_top(p, i);
@@ -4794,8 +4829,10 @@ static tango_result tango_io__pickle_get(tango_io__pickle *p, uint32_t key, size
 enum {
     TANGO_IO__ORDERED_DICT,
     TANGO_IO__REBUILD_PARAMETER,
+    TANGO_IO__REBUILD_STATE,            /* the same with attributes */
     TANGO_IO__REBUILD_TENSOR,
     TANGO_IO__REBUILD_TYPED,            /* of bytes, with the element type beside them */
+    TANGO_IO__REBUILD_CLASS,            /* one of these four, then class and attributes */
     TANGO_IO__STORAGES,                 /* from here on in the order of tango_io_type */
     TANGO_IO__UNTYPED = TANGO_IO__STORAGES + TANGO_IO_BOOL + 1,
     TANGO_IO__TYPES                     /* from here on U16 and what follows */
@@ -4804,8 +4841,10 @@ enum {
 static const char *const tango_io__names[] = {
     "collections.OrderedDict",
     "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state",
     "torch._utils._rebuild_tensor_v2",
     "torch._utils._rebuild_tensor_v3",
+    "torch._tensor._rebuild_from_type_v2",
     "torch.FloatStorage",
     "torch.HalfStorage",
     "torch.BFloat16Storage",
@@ -4825,16 +4864,57 @@ static const char *const tango_io__names[] = {
     "torch.uint64"
 };
 
-/* ... and those that stay inert; with a dot at the end, all that begin so. */
-static const char *const tango_io__inert[] = { "pytorch_lightning.",
-                                               "lightning.",
-                                               "omegaconf.",
-                                               "torch.optim.",
-                                               "argparse.Namespace",
-                                               "numpy.dtype",
-                                               "numpy.core.multiarray.scalar",
-                                               "numpy._core.multiarray.scalar",
-                                               "_codecs.encode" };
+/* ... and those that stay inert; with a dot at the end, all that begin so. What training
+   frameworks write beside the weights: settings (omegaconf and its plain types, paths,
+   devices), states of schedules and of callbacks, NumPy's numbers and arrays. */
+static const char *const tango_io__inert[] = {
+    "pytorch_lightning.",
+    "lightning.",
+    "omegaconf.",
+    "torch.optim.",
+    "argparse.Namespace",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy.core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+    "_codecs.encode",
+    "collections.Counter",
+    "collections.defaultdict",
+    "typing.Any",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "torch.Tensor",
+    "torch.nn.parameter.Parameter",
+    "torch.nn.parameter.Buffer",
+    "torch.Size",
+    "torch.device",
+    "torch.float64",
+    "torch.float32",
+    "torch.float16",
+    "torch.bfloat16",
+    "torch.int64",
+    "torch.int32",
+    "torch.int16",
+    "torch.int8",
+    "torch.uint8",
+    "torch.bool",
+    "__builtin__.bool",
+    "__builtin__.bytearray",
+    "__builtin__.complex",
+    "__builtin__.dict",
+    "__builtin__.float",
+    "__builtin__.frozenset",
+    "__builtin__.int",
+    "__builtin__.list",
+    "__builtin__.long",
+    "__builtin__.object",
+    "__builtin__.set",
+    "__builtin__.str",
+    "__builtin__.tuple",
+    "__builtin__.unicode"
+};
 
 /* Opcode GLOBAL: text is module, newline, name, newline. The dotted name is compared. */
 static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned char *text,
@@ -4860,8 +4940,8 @@ static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned ch
     }
     if (i == count + inert)
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
-                             "data.pkl: name %q.%q is not allowed (offset %z)", text, dot,
-                             text + dot + 1, size - dot - 1, p->base + at);
+                             "%s: name %q.%q is not allowed (offset %z)", p->label, text,
+                             dot, text + dot + 1, size - dot - 1, p->base + at);
     o = tango_io__pickle_push(p, i < count ? TANGO_IO__NAME : TANGO_IO__INERT, at);
     if (!o) return TANGO_ERROR_DATA;
     o->a = (uint32_t)i;
@@ -4942,44 +5022,66 @@ static size_t tango_io__record_find(const tango_io__pickle *p, const char *folde
     return p->record_count;
 }
 
+/* The record of a storage; record_count (message written) if there is none. */
+static size_t tango_io__storage_record(const tango_io__pickle *p,
+                                       const tango_io__object *key, size_t at)
+{
+    const char *folder = p->legacy ? "" : "data/";
+    size_t record;
+    if (key->b > TANGO_IO__STORAGE_KEY_MAX) {
+        tango_io__pickle_bad(p, at, "storage key over 64 bytes");
+        return p->record_count;
+    }
+    record = tango_io__record_find(p, folder, tango_io__text(p, key), key->b);
+    if (record == p->record_count)
+        tango_io_fail(p->error, TANGO_ERROR_DATA, "%s: no %s %s%q (offset %z)", p->label,
+                      p->legacy ? "storage" : "record", folder, tango_io__text(p, key),
+                      (size_t)key->b, p->base + at);
+    return record;
+}
+
 /* BINPERSID on ("storage", torch.XStorage, key, location, elements): the record data/KEY
-   of exactly that many elements; of bytes, if the storage is an untyped one. */
+   of exactly that many elements; of bytes, if the storage is an untyped one. In a file
+   without zip a sixth item follows, None, and the storage is first heard of here. */
 static tango_result tango_io__pickle_storage(tango_io__pickle *p, size_t at)
 {
     tango_io__object *id = tango_io__pickle_top(p, 0), *o;
-    const tango_io__object *item[5];
+    const size_t count = p->legacy ? 6 : 5;
+    const tango_io__object *item[6];
+    tango_io__record *found;
     size_t i, record, element;
     tango_io_type type;
-    if (!id || id->kind != TANGO_IO__TUPLE || id->b != 5)
-        return tango_io__pickle_bad(p, at, "storage is not a tuple of 5");
-    for (i = 0; i < 5; i++) item[i] = tango_io__item(p, id, i);
+    if (!id || id->kind != TANGO_IO__TUPLE || id->b != count)
+        return tango_io__pickle_bad(p, at, p->legacy ? "storage is not a tuple of 6"
+                                                     : "storage is not a tuple of 5");
+    for (i = 0; i < count; i++) item[i] = tango_io__item(p, id, i);
     if (item[0]->kind != TANGO_IO__STRING ||
         !tango_io__equal(tango_io__text(p, item[0]), item[0]->b, "storage") ||
         item[1]->kind != TANGO_IO__NAME || item[1]->a < TANGO_IO__STORAGES ||
         item[1]->a > TANGO_IO__UNTYPED ||
         item[2]->kind != TANGO_IO__STRING || item[3]->kind != TANGO_IO__STRING ||
-        !tango_io__is_size(item[4]))
+        !tango_io__is_size(item[4]) || (p->legacy && item[5]->kind != TANGO_IO__NONE))
         return tango_io__pickle_bad(p, at, "storage has arguments of other types");
-    if (item[2]->b > TANGO_IO__STORAGE_KEY_MAX)
-        return tango_io__pickle_bad(p, at, "storage key over 64 bytes");
-    record = tango_io__record_find(p, "data/", tango_io__text(p, item[2]), item[2]->b);
-    if (record == p->record_count)
-        return tango_io_fail(
-            p->error, TANGO_ERROR_DATA, "data.pkl: no record data/%q (offset %z)",
-            tango_io__text(p, item[2]), (size_t)item[2]->b, p->base + at);
+    record = tango_io__storage_record(p, item[2], at);
+    if (record == p->record_count) return TANGO_ERROR_DATA;
+    found = &p->records[record];
     type = item[1]->a == TANGO_IO__UNTYPED
                ? TANGO_IO_BYTES
                : (tango_io_type)(item[1]->a - TANGO_IO__STORAGES);
     element = tango_io_type_size(type);
-    if (p->records[record].size % element != 0 ||
-        p->records[record].size / element != tango_io__int(item[4]))
+    if (p->legacy && found->type == 0) {
+        if (tango_io__int(item[4]) > p->size_max / element)
+            return tango_io__pickle_bad(p, at, "storage larger than the file: truncated");
+        found->size = (size_t)tango_io__int(item[4]) * element;
+    }
+    if (found->size % element != 0 || found->size / element != tango_io__int(item[4]))
         return tango_io_fail(
             p->error, TANGO_ERROR_DATA,
-            "data.pkl: %u elements of %z bytes, record has %z (offset %z)",
-            tango_io__int(item[4]), element, p->records[record].size, p->base + at);
-    if (p->records[record].type != 0 && p->records[record].type != 1 + (size_t)type)
+            "%s: %u elements of %z bytes, record has %z (offset %z)", p->label,
+            tango_io__int(item[4]), element, found->size, p->base + at);
+    if (found->type != 0 && found->type != 1 + (size_t)type)
         return tango_io__pickle_bad(p, at, "one storage with two element types");
-    p->records[record].type = (unsigned char)(1 + type);
+    found->type = (unsigned char)(1 + type);
     p->depth--;
     o = tango_io__pickle_push(p, TANGO_IO__STORAGE, at);
     if (!o) return TANGO_ERROR_DATA;
@@ -5028,7 +5130,8 @@ static tango_result tango_io__pickle_tensor(tango_io__pickle *p, int typed,
     if (args->b > known && item[known]->kind != TANGO_IO__NONE &&
         (item[known]->kind != TANGO_IO__DICT || item[known]->a != 0))
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
-                             "data.pkl: tensor with metadata (offset %z)", p->base + at);
+                             "%s: tensor with metadata (offset %z)", p->label,
+                             p->base + at);
     if (item[2]->b > TANGO_IO_RANK_MAX || item[3]->b != item[2]->b)
         return tango_io__pickle_bad(p, at,
                                     "tensor of rank over 8, or strides of another rank");
@@ -5051,36 +5154,64 @@ static tango_result tango_io__pickle_tensor(tango_io__pickle *p, int typed,
     return TANGO_OK;
 }
 
+/* _rebuild_parameter(tensor, grad, hooks), and with the attributes behind them. */
+static tango_result tango_io__pickle_parameter(const tango_io__pickle *p, size_t count,
+                                               const tango_io__object *args, size_t at,
+                                               tango_io__object *out)
+{
+    if (args->b != count || tango_io__item(p, args, 0)->kind != TANGO_IO__TENSOR ||
+        tango_io__item(p, args, 1)->kind != TANGO_IO__BOOL ||
+        (tango_io__item(p, args, 2)->kind != TANGO_IO__ORDERED &&
+         tango_io__item(p, args, 2)->kind != TANGO_IO__NONE))
+        return tango_io__pickle_bad(p, at, "parameter has arguments of other types");
+    *out = *tango_io__item(p, args, 0);
+    return TANGO_OK;
+}
+
+/* The function with this name, called on a tuple, which is object number `index`. */
+static tango_result tango_io__pickle_made(tango_io__pickle *p, uint32_t name,
+                                          uint32_t index, size_t at,
+                                          tango_io__object *out)
+{
+    const tango_io__object *args = &p->objects[index], *inner;
+    if (name == TANGO_IO__ORDERED_DICT) {
+        out->kind = TANGO_IO__ORDERED;
+        if (args->b == 0) return TANGO_OK;
+        return tango_io__pickle_bad(p, at, "OrderedDict with arguments");
+    }
+    if (name == TANGO_IO__REBUILD_CLASS) {      /* function, class, its tuple, state */
+        inner = args->b == 4 ? tango_io__item(p, args, 0) : args;
+        if (inner->kind != TANGO_IO__NAME || inner->a < TANGO_IO__REBUILD_PARAMETER ||
+            inner->a >= TANGO_IO__REBUILD_CLASS ||
+            tango_io__item(p, args, 2)->kind != TANGO_IO__TUPLE)
+            return tango_io__pickle_bad(p, at, "tensor of a class is made otherwise");
+        name = inner->a;
+        index = p->stack[args->a + 2];
+        args = &p->objects[index];
+    }
+    if (name == TANGO_IO__REBUILD_PARAMETER || name == TANGO_IO__REBUILD_STATE)
+        return tango_io__pickle_parameter(
+            p, name == TANGO_IO__REBUILD_STATE ? 4 : 3, args, at, out);
+    out->b = index;
+    return tango_io__pickle_tensor(p, name == TANGO_IO__REBUILD_TYPED, args, at, out);
+}
+
 /* REDUCE and NEWOBJ: callable, tuple -> result. */
 static tango_result tango_io__pickle_call(tango_io__pickle *p, unsigned code, size_t at)
 {
     tango_io__object *args = tango_io__pickle_top(p, 0), *f = tango_io__pickle_top(p, 1),
                      *o;
     tango_io__object made;
-    uint32_t index;
     tango_result r = TANGO_OK;
     if (!args || !f || args->kind != TANGO_IO__TUPLE)
         return tango_io__pickle_bad(p, at, "call without a name and a tuple");
     if (f->kind != TANGO_IO__INERT && (f->kind != TANGO_IO__NAME || code != 'R' ||
                                        f->a >= TANGO_IO__STORAGES))
         return tango_io__pickle_bad(p, at, "call of what cannot be called");
-    index = p->stack[p->depth - 1];
     tango_io__zero(&made, sizeof made);
     made.kind = TANGO_IO__INERT;
-    if (f->kind == TANGO_IO__NAME && f->a == TANGO_IO__ORDERED_DICT) {
-        made.kind = TANGO_IO__ORDERED;
-        if (args->b != 0) r = tango_io__pickle_bad(p, at, "OrderedDict with arguments");
-    } else if (f->kind == TANGO_IO__NAME && f->a >= TANGO_IO__REBUILD_TENSOR) {
-        r = tango_io__pickle_tensor(p, f->a == TANGO_IO__REBUILD_TYPED, args, at, &made);
-        made.b = index;
-    } else if (f->kind == TANGO_IO__NAME) { /* _rebuild_parameter(tensor, grad, hooks) */
-        if (args->b != 3 || tango_io__item(p, args, 0)->kind != TANGO_IO__TENSOR ||
-            tango_io__item(p, args, 1)->kind != TANGO_IO__BOOL ||
-            (tango_io__item(p, args, 2)->kind != TANGO_IO__ORDERED &&
-             tango_io__item(p, args, 2)->kind != TANGO_IO__NONE))
-            return tango_io__pickle_bad(p, at, "parameter has arguments of other types");
-        made = *tango_io__item(p, args, 0);
-    }
+    if (f->kind == TANGO_IO__NAME)
+        r = tango_io__pickle_made(p, f->a, p->stack[p->depth - 1], at, &made);
     if (made.level == 0) made.level = 1;
     if (r == TANGO_OK) r = tango_io__pickle_seal(p, args, &made.level, at);
     if (r != TANGO_OK) return r;
@@ -5102,7 +5233,7 @@ static tango_result tango_io__pickle_build(tango_io__pickle *p, size_t at)
     if (o->kind != TANGO_IO__INERT &&
         (o->kind != TANGO_IO__ORDERED || state->kind != TANGO_IO__DICT))
         return tango_io__pickle_bad(p, at, "attributes set on what takes none");
-    if (o->flags & TANGO_IO__SEALED)
+    if ((o->flags & TANGO_IO__SEALED) && o->kind != TANGO_IO__INERT)
         return tango_io__pickle_bad(p, at, "attributes added to a used object");
     p->depth--;
     return tango_io__pickle_seal(p, state, &o->level, at);
@@ -5287,28 +5418,255 @@ static tango_result tango_io__torch_layout(tango_io__pickle *p, const unsigned c
     return TANGO_OK;
 }
 
-/* Points the pickle's cursor at the bytes of a record. */
-static void tango_io__torch_pickle_at(tango_io__pickle *p, const tango_io__zip *zip,
-                                      const tango_io__record *record, tango_error *error)
+/* Puts the pickle's cursor at `at` and its end at `end`; nothing is on its stack. */
+static void tango_io__pickle_begin(tango_io__pickle *p, const unsigned char *data,
+                                   size_t at, size_t end)
 {
-    p->c = tango_io__cursor_over(zip->data, record->data + record->size);
-    tango_io__take(&p->c, record->data);
-    p->base = record->data;
-    p->size = record->size;
-    p->error = error;
+    p->c = tango_io__cursor_over(data, end);
+    tango_io__take(&p->c, at);
+    p->base = at;
+    p->size = end - at;
+    p->object_count = p->depth = p->entry_count = p->memo_count = 0;
+    p->items = p->max.pushes;
+    p->key_bytes = 0;
 }
 
-/* Archive directory and a first walk over the pickle: how much of everything there is. */
-static tango_result tango_io__torch_measure(tango_io__zip *zip,
-                                            tango_io__pickle_need *need, const void *data,
-                                            size_t size, tango_error *error)
+/* FILES WITHOUT ZIP, written before torch 1.6, and later with
+   _use_new_zipfile_serialization=False. Five pickles, one behind the other:
+       1950a86a20f9469cfc6c      the long number of 10 bytes that marks the kind
+       1001                      version
+       {"protocol_version": 1001, "little_endian": True, "type_sizes": {...}}
+       the object                storages are ("storage", torch.XStorage, key, location,
+                                 elements, None)
+       [key, ...]                the keys of all storages
+   and then, for each key in the order of that list, a 64-bit number of elements and the
+   numbers themselves, to the end of the file. There are no checksums. */
+typedef struct tango_io__legacy {
+    size_t system, object, keys, numbers;       /* where the parts begin */
+    size_t count;                               /* storages */
+} tango_io__legacy;
+
+static const unsigned char tango_io__legacy_magic[21] = {
+    0x80, 2, 0x8a, 10, 'l', 0xfc, 0x9c, 0x46, 0xf9, ' ', 'j', 0xa8, 'P', 0x19, '.',
+    0x80, 2, 'M', 0xe9, 3, '.'
+};
+
+/* 1 if the file begins with the first of the five pickles. */
+static int tango_io__legacy_is(const void *data, size_t size)
 {
+    return data && size >= 15 && tango_io__compare(data, 15, tango_io__legacy_magic, 15)
+           == 0;
+}
+
+/* Walks the pickle at *at, at most 2 GiB of it, and moves *at behind it. */
+static tango_result tango_io__legacy_scan(tango_io__pickle *p, size_t *at, size_t size,
+                                          tango_io__pickle_need *need)
+{
+    const unsigned char *data = p->c.begin;
+    const size_t end = size - *at > INT32_MAX ? *at + INT32_MAX : size;
+    tango_result r;
+    tango_io__pickle_begin(p, data, *at, end);
+    r = tango_io__pickle_scan(p, need);
+    *at = tango_io__offset(&p->c);
+    return r;
+}
+
+static size_t tango_io__larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Finds the parts of the file: how much of everything there is. */
+static tango_result tango_io__legacy_measure(tango_io__legacy *l,
+                                             tango_io__pickle_need *need,
+                                             const void *data, size_t size,
+                                             tango_error *error)
+{
+    const size_t start = sizeof tango_io__legacy_magic;
+    tango_io__pickle_need system, keys;
+    tango_io__pickle p;
+    size_t at = start;
+    tango_result r;
+    if (size < start ||
+        tango_io__compare(data, start, tango_io__legacy_magic, start) != 0)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+                             "pickle: version is not 1001 (offset 15)");
+    tango_io__zero(&p, sizeof p);
+    p.c.begin = (const unsigned char *)data;
+    p.label = "pickle";
+    p.error = error;
+    l->system = at;
+    r = tango_io__legacy_scan(&p, &at, size, &system);
+    l->object = at;
+    if (r == TANGO_OK) r = tango_io__legacy_scan(&p, &at, size, need);
+    l->keys = at;
+    if (r == TANGO_OK) r = tango_io__legacy_scan(&p, &at, size, &keys);
+    if (r != TANGO_OK) return r;
+    l->numbers = at;
+    l->count = keys.texts;
+    if (keys.texts > need->storages || keys.texts > (size - at) / 8)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "pickle: %z storages are listed, %z used, %z bytes left "
+                             "for them (offset %z)",
+                             keys.texts, need->storages, size - at, l->keys);
+    need->objects = tango_io__larger(need->objects, system.objects);
+    need->pushes = tango_io__larger(need->pushes, system.pushes);
+    need->keys = tango_io__larger(need->keys, system.keys);
+    need->memos = tango_io__larger(need->memos, system.memos);
+    return TANGO_OK;
+}
+
+/* What the writer's machine was like: its numbers are little-endian. */
+static tango_result tango_io__legacy_system(tango_io__pickle *p,
+                                            const tango_io__legacy *l)
+{
+    const unsigned char *data = p->c.begin;
+    const tango_io__object *key, *value;
+    uint32_t top = 0;
+    size_t i;
+    int version = 0, little = 0;
+    tango_result r;
+    tango_io__pickle_begin(p, data, l->system, l->object);
+    r = tango_io__pickle_run(p, &top);
+    if (r != TANGO_OK) return r;
+    for (i = 0; i < p->entry_count; i++) {
+        if (p->entries[i].dictionary != top) continue;
+        key = &p->objects[p->entries[i].key];
+        value = &p->objects[p->entries[i].value];
+        if (key->kind != TANGO_IO__STRING) continue;
+        if (tango_io__equal(tango_io__text(p, key), key->b, "protocol_version"))
+            version = value->kind == TANGO_IO__INT && tango_io__int(value) == 1001;
+        if (tango_io__equal(tango_io__text(p, key), key->b, "little_endian"))
+            little = value->kind == TANGO_IO__BOOL && value->a == 1;
+    }
+    if (version && little) return TANGO_OK;
+    return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
+                         "pickle: not of version 1001 and little-endian (offset %z)",
+                         l->system);
+}
+
+/* Steps through the list of keys, from its PROTO opcode: *op is the next text, or STOP.
+   *open: 1 in a row that APPENDS will end, 2 after a text that APPEND has to follow. */
+static tango_result tango_io__legacy_key(tango_io__pickle *p, tango_io__op *op, int *open)
+{
+    const int first = tango_io__pickle_at(p) == 0;
+    tango_result r = TANGO_OK;
+    if (first) tango_io__take(&p->c, 2);
+    for (;;) {
+        int right = 0;
+        r = tango_io__pickle_opcode(p, op);
+        if (r != TANGO_OK) return r;
+        switch (op->code) {
+        case ']': right = first && op->at == 2; break;
+        case '(': right = *open == 0; *open = 1; break;
+        case 'e': right = *open == 1; *open = 0; break;
+        case 'a': right = *open == 2; *open = 0; break;
+        case 'q': case 'r': right = 1; break;
+        case '.': right = *open == 0; break;
+        case 'X': right = *open < 2; if (*open == 0) *open = 2; break;
+        default: break;
+        }
+        if ((op->at == 2) != (op->code == ']')) right = 0;
+        if (!right) return tango_io__pickle_bad(p, op->at, "no plain list of keys");
+        if (op->code == 'X' || op->code == '.') return TANGO_OK;
+    }
+}
+
+/* A record for each key, sorted by it. Sizes come from the object, places from the end of
+   the file. */
+static tango_result tango_io__legacy_records(tango_io__pickle *p,
+                                             const tango_io__legacy *l)
+{
+    const unsigned char *data = p->c.begin;
+    tango_io__op op;
+    size_t i, n = 0;
+    int open = 0;
+    tango_result r;
+    tango_io__pickle_begin(p, data, l->keys, l->numbers);
+    for (;;) {
+        r = tango_io__legacy_key(p, &op, &open);
+        if (r != TANGO_OK) return r;
+        if (op.code == '.') break;
+        if (n == p->record_count)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        tango_io__zero(&p->records[n], sizeof *p->records);
+        p->records[n].name = (size_t)(op.argument - data);
+        p->records[n++].name_size = op.size;
+    }
+    if (n != p->record_count)
+        return tango_io__pickle_bad(p, op.at, "changed while it was read");
+    tango_io__sort(p->records, n, sizeof *p->records, tango_io__record_name, data);
+    for (i = 1; i < n; i++) {
+        if (tango_io__record_name(data, &p->records[i - 1], &p->records[i]) == 0)
+            return tango_io__pickle_bad(p, p->records[i].name - p->base,
+                                        "one storage is listed twice");
+    }
+    return TANGO_OK;
+}
+
+/* Walks the numbers in the order of the list: each storage is where it says, and no byte
+   is left. */
+static tango_result tango_io__legacy_numbers(tango_io__pickle *p,
+                                             const tango_io__legacy *l, size_t size)
+{
+    tango_io__cursor c = tango_io__cursor_over(p->c.begin, size);
+    tango_io__op op;
+    int open = 0;
+    tango_result r;
+    tango_io__pickle_begin(p, c.begin, l->keys, l->numbers);
+    tango_io__take(&c, l->numbers);
+    for (;;) {
+        const unsigned char *count;
+        tango_io__record *record;
+        size_t i, element;
+        r = tango_io__legacy_key(p, &op, &open);
+        if (r != TANGO_OK) return r;
+        if (op.code == '.') break;
+        i = tango_io__record_find(p, "", op.argument, op.size);
+        if (i == p->record_count)
+            return tango_io__pickle_bad(p, op.at, "changed while it was read");
+        record = &p->records[i];
+        if (record->type == 0)
+            return tango_io__pickle_bad(p, op.at, "storage that no tensor has");
+        element = tango_io_type_size((tango_io_type)(record->type - 1));
+        record->header = tango_io__offset(&c);
+        count = tango_io__take(&c, 8);
+        if (count && tango_io__u64(count) != record->size / element)
+            return tango_io_fail(p->error, TANGO_ERROR_DATA,
+                                 "storage %q: %u elements, expected %z (offset %z)",
+                                 op.argument, op.size, tango_io__u64(count),
+                                 record->size / element, record->header);
+        record->data = tango_io__offset(&c);
+        if (!count || !tango_io__take(&c, record->size))
+            return tango_io_fail(p->error, TANGO_ERROR_DATA,
+                                 "storage %q: passes the end of the file: truncated "
+                                 "(offset %z)", op.argument, op.size, record->header);
+    }
+    if (tango_io__left(&c) > 0)
+        return tango_io_fail(p->error, TANGO_ERROR_DATA,
+                             "torch: %z bytes after the last storage (offset %z)",
+                             tango_io__left(&c), tango_io__offset(&c));
+    return TANGO_OK;
+}
+
+/* What was measured of a file of either kind. */
+typedef struct tango_io__torch_file {
+    tango_io__zip zip;
+    tango_io__legacy legacy;
+    int is_legacy;
+    size_t records;
+    tango_io__pickle_need need;
+} tango_io__torch_file;
+
+/* Archive directory and a first walk over the pickle: how much of everything there is. */
+static tango_result tango_io__torch_directory(tango_io__torch_file *f, const void *data,
+                                              size_t size, tango_error *error)
+{
+    tango_io__zip *zip = &f->zip;
     tango_io__cursor c;
     tango_io__record record;
     tango_io__pickle p;
     size_t i;
     tango_result r = tango_io__zip_open(zip, (const unsigned char *)data, size, error);
     if (r != TANGO_OK) return r;
+    f->records = zip->count;
     c = tango_io__cursor_over(zip->data, zip->directory + zip->directory_size);
     tango_io__take(&c, zip->directory);
     for (i = 0; i < zip->count; i++) {
@@ -5327,10 +5685,27 @@ static tango_result tango_io__torch_measure(tango_io__zip *zip,
             return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                                  "data.pkl: %z bytes, at most 2 GiB allowed (offset %z)",
                                  record.size, record.data);
-        tango_io__torch_pickle_at(&p, zip, &record, error);
-        return tango_io__pickle_scan(&p, need);
+        tango_io__zero(&p, sizeof p);
+        p.label = "data.pkl";
+        p.error = error;
+        tango_io__pickle_begin(&p, zip->data, record.data, record.data + record.size);
+        r = tango_io__pickle_scan(&p, &f->need);
+        if (r == TANGO_OK && tango_io__left(&p.c) > 0)
+            r = tango_io__pickle_bad(&p, tango_io__pickle_at(&p), "bytes after STOP");
+        return r;
     }
     return tango_io_fail(error, TANGO_ERROR_DATA, "zip: no entry data.pkl (offset 0)");
+}
+
+static tango_result tango_io__torch_measure(tango_io__torch_file *f, const void *data,
+                                            size_t size, tango_error *error)
+{
+    tango_result r;
+    f->is_legacy = tango_io__legacy_is(data, size);
+    if (!f->is_legacy) return tango_io__torch_directory(f, data, size, error);
+    r = tango_io__legacy_measure(&f->legacy, &f->need, data, size, error);
+    f->records = f->legacy.count;
+    return r;
 }
 
 /* The parts of the work block, each aligned to 8; *total = bytes of all. With `block`
@@ -5366,16 +5741,15 @@ static int tango_io__torch_divide(unsigned char *block, size_t records,
 TANGO_API tango_result tango_io_torch_work_size(size_t *size, const void *data,
                                                 size_t data_size, tango_error *error)
 {
-    tango_io__zip zip;
-    tango_io__pickle_need need;
+    tango_io__torch_file f;
     void *part[6];
     size_t total;
-    tango_result r = tango_io__torch_measure(&zip, &need, data, data_size, error);
+    tango_result r = tango_io__torch_measure(&f, data, data_size, error);
     if (r != TANGO_OK) return r;
-    if (!tango_io__torch_divide(NULL, zip.count, &need, part, &total) ||
+    if (!tango_io__torch_divide(NULL, f.records, &f.need, part, &total) ||
         !tango_add_ok(total, 7, size))          /* 7: the block itself may be unaligned */
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
-                             "data.pkl: too large for this system");
+                             "torch: too large for this system");
     return TANGO_OK;
 }
 
@@ -5429,43 +5803,66 @@ static void tango_io__torch_select(tango_io_torch *torch, uint32_t dictionary)
     torch->first = first;
 }
 
-TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
-                                           size_t data_size, void *work, size_t work_size,
-                                           tango_error *error)
+/* Reads the records and runs the pickle: *top is the object it leaves. */
+static tango_result tango_io__torch_run(tango_io__pickle *p, tango_io__torch_file *f,
+                                        size_t size, uint32_t *top)
 {
-    tango_io__zip zip;
+    const unsigned char *data = p->c.begin;
+    size_t i;
+    tango_result r;
+    if (f->is_legacy) {
+        p->legacy = 1;
+        p->size_max = size;
+        p->label = "pickle";
+        r = tango_io__legacy_system(p, &f->legacy);
+        if (r == TANGO_OK) r = tango_io__legacy_records(p, &f->legacy);
+        if (r != TANGO_OK) return r;
+        tango_io__pickle_begin(p, data, f->legacy.object, f->legacy.keys);
+        return tango_io__pickle_run(p, top);
+    }
+    p->label = "data.pkl";
+    r = tango_io__zip_records(&f->zip, p->records, p->error);
+    if (r == TANGO_OK) r = tango_io__torch_layout(p, data, p->error);
+    if (r != TANGO_OK) return r;
+    i = tango_io__record_find(p, "", (const unsigned char *)"data.pkl", 8);
+    if (i == p->record_count)
+        return tango_io_fail(p->error, TANGO_ERROR_DATA,
+                             "zip: no entry data.pkl (offset 0)");
+    tango_io__pickle_begin(p, data, p->records[i].data,
+                           p->records[i].data + p->records[i].size);
+    return tango_io__pickle_run(p, top);
+}
+
+static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file,
+                                         const void *data, size_t data_size, void *work,
+                                         size_t work_size, tango_error *error)
+{
+    tango_io__torch_file f;
     tango_io__pickle p;
     void *part[6];
-    size_t total, skip = (size_t)((0 - (uintptr_t)work) % 8), i;
+    size_t total, skip = (size_t)((0 - (uintptr_t)work) % 8);
     uint32_t top = 0;
     tango_io_torch t;
-    tango_result r;
-    tango_io__zero(&p, sizeof p);
-    r = tango_io__torch_measure(&zip, &p.max, data, data_size, error);
+    tango_result r = tango_io__torch_measure(&f, data, data_size, error);
     if (r != TANGO_OK) return r;
     if (!work || work_size < skip ||
-        !tango_io__torch_divide((unsigned char *)work + skip, zip.count, &p.max, part,
+        !tango_io__torch_divide((unsigned char *)work + skip, f.records, &f.need, part,
                                 &total) ||
         total > work_size - skip)
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
                              "torch: %z bytes of work are not enough", work_size);
+    f.zip.file = file;
+    tango_io__zero(&p, sizeof p);
+    p.max = f.need;
     p.records = (tango_io__record *)part[0];
     p.objects = (tango_io__object *)part[1];
     p.stack = (uint32_t *)part[2];
     p.entries = (tango_io__entry *)part[3];
     p.memos = (tango_io__memo *)part[4];
-    p.items = p.max.pushes;
-    p.record_count = zip.count;
-    p.c.begin = zip.data;
-    r = tango_io__zip_records(&zip, p.records, error);
-    if (r == TANGO_OK) r = tango_io__torch_layout(&p, zip.data, error);
-    if (r != TANGO_OK) return r;
-    i = tango_io__record_find(&p, "", (const unsigned char *)"data.pkl", 8);
-    if (i == p.record_count)
-        return tango_io_fail(error, TANGO_ERROR_DATA,
-                             "zip: no entry data.pkl (offset 0)");
-    tango_io__torch_pickle_at(&p, &zip, &p.records[i], error);
-    r = tango_io__pickle_run(&p, &top);
+    p.record_count = f.records;
+    p.c.begin = (const unsigned char *)data;
+    p.error = error;
+    r = tango_io__torch_run(&p, &f, data_size, &top);
     if (r == TANGO_OK) r = tango_io__torch_names(&p, (char *)part[5]);
     if (r != TANGO_OK) return r;
     if (p.objects[top].kind != TANGO_IO__DICT &&
@@ -5473,7 +5870,7 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
         p.objects[top].kind != TANGO_IO__TENSOR)
         return tango_io__pickle_bad(&p, p.objects[top].at,
                                     "top object is no dictionary or tensor");
-    t.data = zip.data;
+    t.data = (const unsigned char *)data;
     t.objects = p.objects;
     t.entries = p.entries;
     t.records = p.records;
@@ -5481,12 +5878,31 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
     t.names = (const char *)part[5];
     t.entry_count = p.entry_count;
     t.pickle = p.base;
-    t.summed = zip.summed;
+    t.summed = !f.is_legacy && f.zip.summed;
+    if (f.is_legacy) r = tango_io__legacy_numbers(&p, &f.legacy, data_size);
+    if (r != TANGO_OK) return r;
     tango_io__torch_select(&t, top);
     if (p.objects[top].kind == TANGO_IO__TENSOR) t.count = 1;
     *torch = t;
     return TANGO_OK;
 }
+
+TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *data,
+                                           size_t data_size, void *work, size_t work_size,
+                                           tango_error *error)
+{
+    return tango_io__torch_open(torch, NULL, data, data_size, work, work_size, error);
+}
+
+#ifndef TANGO_NO_STDIO
+TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
+                                                const tango_io_file *file, void *work,
+                                                size_t work_size, tango_error *error)
+{
+    return tango_io__torch_open(torch, file, file->data, file->size, work, work_size,
+                                error);
+}
+#endif
 
 TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
                                         tango_io_torch_tensor *out)

@@ -1073,6 +1073,199 @@ static void a_forgotten_mask_fails(void)
     mistake("no mask in the UNet", "unet_000", unet_ratio(NULL));
 }
 
+/* ---- CLIP and CLAP text encoders -------------------------------------------------- */
+
+/* One case of golden/text: a small random encoder, padded ids, its states. */
+typedef struct text_case {
+    tango_model model;
+    tango_io_file file;
+    size_t batch, tokens, counts[4];
+    int32_t *ids;
+    array want;
+    double tolerance;
+} text_case;
+
+static void open_text(text_case *t, const char *name)
+{
+    tango_io_json json = load_json("text/text.json");
+    const size_t cases = tango_io_json_find(&json, 0, "cases"),
+                 one = tango_io_json_find(&json, cases, name);
+    char path[1024], where[64];
+    array ids, counts;
+    tango_error error;
+    memset(t, 0, sizeof *t);
+    snprintf(where, sizeof where, "text/%s", name);
+    snprintf(path, sizeof path, "%s/text/%s", folder, text_of(&json, one, "blob"));
+    if (tango_io_map(&t->file, path, &error) != TANGO_OK
+        || tango_open(&t->model, t->file.data, t->file.size, &error) != TANGO_OK)
+        stop(path, error.text);
+    t->model.text.quick_gelu = (int)number(&json, one, "quick_gelu", 0);
+    t->tolerance = number(&json, one, "tolerance", 0);
+    ids = must_load(where, "ids");
+    counts = must_load(where, "counts");
+    t->want = must_load(where, "y");
+    t->batch = ids.shape[0];
+    t->tokens = ids.shape[1];
+    t->ids = (int32_t *)take(ids.count * sizeof *t->ids);
+    for (size_t i = 0; i < ids.count; i++) t->ids[i] = (int32_t)ids.values[i];
+    for (size_t i = 0; i < t->batch; i++) t->counts[i] = (size_t)counts.values[i];
+}
+
+/* States of the case's ids at a kernel level: measured, then computed in just the memory
+   that was measured. */
+static tango_result encode_case(const text_case *t, float *out, const size_t *counts,
+    size_t level, tango_error *error)
+{
+    tango_params p;
+    tango_arena arena;
+    tango__net net;
+    size_t measured = 0;
+    memset(&p, 0, sizeof p);
+    memset(&arena, 0, sizeof arena);
+    p.kernels = contexts[level].kernels;
+    for (int real = 0; real < 2; real++) {
+        if (real) {
+            measured = arena.peak;
+            arena = arena_of(measured + TANGO__ALIGN);
+        }
+        tango__net_begin(&net, &t->model, &p, &arena, error);
+        tango__encode_text(&net, real ? out : NULL, real ? t->ids : NULL, t->batch,
+            t->tokens, counts);
+        CHECK(net.name_length == 0 && arena.used == 0);
+        if (net.result != TANGO_OK && !real) return net.result;
+    }
+    if (net.result == TANGO_OK) CHECK(arena.peak == measured);
+    tango__arena_close(&arena);
+    return net.result;
+}
+
+static difference text_difference(const text_case *t, const size_t *counts, size_t level)
+{
+    tango_error error;
+    float *out = floats(t->want.count);
+    CHECK(encode_case(t, out, counts, level, &error) == TANGO_OK);
+    return compare(out, t->want.values, t->want.count);
+}
+
+static double text_case_ratio(const text_case *t, const size_t *counts)
+{
+    return text_difference(t, counts, levels - 1).relative / t->tolerance;
+}
+
+static const char *const text_cases[] = { "clip", "clip_quick", "clap" };
+
+static void text_encoders_agree_with_transformers(void)
+{
+    table_head("text encoder");
+    for (size_t i = 0; i < 3; i++)
+        for (size_t l = 0; l < levels; l++) {
+            text_case t;
+            open_text(&t, text_cases[i]);
+            CHECK(table_row(text_cases[i], tango_nn_kernels_name(contexts[l].kernels),
+                text_difference(&t, t.counts, l), t.tolerance));
+            tango_io_unmap(&t.file);
+            release(NULL);
+        }
+}
+
+/* Opens a case, changes one thing of its model, closes it. */
+static void text_mistake(const char *what, const char *name, int which)
+{
+    text_case t;
+    tango_text_config *c = &t.model.text;
+    open_text(&t, name);
+    CHECK(text_case_ratio(&t, t.counts) <= 1);
+    if (which == 1) c->eps *= 0.1f;
+    if (which == 2) c->quick_gelu = !c->quick_gelu;
+    if (which == 3) c->pad++;
+    if (which == 4) c->heads = 5, c->head_width = 3;
+    if (which == 5) t.ids[4]++;
+    mistake(what, name, text_case_ratio(&t, which == 0 ? NULL : t.counts));
+    tango_io_unmap(&t.file);
+}
+
+static void mistakes_in_text_encoders_are_noticed(void)
+{
+    printf("\n");
+    text_mistake("no mask in CLIP", "clip", 0);
+    text_mistake("no mask in CLAP", "clap", 0);
+    text_mistake("CLIP epsilon 1e-6 for 1e-5", "clip", 1);
+    text_mistake("CLAP epsilon 1e-6 for 1e-5", "clap", 1);
+    text_mistake("quick gelu for gelu", "clip", 2);
+    text_mistake("gelu for quick gelu", "clip_quick", 2);
+    text_mistake("CLAP positions one further", "clap", 3);
+    text_mistake("5 heads for 3", "clip", 4);
+    text_mistake("another token", "clap", 5);
+}
+
+/* A vector of CLAP has length 1. What CLIP says of a token does not depend on what comes
+   later, nor on how the batch is padded. */
+static void text_states_have_their_properties(void)
+{
+    text_case t;
+    tango_error error;
+    float *a, *b;
+    open_text(&t, "clap");
+    a = floats(t.want.count);
+    CHECK(encode_case(&t, a, t.counts, levels - 1, &error) == TANGO_OK);
+    for (size_t r = 0; r < t.batch; r++) {
+        double length = 0;
+        for (size_t i = 0; i < t.want.shape[1]; i++) {
+            const double v = (double)a[r * t.want.shape[1] + i];
+            length += v * v;
+        }
+        CHECK_NEAR(length, 1, 1e-6);
+    }
+    tango_io_unmap(&t.file);
+    open_text(&t, "clip_quick");
+    a = floats(t.want.count);
+    b = floats(t.want.count);
+    CHECK(encode_case(&t, a, t.counts, levels - 1, &error) == TANGO_OK);
+    for (size_t i = 6; i < t.tokens; i++) t.ids[i] = t.ids[t.tokens + i] = 7;
+    CHECK(encode_case(&t, b, t.counts, levels - 1, &error) == TANGO_OK);
+    CHECK(memcmp(a, b, 6 * t.want.shape[2] * sizeof *a) == 0);
+    CHECK(memcmp(a, b, t.want.count * sizeof *a) != 0);
+    CHECK(memcmp(a + t.tokens * t.want.shape[2], b + t.tokens * t.want.shape[2],
+              5 * t.want.shape[2] * sizeof *a)
+          == 0);
+    tango_io_unmap(&t.file);
+    release(NULL);
+}
+
+static void texts_that_do_not_fit_are_refused(void)
+{
+    text_case t;
+    tango_error error;
+    open_text(&t, "clip");
+    CHECK(tango__tokens_most(&t.model.text) == 77);
+    t.tokens = 78;
+    t.ids = (int32_t *)take(3 * 78 * sizeof *t.ids);
+    memset(t.ids, 0, 3 * 78 * sizeof *t.ids);
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+              == TANGO_ERROR_DATA
+          && strstr(error.text, "78 tokens, the encoder has positions for 77") != NULL);
+    t.tokens = 5;
+    t.counts[0] = t.counts[1] = 5;
+    t.ids[7] = 30;
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+              == TANGO_ERROR_DATA
+          && strstr(error.text, "text: id 30, the encoder's") != NULL
+          && strstr(error.text, "has 30 rows") != NULL);
+    t.ids[7] = -1;
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+          == TANGO_ERROR_DATA);
+    tango_io_unmap(&t.file);
+    open_text(&t, "clap"); /* 24 positions; 0 and 1 stand for no token */
+    CHECK(tango__tokens_most(&t.model.text) == 22);
+    t.model.text.positions = 514;
+    CHECK(tango__tokens_most(&t.model.text) == 512);
+    t.model.text.positions = 2;
+    CHECK(tango__tokens_most(&t.model.text) == 0);
+    tango_io_unmap(&t.file);
+    CHECK(tango__tokens_most(&v1.text) == TANGO_TOKENS_MAX);
+    release(NULL);
+}
+
 /* A model over a copy of the blob, so that weights can be changed. */
 static tango_model copy_of(const tango_model *m)
 {
@@ -1628,6 +1821,10 @@ int main(int argc, char **argv)
     RUN(tanh_gelu_for_exact_gelu_fails);
     RUN(guidance_halves_swapped_fail);
     RUN(a_forgotten_mask_fails);
+    RUN(text_encoders_agree_with_transformers);
+    RUN(mistakes_in_text_encoders_are_noticed);
+    RUN(text_states_have_their_properties);
+    RUN(texts_that_do_not_fit_are_refused);
     RUN(a_bad_weight_names_its_stage);
     RUN(bad_noise_and_silence_are_errors);
     RUN(guidance_agrees_with_diffusers);
