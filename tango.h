@@ -1973,6 +1973,8 @@ static void tango__check_rank(tango__reader *r, const tango_rank_config *c)
         own ? "rank_text.projection" : "text.projection");
     if (!own) return;
     tango__check_heads(r, &c->text, "rank_text.heads", "rank_text.d_model");
+    tango__agree(r, c->text.pad < c->text.vocab, "rank_text.pad", (double)c->text.pad,
+        "less than ", (double)c->text.vocab, "rank_text.vocab");
     if (r->result == TANGO_OK && !tango__value(r, "rank_tokenizer.bpe", &value))
         r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
             "model: no value 'rank_tokenizer.bpe' in its metadata");
@@ -6338,17 +6340,6 @@ static void tango__rank_encode(tango__net *net, float *pooled, float *mel)
     tango_arena_release(net->arena, mark);
 }
 
-/* x /= max(|x|, 1e-12) */
-static void tango__to_unit(float *x, size_t count)
-{
-    double square = 0.0, length;
-    size_t i;
-    for (i = 0; i < count; i++) square += (double)x[i] * (double)x[i];
-    length = TANGO_SQRT(square);
-    if (length < 1e-12) length = 1e-12;
-    for (i = 0; i < count; i++) x[i] = (float)((double)x[i] / length);
-}
-
 /* out (projection), of length 1 = CLAP's vector of a mel, which it overwrites.
                                                       (ClapModel.get_audio_features) */
 static void tango__rank_vector(tango__net *net, float *out, float *mel)
@@ -6356,19 +6347,10 @@ static void tango__rank_vector(tango__net *net, float *out, float *mel)
     const tango_rank_config *c = &net->model->rank;
     const size_t mark = net->arena->used, name = tango__enter_one(net, "clap"),
                  wide = c->dims[c->levels - 1];
-    float *pooled = tango__floats(net, wide, 1, 1),
-          *hidden = tango__floats(net, c->projection, 1, 1);
-    size_t part;
+    float *pooled = tango__floats(net, wide, 1, 1);
     tango__rank_encode(net, pooled, mel);
-    part = tango__enter_one(net, "audio_projection");
-    tango__linear(net, hidden, pooled, 1, "linear1", c->projection, wide, tango__plain());
-    if (!tango__idle(net))
-        tango_nn_leaky_relu(&net->nn, hidden, hidden, c->projection, 0.0f);
-    tango__linear(
-        net, out, hidden, 1, "linear2", c->projection, c->projection, tango__plain());
-    tango__leave(net, part);
+    tango__clap_project(net, out, pooled, 1, "audio_projection", c->projection, wide);
     tango__leave(net, name);
-    if (!tango__idle(net)) tango__to_unit(out, c->projection);
     tango__finite(net, out, c->projection, "rank", SIZE_MAX);
     tango_arena_release(net->arena, mark);
 }
@@ -6384,10 +6366,53 @@ static void tango__rank_features(
     tango_arena_release(net->arena, mark);
 }
 
-/* STUB until the text tower is there. */
-static void tango__rank_text(tango__net *net, float *out, const tango_ranking *r)
+/* Whether the text tower is that of the model's own text encoder. */
+static int tango__rank_shares_text(const tango_model *m)
 {
-    (void)net; (void)out; (void)r;
+    return (m->parts & TANGO_PART_TEXT) && m->text.type == TANGO_TEXT_CLAP;
+}
+
+/* out (projection), of length 1 = CLAP's vector of ids (tokens). */
+static void tango__rank_tokens(
+    tango__net *net, float *out, const int32_t *ids, size_t tokens)
+{
+    const tango_model *m = net->model;
+    tango__clap_text(net, out, tango__rank_shares_text(m) ? "text_encoder" : "clap",
+        &m->rank.text, ids, 1, tokens, &tokens);
+    tango__finite(net, out, m->rank.projection, "rank", SIZE_MAX);
+}
+
+/* The same of the prompt. */
+static void tango__rank_prompt(tango__net *net, float *out, const tango_ranking *r)
+{
+    const tango_model *m = net->model;
+    const char *key =
+        tango__rank_shares_text(m) ? "tokenizer.bpe" : "rank_tokenizer.bpe";
+    const size_t most = tango__tokens_most(&m->rank.text), length = strlen(r->prompt),
+                 mark = net->arena->used;
+    int32_t *ids = (int32_t *)tango__bytes(net, most, sizeof *ids);
+    const size_t ids_mark = net->arena->used;
+    tango_tokenizer tokenizer;
+    tango_io_value table;
+    size_t count = 0;
+    int cut = 0;
+    if (net->result == TANGO_OK
+        && (!tango_io_blob_value(&m->blob, key, &table) || table.type != TANGO_IO_BYTES))
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "model: no value '%s' in its metadata", key);
+    if (net->result == TANGO_OK)
+        net->result = tango_tokenizer_open(
+            &tokenizer, table.data, table.count, net->arena, net->error);
+    if (net->result == TANGO_OK) {
+        count = tango__tokens_bound(&tokenizer, r->prompt, length);
+        if (count > most) count = most;
+        net->result = tango_tokenize(&tokenizer, ids, most, &count, &cut, r->prompt,
+            length, net->arena, net->error);
+    }
+    tango_arena_release(net->arena, ids_mark);
+    if (r->prompt_cut != NULL && !tango__idle(net)) *r->prompt_cut = cut;
+    tango__rank_tokens(net, out, ids, count);
+    tango_arena_release(net->arena, mark);
 }
 
 static void tango__rank_probe(tango__net *net)
@@ -6395,6 +6420,7 @@ static void tango__rank_probe(tango__net *net)
     const tango_rank_config *c = &net->model->rank;
     const size_t mark = net->arena->used;
     tango__rank_vector(net, NULL, tango__floats(net, c->frames, c->mels, 1));
+    tango__rank_tokens(net, NULL, NULL, 1);
     tango_arena_release(net->arena, mark);
 }
 
@@ -6407,7 +6433,7 @@ static void tango__rank_all(
           *sound = tango__floats(net, c->projection, 1, 1),
           *mel = tango__floats(net, c->frames, c->mels, 1);
     size_t i, k;
-    tango__rank_text(net, text, r);
+    tango__rank_prompt(net, text, r);
     for (i = 0; i < r->count && i < net->passes && net->result == TANGO_OK; i++) {
         double cosine = 0.0;
         tango__rank_features(
