@@ -122,7 +122,7 @@ def blob_of(model, audio, half):
     for name, p in model.state_dict().items():
         if not p.is_floating_point() or "logit_scale" in name:
             continue
-        if half and p.dim() >= 2 and "relative_position" not in name:
+        if half and p.dim() >= 2 and "relative_position" not in name and "_type_" not in name:
             p.copy_(p.half().float())
             x = p.half().numpy()
         else:
