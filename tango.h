@@ -7009,8 +7009,9 @@ static void tango__window_order(
     for (seam = 0; seam < TANGO__SEAMS; seam++)
         for (wy = 0; wy < across; wy++)
             for (wx = 0; wx < across; wx++) {
-                size_t here = (shift != 0 && wx + 1 == across ? TANGO__SEAM_COLUMNS : 0)
-                              + (shift != 0 && wy + 1 == across ? TANGO__SEAM_ROWS : 0);
+                size_t here = 0;
+                if (shift != 0 && wx + 1 == across) here |= TANGO__SEAM_COLUMNS;
+                if (shift != 0 && wy + 1 == across) here |= TANGO__SEAM_ROWS;
                 if (here != seam) continue;
                 counts[seam]++;
                 for (i = 0; i < window * window; i++) {

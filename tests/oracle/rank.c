@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     if (waves) r.samples = npy.shape[1], r.rate = (size_t)atoi(argv[3]);
     out = (float *)room(r.count * m.rank.projection * sizeof *out);
     if (argv[2][0] == 's') {
-        size_t size;
+        size_t size = 0;
         r.prompt = argv[6];
         if (argc != 7 || tango_rank_memory(&size, &m, &r, &error) != TANGO_OK
             || tango_rank(out, x, &m, &r, room(size), size, &error) != TANGO_OK)
