@@ -308,4 +308,16 @@ static void towers_that_cannot_be_are_refused(void)
     rank_close(&b);
 }
 
+static void run_rank(void)
+{
+    RUN(rank_vectors_agree_with_transformers);
+    RUN(mistakes_of_the_tower_would_show);
+    RUN(scores_agree_with_transformers);
+    RUN(scores_depend_on_the_clip_alone);
+    RUN(ranking_takes_exactly_its_memory);
+    RUN(threads_change_no_score);
+    RUN(nothing_bad_is_judged);
+    RUN(towers_that_cannot_be_are_refused);
+}
+
 #endif
