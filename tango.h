@@ -2771,6 +2771,22 @@ static void tango__check_heads(
         (double)c->heads, "a divisor of ", (double)c->width, width);
 }
 
+/* The BPE table of a text encoder: of the kind that `type` says, and no larger than its
+   vocabulary. */
+static void tango__check_bpe(tango__reader *r, size_t vocab, int kind,
+    const char *key, const char *type, const char *vocab_key)
+{
+    tango_io_value table;
+    tango_io_bpe bpe;
+    if (r->result != TANGO_OK || !tango__value(r, key, &table)) return;
+    r->result = tango_io_bpe_open(&bpe, table.data, table.count, r->error);
+    if (r->result != TANGO_OK) return;
+    tango__agree(r, kind == (int)bpe.kind, type, (double)kind, "that of the table, ",
+        (double)bpe.kind, key);
+    tango__agree(r, vocab >= bpe.entries, vocab_key, (double)vocab, "at least ",
+        (double)bpe.entries, key);
+}
+
 /* The picture of a clip falls into patches, and these into windows at every level. */
 static void tango__check_rank_levels(tango__reader *r, const tango_rank_config *c)
 {
@@ -2819,6 +2835,8 @@ static void tango__check_rank(tango__reader *r, const tango_rank_config *c)
     if (r->result == TANGO_OK && !tango__value(r, "rank_tokenizer.bpe", &value))
         r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
             "model: no value 'rank_tokenizer.bpe' in its metadata");
+    tango__check_bpe(r, c->text.vocab, TANGO_IO_BPE_ROBERTA, "rank_tokenizer.bpe",
+        "rank_tokenizer.bpe", "rank_text.vocab");
 }
 
 static void tango__check_spiece(tango__reader *r, const tango_model *m)
@@ -2831,19 +2849,6 @@ static void tango__check_spiece(tango__reader *r, const tango_model *m)
     tango__agree(r, m->text.vocab >= pieces.piece_count, "text.vocab",
         (double)m->text.vocab, "at least ", (double)pieces.piece_count,
         "tokenizer.spiece");
-}
-
-static void tango__check_bpe(tango__reader *r, const tango_model *m, int kind)
-{
-    tango_io_value table;
-    tango_io_bpe bpe;
-    if (r->result != TANGO_OK || !tango__value(r, "tokenizer.bpe", &table)) return;
-    r->result = tango_io_bpe_open(&bpe, table.data, table.count, r->error);
-    if (r->result != TANGO_OK) return;
-    tango__agree(r, kind == (int)bpe.kind, "tokenizer.type", (double)kind,
-        "that of the table, ", (double)bpe.kind, "tokenizer.bpe");
-    tango__agree(r, m->text.vocab >= bpe.entries, "text.vocab", (double)m->text.vocab,
-        "at least ", (double)bpe.entries, "tokenizer.bpe");
 }
 
 static void tango__check_text(tango__reader *r, const tango_model *m)
@@ -2862,7 +2867,9 @@ static void tango__check_text(tango__reader *r, const tango_model *m)
         r->result = tango_io_fail(
             r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
     if (kind == 0) tango__check_spiece(r, m);
-    else tango__check_bpe(r, m, kind);
+    else
+        tango__check_bpe(r, m->text.vocab, kind, "tokenizer.bpe", "tokenizer.type",
+            "text.vocab");
 }
 
 /* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper

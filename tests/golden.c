@@ -1899,8 +1899,8 @@ int main(int argc, char **argv)
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(long_prompts_are_cut_and_said_so);
-    run_unets();
     run_rank();
+    run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);
     tango_io_unmap(&tiny_file);

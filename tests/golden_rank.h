@@ -45,13 +45,13 @@ static void rank_close(rank_bench *b)
     release(NULL);
 }
 
-static tango_ranking rank_of(const rank_bench *b, size_t sound)
+static tango_ranking rank_of(const rank_bench *b, size_t which)
 {
     tango_ranking r;
     memset(&r, 0, sizeof r);
     r.prompt = "a dog barks while rain falls";
     r.count = 1;
-    r.samples = b->sounds[sound].count;
+    r.samples = b->sounds[which].count;
     r.rate = (size_t)number(&b->json, 0, "rate", 0);
     return r;
 }
@@ -62,9 +62,9 @@ static double rank_tolerance(const rank_bench *b, const char *stage)
         0);
 }
 
-/* Fills mel from a sound, unless that is NULL, and vector from the mel. */
+/* Fills mel from a wave, unless that is NULL, and vector from the mel. */
 static tango_result rank_run(const rank_bench *b, const tango_nn_kernels *kernels,
-    float *mel, float *vector, const float *sound, const tango_ranking *r)
+    float *mel, float *vector, const float *wave, const tango_ranking *r)
 {
     tango_params p;
     tango_error error;
@@ -74,7 +74,7 @@ static tango_result rank_run(const rank_bench *b, const tango_nn_kernels *kernel
     memset(&p, 0, sizeof p);
     p.kernels = kernels;
     tango__net_begin(&net, &b->model, &p, &arena, &error);
-    if (sound != NULL) tango__rank_features(&net, mel, sound, r);
+    if (wave != NULL) tango__rank_features(&net, mel, wave, r);
     memcpy(copy, mel, b->frames * b->mels * sizeof *copy);
     tango__rank_vector(&net, vector, copy);
     tango__arena_close(&arena);
@@ -278,7 +278,8 @@ static void towers_that_cannot_be_are_refused(void)
         { "rank.mels", 0, 64 }, { "rank.mels", 0, 24 }, { "rank.frames", 0, 257 },
         { "rank.fft", 0, 255 }, { "rank.hop", 0, 300 }, { "rank.rate", 0, 9000 },
         { "rank.projection", 0, 17 }, { "rank_text.heads", 0, 3 },
-        { "rank_text.projection", 0, 8 }
+        { "rank_text.projection", 0, 8 }, { "rank_text.pad", 0, 300 },
+        { "rank_text.vocab", 0, 262 }
     };
     rank_bench b = rank_open();
     const size_t count = tango_io_blob_value_count(&b.model.blob);
