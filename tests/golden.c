@@ -1305,6 +1305,17 @@ static void texts_that_do_not_fit_are_refused(void)
     CHECK(tango__tokens_most(&t.model.text) == 512);
     t.model.text.positions = 2;
     CHECK(tango__tokens_most(&t.model.text) == 0);
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "1 tokens, the encoder has positions for 0") != NULL);
+    t.model.text.positions = 25;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "embeddings.weight' is not the 25 x 15") != NULL);
+    t.model.text.positions = 24;
+    t.model.text.projection = 19;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "text_projection.linear1.bias' is not the 19") != NULL);
+    t.model.text.projection = 18;
+    CHECK(tango__probe(&t.model, &error) == TANGO_OK);
     tango_io_unmap(&t.file);
     CHECK(tango_tokens_most(&v1) == TANGO_TOKENS_MAX);
     release(NULL);
