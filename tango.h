@@ -2986,7 +2986,7 @@ static double tango__sigma_at(const tango_sampling *run, double t)
 }
 
 /* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
-   network reads ln(sigma) / 4 as its time.             (Karras et al. 2022, equation 5) */
+   network reads ln(sigma) / 4 as its time.            (Karras et al. 2022, equation 5) */
 static void tango__fill_levels(tango_sampling *run)
 {
     const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),
@@ -5177,7 +5177,6 @@ static void tango__read_prompt(
     const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
     const tango_text_config *c = &net->model->text;
-    const char *key = c->type == TANGO_TEXT_T5 ? "tokenizer.spiece" : "tokenizer.bpe";
     tango_tokenizer tokenizer;
     tango_io_value table;
     int ok = 1;
@@ -5189,10 +5188,11 @@ static void tango__read_prompt(
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if (!tango_io_blob_value(&net->model->blob, key, &table)
+    else if ((!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &table)
+                 && !tango_io_blob_value(&net->model->blob, "tokenizer.bpe", &table))
              || table.type != TANGO_IO_BYTES)
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no value '%s' in its metadata", key);
+            "model: no value 'tokenizer.spiece' or 'tokenizer.bpe' in its metadata");
     else
         net->result = tango_tokenizer_open(
             &tokenizer, table.data, table.count, net->arena, net->error);
