@@ -26,7 +26,7 @@ static const char *const text_kinds[] = { "t5", "clip", "clap" };
 enum {
     RAW = 1,     /* only with --raw */
     EMA = 2,     /* not with --raw: averaged weights, of which there are raw ones too */
-    STRICT = 4,  /* nothing else may be in the file */
+    STRICT = 4,  /* where all parts of a file say so, nothing else may be in it */
     DOTLESS = 8  /* the names have lost their dots */
 };
 
