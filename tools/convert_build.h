@@ -174,8 +174,8 @@ static void put_unigram(values *v, const source *json)
     if (r == TANGO_OK) {
         model = resized(NULL, capacity, 1);
         work = resized(NULL, work_size, 1);
-        r = tango_io_spiece_from_json(model, capacity, &size, json->text, json->size, work,
-                                      work_size, &error);
+        r = tango_io_spiece_from_json(model, capacity, &size, json->text, json->size,
+                                      work, work_size, &error);
     }
     if (r == TANGO_OK) put_spiece(v, json->label, model, size);
     else problem("%s: %s", json->label, error.text);
@@ -350,8 +350,8 @@ static void put_layout(build *b)
     static const part_id order[] = { UNET, VAE, VOCODER, TEXT, RANK };
     size_t i = 0;
     while (i < PARTS && !piece_of(b, order[i])) i++;
-    if (i < PARTS)
-        put_text(&b->v, "tango.layout", layout_names[piece_of(b, order[i])->sign->layout]);
+    if (i == PARTS) return;
+    put_text(&b->v, "tango.layout", layout_names[piece_of(b, order[i])->sign->layout]);
 }
 
 static void read_configuration(build *b)

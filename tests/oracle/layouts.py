@@ -423,6 +423,31 @@ CASES = {"audioldm": audioldm, "diffusers": diffusers, "transformers": transform
 STATES = []
 
 
+def names(spec):
+    """A line for each list: its CRC-32 as tests/test_convert.c computes it: sorted lines "key shape", axes of 1 at the
+    end left out, without what no blob holds."""
+    skip = ("position_ids", "token_type_ids", "num_batches_tracked", "relative_position_index", "attn_mask", "embed_tokens", "logit_scale",
+            "_transform.", "spectrogram", "logmel", "tscam", "audio_branch.head", "stft", "model_ema.decay", "num_updates")
+    lists = (("tango", "tango_main", "unet.", ""), ("tango xl", "tango_xl_main", "unet.", ""), ("adapters", "tango_sd21_main", "unet.|group_", ""),
+             ("light", "consistencytta_unet", "", ""), ("average", "audioldm_s_full_ckpt", "model_ema.", ""),
+             ("ckpt unet", "audioldm_s_full_ckpt", "model.diffusion_model.", ""), ("ckpt vae", "audioldm_s_full_ckpt", "first_stage_model.", "vocoder"),
+             ("ckpt vocoder", "audioldm_s_full_ckpt", "first_stage_model.vocoder.", ""), ("ckpt clap", "audioldm_s_full_ckpt", "cond_stage_model.model.text_", ""),
+             ("vae", "tango_vae", "", "vocoder"), ("film", "diffusers_unet_audioldm_s", "", ""), ("kl", "diffusers_vae_audioldm", "", ""),
+             ("hifigan", "diffusers_vocoder_audioldm", "", "mean|scale"), ("clap", "diffusers_clap_text", "", ""), ("small", "flan_t5_small_encoder", "", ""),
+             ("base", "flan_t5_base_encoder", "", ""), ("large", "flan_t5_large_encoder", "", ""), ("xl", "flan_t5_xl_encoder", "", ""),
+             ("clip", "clip_text_sd21", "", ""), ("htsat", "clap_audio_htsat_tiny", "", ""))
+    for name, file, begins, never in lists:
+        out = set()
+        for row in rows(os.path.join(spec, f"tensors_{file}.tsv")):
+            key, shape = row[0], row[1]
+            if begins and not key.startswith(tuple(begins.split("|"))): continue
+            if any(w in key for w in skip) or (never and any(key.startswith((w, "first_stage_model." + w)) for w in never.split("|"))): continue
+            if key == "model_ema.diffusion_model" or shape == "scalar": continue
+            while shape.endswith("x1"): shape = shape[:-2]
+            out.add(f"{key} {shape}\n")
+        print(f'{name:14} {len(out):5} 0x{zlib.crc32("".join(sorted(out)).encode()):08x}')
+
+
 def main():
     if sys.argv[1] != "small": return names(sys.argv[2])
     s = Small(sys.argv[3])
