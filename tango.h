@@ -35,7 +35,8 @@
      DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
      decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
-     packages (torch, diffusers, transformers) to rounding, from the same seed.
+     packages (torch, diffusers, transformers) to rounding, from the same seed. Of several
+     sounds CLAP chooses the one that fits its prompt best.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
      bytes.
