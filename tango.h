@@ -31,14 +31,14 @@
     }
 
    WHAT IT DOES
-     prompt -> SentencePiece tokens -> T5 v1.1 encoder -> UNet under a sampler (DDPM,
+     prompt -> tokens -> T5 v1.1, CLIP or CLAP encoder -> UNet under a sampler (DDPM,
      DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
      decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
      packages (torch, diffusers, transformers) to rounding, from the same seed.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
-     bytes. CLIP and CLAP text encoders are not here.
+     bytes.
 
    GLOSSARY
      latent   what the diffusion works on: (H*W, C), H = mel frames / 4, W = mel bins / 4
@@ -69,17 +69,18 @@
    CONTENTS
      1 >>arena      one block of memory, two ends
      2 >>random     torch's CPU generator: randn and rand
-     3 >>tokenizer  SentencePiece unigram: text to ids
+     3 >>tokenizer  text to ids: SentencePiece, byte-level BPE
      4 >>model      the blob's configuration, opened and checked
      5 >>sampler    noise schedules and denoising steps
      6 >>network    private: layers by name
-     7 >>text       private: T5 v1.1 encoder
+     7 >>text       private: T5, CLIP and CLAP text encoders
      8 >>unet       private: UNet2DConditionModel
      9 >>vae        private: AutoencoderKL, both ways
     10 >>vocoder    private: HiFi-GAN
     11 >>generate   parameters, plan, the pipeline (public)
     12 >>encode     from a log-mel to its latent (public)
-    13 >>dataset    a prepared training set: order, batches (public) */
+    13 >>dataset    a prepared training set: order, batches (public)
+    14 >>unicode    private: classes, small letters, composed letters */
 
 #include "tango_io.h" /* first: it sets the width of file offsets */
 #include "tango_audio.h"
@@ -184,7 +185,7 @@ TANGO_API void tango_randn(tango_random *random, float *out, size_t count);
 /* torch.rand(count): uniform in [0, 1). */
 TANGO_API void tango_rand(tango_random *random, float *out, size_t count);
 
-/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+/* ==== 3 >>tokenizer ==== Text to ids: SentencePiece, byte-level BPE ========= */
 
 typedef struct tango_piece {
     const char *text;
@@ -194,26 +195,44 @@ typedef struct tango_piece {
 } tango_piece;
 
 typedef struct tango_tokenizer {
-    tango_io_spiece file;
+    int kind; /* 0 SentencePiece, or a tango_io_bpe_kind */
+    size_t most; /* ids that a model of this kind takes: 512, CLIP 77 */
+    int32_t end, pad; /* ids of </s> or <|endoftext|>, and of what fills a row up */
+    tango_io_bpe bpe;
+    const uint32_t *unicode; /* of bpe */
+    tango_io_spiece file; /* as all that follows: of SentencePiece */
     tango_piece *pieces; /* (count) */
     uint32_t *places;    /* (count, 2): offset in the file, bytes; in order of text */
     uint32_t *ids;       /* (count): of those */
     size_t count, longest_user;
     float lowest, highest; /* scores of the normal pieces */
-    int32_t unknown, end;  /* ids of <unk> and </s> */
+    int32_t unknown;       /* id of <unk> */
 } tango_tokenizer;
 
 enum {
     TANGO_TOKENS_MAX = 512
 }; /* 511 pieces and </s>, as the reference's model_max_length */
 
-/* Reads a spiece.model (the bytes must outlive the tokenizer). Memory comes from the
-   scratch end of the arena. */
+/* Reads a spiece.model, or a BPE table of tango_io.h (the bytes must outlive the
+   tokenizer). Memory comes from the scratch end of the arena. */
 TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const void *bytes,
     size_t size, tango_arena *arena, tango_error *error);
-/* ids (capacity) = pieces of text, then </s>. Text is any bytes; what is not UTF-8 counts
-   as U+FFFD byte by byte. At most capacity - 1 pieces are kept; *cut says whether more
-   were there (may be NULL).  (sentencepiece, unigram model, nmt_nfkc rules) */
+/* ids (capacity) = those of the text and of the kind's ends; *count of them. Text is any
+   bytes; what is not UTF-8 counts as U+FFFD byte by byte. What is too much is left out in
+   front of the last id; *cut says whether there was any (may be NULL).
+   SentencePiece  pieces, </s>. The strings of special tokens are text like any other.
+                                          (sentencepiece, unigram model, nmt_nfkc rules)
+   CLIP           <|startoftext|>, ids, <|endoftext|>. Normal form C, runs of white space
+                  as one, small letters; special tokens in a text are themselves. As
+                  CLIPTokenizer of transformers 5; its forerunner for transformers 4
+                  without the ftfy package took accents off and split at every mark (as
+                  with "wow...": there four ids, here two), with ftfy it repaired text
+                  first. HTML entities (&amp;) stay in all of them.
+   RoBERTa        <s>, ids, </s>. As RobertaTokenizer: words as GPT-2 splits them, special
+                  tokens are themselves; the table says whether <mask> takes the space
+                  before it, which depends on the files that transformers is given.
+   Work takes time n log n in the text's length, whatever it holds.
+                                              (Sennrich et al. 2016; tokenizers 0.23) */
 TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t *ids,
     size_t capacity, size_t *count, int *cut, const char *text, size_t length,
     tango_arena *arena, tango_error *error);
@@ -890,7 +909,426 @@ TANGO_API void tango_randn(tango_random *random, float *out, size_t count)
     }
 }
 
-/* ==== 3 >>tokenizer ==== SentencePiece unigram: text to ids ================= */
+/* ==== 14 >>unicode ==== Private: classes, small letters, composed letters ==== */
+
+/* ---- tables begin (written by tests/oracle/unicode.py) ---- */
+enum { /* rows of each table */
+    TANGO__CLASS_ROWS = 1610,
+    TANGO__LOWER_ROWS = 185,
+    TANGO__MARK_ROWS = 333,
+    TANGO__PAIR_ROWS = 2060,
+    TANGO__ORDER_ROWS = 940
+};
+
+/* First code point of a run, class: 0 other, 1 letter, 2 number, 3 white space. */
+static const char *const tango__class_text[] = {
+    "]]ocgb'^c_b{aq`k_7^^i_7^^qc_b7^c_bo__^kaa`___^ca_^_^_ac`__1^^__B^^__7y^e_u^y_g^k__",
+    "^___^%e_g^__a^a_e^___^i__^__c^___^__+^^__)b^__9e^m_/g^__/_^a__^i_5_^1a_9^^e_e^=__9",
+    "_^-^aq`e_a^__)c^___^{_a^k_a_q^c^a__^#^__^__@^^=^_5b^s__^yaq^%_^o_a^e__^g_/^^e__^o_",
+    "_^c__^1^_5^^k_s^g_3^^__i^%^_7_^7`_/`^c__^'^__^k_q^eaq`__#^^e_m^a_a^a_/^^__k^___^c_",
+    "e^c__^#^__^w_a^__c^eaq^a^aai`a__^m_i^e_a^a_/^^__k^__a^__a^__a^B^_e^___^kaq`a_c^#^_",
+    "o^__c^__/^^__k^__a^__g^c__^'^__^{_a^eaq`o__^s_m^a_a^a_/^^__k^__a^__g^c__^@^_a^__c^",
+    "eaq`____i`s__^__i^c_c^__e^c_a^___^__a^c_a^c_c^c_u^/^__^-^aw`'^_m^__c^__1^^__#^^c__",
+    "^7^_c^a__^a_a^eaq`mak`___^e_m^__c^__1^^__q^__g^c__^B^_a^__a^eaq`__a^%^_o^__c^__5_^",
+    "a__^#^__^g_c^_ak^c^ea)^`__i^g_'^^c_3^^__o^___^a_k^B^aq`%^_#`^__a^u_k^oaq`1__a^___^",
+    "__g^__3^^___^__q^__a^o__^a_g^___^oaq`a_e^#___^B^a+^`u_m^__+_^9^_g^)d_9_^+^___q`i_i",
+    "^e_e^c__^c_a^k_c^e_w^u__^_aq`i_/_^___^g__^a_9_^__=q^__e^a_k^___^__e^a_5_^__e^a_%_^",
+    "__e^a_k^___^__e^a_{^__5`^__e^a_)a^ya+^`c_#^^#^_/b^a_i^c_;)^^a_%^a_`7^^g_9a^cac^m^k",
+    "_'^^w_)^^y_'^^y_w^__c^{_+`^)___^e__^caq`iaq`/^aq`i_5b^k_g^a_'_^___^g_/a^q_B^^1_aq^",
+    "@^^a_g^s_;_^e_7^^ias`-__1^^o_-`^9_aq`iaq`w__^=b_B_^%^_m^caq`5__@^^w_a_q^;_^7^_+_^;",
+    "^aq`c_c_q^+_^a_s^g_9_^a_c^5__e^__i^__a^c__^g_#i^#a_/n^a_i^a_/_^a_i^a_m^___^___^___",
+    "^__B^^a_-`^__k^___^c_c^__k^c_e^a_i^e_w^g_c^__k^ccsb=^cabgc_bB_c_b#^a_^_^aai`g___q`",
+    "i_w^-c__^e__^a_q^___^c_g^i__^___^___^__e^__s^a_e^g_g^e__^_a)`^a_g`/0^a;``@aa/^`/*^",
+    "a@^`;)__-k^i_e^c_a^oa_`a_/_^___^g__^a_3`^k__^#^_1^^o_k^__k^__k^__k^__k^__k^__k^__k",
+    "^#b__^#zc_be_a__`5^ao`k_g^aac^a^e_/b^i_c^__7b^__e^g_9_^__@b^cae`q_#_^#`_#^^#_aq`@^",
+    "am`_a{`#_aq`1_a{`#q_#@i^#a_=+.^^)a_@_^a_=m^c_#^_q^a^+^_B_^#^_B^^a_/a_q`1__o^a_1c^a",
+    "_)a^a_a^___^__m^-^_#^^__c^__e^__1^^wai`q_+`^y_'`^;^aq`3^_i^c__^__a^_aq^;^^q_1^^5^_",
+    "=^^k_B_^;^___q`i_g^__q_q^g^__5_^1^_c^__m^eaq`i_1^^c__^c_'`^___^c_a^a_g^a__^___^3^_",
+    "c^a_s^k_c^u_i^a_i^a_i^o_k^__k^__9_^__y^i_)d^waq`i_+=r^u_1^^e_%`^+3m_@s^a_7c^/__k^u",
+    "_g^g__^__q^__w^__g^___^__a^__a^__;c^%__9s^'^_#a^a_/`^3__u^+d_g^__1e^)^aq`k_7^^i_7^",
+    "^s_5b^c_i^a_i^a_i^a_c^)__u^__7^^__)^^__a^__{^a_y^'__9d^ua=_`ua5``%^aa`+l_=^^c_%`^#",
+    "^a9^`e_#__e`o_+^__^m__`g_/_^q_@^^a_+_^e_m^_ag`7__@f^aaq`i_+_^e_+_^e_3_^m_+`^u_s^__",
+    "{^__k^__a^__s^__{^__k^__a^c_+`^u_1p^o_/^^q_m^3^_i^__7_^__o^-a_i^a__^__;_^__a^c__^a",
+    "_1^^aam^1^^aak^B^^mao`#`_)^^__a^gag^/^_i`e_7^^/a_3`^eaa^a_#^`aa@_^_^{_e^__c^__=^^q",
+    "ao`1^_=^_a`__=^_c`#__m^__;^^iag`#^_/`^q_/^^aam^)^^gam^'^^1^ak`#b_5a^1`_)`^w_)`^kai",
+    "^+_^uaq`iaq^;^^o_1^^7jaB^`__7_^i_a^#^_c^9`_=^_q^_^m_/^^sae`9^_'^^@__-^_k`+^_1^^u_-",
+    "`^7^a@^`__a^a__^w_=_^#__5^^kaq`o_+_^{aq`e__^a__^m_)_^c__^u_#`^y_e^saq^_^___^ea+^`s",
+    "_'^^__5^^)^_a^B`_k^___^__e^__{^__q^k_B_^%^aq`s_m^a_a^a_/^^__k^__a^__g^c__^'^__^u_g",
+    "^@^_q^___^a__^__/_^___^5^__^___^;__-`^'^_e^gaq`g_c^@^_#`^+^_a^___^maq`/g_B_^5__e^+",
+    "__#`^+^__^saq`/__9_^w__^kaq`ia+^`;^_9^^-^au`e_k^5h_;_^+d_#a_)^`u_m^a__^a_m^__a^__3",
+    "^^{__^___^yaq`/a_m^a_1_^#^__^___^;^__^q_3_^k__^-^__^s_@_^)^__^'^_5a^1i_%_^{aq`i_o^",
+    "__-_^%^__^{a=^`g_@^^#d_k^__a^__/_^-^__^oaq`i_i^__a^__#_^y__^kaq`/p_)^^{__^__w^__'_",
+    "^;^aq`/b__^{a-^`9__7<^^/caBc`%^_+i^;'b_%c^{_#&_^%^_i^5^_9<d^g_1'^^5.j_@^^'^aq`//`_",
+    "5&^^k_B^^_aq`i_Ba^_aq`i_@^^'^_#`^#^_e^uaq`_ak`__-^^g_)^^#x_=_^caq`/i_#a_1^`5c_9a^g",
+    "__^'a_w^#a_a^___^;^_3Ch^m_/0_^5__q^11n_e^__k^__a^__)o^{__^=^_c^a__^y_e^m_;u^+3a_9c",
+    "^g_w^c_o^k_q^/(eaq`/@_a+^`ua+^`;ca5^`1e_-b^__1a^__a^a__^a_a^a_e^__u^___^__k^__%a^_",
+    "_e^a_m^__k^__;^^__e^__g^___^c_k^__+r^a_5^^__5^^__B^^__5^^__B^^__5^^__B^^__5^^__B^^",
+    "__5^^__m^aa'``#3`_B^^i_i^-m_@`^'f_=_^q_k^aaq`e__^%q_@^^'^_;_^eaq`/z_;^^eaq`/j_@^^a",
+    "___q`-{_k^__e^__a^__{^__-i^aao`#`_+a^k__^eaq`14^a9``_ac`_ae`;aa=_`_a{`'i_e^__9^^__",
+    "a^___^a__^__q^__e^___^___^i__^e__^___^___^__c^__a^___^a__^___^___^___^___^__a^___^",
+    "a_e^__k^__e^__e^___^__q^__%^^g_c^__g^__%^^+'^aw`)1baq`/#__#16_^#__7&e^i_@j^a_'+h^y",
+    "_%6k^{_@)^^'=a_@$^^'B__97f^g_#)e^",
+};
+
+/* First and last capital letter of a run, step, distance to the small ones. */
+static const char *const tango__lower_text[] = {
+    "%a7b_#_Bd;d]]3^m]]3_#b_A^'`m]]k%^]]%^B_]]@_a^6d_g_7dme^%j_c_$jea^=i__]<iac];ia_]:i",
+    "cc]@a__]9d__]___]6iaa];i__]aaa]e__]`__]Ciee]'j__]aaa]__g_,jia^5j__]4jaa]5jcc]4jaa]",
+    "5j__]4jac]3jac_2jea^7j__]6jee]]mm]___]^aa]___]^aa]__%^_^)^)^]])^c^__c_^ea^&c__]5__",
+    "1__5`3_a^(ea'^_)e3^m^7%r__]6%raa]*g__]9/rcc]0%raa]*i__]3m__]a_o_.a7o+o]]ie^]oo])dk",
+    "k]>aae]^ea]9^ac]^c'^]A^'^q]];_+_]2^oB^_j;^i^<`cc]=`aa]l__]mcg](ec#^]'j#^#_]C_#b%b_",
+    "A^7_@`]]/`a^y_w_x{%c]]%c3_^B_B9bB9b]#&k1_a]]ii]])0^'5^]#:A^#bi]2@._5,a+,a]jk%`]$@b",
+    "=_g]])q-z_%@b@fq^C>ka#c_#@k3c%^^n#^y]]#^'^]]#^#^]]#^y]]%^'^_]{#^^]#_#_]]#^#^]]#^#^",
+    "]]#^q]]aa]&aa_]%au{]<ae_]=auw]_aa]:byy];baa]2ca_]5cuw]4daa]aa_]-d7o7o]*8kee]&9^__]",
+    "5dkk]')m@_=`]t)_+^]z)6^;7^]5^77`#9`]/^#c%`]A_aa]2Cq__]%4j__]$3jck_3Bqia^<$r__]B^__",
+    "]&___]_aa]B$rcc]]oq]C&ra)c_#'r9cs]]kg^]@7@^7:@^_]#a@_]]'g+f]]#^#a]]1aw]]ea^,#(__o_",
+    "-#(_wg^]aa]455_cg_555_i/^]]+^a^,75___]r__]e__]q__]baa]'`__]2^__]-^__]-.7__{_A<^#^a",
+    "^$`__](45___]93j_c_5&(_ea^295__{_395_#^a^&'6_5^5^]''6_;5.^-7.^]B^B0_=1_]m#h;g]]#i1",
+    "g]^u#^]]#^m]]mc]];1`=4`]5^#j)h]C^#8b78b]]#=-^#=-^]]#c5b]f#)A^5)A^]k",
+};
+
+/* First and last combining mark of a run, class by which marks are put in order. */
+static const char *const tango__mark_text[] = {
+    "#3^+4^/k-^_a_ete_u__|_gega&^ae'^ea&^as'^sg8jge9jekqmaq__p_cpccqcapceqcepe_q__a_ata",
+    "_q__c_a_a_^_a_a_^_wb#o3n]@m7mp_eqe_p_cqc_l__`_iqiipiaqa_p_aqa_l__i__a__:j_________",
+    "________________a_a________aa_aa____aa=i__paa6i5a#b+jm_2i______%`%`f______________",
+    "________a+iaapagqg_p_aqa_p%^%^4h/c;c)ioi]e_p__qce]cap_aqa_p+_+_2hB^B^'i__p_aqa_p_a",
+    "qacpc_q_apa_q__p_cqc_p__q__p__q__p__q__p_aq'g1g]k_p__q)_/_]gq]qe]ei]#`@_p9d/eq{ap_",
+    "aqa_p_aqa_p_cqccpc_$i_______c5ic_p_aqaapagq%a=`Aj%^%^aee=j__p_aq5c3cAj%^%^aBcBc`%^",
+    "%^aBcBc`%^%^aBcBc`%^%^a#e#e]#e#e]mm9a__k/c/c*b%^%^a#e#e]=d=d]@cBc@ba_>by%^'c#d@cs#",
+    "^'^e#b@a'c=^;^]aa]aad3`3`0b___aaaio`ic]ac+ca_<jac=j#aB`p%d%d,jaca+b)b)j#0^'0^q1>^-",
+    ">^<j#_#_]@f@f]ss=j;i;i`#f#fh__m__p;j;jq__p3a3a(j-^;^=jqcp%`-`qgipiaqa_p1d1d,j#^#^a",
+    "1_1_=j__p_kq=`3`<j;`9``uwa-a+a`5f9fBjea,k_g9jgaqaepe_qam,ksg9jkkqeg]3i3i]a_p_kqk_p",
+    "_aqa_e__*^__i__&^_-_;^7_i]__c__v__q__p%0^'0^qaa,kae-kec,kca-kig]eg,ka_-k__p__q_a,k",
+    "ae9je_qBCb%#c]#f@e<j%c#e=j7'^9%^t__q__e__p_aa9c9c2j/A=^-A=^@jgy]7_'_]'b'b]/n-n<j@h",
+    "@h];^=_=j9a;`p3_/_(j#c#c`wwa#l#l=jac]a_pceqkk]ca]-`-`<j1l1l]%6*^%6*^%^'3^33^;ikkpk",
+    "aqB@^@@^p)k)k]/f7fq1,`),`paaq5_5_]__,k__9jgg(j/g/g=j__p#9_#9_(j5`5`]7`7`]__`/a3aBj",
+    ")`'`<j#aB``=a=aaqq`9c9ca__`)h)h]__a'b'b`%^%^a5^B^=jqm]'j@i<jee`;d;da__`;l;la__`BdB",
+    "da1d1d]__`+d+da+4_+4_]%.*^-.*^l#a'a-k@9+^39+^,k1/g3/g1jac0jie%k_gpw#^eqkqgap#_'_q3",
+    "f1f]@>c'@c]m'^])^o]mc]ci]7-a;-ap+d)dqi_Aj",
+};
+
+/* Character, and the one or two (else 0) that it is made of. */
+static const char *const tango__pair_text[] = {
+    "#i%a#3^_]__]__]__]g_]aaa=^_a0__]__]__]i_el_]__]__]iagf__b_]__]__]__]gcil_]__]__]i_",
+    "ejcm^_]__]__]__]g_]aaa=^_a0__]__]__]i_el_]__]__]iagf__b_]__]__]__]gcil_]__]__]i_ej",
+    "a]k_2`d_#_]_C^a_#_]_C^'__#_]_>^0__#_]_C^__#_]_C^g_#_]_C^g_#_]_A^]_#_]cA^l_#_]_C^a_",
+    "#_]_C^__#_]_C^%__#_]_C^:^_#_]_>^p_#_]_C^e_#_]_C^__#_]_C^#__#_]_A^,__#_]cA^__#_]_C^",
+    "__#_]_C^a_#_]_C^'__#_]_C^$_e_f_#_]_A^-__#_]aA^.__#_]_C^/__#_]_C^8^_#_]g>^r_#_]_C^/",
+    "__#_]_C^8^_#_]eA^l_#_]_C^a_#_]_C^g_#_]c<^p_#_]_C^/__#_]_C^8^_#_]_A^r_#_]_C^__#_]_C",
+    "^-__#_]_C^8^_#_]_A^9^_#_]_C^8^_#_]cA^n_#_]_C^__#_]_C^a_#_]_C^e_#_]_C^__#_]_C^=^_#_",
+    "]_>^.__#_]_>^]_#_]_C^i__j_#_]_C^i_#_]_C^g_#_]'_8_{_#_]y6^]_#_]=^*`z_#_]_2^]_#_]_6^",
+    "]_#_]_6^]_#_]_1cl_#_]_C^b_#_]_C^s_#_]_C^t_#_]a2`e_#_]_'q]__]_$s]_#_]cAfm_#_]_:^]_#",
+    "_]_:^;^_#_]_9t*___]_*`m_9j]_2%^]e(_r_#_]c4^^_#_]_1b__#_]_A^]_#_]_x]_#_]_0hy_#_]_C^",
+    "a_#_]_:^`_#_]_C^a_#_]_:^`_#_]_C^a_#_]_6^`_#_]_C^a_#_]_<^`_#_]_C^a_#_]_<^`_#_]_C^a_",
+    "#_]_&_-^_#_]_A^]_#_]c:_6^_#_]k0_f_#_]_:^#__#_]_%d(__#_]_$_]_#_]_.gc_#_]_Bxb__]_.z]",
+    "_#_]=m1+^*3^__]a'^]_r%3^#`Aa$3^q>*^]k=c%3^_51^]_60^$3^_@0^%3^_a]_a]ai]ai]_e]_%_]7^",
+    "$`k_u]_uj_e]_a]_a]_'^]7^&^k_u]_hj_i]_e]go]_]k;_)al_]ma`jevkg+^j_`^_sisr]#_#_]1^bh_",
+    "]ma`je)_kg:^j_`^_si3^%`o__]7aAbn_#_]y._]_#_]_C^a_#_]c8^`_#_]c)ga__]_(i]_#_]_A^]_#_",
+    "]cA^d_#_]_C^e_#_]_6^]_#_]c7g]__]_:h]_#_]_6_d_#_]_C^e_#_]_C^c_#_]_:^b_#_]c:^]_#_]5o",
+    ";z97^_]__%_]_$___)_^7f9e]a*^]%^%^]/(^/(^31^mm]cc]+_>^]__]__]_g]_g]__]_o]_e];c3f'e_",
+    "]5^#^._8^__]aw]+b)e#eci])_&_]__]_g]c{]7k;n7nc]2^_]5^#^._8^__]1`#d9f/`+`4^__]_^5^;d",
+    "#eBd3d5dBdkk]_]_a]*^_e)^Bd;d5c__]_^5^@e)f)da]g_cf_b-^-s5s3zqq]gg]gg]gg]w8^`q%`(aa]",
+    "a_%aua_]o&a]'^%_1`qq]gg]gg]gg]w8^`=c-f5d#1b#1b13baa]aa]aa]aa]ee]5_5_]aa]ca]__]ac]=",
+    ".^$3jC#i_#_]_A^>^_#_]_C^;^_#_]_C^y_#_]_-cC__#_]_(gi_#_]_C^;^_#_]_C^y_#_]_C^p_#_]_C",
+    "^i_#_]_@g<___]_^___]_>i;__#_]_C^c_#_]_)y6___]_({__#_]_A^b_#_]_A^c_#_]_C^;^_#_]_C^8",
+    "^_#_]_C^B^_#_]_C^k_#_]_A^a_#_]_/cA__#_]_*g]_#_]_C^'__#_]_C^y_#_]_A^x_#_]_7@kA^__]_",
+    "8Bk=__#_]_C^d_#_]_A^:__#_]_C^i_#_]_C^;^_#_]_A^:^_#_]_C^;^_#_]_C^y_#_]_C^d_#_]_1c:_",
+    "_#_]_C^k_#_]_1bl__]_^___]_<l]_#_]_C^i_#_]_>^]_#_]_C^;^_#_]_3BkA^__]_4#l=__#_]_A^6_",
+    "_#_]_C^;^_#_]_1k:^__]_g]__]_%3k]__]_A#l]_#_]_C^;^_#_]_C^y_#_]_C^d_#_]_A^n_#_]_C^u_",
+    "#_]_C^b_#_]_)l:___]__k__]_,nf_#_]_C^#__#_]_A^(__#_]_C^__#_]_C^k_#_]_C^^_#_]_C^;^_#",
+    "_]_A^:^_#_]_C^__#_]_A^^_#_]_A^f_#_]_C^%__#_]_C^y_#_]_&^]_u4__ca_a]a/mbg>p;^_#_]_C^",
+    "6^_#_]_%cl_#_]_C^^_#_]_C^o_#_]_C^h_#_]_@>k^__]_A<k^__]_^^__]_^o__]_^h__]_=<kc__]_:",
+    "(l=^_#_]_C^6^_#_]_C^h_#_]_-c`_#_]_C^^_#_]_C^o_#_]_C^h_#_]_@@k^__]_C)lk_#_]_C^7^_#_",
+    "]_6^]_#_]_C^6^_#_]_-cl_#_]_C^^_#_]_C^o_#_]_C^h_#_]_3Ak^__]_<5k^__]_^^__]_^o__]_^h_",
+    "_]_^#___]_:q]_#_]_C^6^_#_]_7pl__]_^^__]_^o__]_^h__]_^#___]_0r(__#_]_C^)__#_]_C^6^_",
+    "#_]_C^h_#_]k36^#^_]__B7j*^__]_^___]_^%a__]_C9jA__]__1:j*^__]_^___]_^%a__]_*8jA__]_",
+    "_98j*^__]_^___]c::j'^_]__);j*^__]_^___]c&9j'^_]__59j*^__]_^___]_^%a__]_6;jA__]__%<",
+    "j*^__]_^___]_^%a__]_C9jA__]__1:j*^__]_^___]_^%a__]_2<jA__]__B<j*^__]_^___]_^%a__]_",
+    "6:jA__]__%;j*^__]_^___]c&=j'^_]__5=j*^__]_^___]c*;j'^_]__9;j*^__]_^___]_^%a__]a:=j",
+    ">_a+>j*^a]_a]%a_C;jA__]__1<j*^__]_^___]_^%a__]_2>jA__]__B>j*^__]_^___]_^%a__]_2>j&",
+    "a_fC2^_o#3^_lC2^_q#3^_nC2^_s#3^_pC2^_#^#3^_wC2^_j#3^_mC2^_d#3^_gC2^c'6j-7^__]__]__",
+    "]__]__]__]__]__]__]__]__]__]__]__]__]_%^]__]__]__]__]__]__]__]__]__]__]__]__]__]__",
+    "]__]_%`]__]__]__]__]__]__]__]__]__]__]__]__]__]__]__]_>>jA`_]`_B>j%a_A>j]_f]agb_-#",
+    "kc_,%kA`_]`_]d_rC2^_s-7^a3_,7^c$4^'7^_;/lc_<>j]_n]aob_B#kc_$&k,a_vC2^_{#3^_xC2^_y-",
+    "7^_3%k,a_]__]%a_.#k:`_]`_%^d_6`C2^c5_'7^_%^]_$`:`_]`_]d_zC2^a+*k#3^_]__]%a_4&k:`_]",
+    "`_id_8^C2^_%^)4^_]__e@__i]_._:`_]`_]d_0^C2^_)^+4^_42^*^_=0^C2^_,5^]c;4l-7^_(>j]_g]",
+    "afb_=%kc_0(k,a_(^C2^_=^#3^_6^C2^_7^-7^_,2^,7^c@7l]__]-o6(k]e>8^]_7d]Bc9/m36^_a])^a",
+    "]B^;`]_e]_`]-`%`]gg]cc]3^3^]aa]9^1^]ck]ca]ac]1^8#n]a+%n]s*^]_$$n]_a]_/%n]__]cw]__]",
+    "cc]__]kc]__]ck]__]cc]__])_9^]_i]__]_a]%`A_]__]_+^]__]k#_]__]__]__];`)8c26^__]'>`:5",
+    "_36^#:_@9_%9saa]aa]aa]aa]aa]aa]aa]aa]aa]aa]aa]cc]aa]aa]kk]_]_ac^_]_ac^_]_ac^_]_ac^",
+    "_]_1^,`^q1b]yy]aa]aa]aa]aa]aa]aa]aa]aa]aa]aa]aa]cc]aa]aa]kk]_]_ac^_]_ac^_]_ac^_]_a",
+    "c^_]_1^,`^c5a]__]__]__]es]'#'`970^4,u_*8o]_/Ap]_&#^]_0Ck]_A,m]_)>_]_1>(^]_]]_8'&^]",
+    "_#+y]_6'{]_%@^]_@-a]_)*g]_;4a]_7.`]_9t]_@p]_1<`]_<+p]_54^]_@>^]_-3^]_B(e]_=5c]_1+a",
+    "]_A9(^]_)2_]_B;h]_14`]_'$g]_%Ch]_>/#^]_9,f]_'Bg]_1<^]_8,p]_B3l]_1'`]_,8q]_='a]_)(`",
+    "]_'<_]_'Ak]_27#^]_%&^]_1o]_/Be]_B#`]_=6`]_10_]_74a]_-#`]_/b]_)<`]_)7a]_=&_]_9+^]_>",
+    "9o]_)l]_%%_]_5%`]_96d]_9:b]_4=f]_0Cu]_-%`]_;8k]_@$_]_:$d]_3)`]_3Cf]_-&b]_A$|]_7;^]",
+    "_%>c]_1@^]_-p]_#%d]_3m]_+$i]_4:$^]_5>s]_A-t]_|]_#(q]_'=^]_)&`]_++f]_,2b]_$.q]_)6`]",
+    "_;2m]_,/{]_@=c]_9%_]_-:f]_5{]_4(n]_+Bo]_:6q]_7Bd]_:<e]_B.l]_*8`]_7=h]_A8q]_9,_]_)-",
+    "l]_37c]_%)`]_C1l]_/Cn]_25n]_6;a]_1Bl]_,7l]_-@e]_0.p]_9.^]_#c]_3.h]_/)g]_3;_]_))a]_",
+    "=2`]_60|]_=q]_%6_]_5:_]_50`]_5&b]_;5a]_)+k]_=._]_=%_]_1`]_(&)^]_9%g]_%._]_9Bn]_>1u",
+    "]_;4^]_#d]_7,^]_5+b]_/%^]_#7^]_%7_]_7%_]_9*^]_1.d]_2&b]_-6b]_15^]_(6#^]_;e]_7$^]_9",
+    "#k]_7Ch]_3{]_$Br]_;o]_/;^]_)&a]_#,e]_4/a]_$,o]_-$a]_@1_]_)z]_')^]_/<f]_1h]_%6b]_;g",
+    "]_@Be]_'/_]_'b]_#j]_<+'^]_)%r]_/#i]_+3_]_0Aw]_8(f]_+(^]_+4b]_%b]_78a]_5)_]_;@`]_+*",
+    "_]_7.d]_#;b]_%4d]_,3y]_/=t]_,=$^]_'2g]_3d]_@7_]_9r]_=9_]_#r]_'4^]_--_]_@7j]_$2&^]_",
+    "%/e]_7'w]_<'&^]_@1c]_%0e]_#7m]_A<t]_5x]_)0`]_#:b]_B2n]_<(%^]_/{]_/(a]_@=a]_9p]_7r]",
+    "_=&_]_%5`]_;z]_1<a]_/8a]_'^]_91a]_/4_]_(=$^]_9:j]_<,j]_)>k]_3/^]_'9e]_5-e]_+>_]_3'",
+    "^]_23x]_+&`]_=$g]_<4`]_-b]_'t]_&Aa]_0%^]_B.j]_2,{]_/*w]_:2u]_(`]_B,c]_=%_]_)#j]_$8",
+    "m]_5<e]_6)`]_1+q]_A1`]_%#d]_&/c]_2.r]_(<c]_#+_]c7,^]a7$d]c.,g]_;7m]_#=^]_'*^]_'_]_",
+    "k]_7_]_1@k]_2,j]_B2^]a-(`]a/1_]c#7_]_-i]e'C`]_w]_;_]_;+_]_.0c]_5A_]_43&^]_5p]_/c]_",
+    ";t]_9^]_=c]_;'^]_5c]_'c]_3z]_3c]_;>^]_q]_/%_]_+j]_/_]_+c]_=8^]_)f]_Bg]_+|]_'2_]_)g",
+    "]_3m]_;'^]_=h]_1|]_B)_]_=g]_s]_^]_m]_i]_k]_#`]__]_'h]_%a]_Bp]_+&^]_-^]_3`]_%p]_)f]",
+    "_3{]_;e]_]]_@z]_5._]_/e]_9s]_3`]_7v]_-`]_@-^]_'e]_9-`]_;n]_;`]_.@x]_5*4d]_.0#d]c&C",
+    "v]_B;^]_<a]_2{]_-y]_9`]_1q]_)`]_)-^]_2a]_+a]_5a]_3*^]_5b]_%f]_#^]_@m]_/i]_7=^]_k]_",
+    "#f]_+a]_9o]_/d]_.a]_/e]_>_]_'f]_'a]_#v]_3b]_/`]_+m]_@n]_)g]_e]_9`]_)%_]_%a]_1u]_7v",
+    "]_|]_1b]_;l]_#r]_5&`]_&:_]_7d]_9d]_1q]_-f]_-`]_'k]_a]_9g]_%^]_5^]_/b]_p]_;u]_-{]_B",
+    "m]_9h]_#k]_5f]_7q]_1i]_=7^]_=f]_7;^]_3y]_-a]_#^]_5o]_5`]_<_]_/`]_b]_$^]_;a]_%b]_@t",
+    "]_#&^]_7p]_1o]_=j]_/#_]_1c]_)d]_-e]_+_]_u]_#`]_10^]_7+_]_@-'c]_h]_%<b]_2&@d]_9*_]_",
+    "%_]_#$,e]_1+b]_)#n]_C;2d]_9a]+a,>/_+>_a5^csnq_]__#9=`^_]__4:=`r_]__]e__]__]__]__]_",
+    "_]__]aa]__]__]__]__]aa]aa]__]aa]__]aa]__]__]__]__]_,^b_di_q]_o];7g-.(a92(aaa]{q])e",
+    ";e=c__];$^-$^1$^_]5^Bs't)s_]pa]w;lBl'l__])=A_@<A_/>A___]_ko_]__]__]__]_1b7bv__]__o",
+    "__]_^___]#'6aA:$cA9+d_f]_o]_%1<c]_&@;c]_@a]_w]_1a]_3d]_B^]_@a]_2^]_$&k]_;<+d]_<1=c",
+    "]_k]_#^]_)^]_-=<c]_()+d]_@-k]_/_]_@><c]_*><c]_w]_20^]_#1^]_o]_7%#f]_6BCe]_y]_*5k]_",
+    ";8k]_s]_;_]_g]_&9k]_'>k]_a]_9^]_/^]_s]__]_%^]_'`]_m]_o]_5^]_q]_a]_]]_]]_=->c]_:>/c",
+    "]_.-k]_-^]_+;>c]_2:>c]_i]_-^]_3f]_.c]_#^]_#_]_7`]_+b]_7^]_)a]_#^]_%_]_]]_-^]_'^]_m",
+    "]_{]_+r]_Cm]_%n]_.i]_)_]_<)_]_11`]_Cn]_/_]_5^]_&e]_1g]_^]_9d]_3&Bc]_&CAc]_g]_{]_+^",
+    "]_m]_#a]_/7Bc]_'a]_>2Bc]_B_]_u]_Aa]_@e]_2:n]_y]_;#o]_/`]_]]_7+Cc]_,#Cc]_-^]_{]_u]_",
+    "-5Cc]_44Cc]_k]_=7^]_$6^]_$-o]_B0o]_y]_'b]_(`]_18#d]_$-#d]_)-#d]_2*#d]_b]_%^]_-c]__",
+    "]_(>o]_@@o]_9_]_-^]_;_]_0#p]_%57d]_037d]_+&p]_c]_c]_+^]_3/%f]_*,%f]_)&%d]_]]_C53c]",
+    "_A0n]_]]_8(p]_%C@d]_'5t]_2*$e]_o]_2+p]_1.p]_)`]_q]_'_]_3e]_07p]_>^]_3:p]_#'&d]_<#&",
+    "d]_%e]_e]_a]_`]_@_]_+^]_+_]_x]_s]_B_]_+^]_e]_7^]_s]_'a]_+b]_)_]_;d]_;>&d]_A@&d]_$a",
+    "]_;c]_9^]_%c]_=#'d]_A@&d]_<b]_:^]_8:q]_9&r]_-^]_B^]_._]_8#r]_)1r]_=^]_@,(d]_0%(d]_",
+    "-n]_Ag]_C5r]_3:r]_4;r]_*_]_@-h]_c]_99g]_*c]_%$j]_*0{]_@6n]_e]_i]_=`]_r]_#*)d]_6*@d",
+    "]_%.s]_,d]_=i]_)`]_3B(d]_AA(d]_Ac]_-l]_0:s]_-=s]_%c]_1a]_@h]_9C(d]_2@(d]_(/t]_53t]",
+    "_/;)d]_(8)d]_.3t]_+5t]_=_]_9^]__]_'0*d]_&;k]_BBk]_:-*d]_@)+d]_<C*d]_y]_.c]_Bg]_3_]",
+    "_5`]_.`]_3_]_{]_w]_5<*d]_6B*d]_9l]_B`]_86u]_3<u]_d]_7#+d]_20+d]_-t]_#C*d]_#`]_2@*d",
+    "]_)d]_8^]_b]_,+v]_+.v]_)`]_h]_/`]_3*-c]_CA,c]_@4+d]_0/+d]_B#,d]_(;+d]_w]_9^]_3>,d]",
+    "_2;,d]_-^]_#--d]_Bj]_6,-d]_%^]_A0w]_52w]_<1w]_]]_B;w]_-^]_-^]_+^]_-a]_A=w]_5#x]_'4",
+    ".d]_22.d]_+8.d]_&5.d]_B%9c]_A;8c]_%</d]_1^]_;e]_2'+e]_u]_;1x]_BC/d]_^]_1_]_7^]_,$0",
+    "d]__]_]]_9_]_$4x]_'8x]_,7x]_#b]_1;,e]_A@0d]_@`]_#a]_4Bx]_)7-e]_C/1d]_+71d]_9_]_.61",
+    "d]_;b]_:.y]_%4y]_q]_g]_=52d]_9o]_]]_4>2d]_:1y]_5=/e]_,B2d]_c]_&=y]_5(0e]_>=2d]_&&z",
+    "]_3'z]_f]_=^]_/+4d]_(%4d]_&)z]_//z]_9`]_)a]_$4z]_+22e]_B^]_>12e]_#;2e]_A84d]_+@4d]",
+    "_4=4d]_-c]_s]_-05d]_5a]_(/5d]_375d]_265d]_B1<c]_6;:d]_=0{]_%b]_22{]_)6{]_4+p]_'2)e",
+    "]_y]_&%w]_o]_8<;c]_c]_7<c]_(6(^]_/%|]_h]_'^]_6Bt]_@Ct]_a]_q]_5_]_/(7d]_0(7d]_3`]_/",
+    "a]_7a]_6e]_7f]_7_]_#d]_*m]_1d]_a]_#^]_7(7d]_-p]_.f]_6=6e]_/@|]_a]_)_]_+.:d]_.):d]_",
+    "3@7d]_A@7e]_e]_#(8e]_%o]_098e]_-1#^]_u]_s]_a]_#a]_$_]_/e]_:_]_1f]_$b]_)a]_9^]_A=#^",
+    "]_7#$^]_#_]_2#$^]_1)$^]_c]_+#:d]_C;9d]_k]_4-$^]_-/$^]_A&-^]_)C$f]_3h]_2-<e]_o]_5A$",
+    "^]_=a]_=f]_9i]_)(;d]_<C:d]_/^]_7b]_;b]_3>;d]_85>^]_4&Ab]_z]_+`]_@1Ab]_6#Ab]_+c]_7,",
+    ">d]_9^]_48=d]_=b]_#_]_=$>d]_($>d]_=n]_Bf]__]_:b]_=t]_;^]_-B>d]_A)>d]_.C(^]_'%)^]_#",
+    "@>d]_$<$f]_=0)^]_$4y]_%:y]_'%Ad]_-j]_:=&f]_m]_79)^]_7%Bd]_28'f]_+B'f]_8+Bd]_]]_@^]",
+    "_=;Bd]_*0Bd]_A=)^]_/C)^]_@d]_9^]_;`]_C%*^]_'9*f]_>$#e]_@o]_=h]_A%+^]_B^]_7*+^]_19$",
+    "e]_.A,f]_=#-f]_5m]_)e]_.A$e]_,9+^]_)=+^]_g]_k]_q]_k]_-_]_-/&e]",
+};
+
+/* Rows of those that are put together again, in order of (first, second). */
+static const char *const tango__order_text[] = {
+    "#<^be$<^___'`a1h6k3&^0&^#g9_a3s8f.s3saa6saaa8`)w.s3sead.w__='^$$^aaA`7'^0#^1ea;t&s",
+    ",g;sae0l0d#t>sa3c.ca7se4j1jea>x__;aaae(b+(^8x%`a7u,#^;s4s=s&n+n<sBs<se9s<s)t`eaa4n",
+    ":b<b+z(t-t0t9t`0z___Bba'e&k+(^&|)`)`a<`-y0w+pa<tBt8t+ca1nAt)uAtaBt8t=t4n.c1u$u)u$o",
+    "*c5u`2|__)daa.d3)^C{a5^5`a(a9z<c<t%u`maaa8uBu`eaa%c(*^Bd7|2v)p(v/|`(|+v&va'va4$^__",
+    "_5^a1h$jB$^>$^1e9_a3s8f.s3saa6saaa&_7u.s3sead<u__+&^$$^aa._%&^0#^1ea;t&s,g;sae0l0d",
+    "#t>sa3c.ca7se4j1jea9cC#^__)`aa.`9&^8x%`a7u,#^;s4s'c9m&n+n<sBs<se9s<s)t`eaa4n:b*a9x",
+    "(t-t0t9t`>x___/aa'e4i9&^&|)`)`a<`-y0w+pa<tBt8t+ca1nAt)uAtaBt8t=t4n.c1u;_<w)u$o*c5u",
+    "`Az__7baa<bB'^C{a5^5`a(a9z<c<t%u`maaa8uBu`)^zaa%c6(^/c7|2v)p6|=(^4b1b(|+v&va'va1p4",
+    ")^%'^(m`i`<u-^a(^@k)h`i`AeBf`i`(e0l5l8l*_8^d`e#v`i`<u-^a(^@k)h`i`AeBf`i`(e0l5l8l*_",
+    "8^d`e3v`i`^`i`6fa^a5`a^a%^___%^___B^=``i`ef`i`ek`i`ef`i`e2y`_r_)m_*i_,`9*^:&^9&^^$",
+    "g_+gm*'^-w_#g,'^'x_+fu&(^%(^^8'^;x_7g8)^@y_)f`A(^@(^^4(^1z%f8)^/{_/e<`u>a6{5%^^&g_",
+    "/g`A`8{-v_1b:{#w_/f`0a<{%'^^>&^=w_+f,b8{9x_%f_$c:{5'^^6'^3y_1eCb<{%z_3e`:^2'^9'^q>",
+    "'^)(^s2(^_e%^a*^`3^0^%^qa4^9^4^9^>^#_i*_/_aaap(^at`#^zoqa$^)^4^9^.^3^i:^@^aaap<^e_",
+    "o_s_w_a^aa_`c__o_s^ac_a^a_c`_a_a^a_a^)^___________5`_)__s_@`qnq{_%^_)_aa;cAcaa;c__",
+    "____Acaa;cAcaa;c______Aca^aca^acaa#c(caa#c______(caa#c(caa#c______(caabaacaabaaca^",
+    "aca^acaabaaa__caa3`8`aa3`______8`aa3`8`aa3`______cu7_&`'^__l7_0^__%____a^a________",
+    "c^e_______o_n___k_j___g___=^4^________________________a7^4^_______________________",
+    "_a____B{______a^a__",
+};
+/* ---- tables end ---- */
+
+/* The tables as numbers, one after the other in one array. */
+enum {
+    TANGO__LOWER_AT = 2 * TANGO__CLASS_ROWS,
+    TANGO__MARK_AT = TANGO__LOWER_AT + 4 * TANGO__LOWER_ROWS,
+    TANGO__PAIR_AT = TANGO__MARK_AT + 3 * TANGO__MARK_ROWS,
+    TANGO__ORDER_AT = TANGO__PAIR_AT + 3 * TANGO__PAIR_ROWS,
+    TANGO__UNICODE_SIZE = TANGO__ORDER_AT + TANGO__ORDER_ROWS
+};
+
+enum { TANGO__OTHER, TANGO__LETTER, TANGO__NUMBER, TANGO__SPACE }; /* classes */
+
+/* out (rows, columns): each number is the one above it plus the next of the text, which
+   is a signed number (0, -1, 1, -2, ...) in digits of five bits, low first. The last
+   digit is ']' and up, those before it are '#' and up without '?' (two begin a
+   trigraph). */
+static void tango__table_read(
+    uint32_t *out, const char *const *text, size_t rows, size_t columns)
+{
+    const char *p = *text;
+    size_t i;
+    for (i = 0; i < rows * columns; i++) {
+        uint32_t value = 0, digit;
+        int shift = 0, last = 0;
+        for (; !last; shift += 5, p++) {
+            if (*p == 0) p = *++text;
+            last = *p >= ']';
+            digit = (uint32_t)(*p - (last ? ']' : *p > '?' ? '$' : '#'));
+            value |= digit << shift;
+        }
+        value = value & 1u ? 0u - (value + 1u) / 2u : value / 2u;
+        out[i] = i < columns ? value : out[i - columns] + value;
+    }
+}
+
+/* out (TANGO__UNICODE_SIZE) */
+static void tango__unicode_read(uint32_t *out)
+{
+    tango__table_read(out, tango__class_text, TANGO__CLASS_ROWS, 2);
+    tango__table_read(out + TANGO__LOWER_AT, tango__lower_text, TANGO__LOWER_ROWS, 4);
+    tango__table_read(out + TANGO__MARK_AT, tango__mark_text, TANGO__MARK_ROWS, 3);
+    tango__table_read(out + TANGO__PAIR_AT, tango__pair_text, TANGO__PAIR_ROWS, 3);
+    tango__table_read(out + TANGO__ORDER_AT, tango__order_text, TANGO__ORDER_ROWS, 1);
+}
+
+/* The last row that does not begin above `code`, or NULL. */
+static const uint32_t *tango__table_row(
+    const uint32_t *table, size_t rows, size_t columns, uint32_t code)
+{
+    size_t low = 0, high = rows;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (table[middle * columns] <= code) low = middle + 1;
+        else high = middle;
+    }
+    return low ? table + (low - 1) * columns : NULL;
+}
+
+static uint32_t tango__unicode_class(const uint32_t *u, uint32_t code)
+{
+    return tango__table_row(u, TANGO__CLASS_ROWS, 2, code)[1]; /* the first row is 0 */
+}
+
+/* The small letter of a capital one. U+0130 is not here: it becomes two. */
+static uint32_t tango__unicode_small(const uint32_t *u, uint32_t code)
+{
+    const uint32_t *row =
+        tango__table_row(u + TANGO__LOWER_AT, TANGO__LOWER_ROWS, 4, code);
+    if (row == NULL || code > row[1] || (code - row[0]) % row[2] != 0) return code;
+    return code + row[3];
+}
+
+/* Canonical combining class: 0 for all but marks. */
+static uint32_t tango__unicode_mark(const uint32_t *u, uint32_t code)
+{
+    const uint32_t *row = tango__table_row(u + TANGO__MARK_AT, TANGO__MARK_ROWS, 3, code);
+    return row != NULL && code <= row[1] ? row[2] : 0u;
+}
+
+/* Syllables of Hangul: 11172 from U+AC00, made of 19 leading consonants, 21 vowels and 27
+   trailing consonants or none.                             (Unicode, section 3.12) */
+enum {
+    TANGO__SYLLABLE = 0xac00,
+    TANGO__LEADING = 0x1100,
+    TANGO__VOWEL = 0x1161,
+    TANGO__TRAILING = 0x11a7
+};
+
+/* Takes a character apart, as far as it goes: at most four parts. */
+static size_t tango__unicode_parts(const uint32_t *u, uint32_t *out, uint32_t code)
+{
+    const uint32_t *row = tango__table_row(u + TANGO__PAIR_AT, TANGO__PAIR_ROWS, 3, code);
+    const uint32_t syllable = code - TANGO__SYLLABLE;
+    size_t n = 1;
+    out[0] = code;
+    if (syllable < 11172u) {
+        out[0] = TANGO__LEADING + syllable / 588u;
+        out[1] = TANGO__VOWEL + syllable % 588u / 28u;
+        out[2] = TANGO__TRAILING + syllable % 28u;
+        return syllable % 28u ? 3u : 2u;
+    }
+    if (row == NULL || row[0] != code) return 1;
+    n = tango__unicode_parts(u, out, row[1]);
+    if (row[2] != 0) n += tango__unicode_parts(u, out + n, row[2]);
+    return n;
+}
+
+/* The character that first and second make together, or 0. */
+static uint32_t tango__unicode_together(
+    const uint32_t *u, uint32_t first, uint32_t second)
+{
+    const uint32_t *pairs = u + TANGO__PAIR_AT, *order = u + TANGO__ORDER_AT;
+    const uint32_t syllable = first - TANGO__SYLLABLE;
+    size_t low = 0, high = TANGO__ORDER_ROWS;
+    if (first - TANGO__LEADING < 19u && second - TANGO__VOWEL < 21u)
+        return TANGO__SYLLABLE
+               + ((first - TANGO__LEADING) * 21u + second - TANGO__VOWEL) * 28u;
+    if (syllable < 11172u && syllable % 28u == 0 && second - TANGO__TRAILING - 1u < 27u)
+        return first + (second - TANGO__TRAILING);
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t *row = pairs + 3 * order[middle];
+        if (row[1] == first && row[2] == second) return row[0];
+        if (row[1] < first || (row[1] == first && row[2] < second)) low = middle + 1;
+        else high = middle;
+    }
+    return 0;
+}
+
+/* Puts the marks codes[0..count) in order of their classes (in the top byte), those of
+   one class as they are. spare (count). */
+static void tango__unicode_order_marks(uint32_t *codes, size_t count, uint32_t *spare)
+{
+    size_t place[257], i;
+    for (i = 1; i < count && codes[i - 1] >> 24 <= codes[i] >> 24; i++) {}
+    if (i >= count) return;
+    memset(place, 0, sizeof place);
+    for (i = 0; i < count; i++) place[(codes[i] >> 24) + 1]++;
+    for (i = 1; i < 257; i++) place[i] += place[i - 1];
+    for (i = 0; i < count; i++) spare[place[codes[i] >> 24]++] = codes[i];
+    memcpy(codes, spare, count * sizeof *codes);
+}
+
+/* Joins letters with the marks and letters behind them that make one character, and takes
+   the classes out of the top bytes. Returns the count. */
+static size_t tango__unicode_compose(const uint32_t *u, uint32_t *codes, size_t count)
+{
+    size_t i, out = 0, letter = 0;
+    int has_letter = 0;
+    for (i = 0; i < count; i++) {
+        const uint32_t class_here = codes[i] >> 24, code = codes[i] & 0xffffffu;
+        /* A mark or letter of no lower class between them keeps the two apart. */
+        if (has_letter && (out == letter + 1 || codes[out - 1] >> 24 < class_here)) {
+            const uint32_t both = tango__unicode_together(u, codes[letter], code);
+            if (both != 0) {
+                codes[letter] = both;
+                continue;
+            }
+        }
+        if (class_here == 0) {
+            letter = out;
+            has_letter = 1;
+        }
+        codes[out++] = codes[i];
+    }
+    for (i = 0; i < out; i++) codes[i] &= 0xffffffu;
+    return out;
+}
+
+/* Normal form C of codes[0..count), in place: taken apart (room for twice as many, in
+   `spare`, of the same size), marks in order, put together again. Returns the count.
+                                                            (Unicode, Annex 15) */
+static size_t tango__normal_form_c(
+    const uint32_t *u, uint32_t *codes, size_t count, uint32_t *spare)
+{
+    size_t i, n = 0, start;
+    for (i = 0; i < count; i++) n += tango__unicode_parts(u, spare + n, codes[i]);
+    memcpy(codes, spare, n * sizeof *codes);
+    for (i = 0; i < n; i++) codes[i] |= tango__unicode_mark(u, codes[i]) << 24;
+    for (i = 0; i < n; i++) {
+        for (start = i; i < n && codes[i] >> 24 != 0; i++) {}
+        if (i > start) tango__unicode_order_marks(codes + start, i - start, spare);
+    }
+    return tango__unicode_compose(u, codes, n);
+}
+
+/* ==== 3 >>tokenizer ==== Text to ids: SentencePiece, byte-level BPE ========= */
 
 /* The pieces that begin with the same bytes: a run of the sorted ones. */
 typedef struct tango__range {
@@ -961,14 +1399,13 @@ static void tango__piece_note(tango_tokenizer *t, size_t i)
         t->end = (int32_t)i;
 }
 
-TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
+static tango_result tango__spiece_open(tango_tokenizer *t, const void *bytes,
     size_t size, tango_arena *arena, tango_error *error)
 {
     tango_io_piece piece;
     tango_result result;
     size_t cursor = 0, i;
     int ok = 1;
-    memset(t, 0, sizeof *t);
     result = tango_io_spiece_open(&t->file, bytes, size, error);
     if (result != TANGO_OK) return result;
     t->count = t->file.piece_count;
@@ -1224,7 +1661,7 @@ static size_t tango__path(const tango_tokenizer *t, const tango__best *best,
     return count;
 }
 
-TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
+static tango_result tango__spiece_tokenise(const tango_tokenizer *t, int32_t *ids,
     size_t capacity, size_t *count, int *cut, const char *text, size_t length,
     tango_arena *arena, tango_error *error)
 {
@@ -1252,6 +1689,410 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
     tango_arena_release(arena, mark);
     return TANGO_OK;
 }
+
+/* Byte-level BPE. ------------------------------------------------------------ */
+
+typedef struct tango__symbol {
+    int32_t id;              /* -1: joined to the one before it */
+    uint32_t previous, next; /* UINT32_MAX at the ends */
+} tango__symbol;
+
+typedef struct tango__candidate { /* two neighbours that a merge would join */
+    uint32_t rank, at;            /* at: the left symbol */
+    int32_t result;
+} tango__candidate;
+
+/* Spells one text. The arrays hold what a text of `length` bytes can become: 3 * length
+   bytes, 2 * length code points, with a little to spare (tests/oracle/unicode.py looks
+   at every character), and twice as many candidates as symbols. */
+typedef struct tango__speller {
+    const tango_tokenizer *t;
+    uint32_t *codes, *spare;
+    tango__symbol *symbols;
+    tango__candidate *heap;
+    size_t waiting; /* candidates in the heap */
+    int32_t *ids;
+    size_t capacity, count; /* count may become capacity + 1, and then it stays */
+} tango__speller;
+
+static int tango__before(const tango__candidate *a, const tango__candidate *b)
+{
+    return a->rank < b->rank || (a->rank == b->rank && a->at < b->at);
+}
+
+/* Adds the merge of symbol `at` and its neighbour, if there is one, to the heap. */
+static void tango__propose(tango__speller *s, uint32_t at)
+{
+    const tango__symbol *left = &s->symbols[at];
+    tango__candidate c;
+    size_t i = s->waiting;
+    c.at = at;
+    if (left->next == UINT32_MAX
+        || !tango_io_bpe_merge(
+            &s->t->bpe, left->id, s->symbols[left->next].id, &c.rank, &c.result))
+        return;
+    s->waiting++;
+    for (; i > 0 && tango__before(&c, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        s->heap[i] = s->heap[(i - 1) / 2];
+    s->heap[i] = c;
+}
+
+/* Takes the candidate of lowest rank, of those the leftmost. */
+static tango__candidate tango__propose_next(tango__speller *s)
+{
+    const tango__candidate first = s->heap[0], last = s->heap[--s->waiting];
+    size_t i = 0, child;
+    for (; (child = 2 * i + 1) < s->waiting; i = child) {
+        if (child + 1 < s->waiting
+            && tango__before(&s->heap[child + 1], &s->heap[child]))
+            child++;
+        if (!tango__before(&s->heap[child], &last)) break;
+        s->heap[i] = s->heap[child];
+    }
+    s->heap[i] = last;
+    return first;
+}
+
+/* Joins neighbours until no rule applies: the earliest rule first, leftmost first. A
+   candidate whose symbols have changed meanwhile is passed over. At most 3 * count
+   candidates come up: one for each pair, two for each merge. */
+static void tango__merge_word(tango__speller *s, size_t count)
+{
+    size_t i;
+    s->waiting = 0;
+    for (i = 0; i < count; i++) tango__propose(s, (uint32_t)i);
+    while (s->waiting > 0) {
+        const tango__candidate c = tango__propose_next(s);
+        tango__symbol *left = &s->symbols[c.at], *right;
+        uint32_t rank;
+        int32_t result;
+        if (left->id < 0 || left->next == UINT32_MAX) continue;
+        right = &s->symbols[left->next];
+        if (!tango_io_bpe_merge(&s->t->bpe, left->id, right->id, &rank, &result)
+            || result != c.result)
+            continue;
+        left->id = result;
+        right->id = -1;
+        left->next = right->next;
+        if (left->next != UINT32_MAX) s->symbols[left->next].previous = c.at;
+        tango__propose(s, c.at);
+        if (left->previous != UINT32_MAX) tango__propose(s, left->previous);
+    }
+}
+
+static void tango__spell_id(tango__speller *s, int32_t id)
+{
+    if (s->count > s->capacity) return;
+    if (s->count < s->capacity) s->ids[s->count] = id;
+    s->count++;
+}
+
+static size_t tango__put_utf8(unsigned char out[4], uint32_t code)
+{
+    const size_t n = code < 0x80u ? 1u : code < 0x800u ? 2u : code < 0x10000u ? 3u : 4u;
+    static const unsigned lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    size_t i;
+    for (i = n - 1; i > 0; i--, code >>= 6)
+        out[i] = (unsigned char)(0x80u | (code & 0x3fu));
+    out[0] = (unsigned char)(lead[n] | code);
+    return n;
+}
+
+/* Ids of one word: its bytes are symbols, the last of CLIP's with the end of word. Bytes
+   that are no entry are the unknown token, or nothing. */
+static void tango__spell_word(tango__speller *s, const uint32_t *codes, size_t count)
+{
+    const tango_io_bpe *bpe = &s->t->bpe;
+    unsigned char bytes[4];
+    size_t i, k, n = 0;
+    if (s->count > s->capacity) return;
+    for (i = 0; i < count; i++) {
+        const size_t size = tango__put_utf8(bytes, codes[i]);
+        for (k = 0; k < size; k++) {
+            const int last = i + 1 == count && k + 1 == size;
+            int32_t id = tango_io_bpe_byte(bpe, bytes[k], last);
+            if (id < 0) id = bpe->unknown;
+            if (id < 0) continue;
+            s->symbols[n].id = id;
+            s->symbols[n].previous = n ? (uint32_t)n - 1 : UINT32_MAX;
+            s->symbols[n].next = (uint32_t)n + 1;
+            n++;
+        }
+    }
+    if (n == 0) return;
+    s->symbols[n - 1].next = UINT32_MAX;
+    tango__merge_word(s, n);
+    for (i = 0; i < n; i = s->symbols[i].next < n ? s->symbols[i].next : n)
+        tango__spell_id(s, s->symbols[i].id);
+}
+
+/* Characters of one class at codes. */
+static size_t tango__run_of(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count, uint32_t class_wanted)
+{
+    size_t n = 0;
+    while (n < count && tango__unicode_class(t->unicode, codes[n]) == class_wanted) n++;
+    return n;
+}
+
+/* Length of the word at codes if they are ASCII text. */
+static size_t tango__spelt(const uint32_t *codes, size_t count, const char *word)
+{
+    size_t n = 0;
+    while (word[n] && n < count && codes[n] == (unsigned char)word[n]) n++;
+    return word[n] ? 0 : n;
+}
+
+/* 's 't 're 've 'm 'll 'd */
+static size_t tango__contraction(const uint32_t *codes, size_t count)
+{
+    static const char *const endings[] = { "'s", "'t", "'re", "'ve", "'m", "'ll", "'d" };
+    size_t i, n = 0;
+    for (i = 0; i < sizeof endings / sizeof *endings && n == 0; i++)
+        n = tango__spelt(codes, count, endings[i]);
+    return n;
+}
+
+/* A word of GPT-2's regular expression, which ends nowhere but at a character:
+       's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+  */
+static size_t tango__word_roberta(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count)
+{
+    const size_t space = codes[0] == ' ' && count > 1 ? 1 : 0;
+    const uint32_t kind = tango__unicode_class(t->unicode, codes[space]);
+    size_t n = tango__contraction(codes, count);
+    if (n > 0) return n;
+    if (kind != TANGO__SPACE)
+        return space + tango__run_of(t, codes + space, count - space, kind);
+    n = tango__run_of(t, codes, count, TANGO__SPACE);
+    return n < count && n > 1 ? n - 1 : n; /* the last space belongs to what follows */
+}
+
+/* A word of CLIP's, where spaces are left out:
+       's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+  */
+static size_t tango__word_clip(
+    const tango_tokenizer *t, const uint32_t *codes, size_t count)
+{
+    const size_t n = tango__contraction(codes, count);
+    const uint32_t kind = tango__unicode_class(t->unicode, codes[0]);
+    if (n > 0) return n;
+    return kind == TANGO__NUMBER ? 1 : tango__run_of(t, codes, count, kind);
+}
+
+/* Words of what lies between special tokens. Where CLIP's regular expression has those as
+   words, GPT-2's splits them again, so that "<|", "endoftext" and "|>" are left; only
+   what stands behind does not join in. */
+static void tango__spell_words(tango__speller *s, const uint32_t *codes, size_t count)
+{
+    const int clip = s->t->bpe.kind == TANGO_IO_BPE_CLIP;
+    const int words = clip && (s->t->bpe.flags & TANGO_IO_BPE_WORDS) != 0;
+    size_t at, n;
+    for (at = 0; at < count && s->count <= s->capacity; at += n) {
+        const uint32_t *here = codes + at;
+        n = words ? tango__spelt(here, count - at, "<|startoftext|>") : 0;
+        if (words && n == 0) n = tango__spelt(here, count - at, "<|endoftext|>");
+        if (n > 0) {
+            tango__spell_word(s, here, 2);
+            tango__spell_word(s, here + 2, n - 4);
+            tango__spell_word(s, here + n - 2, 2);
+            continue;
+        }
+        n = clip ? tango__word_clip(s->t, here, count - at)
+                 : tango__word_roberta(s->t, here, count - at);
+        if (!clip || tango__unicode_class(s->t->unicode, here[0]) != TANGO__SPACE)
+            tango__spell_word(s, here, n);
+    }
+}
+
+/* Code point at text, *used bytes; U+FFFD for a byte that is no UTF-8. */
+static uint32_t tango__code(const char *text, size_t length, size_t *used)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t n = tango__utf8(text, length);
+    uint32_t code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    size_t i;
+    for (i = 1; i < n; i++) code = code << 6 | (p[i] & 0x3fu);
+    *used = n ? n : 1;
+    return n ? code : 0xfffdu;
+}
+
+/* The longest special token that codes begin with, of those whose flags say so. */
+static int tango__special_in(const tango_tokenizer *t, const uint32_t *codes,
+    size_t count, uint32_t normalised, tango_io_bpe_special *found, size_t *length)
+{
+    tango_io_bpe_special special;
+    size_t cursor = 0, used, longest = 0;
+    while (tango_io_bpe_special_next(&t->bpe, &cursor, &special)) {
+        size_t at = 0, n = 0;
+        if ((special.flags & TANGO_IO_BPE_NORMALISED) != normalised) continue;
+        while (at < special.length && n < count
+               && tango__code(special.text + at, special.length - at, &used)
+                      == codes[n]) {
+            at += used;
+            n++;
+        }
+        if (at < special.length || special.length <= longest) continue;
+        longest = special.length;
+        *found = special;
+        *length = n;
+    }
+    return longest != 0;
+}
+
+/* What is done to a text of CLIP: normal form C, runs of spaces to one, small letters. */
+static size_t tango__spell_normal(tango__speller *s, size_t count)
+{
+    const uint32_t *u = s->t->unicode;
+    uint32_t *codes = s->codes;
+    size_t i, n = tango__normal_form_c(u, codes, count, s->spare), out = 0;
+    int space = 0;
+    for (i = 0; i < n; i++) {
+        const int more = space;
+        space = tango__unicode_class(u, codes[i]) == TANGO__SPACE;
+        if (space && more) continue;
+        s->spare[out++] = space                ? (uint32_t)' '
+                          : codes[i] == 0x130u ? (uint32_t)'i'
+                                               : tango__unicode_small(u, codes[i]);
+        if (codes[i] == 0x130u) s->spare[out++] = 0x307u;
+    }
+    memcpy(codes, s->spare, out * sizeof *codes);
+    return out;
+}
+
+static void tango__spell_part(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised);
+
+/* A part between special tokens, which are looked for again behind the normaliser. */
+static void tango__spell_between(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised)
+{
+    if (count == 0) return;
+    if (normalised) {
+        tango__spell_words(s, codes, count);
+        return;
+    }
+    memmove(s->codes, codes, count * sizeof *codes);
+    if (s->t->bpe.kind == TANGO_IO_BPE_CLIP) count = tango__spell_normal(s, count);
+    tango__spell_part(s, s->codes, count, TANGO_IO_BPE_NORMALISED);
+}
+
+/* Ids of a text, split at its special tokens: the leftmost first, of those the longest.
+   One that strips takes the spaces beside it. */
+static void tango__spell_part(
+    tango__speller *s, uint32_t *codes, size_t count, uint32_t normalised)
+{
+    const uint32_t *u = s->t->unicode;
+    size_t at = 0, from = 0, start, length;
+    tango_io_bpe_special special;
+    while (at < count && s->count <= s->capacity) {
+        if (!tango__special_in(
+                s->t, codes + at, count - at, normalised, &special, &length)) {
+            at++;
+            continue;
+        }
+        start = at;
+        while ((special.flags & TANGO_IO_BPE_LSTRIP) && start > from
+               && tango__unicode_class(u, codes[start - 1]) == TANGO__SPACE)
+            start--;
+        at += length;
+        while ((special.flags & TANGO_IO_BPE_RSTRIP) && at < count
+               && tango__unicode_class(u, codes[at]) == TANGO__SPACE)
+            at++;
+        tango__spell_between(s, codes + from, start - from, normalised);
+        tango__spell_id(s, special.id);
+        from = at;
+    }
+    tango__spell_between(s, codes + from, count - from, normalised);
+}
+
+static tango_result tango__bpe_open(tango_tokenizer *t, const void *bytes, size_t size,
+    tango_arena *arena, tango_error *error)
+{
+    uint32_t *tables;
+    int ok = 1;
+    tango_result result = tango_io_bpe_open(&t->bpe, bytes, size, error);
+    if (result != TANGO_OK) return result;
+    tables = (uint32_t *)tango_arena_take(
+        arena, TANGO__UNICODE_SIZE, sizeof *tables, &ok);
+    if (!ok)
+        return tango_io_fail(
+            error, TANGO_ERROR_MEMORY, "tokenizer: no room for its tables");
+    if (tables != NULL) tango__unicode_read(tables);
+    t->unicode = tables;
+    t->kind = (int)t->bpe.kind;
+    t->end = t->bpe.end;
+    t->pad = t->bpe.pad;
+    t->most = t->bpe.kind == TANGO_IO_BPE_CLIP ? 77 : TANGO_TOKENS_MAX;
+    return TANGO_OK;
+}
+
+/* ids = first token, the text's, last token. */
+static tango_result tango__bpe_tokenise(const tango_tokenizer *t, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error)
+{
+    const size_t mark = arena->used;
+    tango__speller s;
+    uint32_t *text_codes;
+    size_t n = 0, at, used;
+    int ok = 1;
+    memset(&s, 0, sizeof s);
+    if (capacity < 2 || length >= 0x1fffffffu)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "tokenizer: text of %z bytes, room for %z ids", length, capacity);
+    s.t = t;
+    text_codes = (uint32_t *)tango_arena_take(arena, length + 1, sizeof *s.codes, &ok);
+    s.codes = (uint32_t *)tango_arena_take(arena, 2 * length + 4, sizeof *s.codes, &ok);
+    s.spare = (uint32_t *)tango_arena_take(arena, 2 * length + 4, sizeof *s.spare, &ok);
+    s.symbols = (tango__symbol *)tango_arena_take(
+        arena, 3 * length + 4, sizeof *s.symbols, &ok);
+    s.heap = (tango__candidate *)tango_arena_take(
+        arena, 6 * length + 8, sizeof *s.heap, &ok);
+    if (!ok)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "tokenizer: no room for a text of %z bytes", length);
+    if (arena->base != NULL) {
+        s.ids = ids + 1;
+        s.capacity = capacity - 2;
+        for (at = 0; at < length; at += used)
+            text_codes[n++] = tango__code(text + at, length - at, &used);
+        tango__spell_part(&s, text_codes, n, 0);
+        ids[0] = t->bpe.begin;
+        *count = (s.count < s.capacity ? s.count : s.capacity) + 2;
+        ids[*count - 1] = t->end;
+        if (cut != NULL) *cut = s.count > s.capacity;
+    }
+    tango_arena_release(arena, mark);
+    return TANGO_OK;
+}
+
+/* Never less than the ids that tango_tokenize makes of a text without a limit; needs no
+   table, so that it can be measured. */
+static size_t tango__tokens_bound(
+    const tango_tokenizer *t, const char *text, size_t length)
+{
+    if (t->kind != 0) return length < SIZE_MAX / 4 ? 3 * length + 2 : SIZE_MAX;
+    return tango__normal_bound(t, text, length) + 1; /* a token is a byte or more */
+}
+
+TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *t, const void *bytes,
+    size_t size, tango_arena *arena, tango_error *error)
+{
+    memset(t, 0, sizeof *t);
+    if (size >= 8 && memcmp(bytes, "TANGOBPE", 8) == 0)
+        return tango__bpe_open(t, bytes, size, arena, error);
+    t->most = TANGO_TOKENS_MAX;
+    return tango__spiece_open(t, bytes, size, arena, error);
+}
+
+TANGO_API tango_result tango_tokenize(const tango_tokenizer *t, int32_t *ids,
+    size_t capacity, size_t *count, int *cut, const char *text, size_t length,
+    tango_arena *arena, tango_error *error)
+{
+    return (t->kind ? tango__bpe_tokenise : tango__spiece_tokenise)(
+        t, ids, capacity, count, cut, text, length, arena, error);
+}
+
 
 /* ==== 4 >>model ==== The blob's configuration, opened and checked =========== */
 
@@ -1910,6 +2751,19 @@ static void tango__check_spiece(tango__reader *r, const tango_model *m)
         "tokenizer.spiece");
 }
 
+static void tango__check_bpe(tango__reader *r, const tango_model *m, int kind)
+{
+    tango_io_value table;
+    tango_io_bpe bpe;
+    if (r->result != TANGO_OK || !tango__value(r, "tokenizer.bpe", &table)) return;
+    r->result = tango_io_bpe_open(&bpe, table.data, table.count, r->error);
+    if (r->result != TANGO_OK) return;
+    tango__agree(r, kind == (int)bpe.kind, "tokenizer.type", (double)kind,
+        "that of the table, ", (double)bpe.kind, "tokenizer.bpe");
+    tango__agree(r, m->text.vocab >= bpe.entries, "text.vocab", (double)m->text.vocab,
+        "at least ", (double)bpe.entries, "tokenizer.bpe");
+}
+
 static void tango__check_text(tango__reader *r, const tango_model *m)
 {
     const int kind = tango__choice(r, "tokenizer.type");
@@ -1920,10 +2774,13 @@ static void tango__check_text(tango__reader *r, const tango_model *m)
             (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
             "text.buckets");
     tango__check_heads(r, &m->text, "text.heads", "text.d_model");
+    tango__agree(r, m->text.pad < m->text.vocab, "text.pad", (double)m->text.pad,
+        "less than ", (double)m->text.vocab, "text.vocab");
     if (r->result == TANGO_OK && !tango__value(r, key, &value))
         r->result = tango_io_fail(
             r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
-    tango__check_spiece(r, m);
+    if (kind == 0) tango__check_spiece(r, m);
+    else tango__check_bpe(r, m, kind);
 }
 
 /* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper
@@ -2129,7 +2986,7 @@ static double tango__sigma_at(const tango_sampling *run, double t)
 }
 
 /* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
-   network reads ln(sigma) / 4 as its time.             (Karras et al. 2022, equation 5) */
+   network reads ln(sigma) / 4 as its time.            (Karras et al. 2022, equation 5) */
 static void tango__fill_levels(tango_sampling *run)
 {
     const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),
@@ -2824,15 +3681,22 @@ static void tango__group_norm(tango__net *net, float *out, const float *x, tango
     tango__leave(net, mark);
 }
 
-static void tango__layer_norm(tango__net *net, float *out, const float *x, size_t rows,
-    size_t channels, const char *name)
+static void tango__layer_norm_with(tango__net *net, float *out, const float *x,
+    size_t rows, size_t channels, float eps, const char *name)
 {
     size_t mark = tango__enter_one(net, name);
     const float *weight = tango__vector(net, "weight", channels),
                 *bias = tango__vector(net, "bias", channels);
     if (!tango__idle(net))
-        tango_nn_layer_norm(&net->nn, out, x, rows, channels, 1e-5f, weight, bias);
+        tango_nn_layer_norm(&net->nn, out, x, rows, channels, eps, weight, bias);
     tango__leave(net, mark);
+}
+
+/* With the epsilon that torch.nn.LayerNorm has if nothing else is said. */
+static void tango__layer_norm(tango__net *net, float *out, const float *x, size_t rows,
+    size_t channels, const char *name)
+{
+    tango__layer_norm_with(net, out, x, rows, channels, 1e-5f, name);
 }
 
 static void tango__rms_norm(tango__net *net, float *out, const float *x, size_t rows,
@@ -2857,7 +3721,126 @@ static void tango__finite(
                             "%s: NaN or infinity after step %z", stage, step);
 }
 
-/* ==== 7 >>text ==== Private: T5 v1.1 encoder ================================ */
+/* ==== 7 >>text ==== Private: T5, CLIP and CLAP text encoders ================ */
+
+/* Ids of one text that an encoder takes at most, those around it counted. */
+static size_t tango__tokens_most(const tango_text_config *c)
+{
+    size_t most = TANGO_TOKENS_MAX, unused;
+    if (c->type == TANGO_TEXT_T5) return most;
+    /* The rows up to that of the padding stand for no token of RoBERTa. */
+    unused = c->type == TANGO_TEXT_CLAP ? c->pad + 1 : 0;
+    if (c->positions < unused + most)
+        most = c->positions > unused ? c->positions - unused : 0;
+    return most;
+}
+
+/* out (rows, width) = the rows `ids` of the table "<name>.weight" (count, width), which
+   stands in the blob row by row.                                  (torch.nn.Embedding) */
+static void tango__lookup(tango__net *net, float *out, const int32_t *ids, size_t rows,
+    const char *name, size_t count, size_t width)
+{
+    const size_t mark = tango__enter_one(net, name);
+    tango_nn_type type = TANGO_NN_F32;
+    const void *table =
+        tango__tensor(net, "weight", TANGO_IO_PLAIN, count, width, 0, &type);
+    size_t i;
+    for (i = 0; !tango__idle(net) && i < rows; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= count)
+            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+                "text: id %i, the encoder's '%s' has %z rows", (int64_t)ids[i], name,
+                count);
+    if (!tango__idle(net)) tango_nn_gather(out, table, type, ids, rows, width);
+    tango__leave(net, mark);
+}
+
+/* out (batch, tokens): the row of the position table of each token. CLIP counts from 0.
+   RoBERTa counts the tokens that are not padding, from pad + 1 on; padding itself has
+   the row `pad`.                                    (create_position_ids_from_input_ids)
+ */
+static void tango__text_positions(const tango_text_config *c, int32_t *out,
+    const int32_t *ids, size_t batch, size_t tokens)
+{
+    size_t b, i;
+    for (b = 0; b < batch; b++) {
+        size_t real = 0;
+        for (i = 0; i < tokens; i++, ids++, out++) {
+            const int is_real = *ids < 0 || (size_t)*ids != c->pad;
+            if (c->type == TANGO_TEXT_CLIP) *out = (int32_t)i;
+            else *out = (int32_t)(c->pad + (is_real ? ++real : 0));
+        }
+    }
+}
+
+/* x (batch, tokens, D) = word + position, each a row of its table.
+                                           (CLIPTextEmbeddings, and ClapTextEmbeddings) */
+static void tango__embed_text(tango__net *net, const tango_text_config *c, float *x,
+    const int32_t *ids, size_t batch, size_t tokens, const char *words,
+    const char *positions)
+{
+    const size_t mark = net->arena->used, rows = batch * tokens;
+    float *place = tango__floats(net, rows, c->width, 1);
+    int ok = 1;
+    int32_t *at = (int32_t *)tango_arena_take(net->arena, rows, sizeof(int32_t), &ok);
+    if (net->result == TANGO_OK && !ok)
+        net->result = tango_io_fail(
+            net->error, TANGO_ERROR_MEMORY, "memory: no room for %z positions", rows);
+    if (net->result == TANGO_OK && tokens > tango__tokens_most(c))
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "text: %z tokens, the encoder has positions for %z", tokens,
+            tango__tokens_most(c));
+    tango__lookup(net, x, ids, rows, words, c->vocab, c->width);
+    if (!tango__idle(net)) tango__text_positions(c, at, ids, batch, tokens);
+    tango__lookup(net, place, at, rows, positions, c->positions, c->width);
+    if (!tango__idle(net)) tango_nn_add(&net->nn, x, x, place, rows * c->width, 1.0f);
+    tango_arena_release(net->arena, mark);
+}
+
+/* Who looks at whom in a batch of texts. */
+typedef struct tango__texts {
+    size_t batch, tokens;
+    const size_t *counts; /* (batch): tokens that are not padding, or NULL for all */
+    int causal;           /* no token sees a later one */
+} tango__texts;
+
+/* x += p_out(heads of softmax(q k^T / sqrt(width of a head)) v), where q, k, v are three
+   projections of `from`, which may be x. names: q, k, v, out; all have a bias. */
+static void tango__text_attention(tango__net *net, const tango_text_config *c, float *x,
+    const float *from, const tango__texts *t, const char *const names[4])
+{
+    const size_t rows = t->batch * t->tokens, width = c->width, mark = net->arena->used;
+    float *q = tango__floats(net, rows, width, 1),
+          *k = tango__floats(net, rows, width, 1),
+          *v = tango__floats(net, rows, width, 1);
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = t->batch;
+    shape.queries = shape.keys = t->tokens;
+    shape.heads = c->heads;
+    shape.width = c->head_width;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)c->head_width));
+    shape.key_count = t->counts;
+    shape.causal = t->causal;
+    tango__linear(net, q, from, rows, names[0], width, width, tango__plain());
+    tango__linear(net, k, from, rows, names[1], width, width, tango__plain());
+    tango__linear(net, v, from, rows, names[2], width, width, tango__plain());
+    if (!tango__idle(net)) tango_nn_attend(&net->nn, q, q, k, v, &shape);
+    tango__linear(net, x, q, rows, names[3], width, width, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
+
+/* x += p_out(activation(p_in(from))); from may be x. */
+static void tango__text_mlp(tango__net *net, const tango_text_config *c, float *x,
+    const float *from, size_t rows, const char *in, const char *out)
+{
+    const size_t mark = net->arena->used;
+    float *hidden = tango__floats(net, rows, c->hidden, 1);
+    tango__linear(net, hidden, from, rows, in, c->hidden, c->width,
+        tango__then(c->type == TANGO_TEXT_CLIP && c->quick_gelu ? TANGO_NN_QUICK_GELU
+                                                                 : TANGO_NN_GELU));
+    tango__linear(net, x, hidden, rows, out, c->width, c->hidden, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
 
 /* Bucket of a key's position minus the query's.
                                                 (T5Attention._relative_position_bucket) */
@@ -2936,9 +3919,8 @@ static void tango__t5_block(tango__net *net, float *x, size_t batch, size_t toke
     tango_arena_release(net->arena, mark);
 }
 
-/* out (batch, tokens, D) = states of T5EncoderModel for ids (batch, tokens), of which row
-   b has counts[b] real ones.  (Raffel et al. 2020; v1.1) */
-static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
+/* out (batch, tokens, D) = states of T5EncoderModel.  (Raffel et al. 2020; v1.1) */
+static void tango__encode_t5(tango__net *net, float *out, const int32_t *ids,
     size_t batch, size_t tokens, const size_t *counts)
 {
     const tango_text_config *c = &net->model->text;
@@ -2946,14 +3928,7 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
     float *x = tango__floats(net, rows, c->width, 1),
           *bias = tango__floats(net, c->heads, tokens, tokens);
     size_t name = tango__enter_one(net, "text_encoder"), inner, block, i;
-    tango_nn_type type = TANGO_NN_F32;
-    const void *table =
-        tango__tensor(net, "shared.weight", TANGO_IO_PLAIN, c->vocab, c->width, 0, &type);
-    for (i = 0; !tango__idle(net) && i < rows; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= c->vocab)
-            net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-                "text: token id %i, the encoder knows %z", (int64_t)ids[i], c->vocab);
-    if (!tango__idle(net)) tango_nn_gather(x, table, type, ids, rows, c->width);
+    tango__lookup(net, x, ids, rows, "shared", c->vocab, c->width);
     inner = tango__enter_one(net, "encoder");
     tango__t5_bias(net, bias, tokens);
     for (i = 0; i < c->layers; i++) {
@@ -2964,8 +3939,159 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
     tango__rms_norm(net, out, x, rows, c->width, "final_layer_norm");
     tango__leave(net, inner);
     tango__leave(net, name);
-    tango__finite(net, out, rows * c->width, "text", SIZE_MAX);
     tango_arena_release(net->arena, mark);
+}
+
+/* x (batch, tokens, D) through one layer: x += attention(LN1 x); x += mlp(LN2 x).
+                                                                     (CLIPEncoderLayer) */
+static void tango__clip_layer(
+    tango__net *net, const tango_text_config *c, float *x, const tango__texts *t)
+{
+    static const char *const names[4] = { "self_attn.q_proj", "self_attn.k_proj",
+        "self_attn.v_proj", "self_attn.out_proj" };
+    const size_t rows = t->batch * t->tokens, mark = net->arena->used;
+    float *n = tango__floats(net, rows, c->width, 1);
+    tango__layer_norm_with(net, n, x, rows, c->width, c->eps, "layer_norm1");
+    tango__text_attention(net, c, x, n, t, names);
+    tango__layer_norm_with(net, n, x, rows, c->width, c->eps, "layer_norm2");
+    tango__text_mlp(net, c, x, n, rows, "mlp.fc1", "mlp.fc2");
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (batch, tokens, D) = the last states of CLIPTextModel, behind its last norm. No
+   token sees a later one or padding.                          (Radford et al. 2021, 2.4)
+ */
+static void tango__encode_clip(tango__net *net, float *out, const int32_t *ids,
+    size_t batch, size_t tokens, const size_t *counts)
+{
+    const tango_text_config *c = &net->model->text;
+    const size_t mark = net->arena->used, rows = batch * tokens;
+    const tango__texts texts = { batch, tokens, counts, 1 };
+    float *x = tango__floats(net, rows, c->width, 1);
+    const size_t name = tango__enter_one(net, "text_encoder.text_model");
+    size_t layer, i;
+    tango__embed_text(net, c, x, ids, batch, tokens, "embeddings.token_embedding",
+        "embeddings.position_embedding");
+    for (i = 0; i < c->layers; i++) {
+        layer = tango__enter(net, "encoder.layers", i);
+        tango__clip_layer(net, c, x, &texts);
+        tango__leave(net, layer);
+    }
+    tango__layer_norm_with(net, out, x, rows, c->width, c->eps, "final_layer_norm");
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* x (batch, tokens, D) through one layer: x = LN(x + attention x); x = LN(x + mlp x).
+                                                                        (ClapTextLayer) */
+static void tango__roberta_layer(
+    tango__net *net, const tango_text_config *c, float *x, const tango__texts *t)
+{
+    static const char *const names[4] = { "attention.self.query", "attention.self.key",
+        "attention.self.value", "attention.output.dense" };
+    const size_t rows = t->batch * t->tokens;
+    tango__text_attention(net, c, x, x, t, names);
+    tango__layer_norm_with(
+        net, x, x, rows, c->width, c->eps, "attention.output.LayerNorm");
+    tango__text_mlp(net, c, x, x, rows, "intermediate.dense", "output.dense");
+    tango__layer_norm_with(net, x, x, rows, c->width, c->eps, "output.LayerNorm");
+}
+
+/* x (batch, tokens, D) = the last states of ClapTextModel. All words have type 0. */
+static void tango__roberta(tango__net *net, const tango_text_config *c, float *x,
+    const int32_t *ids, const tango__texts *t)
+{
+    const size_t rows = t->batch * t->tokens;
+    const float *type;
+    size_t mark, i, j;
+    tango__embed_text(net, c, x, ids, t->batch, t->tokens, "embeddings.word_embeddings",
+        "embeddings.position_embeddings");
+    type = (const float *)tango__tensor(net, "embeddings.token_type_embeddings.weight",
+        TANGO_IO_PLAIN, 1, c->width, 0, NULL);
+    for (i = 0; !tango__idle(net) && i < rows; i++)
+        for (j = 0; j < c->width; j++) x[i * c->width + j] += type[j];
+    tango__layer_norm_with(net, x, x, rows, c->width, c->eps, "embeddings.LayerNorm");
+    for (i = 0; i < c->layers; i++) {
+        mark = tango__enter(net, "encoder.layer", i);
+        tango__roberta_layer(net, c, x, t);
+        tango__leave(net, mark);
+    }
+}
+
+/* x /= max(|x|, 1e-12) for each row of `width` numbers.  (torch.nn.functional.normalize)
+ */
+static void tango__unit_length(float *x, size_t rows, size_t width)
+{
+    size_t r, i;
+    for (r = 0; r < rows; r++, x += width) {
+        double length = 0.0;
+        for (i = 0; i < width; i++) length += (double)x[i] * (double)x[i];
+        length = TANGO_SQRT(length);
+        if (length < 1e-12) length = 1e-12;
+        for (i = 0; i < width; i++) x[i] = (float)((double)x[i] / length);
+    }
+}
+
+/* out (rows, projection) = linear2(relu(linear1(x))), of length 1; x (rows, width). The
+   last step of both of CLAP's towers.                              (ClapProjectionLayer)
+ */
+static void tango__clap_project(tango__net *net, float *out, const float *x, size_t rows,
+    const char *name, size_t projection, size_t width)
+{
+    const size_t mark = net->arena->used, inside = tango__enter_one(net, name);
+    float *hidden = tango__floats(net, rows, projection, 1);
+    tango__linear(
+        net, hidden, x, rows, "linear1", projection, width, tango__then(TANGO_NN_RELU));
+    tango__linear(
+        net, out, hidden, rows, "linear2", projection, projection, tango__plain());
+    if (!tango__idle(net)) tango__unit_length(out, rows, projection);
+    tango__leave(net, inside);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (batch, projection) = one vector of length 1 for each text: the state of its first
+   token, through the pooler and the projection. `prefix` stands before "text_model" and
+   "text_projection", c is their configuration.   (ClapTextModelWithProjection; Wu et al.
+   2023. That class leaves the length as it is; whoever uses it divides by it.) */
+static void tango__clap_text(tango__net *net, float *out, const char *prefix,
+    const tango_text_config *c, const int32_t *ids, size_t batch, size_t tokens,
+    const size_t *counts)
+{
+    const size_t mark = net->arena->used, width = c->width;
+    const tango__texts texts = { batch, tokens, counts, 0 };
+    float *first = tango__floats(net, batch, width, 1),
+          *pooled = tango__floats(net, batch, width, 1),
+          *x = tango__floats(net, batch, tokens, width);
+    const size_t name = tango__enter_one(net, prefix),
+                 inner = tango__enter_one(net, "text_model");
+    size_t b;
+    tango__roberta(net, c, x, ids, &texts);
+    for (b = 0; !tango__idle(net) && b < batch; b++)
+        memcpy(first + b * width, x + b * tokens * width, width * sizeof(float));
+    tango__linear(net, pooled, first, batch, "pooler.dense", width, width,
+        tango__then(TANGO_NN_TANH));
+    tango__leave(net, inner);
+    tango__clap_project(net, out, pooled, batch, "text_projection", c->projection, width);
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* What the model's text encoder makes of ids (batch, tokens), of which row b has
+   counts[b] real ones: out (batch, tokens, D), or (batch, projection) of CLAP. */
+static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
+    size_t batch, size_t tokens, const size_t *counts)
+{
+    const tango_text_config *c = &net->model->text;
+    size_t count = batch * tokens * c->width;
+    switch (c->type) {
+    case TANGO_TEXT_T5: tango__encode_t5(net, out, ids, batch, tokens, counts); break;
+    case TANGO_TEXT_CLIP: tango__encode_clip(net, out, ids, batch, tokens, counts); break;
+    case TANGO_TEXT_CLAP:
+        tango__clap_text(net, out, "text_encoder", c, ids, batch, tokens, counts);
+        count = batch * c->projection;
+        break;
+    }
+    tango__finite(net, out, count, "text", SIZE_MAX);
 }
 
 /* ==== 8 >>unet ==== Private: UNet2DConditionModel =========================== */
@@ -4033,16 +5159,14 @@ typedef struct tango__tokens {
 static void tango__tokenise_row(tango__net *net, tango__tokens *tokens,
     const tango_tokenizer *tokenizer, size_t row, const char *text, int *cut)
 {
-    const size_t length = strlen(text);
+    const size_t length = strlen(text), most = tango__tokens_most(&net->model->text);
     int was_cut = 0;
     if (net->result != TANGO_OK) return;
-    tokens->counts[row] =
-        tango__normal_bound(tokenizer, text, length) + 1; /* a token is a byte or more */
-    if (tokens->counts[row] > TANGO_TOKENS_MAX) tokens->counts[row] = TANGO_TOKENS_MAX;
+    tokens->counts[row] = tango__tokens_bound(tokenizer, text, length);
+    if (tokens->counts[row] > most) tokens->counts[row] = most;
     net->result = tango_tokenize(tokenizer,
-        tokens->ids == NULL ? NULL : tokens->ids + row * TANGO_TOKENS_MAX,
-        TANGO_TOKENS_MAX, &tokens->counts[row], &was_cut, text, length, net->arena,
-        net->error);
+        tokens->ids == NULL ? NULL : tokens->ids + row * TANGO_TOKENS_MAX, most,
+        &tokens->counts[row], &was_cut, text, length, net->arena, net->error);
     if (cut != NULL && was_cut) *cut = 1;
 }
 
@@ -4052,8 +5176,9 @@ static void tango__read_prompt(
     const tango_params *p = &plan->params;
     const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
+    const tango_text_config *c = &net->model->text;
     tango_tokenizer tokenizer;
-    tango_io_value spiece;
+    tango_io_value table;
     int ok = 1;
     memset(tokens, 0, sizeof *tokens);
     if (net->result != TANGO_OK) return;
@@ -4063,13 +5188,14 @@ static void tango__read_prompt(
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if (!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &spiece)
-             || spiece.type != TANGO_IO_BYTES)
+    else if ((!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &table)
+                 && !tango_io_blob_value(&net->model->blob, "tokenizer.bpe", &table))
+             || table.type != TANGO_IO_BYTES)
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no value 'tokenizer.spiece' in its metadata");
+            "model: no value 'tokenizer.spiece' or 'tokenizer.bpe' in its metadata");
     else
         net->result = tango_tokenizer_open(
-            &tokenizer, spiece.data, spiece.count, net->arena, net->error);
+            &tokenizer, table.data, table.count, net->arena, net->error);
     if (net->result != TANGO_OK) return;
     if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
     tango__tokenise_row(
@@ -4080,12 +5206,12 @@ static void tango__read_prompt(
     if (guided && tokens->counts[0] > tokens->length)
         tokens->length = tokens->counts[0];
     if (tango__idle(net)) return;
-    for (row = 0; row < 2; row++) { /* rows move together and are padded with id 0 */
+    for (row = 0; row < 2; row++) { /* rows move together and are padded */
         memmove(tokens->ids + row * tokens->length, tokens->ids + row * TANGO_TOKENS_MAX,
             (tokens->counts[row] < tokens->length ? tokens->counts[row] : tokens->length)
                 * sizeof(int32_t));
         for (i = tokens->counts[row]; i < tokens->length; i++)
-            tokens->ids[row * tokens->length + i] = 0;
+            tokens->ids[row * tokens->length + i] = (int32_t)c->pad;
     }
 }
 
@@ -4538,7 +5664,8 @@ static tango_result tango__run(const tango_plan *plan, const tango_model *model,
 
 static tango_result tango__probe(const tango_model *model, tango_error *error)
 {
-    const size_t counts[1] = { 8 };
+    const size_t most = tango__tokens_most(&model->text);
+    const size_t counts[1] = { most == 0 ? 1 : most < 8 ? most : 8 };
     const float times[2] = { 0.0f, 0.0f };
     tango_params p;
     tango_arena arena;

@@ -204,13 +204,17 @@ typedef enum tango_nn_type { TANGO_NN_F32 = 0, TANGO_NN_F16 = 1 } tango_nn_type;
    SILU       x / (1 + exp(-x))
    GELU       x/2 (1 + erf(x / sqrt 2))                          (exact gelu)
    GELU_TANH  x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))      (gelu_new of T5)
-   TANH       tanh(x) */
+   TANH       tanh(x)
+   QUICK_GELU x / (1 + exp(-1.702 x))                            (of the first CLIP)
+   RELU       x where it is above 0, else 0 */
 typedef enum tango_nn_activation {
     TANGO_NN_NONE,
     TANGO_NN_SILU,
     TANGO_NN_GELU,
     TANGO_NN_GELU_TANH,
-    TANGO_NN_TANH
+    TANGO_NN_TANH,
+    TANGO_NN_QUICK_GELU,
+    TANGO_NN_RELU
 } tango_nn_activation;
 
 /* One part of a layer: index < count, worker < threads. */
@@ -354,6 +358,7 @@ typedef struct tango_nn_attention {
     const size_t *key_count; /* (B_context) or NULL: only the first key_count[row] keys
                                 take part, at least 1 and at most `keys` */
     const float *bias;       /* (heads, queries, keys), added to the scores, or NULL */
+    int causal;              /* not 0: query i sees the keys 0 .. i only */
 } tango_nn_attention;
 
 /* out[i] = sum_j softmax_j(scale q_i . k_j + bias_ij) v_j for each head.
@@ -361,7 +366,8 @@ typedef struct tango_nn_attention {
    maximum and sum are carried from one block of keys to the next)
    out, q (B, queries, heads*width)   k, v (B_context, keys, heads*width)
    keys >= 1, 1 <= width <= 65536. out must not overlap k and v; out may be q. A bias of
-   minus infinity takes a key out; a query without any key gives zeros, as there. */
+   minus infinity takes a key out; a query without any key gives zeros, as there. With
+   `causal` the sums run over j <= i only (is_causal there). */
 TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,
                                const float *k, const float *v,
                                const tango_nn_attention *shape);
@@ -602,6 +608,8 @@ static float tango_nn__activate_one(float x, tango_nn_activation activation)
         return 0.5f * x
                * (1.0f + TANGO_TANHF(root_2_pi * x * (1.0f + 0.044715f * x * x)));
     case TANGO_NN_TANH: return TANGO_TANHF(x);
+    case TANGO_NN_QUICK_GELU: return x / (1.0f + TANGO_EXPF(-1.702f * x));
+    case TANGO_NN_RELU: return x < 0.0f ? 0.0f : x; /* NaN stays */
     }
     return x;
 }
@@ -915,6 +923,10 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__activate8(__m256 x,
         y = tango_nn__tanh8(y);
         return _mm256_mul_ps(_mm256_mul_ps(half, x), _mm256_add_ps(one, y));
     case TANGO_NN_TANH: return tango_nn__tanh8(x);
+    case TANGO_NN_QUICK_GELU:
+        y = tango_nn__exp8(_mm256_mul_ps(x, _mm256_set1_ps(-1.702f)));
+        return _mm256_div_ps(x, _mm256_add_ps(one, y));
+    case TANGO_NN_RELU: return _mm256_max_ps(_mm256_setzero_ps(), x); /* NaN stays */
     }
     return x;
 }
@@ -1374,6 +1386,10 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
         y = tango_nn__tanh16(y);
         return _mm512_mul_ps(_mm512_mul_ps(half, x), _mm512_add_ps(one, y));
     case TANGO_NN_TANH: return tango_nn__tanh16(x);
+    case TANGO_NN_QUICK_GELU:
+        y = tango_nn__exp16(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
+        return _mm512_div_ps(x, _mm512_add_ps(one, y));
+    case TANGO_NN_RELU: return _mm512_max_ps(_mm512_setzero_ps(), x); /* NaN stays */
     }
     return x;
 }
@@ -2295,7 +2311,7 @@ typedef struct tango_nn__attend_state {
     float *values;   /* sums of exp(score - largest) * v so far */
     float *largest;  /* (block) */
     float *total;    /* (block) sums of exp(score - largest) so far */
-    size_t queries_count;
+    size_t queries_count, query; /* of this task, and the first of them */
 } tango_nn__attend_state;
 
 /* sum (rows, 16*panels) = or += a b, for any number of rows and panels. */
@@ -2337,17 +2353,29 @@ static void tango_nn__scores(const tango_nn__attend *d, tango_nn__attend_state *
     }
 }
 
-/* scores = exp(scores - largest). Where the maximum grows, what was summed with the old
-   one shrinks by exp(old - new). bias: that of the first query and key, or NULL. */
+/* How many of the `keys` keys from `at` on a query sees. */
+static size_t tango_nn__seen(const tango_nn__attend *d, size_t query, size_t at,
+                             size_t keys)
+{
+    if (!d->shape.causal) return keys;
+    return query < at ? 0 : tango_nn__min(query + 1 - at, keys);
+}
+
+/* scores = exp(scores - largest), of keys from `at` on; 0 of those that a query does not
+   see. Where the maximum grows, what was summed with the old one shrinks by exp(old -
+   new). bias: that of the first query and key, or NULL. */
 static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *s,
-                             const float *bias, size_t keys, int first)
+                             const float *bias, size_t at, size_t keys)
 {
     const tango_nn_kernels *kernels = d->c->kernels;
     for (size_t r = 0; r < s->queries_count; r++) {
         float *row = s->scores + r * TANGO_NN__STRIDE, largest, shift;
-        if (bias) kernels->add(row, row, bias + r * d->shape.keys, keys, 1.0f);
-        largest = kernels->maximum(row, keys);
-        if (first) {
+        const size_t seen = tango_nn__seen(d, s->query + r, at, keys);
+        memset(row + seen, 0, (keys - seen) * sizeof *row);
+        if (seen == 0) continue; /* never the first block: each query sees key 0 */
+        if (bias) kernels->add(row, row, bias + r * d->shape.keys, seen, 1.0f);
+        largest = kernels->maximum(row, seen);
+        if (at == 0) {
             s->total[r] = 0;
         } else if (largest > s->largest[r]) {
             const float shrink = TANGO_EXPF(s->largest[r] - largest);
@@ -2364,7 +2392,7 @@ static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *
         s->largest[r] = largest;
         /* Where all keys so far are taken out, -inf - -inf would be NaN. */
         shift = largest < -TANGO_NN__FLOAT_MAX ? 0 : largest;
-        s->total[r] += kernels->exponentials(row, row, keys, shift);
+        s->total[r] += kernels->exponentials(row, row, seen, shift);
     }
 }
 
@@ -2431,11 +2459,14 @@ static void tango_nn__attend_task(void *data, size_t index, size_t worker)
     const size_t image = index / d->query_blocks / shape->heads;
     const size_t context = image / shape->context_repeat;
     const size_t stride = shape->heads * shape->width;
-    const size_t count = shape->key_count ? shape->key_count[context] : shape->keys;
+    size_t count = shape->key_count ? shape->key_count[context] : shape->keys;
     const size_t at = (image * shape->queries + query) * stride + head * shape->width;
     tango_nn__attend_state s;
     TANGO_ASSERT(count > 0 && count <= shape->keys);
+    s.query = query;
     s.queries_count = tango_nn__min(d->block, shape->queries - query);
+    /* Behind the last query's own position no query of this task looks. */
+    if (shape->causal) count = tango_nn__min(count, query + s.queries_count);
     s.panels = tango_nn__scratch(d->c, worker);
     s.scores = s.panels + TANGO_NN__DEPTH * TANGO_NN__DEPTH;
     s.queries = s.scores + d->block * TANGO_NN__STRIDE;
@@ -2451,7 +2482,7 @@ static void tango_nn__attend_task(void *data, size_t index, size_t worker)
             bias = shape->bias + (head * shape->queries + query) * shape->keys + j;
         }
         tango_nn__scores(d, &s, d->k + from, keys);
-        tango_nn__soften(d, &s, bias, keys, j == 0);
+        tango_nn__soften(d, &s, bias, j, keys);
         tango_nn__weigh(d, &s, d->v + from, keys, j == 0);
     }
     tango_nn__attend_copy(d, &s, at, 1);

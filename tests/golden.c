@@ -1,4 +1,4 @@
-/* cc golden.c -lm -pthread -o golden && ./golden golden v1.tango ../demo/tiny.tango
+/* cc golden.c -lm -pthread -o golden && ./golden golden v1.tango ../demo/tiny.tango /tmp
 
    Layers, samplers, tokens and whole runs beside golden vectors of the PyTorch packages
    (golden/README.md says where they come from), stage by stage, as a table: case, stage,
@@ -6,7 +6,9 @@
    tolerance for that. Then the other direction: a wrong epsilon, a forgotten mask, NaN
    and parameters out of range must be noticed.
 
-   v1.tango is `convert golden/models/v1 -o v1.tango -t f32`; test_golden.sh does both. */
+   v1.tango is `convert golden/models/v1 -o v1.tango -t f32`; test_golden.sh does both.
+   The last argument is a folder for models that are made here. With --calls in place of
+   the models only the calls in golden/unets run (oracle/unets.py --wide). */
 #define TANGO_PTHREADS
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
@@ -343,11 +345,6 @@ static const struct {
     { "geglu", run_geglu }, { "timestep", run_timestep }, { "randn", run_randn },
 };
 
-static int begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* The worst of all kernel levels; returns whether the case is one of this file. */
 static int check_layer(layer *l)
 {
@@ -583,41 +580,135 @@ static tango_io_file golden_file(const char *path)
     return file;
 }
 
-static void ids_equal_those_of_sentencepiece(void)
+/* Whether the ids of all lines are those expected; *cuts of them were too long. */
+static int lines_equal(const void *table, size_t table_size, const char *lines_path,
+    const char *wanted_path, size_t line_count, size_t *cuts)
 {
-    tango_io_file spiece = golden_file("models/v1/spiece.model"),
-                  lines = golden_file("tokens/lines.bin"),
-                  wanted = golden_file("tokens/tiny.txt");
+    tango_io_file lines = golden_file(lines_path), wanted = golden_file(wanted_path);
     tango_arena arena = arena_of(16 << 20);
     tango_tokenizer t;
     tango_error error;
-    size_t at = 0, text_at = 0, line = 0, equal = 0, long_lines = 0;
-    if (tango_tokenizer_open(&t, spiece.data, spiece.size, &arena, &error) != TANGO_OK)
-        stop("spiece.model", error.text);
-    for (; at + 4 <= lines.size; line++) {
+    size_t at = 0, text_at = 0, line = 0, equal = 0;
+    if (tango_tokenizer_open(&t, table, table_size, &arena, &error) != TANGO_OK)
+        stop(wanted_path, error.text);
+    for (*cuts = 0; at + 4 <= lines.size; line++) {
         const unsigned char *p = lines.data + at;
         const size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16;
         int32_t ids[TANGO_TOKENS_MAX], want[TANGO_TOKENS_MAX];
-        size_t count = 0, expected, mark = arena.used;
+        size_t count = 0, expected;
         int cut = 0;
         expected = read_ids((const char *)wanted.data, wanted.size, &text_at, want);
-        if (tango_tokenize(&t, ids, TANGO_TOKENS_MAX, &count, &cut,
-                (const char *)p + 4, length, &arena, &error) != TANGO_OK)
+        if (tango_tokenize(&t, ids, t.most, &count, &cut, (const char *)p + 4, length,
+                &arena, &error) != TANGO_OK)
             stop("tokenize", error.text);
         if (count == expected && memcmp(ids, want, count * sizeof *ids) == 0) equal++;
         else printf("    line %zu: %zu ids, expected %zu\n", line, count, expected);
-        long_lines += cut != 0;
-        tango_arena_release(&arena, mark);
+        *cuts += cut != 0;
         at += 4 + length;
     }
-    printf("\ntokens   %zu of %zu lines equal\n", equal, line);
-    CHECK(equal == line && line == 42);
-    CHECK(long_lines == 1); /* 600 words: told that it was cut to 511 pieces */
+    printf("tokens   %zu of %zu lines equal (%s)\n", equal, line, wanted_path);
     tango__arena_close(&arena);
-    tango_io_unmap(&spiece);
     tango_io_unmap(&lines);
     tango_io_unmap(&wanted);
     release(NULL);
+    return equal == line && line == line_count;
+}
+
+static void ids_equal_those_of_sentencepiece(void)
+{
+    tango_io_file spiece = golden_file("models/v1/spiece.model");
+    size_t cuts;
+    CHECK(lines_equal(
+        spiece.data, spiece.size, "tokens/lines.bin", "tokens/tiny.txt", 42, &cuts));
+    CHECK(cuts == 1); /* 600 words: told that it was cut to 511 pieces */
+    tango_io_unmap(&spiece);
+}
+
+/* A table of files in the folder tokens; the names that are NULL are not there. */
+static unsigned char *table_of(size_t *size, const char *json, const char *vocab,
+    const char *merges, const char *config)
+{
+    const char *const names[] = { json, vocab, merges, config };
+    tango_io_file maps[4];
+    tango_io_bpe_files f;
+    tango_error error;
+    size_t room, work_size, i;
+    unsigned char *table;
+    void *work;
+    memset(maps, 0, sizeof maps);
+    for (i = 0; i < 4; i++)
+        if (names[i]) maps[i] = golden_file(names[i]);
+    f.json = maps[0].data, f.json_size = maps[0].size;
+    f.vocab = maps[1].data, f.vocab_size = maps[1].size;
+    f.merges = maps[2].data, f.merges_size = maps[2].size;
+    f.config = maps[3].data, f.config_size = maps[3].size;
+    if (tango_io_bpe_from_files_size(&room, &work_size, &f, &error) != TANGO_OK)
+        stop("vocabulary", error.text);
+    table = (unsigned char *)malloc(room);
+    work = malloc(work_size);
+    if (!table || !work) stop("memory", "none left");
+    if (tango_io_bpe_from_files(table, room, size, &f, work, work_size, &error)
+        != TANGO_OK)
+        stop("vocabulary", error.text);
+    free(work);
+    for (i = 0; i < 4; i++)
+        if (names[i]) tango_io_unmap(&maps[i]);
+    return table;
+}
+
+static void ids_equal_those_of_clip(void)
+{
+    size_t size, other_size, cuts;
+    unsigned char *table =
+        table_of(&size, "tokens/clip/tokenizer.json", NULL, NULL, NULL);
+    unsigned char *other = table_of(&other_size, NULL, "tokens/clip/vocab.json",
+        "tokens/clip/merges.txt", NULL);
+    CHECK(size == other_size && memcmp(table, other, size) == 0);
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/clip.txt", 62, &cuts));
+    CHECK(cuts == 5);
+    free(table);
+    free(other);
+}
+
+/* The order of special tokens is the files' own. */
+static void ids_equal_those_of_roberta(void)
+{
+    size_t size, cuts;
+    unsigned char *table =
+        table_of(&size, "tokens/roberta/tokenizer.json", NULL, NULL, NULL);
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/roberta.txt", 62, &cuts));
+    CHECK(cuts == 0);
+    free(table);
+    table = table_of(&size, NULL, "tokens/roberta/vocab.json",
+        "tokens/roberta/merges.txt", "tokens/roberta/tokenizer_config.json");
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/roberta.txt", 62, &cuts));
+    free(table);
+}
+
+static void ids_of_a_unigram_tokenizer_json_equal_those_of_its_spiece_model(void)
+{
+    tango_io_file json = golden_file("tokens/t5/tokenizer.json"),
+                  spiece = golden_file("tokens/t5/spiece.model");
+    tango_error error;
+    size_t room, work_size, size, cuts;
+    void *model, *work;
+    if (tango_io_spiece_from_json_size(&room, &work_size, json.data, json.size, &error)
+        != TANGO_OK)
+        stop("tokenizer.json", error.text);
+    model = malloc(room);
+    work = malloc(work_size);
+    if (!model || !work) stop("memory", "none left");
+    if (tango_io_spiece_from_json(
+            model, room, &size, json.data, json.size, work, work_size, &error)
+        != TANGO_OK)
+        stop("tokenizer.json", error.text);
+    CHECK(lines_equal(model, size, "tokens/hard.bin", "tokens/t5.txt", 62, &cuts));
+    CHECK(lines_equal(
+        spiece.data, spiece.size, "tokens/hard.bin", "tokens/t5.txt", 62, &cuts));
+    free(model);
+    free(work);
+    tango_io_unmap(&json);
+    tango_io_unmap(&spiece);
 }
 
 /* ---- Whole runs ------------------------------------------------------------------- */
@@ -693,52 +784,6 @@ static tango_params open_case(watch *w, const char *name)
     p.on_step = on_step;
     p.user = w;
     return p;
-}
-
-/* One finished run; wave is taken memory. */
-typedef struct sound {
-    float *wave;
-    size_t bytes;
-    tango_result result;
-    tango_error error;
-} sound;
-
-/* Runs in a block that lies `shift` bytes off, filled with `fill`, `missing` bytes short;
-   the bytes behind it must survive. */
-static sound generate_in(const tango_model *m, const tango_params *p, size_t shift,
-    int fill, size_t missing)
-{
-    enum { GUARD = 64 };
-    tango_plan plan;
-    sound s;
-    unsigned char *memory;
-    memset(&s, 0, sizeof s);
-    s.result = tango_prepare(&plan, m, p, &s.error);
-    if (s.result != TANGO_OK) return s;
-    s.bytes = plan.params.samples * plan.samples * sizeof(float);
-    s.wave = floats(s.bytes / sizeof(float));
-    memory = (unsigned char *)malloc(plan.memory + shift + GUARD);
-    if (memory == NULL) stop("golden", "no memory");
-    memset(memory, fill, plan.memory + shift);
-    memset(memory + shift + plan.memory - missing, 0x5a, GUARD);
-    memset(s.wave, fill, s.bytes);
-    s.result = tango_generate(
-        s.wave, m, p, memory + shift, plan.memory - missing, &s.error);
-    for (size_t i = 0; i < GUARD; i++)
-        CHECK(memory[shift + plan.memory - missing + i] == 0x5a);
-    free(memory);
-    return s;
-}
-
-static sound generate(const tango_model *m, const tango_params *p)
-{
-    return generate_in(m, p, 0, 0, 0);
-}
-
-static int same_sound(sound a, sound b)
-{
-    return a.result == TANGO_OK && b.result == TANGO_OK && a.bytes == b.bytes
-           && memcmp(a.wave, b.wave, a.bytes) == 0;
 }
 
 /* Error over tolerance of row i. Ids have tolerance 0: all or nothing. */
@@ -1070,6 +1115,199 @@ static void a_forgotten_mask_fails(void)
     CHECK(unet_ratio(counts) <= 1);
     mistake("no mask in the text encoder", "text_uncond", text_ratio(NULL));
     mistake("no mask in the UNet", "unet_000", unet_ratio(NULL));
+}
+
+/* ---- CLIP and CLAP text encoders -------------------------------------------------- */
+
+/* One case of golden/text: a small random encoder, padded ids, its states. */
+typedef struct text_case {
+    tango_model model;
+    tango_io_file file;
+    size_t batch, tokens, counts[4];
+    int32_t *ids;
+    array want;
+    double tolerance;
+} text_case;
+
+static void open_text(text_case *t, const char *name)
+{
+    tango_io_json json = load_json("text/text.json");
+    const size_t cases = tango_io_json_find(&json, 0, "cases"),
+                 one = tango_io_json_find(&json, cases, name);
+    char path[1024], where[64];
+    array ids, counts;
+    tango_error error;
+    memset(t, 0, sizeof *t);
+    snprintf(where, sizeof where, "text/%s", name);
+    snprintf(path, sizeof path, "%s/text/%s", folder, text_of(&json, one, "blob"));
+    if (tango_io_map(&t->file, path, &error) != TANGO_OK
+        || tango_open(&t->model, t->file.data, t->file.size, &error) != TANGO_OK)
+        stop(path, error.text);
+    t->model.text.quick_gelu = (int)number(&json, one, "quick_gelu", 0);
+    t->tolerance = number(&json, one, "tolerance", 0);
+    ids = must_load(where, "ids");
+    counts = must_load(where, "counts");
+    t->want = must_load(where, "y");
+    t->batch = ids.shape[0];
+    t->tokens = ids.shape[1];
+    t->ids = (int32_t *)take(ids.count * sizeof *t->ids);
+    for (size_t i = 0; i < ids.count; i++) t->ids[i] = (int32_t)ids.values[i];
+    for (size_t i = 0; i < t->batch; i++) t->counts[i] = (size_t)counts.values[i];
+}
+
+/* States of the case's ids at a kernel level: measured, then computed in just the memory
+   that was measured. */
+static tango_result encode_case(const text_case *t, float *out, const size_t *counts,
+    size_t level, tango_error *error)
+{
+    tango_params p;
+    tango_arena arena;
+    tango__net net;
+    size_t measured = 0;
+    memset(&p, 0, sizeof p);
+    memset(&arena, 0, sizeof arena);
+    p.kernels = contexts[level].kernels;
+    for (int real = 0; real < 2; real++) {
+        if (real) {
+            measured = arena.peak;
+            arena = arena_of(measured + TANGO__ALIGN);
+        }
+        tango__net_begin(&net, &t->model, &p, &arena, error);
+        tango__encode_text(&net, real ? out : NULL, real ? t->ids : NULL, t->batch,
+            t->tokens, counts);
+        CHECK(net.name_length == 0 && arena.used == 0);
+        if (net.result != TANGO_OK && !real) return net.result;
+    }
+    if (net.result == TANGO_OK) CHECK(arena.peak == measured);
+    tango__arena_close(&arena);
+    return net.result;
+}
+
+static difference text_difference(const text_case *t, const size_t *counts, size_t level)
+{
+    tango_error error;
+    float *out = floats(t->want.count);
+    CHECK(encode_case(t, out, counts, level, &error) == TANGO_OK);
+    return compare(out, t->want.values, t->want.count);
+}
+
+static double text_case_ratio(const text_case *t, const size_t *counts)
+{
+    return text_difference(t, counts, levels - 1).relative / t->tolerance;
+}
+
+static const char *const text_cases[] = { "clip", "clip_quick", "clap" };
+
+static void text_encoders_agree_with_transformers(void)
+{
+    table_head("text encoder");
+    for (size_t i = 0; i < 3; i++)
+        for (size_t l = 0; l < levels; l++) {
+            text_case t;
+            open_text(&t, text_cases[i]);
+            CHECK(table_row(text_cases[i], tango_nn_kernels_name(contexts[l].kernels),
+                text_difference(&t, t.counts, l), t.tolerance));
+            tango_io_unmap(&t.file);
+            release(NULL);
+        }
+}
+
+/* Opens a case, changes one thing of its model, closes it. */
+static void text_mistake(const char *what, const char *name, int which)
+{
+    text_case t;
+    tango_text_config *c = &t.model.text;
+    open_text(&t, name);
+    CHECK(text_case_ratio(&t, t.counts) <= 1);
+    if (which == 1) c->eps *= 0.1f;
+    if (which == 2) c->quick_gelu = !c->quick_gelu;
+    if (which == 3) c->pad++;
+    if (which == 4) c->heads = 5, c->head_width = 3;
+    if (which == 5) t.ids[4]++;
+    mistake(what, name, text_case_ratio(&t, which == 0 ? NULL : t.counts));
+    tango_io_unmap(&t.file);
+}
+
+static void mistakes_in_text_encoders_are_noticed(void)
+{
+    printf("\n");
+    text_mistake("no mask in CLIP", "clip", 0);
+    text_mistake("no mask in CLAP", "clap", 0);
+    text_mistake("CLIP epsilon 1e-6 for 1e-5", "clip", 1);
+    text_mistake("CLAP epsilon 1e-6 for 1e-5", "clap", 1);
+    text_mistake("quick gelu for gelu", "clip", 2);
+    text_mistake("gelu for quick gelu", "clip_quick", 2);
+    text_mistake("CLAP positions one further", "clap", 3);
+    text_mistake("5 heads for 3", "clip", 4);
+    text_mistake("another token", "clap", 5);
+}
+
+/* A vector of CLAP has length 1. What CLIP says of a token does not depend on what comes
+   later, nor on how the batch is padded. */
+static void text_states_have_their_properties(void)
+{
+    text_case t;
+    tango_error error;
+    float *a, *b;
+    open_text(&t, "clap");
+    a = floats(t.want.count);
+    CHECK(encode_case(&t, a, t.counts, levels - 1, &error) == TANGO_OK);
+    for (size_t r = 0; r < t.batch; r++) {
+        double length = 0;
+        for (size_t i = 0; i < t.want.shape[1]; i++) {
+            const double v = (double)a[r * t.want.shape[1] + i];
+            length += v * v;
+        }
+        CHECK_NEAR(length, 1, 1e-6);
+    }
+    tango_io_unmap(&t.file);
+    open_text(&t, "clip_quick");
+    a = floats(t.want.count);
+    b = floats(t.want.count);
+    CHECK(encode_case(&t, a, t.counts, levels - 1, &error) == TANGO_OK);
+    for (size_t i = 6; i < t.tokens; i++) t.ids[i] = t.ids[t.tokens + i] = 7;
+    CHECK(encode_case(&t, b, t.counts, levels - 1, &error) == TANGO_OK);
+    CHECK(memcmp(a, b, 6 * t.want.shape[2] * sizeof *a) == 0);
+    CHECK(memcmp(a, b, t.want.count * sizeof *a) != 0);
+    CHECK(memcmp(a + t.tokens * t.want.shape[2], b + t.tokens * t.want.shape[2],
+              5 * t.want.shape[2] * sizeof *a)
+          == 0);
+    tango_io_unmap(&t.file);
+    release(NULL);
+}
+
+static void texts_that_do_not_fit_are_refused(void)
+{
+    text_case t;
+    tango_error error;
+    open_text(&t, "clip");
+    CHECK(tango__tokens_most(&t.model.text) == 77);
+    t.tokens = 78;
+    t.ids = (int32_t *)take(3 * 78 * sizeof *t.ids);
+    memset(t.ids, 0, 3 * 78 * sizeof *t.ids);
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+              == TANGO_ERROR_DATA
+          && strstr(error.text, "78 tokens, the encoder has positions for 77") != NULL);
+    t.tokens = 5;
+    t.counts[0] = t.counts[1] = 5;
+    t.ids[7] = 30;
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+              == TANGO_ERROR_DATA
+          && strstr(error.text, "text: id 30, the encoder's") != NULL
+          && strstr(error.text, "has 30 rows") != NULL);
+    t.ids[7] = -1;
+    CHECK(encode_case(&t, floats(3 * 78 * 15), t.counts, 0, &error)
+          == TANGO_ERROR_DATA);
+    tango_io_unmap(&t.file);
+    open_text(&t, "clap"); /* 24 positions; 0 and 1 stand for no token */
+    CHECK(tango__tokens_most(&t.model.text) == 22);
+    t.model.text.positions = 514;
+    CHECK(tango__tokens_most(&t.model.text) == 512);
+    t.model.text.positions = 2;
+    CHECK(tango__tokens_most(&t.model.text) == 0);
+    tango_io_unmap(&t.file);
+    CHECK(tango__tokens_most(&v1.text) == TANGO_TOKENS_MAX);
+    release(NULL);
 }
 
 /* A model over a copy of the blob, so that weights can be changed. */
@@ -1592,6 +1830,8 @@ static void long_prompts_are_cut_and_said_so(void)
     release(NULL);
 }
 
+#include "golden_unets.h"
+
 /* ----------------------------------------------------------------------------------- */
 
 static void open_model(tango_model *m, tango_io_file *file, const char *path)
@@ -1603,11 +1843,18 @@ static void open_model(tango_model *m, tango_io_file *file, const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        printf("usage: golden GOLDEN_FOLDER V1.tango TINY.tango\n");
+    if (argc != 5 && !(argc == 4 && strcmp(argv[2], "--calls") == 0)) {
+        printf("usage: golden GOLDEN_FOLDER V1.tango TINY.tango WORK_FOLDER\n");
         return 2;
     }
     folder = argv[1];
+    work_folder = argv[argc - 1];
+    if (argc == 4) {
+        start_levels();
+        cases = load_json("unets/cases.json");
+        RUN(calls_agree_at_the_fastest_level);
+        return CHECK_DONE();
+    }
     open_model(&v1, &v1_file, argv[2]);
     open_model(&tiny, &tiny_file, argv[3]);
     start_levels();
@@ -1615,6 +1862,9 @@ int main(int argc, char **argv)
     RUN(schedules_agree_with_diffusers);
     RUN(samplers_agree_with_diffusers);
     RUN(ids_equal_those_of_sentencepiece);
+    RUN(ids_equal_those_of_clip);
+    RUN(ids_equal_those_of_roberta);
+    RUN(ids_of_a_unigram_tokenizer_json_equal_those_of_its_spiece_model);
     RUN(a_random_model_agrees_with_pytorch);
     RUN(the_shipped_model_agrees_with_pytorch);
     RUN(every_kernel_level_agrees_with_pytorch);
@@ -1627,6 +1877,10 @@ int main(int argc, char **argv)
     RUN(tanh_gelu_for_exact_gelu_fails);
     RUN(guidance_halves_swapped_fail);
     RUN(a_forgotten_mask_fails);
+    RUN(text_encoders_agree_with_transformers);
+    RUN(mistakes_in_text_encoders_are_noticed);
+    RUN(text_states_have_their_properties);
+    RUN(texts_that_do_not_fit_are_refused);
     RUN(a_bad_weight_names_its_stage);
     RUN(bad_noise_and_silence_are_errors);
     RUN(guidance_agrees_with_diffusers);
@@ -1644,6 +1898,7 @@ int main(int argc, char **argv)
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(long_prompts_are_cut_and_said_so);
+    run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);
     tango_io_unmap(&tiny_file);

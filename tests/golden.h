@@ -1,4 +1,4 @@
-/* golden.h: what the programs that compare with golden vectors share. Include it after the
+/* golden.h: arrays, comparisons and runs for golden.c and its parts. Include it after the
    implementation of tango.h. */
 #ifndef TANGO_GOLDEN_H
 #define TANGO_GOLDEN_H
@@ -212,6 +212,59 @@ static float *channels_first(const float *x, const array *like)
                 out[(b * channels + c) * rows + r] =
                     x[(b * rows + r) * channels + c];
     return out;
+}
+
+/* ---- Whole runs ------------------------------------------------------------------- */
+
+/* One finished run; wave is taken memory. */
+typedef struct sound {
+    float *wave;
+    size_t bytes;
+    tango_result result;
+    tango_error error;
+} sound;
+
+/* Runs in a block that lies `shift` bytes off, filled with `fill`, `missing` bytes short;
+   the bytes behind it must survive. */
+static sound generate_in(const tango_model *m, const tango_params *p, size_t shift,
+    int fill, size_t missing)
+{
+    enum { GUARD = 64 };
+    tango_plan plan;
+    sound s;
+    unsigned char *memory;
+    memset(&s, 0, sizeof s);
+    s.result = tango_prepare(&plan, m, p, &s.error);
+    if (s.result != TANGO_OK) return s;
+    s.bytes = plan.params.samples * plan.samples * sizeof(float);
+    s.wave = floats(s.bytes / sizeof(float));
+    memory = (unsigned char *)malloc(plan.memory + shift + GUARD);
+    if (memory == NULL) stop("golden", "no memory");
+    memset(memory, fill, plan.memory + shift);
+    memset(memory + shift + plan.memory - missing, 0x5a, GUARD);
+    memset(s.wave, fill, s.bytes);
+    s.result = tango_generate(
+        s.wave, m, p, memory + shift, plan.memory - missing, &s.error);
+    for (size_t i = 0; i < GUARD; i++)
+        CHECK(memory[shift + plan.memory - missing + i] == 0x5a);
+    free(memory);
+    return s;
+}
+
+static sound generate(const tango_model *m, const tango_params *p)
+{
+    return generate_in(m, p, 0, 0, 0);
+}
+
+static int same_sound(sound a, sound b)
+{
+    return a.result == TANGO_OK && b.result == TANGO_OK && a.bytes == b.bytes
+           && memcmp(a.wave, b.wave, a.bytes) == 0;
+}
+
+static int begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 #endif

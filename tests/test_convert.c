@@ -81,9 +81,12 @@ static void transposed_columns_are_an_ordinary_convolution(void)
     t.kind = TRANSPOSED;
     t.rate = RATE;
     shape(&t, 3, IN, OUT, SIZE, 1);
+    tensor whole;
     tango_io_view view = { (const unsigned char *)w, TANGO_IO_F32,   3, { IN, OUT, SIZE },
                            { OUT * SIZE, SIZE, 1 },  IN * OUT * SIZE };
     t.view = view;
+    memset(&whole, 0, sizeof whole);
+    t.at.t = &whole;
     job j;
     memset(&j, 0, sizeof j);
     for (size_t o = 0; o < OUT; o++) {
@@ -106,24 +109,22 @@ static void transposed_columns_are_an_ordinary_convolution(void)
 
 /* ---- Checkpoints of golden/wrapped ------------------------------------------------ */
 
-/* Opens golden/wrapped/NAME and looks for a (2, 3) and b (4). 1 if both are there. */
+/* Opens golden/wrapped/NAME and looks for a (2, 3) and b (4). 1 if both are there, and
+   nothing else. */
 static int finds_both(const char *name)
 {
     static const size_t a[2] = { 2, 3 }, b[1] = { 4 };
-    const char *keys[2] = { "a", "b" };
-    tango_io_view view;
-    source s;
-    memset(&s, 0, sizeof s);
+    file_list files;
+    memset(&files, 0, sizeof files);
     problems = 0;
     message[0] = '\0';
-    CHECK(open_source(&s, "golden/wrapped", name));
-    open_checkpoint(&s);
-    int found_a = problems == 0 && find_tensor(&s, "a", a, 2, &view);
-    int found_b = problems == 0 && find_tensor(&s, "b", b, 1, &view);
-    if (problems == 0) refuse_superfluous(&s, keys, 2);
-    tango_io_unmap(&s.file);
-    free(s.work);
-    return found_a && found_b && problems == 0;
+    store *s = open_store(&files, "golden/wrapped", name, name);
+    tensor *t = find(s, "a"), *u = find(s, "b");
+    int found_both = problems == 0 && t && u && fits(t, "a", a, 2, 0)
+                     && fits(u, "b", b, 1, 0) && s->count == 2;
+    close_stores(s);
+    close_sources(&files);
+    return found_both;
 }
 
 static void wrapped_checkpoints_are_unwrapped(void)
@@ -146,17 +147,14 @@ static void ambiguous_checkpoints_are_refused(void)
 
 static void other_prefixes_are_named(void)
 {
-    source s;
-    memset(&s, 0, sizeof s);
-    CHECK(open_source(&s, "golden/wrapped", "prefixed.bin"));
-    open_checkpoint(&s);
-    s.prefix[0] = '\0';
-    CHECK(other_prefix(&s, "a"));
-    CHECK(strstr(message, "a: names begin with module._orig_mod.; expected") != NULL);
-    CHECK(!other_prefix(&s, "module._orig_mod.a"));
+    static tensor list[2];
+    store s = { NULL, "x.bin", list, 2, 2, 0.0 };
+    list[0].name = "net.unet.a";
+    list[1].name = "unet.b";
+    CHECK(other_prefix(&s, "unet.a"));
+    CHECK(strstr(message, "net.unet.a: names begin with net.; expected") != NULL);
+    CHECK(!other_prefix(&s, "unet.b"));
     CHECK(!other_prefix(&s, "c"));
-    tango_io_unmap(&s.file);
-    free(s.work);
 }
 
 /* Neither a stride of 0 nor rows that overlap make more numbers than the file has. */
@@ -172,31 +170,103 @@ static void views_that_repeat_numbers_are_refused(void)
 static void shared_storages_are_summed(void)
 {
     weight list[3];
-    plan p = { list, 3, 3, MAIN, "", 0 };
-    source s[FILES];
+    plan p = { list, 3, 3, UNET, "", 0 };
+    source file;
+    tensor t;
     memset(list, 0, sizeof list);
-    memset(s, 0, sizeof s);
+    memset(&file, 0, sizeof file);
+    memset(&t, 0, sizeof t);
+    t.file = &file;
     for (size_t i = 0; i < 3; i++) {
-        list[i].file = MAIN;
+        list[i].at.t = &t;
         list[i].view.type = TANGO_IO_F32;
         list[i].view.count = 100;
     }
-    s[MAIN].name = "main";
-    s[MAIN].file.size = 1200;
+    file.label = (char *)(size_t)"main";
+    file.size = 1200;
     problems = 0;
-    check_sum(s, &p, MAIN);
+    check_sum(&file, &p);
     CHECK(problems == 0);
-    s[MAIN].file.size = 1199;
-    check_sum(s, &p, MAIN);
+    file.size = 1199;
+    check_sum(&file, &p);
     CHECK(problems == 1);
     CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
+}
+
+/* ---- Names ------------------------------------------------------------------------ */
+
+/* What a table makes of a name. */
+static const char *turned(const rename_row *rows, const char *name, const char *prefix)
+{
+    static spot p;
+    store empty = { NULL, "", NULL, 0, 0, 0.0 };
+    naming n;
+    memset(&n, 0, sizeof n);
+    n.rows = rows;
+    n.prefix = prefix;
+    n.sizes.number[SIGN_N] = 2;
+    n.sizes.number[SIGN_M] = 3;
+    n.sizes.number[SIGN_L] = 2;
+    p = spot_of(&n, &empty, name);
+    return p.name;
+}
+
+static void names_are_turned_by_rows(void)
+{
+    static const struct {
+        const rename_row *rows;
+        const char *from, *to;
+    } pairs[] = {
+        { names_unet_ldm, "down_blocks.2.resnets.1.norm1.bias",
+          "input_blocks.8.0.in_layers.0.bias" },
+        { names_unet_ldm, "down_blocks.1.downsamplers.0.conv.weight",
+          "input_blocks.6.0.op.weight" },
+        { names_unet_ldm, "up_blocks.3.attentions.2.proj_in.weight",
+          "output_blocks.11.1.proj_in.weight" },
+        { names_unet_ldm, "up_blocks.0.upsamplers.0.conv.bias",
+          "output_blocks.2.1.conv.bias" },
+        { names_unet_ldm, "mid_block.attentions.0.transformer_blocks.0.norm1.weight",
+          "middle_block.1.transformer_blocks.0.norm1.weight" },
+        { names_unet, "x.ff.net.0.gate.weight", "x.ff.net.0.proj.weight" },
+        { names_vae_diffusers, "decoder.up.0.block.2.nin_shortcut.weight",
+          "decoder.up_blocks.2.resnets.2.conv_shortcut.weight" },
+        { names_vae_diffusers, "encoder.mid.block_2.norm1.bias",
+          "encoder.mid_block.resnets.1.norm1.bias" },
+        { names_vae_diffusers, "encoder.mid.attn_1.proj_out.bias",
+          "encoder.mid_block.attentions.0.to_out.0.bias" },
+        { names_clap_laion,
+          "audio_model.audio_encoder.layers.1.blocks.0.attention.self.key.bias",
+          "audio_branch.layers.1.blocks.0.attn.qkv.bias" },
+        { names_clap_laion, "text_projection.linear2.bias", "text_projection.2.bias" },
+        { names_clap_laion, "text_model.pooler.dense.bias",
+          "text_branch.pooler.dense.bias" },
+        { names_vocoder_transformers, "ups.4.weight", "upsampler.4.weight" },
+        { names_same, "a.b", "a.b" },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        CHECK(strcmp(turned(pairs[i].rows, pairs[i].from, ""), pairs[i].to) == 0);
+    CHECK(strcmp(turned(names_unet_ldm, "conv_in.weight", "model."),
+                 "model.input_blocks.0.0.weight") == 0);
+}
+
+/* A pattern matches whole names only; numbers are digits; two signs for any text. */
+static void patterns_match_whole_names(void)
+{
+    binding b;
+    CHECK(matches("a.{i}.*", "a.12.x.y", &b) && b.number['i'] == 12 && b.size[0] == 3);
+    CHECK(matches("*.b.*", "a.b.b.c", &b) && b.size[0] == 1 && b.size[1] == 3);
+    CHECK(matches("*", "", &b) && b.size[0] == 0);
+    CHECK(!matches("a.{i}", "a.", &b));
+    CHECK(!matches("a.{i}", "a.b", &b));
+    CHECK(!matches("a", "ab", &b));
+    CHECK(!matches("ab", "a", &b));
 }
 
 /* ---- Configurations --------------------------------------------------------------- */
 
 /* The smallest model that has every part. */
 static const struct {
-    file_id file;
+    config_kind file;
     const char *inside, *key, *value;
 } micro[] = {
     { UNET_CONFIG, "", "in_channels", "2" },
@@ -216,17 +286,17 @@ static const struct {
     { UNET_CONFIG, "", "mid_block_scale_factor", "1" },
     { UNET_CONFIG, "", "use_linear_projection", "true" },
     { UNET_CONFIG, "", "mid_block_type", "\"UNetMidBlock2DCrossAttn\"" },
-    { TEXT_CONFIG, "", "model_type", "\"t5\"" },
-    { TEXT_CONFIG, "", "feed_forward_proj", "\"gated-gelu\"" },
-    { TEXT_CONFIG, "", "vocab_size", "8" },
-    { TEXT_CONFIG, "", "d_model", "6" },
-    { TEXT_CONFIG, "", "d_kv", "3" },
-    { TEXT_CONFIG, "", "d_ff", "8" },
-    { TEXT_CONFIG, "", "num_layers", "1" },
-    { TEXT_CONFIG, "", "num_heads", "2" },
-    { TEXT_CONFIG, "", "relative_attention_num_buckets", "8" },
-    { TEXT_CONFIG, "", "relative_attention_max_distance", "16" },
-    { TEXT_CONFIG, "", "layer_norm_epsilon", "1e-6" },
+    { T5_CONFIG, "", "model_type", "\"t5\"" },
+    { T5_CONFIG, "", "feed_forward_proj", "\"gated-gelu\"" },
+    { T5_CONFIG, "", "vocab_size", "8" },
+    { T5_CONFIG, "", "d_model", "6" },
+    { T5_CONFIG, "", "d_kv", "3" },
+    { T5_CONFIG, "", "d_ff", "8" },
+    { T5_CONFIG, "", "num_layers", "1" },
+    { T5_CONFIG, "", "num_heads", "2" },
+    { T5_CONFIG, "", "relative_attention_num_buckets", "8" },
+    { T5_CONFIG, "", "relative_attention_max_distance", "16" },
+    { T5_CONFIG, "", "layer_norm_epsilon", "1e-6" },
     { VAE_CONFIG, "", "embed_dim", "2" },
     { VAE_CONFIG, "", "scale_factor", "0.9" },
     { VAE_CONFIG, "ddconfig", "ch", "4" },
@@ -236,12 +306,12 @@ static const struct {
     { VAE_CONFIG, "ddconfig", "in_channels", "1" },
     { VAE_CONFIG, "ddconfig", "out_ch", "1" },
     { VAE_CONFIG, "ddconfig", "num_groups", "2" },
-    { VAE_CONFIG, "vocoder", "num_mels", "8" },
-    { VAE_CONFIG, "vocoder", "upsample_initial_channel", "8" },
-    { VAE_CONFIG, "vocoder", "upsample_rates", "[4, 4]" },
-    { VAE_CONFIG, "vocoder", "upsample_kernel_sizes", "[8, 7]" },
-    { VAE_CONFIG, "vocoder", "resblock_kernel_sizes", "[3]" },
-    { VAE_CONFIG, "vocoder", "resblock_dilation_sizes", "[[1, 3, 5]]" },
+    { LDM_VOCODER_CONFIG, "vocoder", "num_mels", "8" },
+    { LDM_VOCODER_CONFIG, "vocoder", "upsample_initial_channel", "8" },
+    { LDM_VOCODER_CONFIG, "vocoder", "upsample_rates", "[4, 4]" },
+    { LDM_VOCODER_CONFIG, "vocoder", "upsample_kernel_sizes", "[8, 7]" },
+    { LDM_VOCODER_CONFIG, "vocoder", "resblock_kernel_sizes", "[3]" },
+    { LDM_VOCODER_CONFIG, "vocoder", "resblock_dilation_sizes", "[[1, 3, 5]]" },
     { STFT_CONFIG, "", "sampling_rate", "1600" },
     { STFT_CONFIG, "", "filter_length", "64" },
     { STFT_CONFIG, "", "hop_length", "16" },
@@ -287,11 +357,12 @@ static const char pieces[] = "\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02"
 
 /* The files of the micro model; key number `mutant` has another value. */
 typedef struct folder {
-    source s[FILES];
-    char text[FILES][ROOM];
-    values v;
-    config c;
+    source s[CONFIGS], spiece;
+    char text[CONFIGS][ROOM];
+    origin o;
+    build b;
     plan p;
+    store nothing;
 } folder;
 
 static void add_text(char *out, const char *text)
@@ -301,7 +372,7 @@ static void add_text(char *out, const char *text)
 }
 
 /* The keys of one object of one file. */
-static void add_keys(char *out, file_id file, const char *inside, size_t mutant,
+static void add_keys(char *out, config_kind file, const char *inside, size_t mutant,
                      const char *value)
 {
     add_text(out, "{");
@@ -315,48 +386,74 @@ static void add_keys(char *out, file_id file, const char *inside, size_t mutant,
     }
 }
 
+/* Which object of a file has the keys of a configuration. */
+static void compose_file(folder *f, config_kind kind, size_t mutant, const char *value)
+{
+    char *out = f->text[kind];
+    add_keys(out, kind, "", mutant, value);
+    if (kind == VAE_CONFIG) {
+        add_text(out, ", \"ddconfig\": ");
+        add_keys(out, VAE_CONFIG, "ddconfig", mutant, value);
+        add_text(out, "}, \"vocoder\": ");
+        add_keys(out, LDM_VOCODER_CONFIG, "vocoder", mutant, value);
+        add_text(out, "}");
+    }
+    add_text(out, "}");
+}
+
 static void compose(folder *f, size_t mutant, const char *value)
 {
+    static const config_kind kinds[] = { UNET_CONFIG, T5_CONFIG, VAE_CONFIG, STFT_CONFIG,
+                                         SCHEDULE_CONFIG, DEFAULTS };
+    static const char *const names[] = { "unet_config.json", "text_encoder_config.json",
+        "vae_config.json", "stft_config.json", "scheduler_config.json", "defaults.json" };
+    static const signature *signs[PARTS];
     memset(f, 0, sizeof *f);
     problems = 0;
-    for (size_t i = MAIN_CONFIG; i <= DEFAULTS; i++) {
-        add_keys(f->text[i], (file_id)i, "", mutant, value);
-        if (i == VAE_CONFIG) {
-            add_text(f->text[i], ", \"ddconfig\": ");
-            add_keys(f->text[i], VAE_CONFIG, "ddconfig", mutant, value);
-            add_text(f->text[i], "}, \"vocoder\": ");
-            add_keys(f->text[i], VAE_CONFIG, "vocoder", mutant, value);
-            add_text(f->text[i], "}");
-        }
-        add_text(f->text[i], "}");
-        f->s[i].name = known[i].name;
-        f->s[i].file.data = (const unsigned char *)f->text[i];
-        f->s[i].file.size = strlen(f->text[i]);
-        parse_json(&f->s[i]);
+    for (size_t i = 0; i < 6; i++) {
+        source *s = &f->s[kinds[i]];
+        compose_file(f, kinds[i], mutant, value);
+        s->label = (char *)(size_t)names[i];
+        s->text = (const unsigned char *)f->text[kinds[i]];
+        s->size = strlen(f->text[kinds[i]]);
+        parse_json(s);
+        f->b.configs[kinds[i]].file = s;
     }
-    f->s[SPIECE].name = "spiece.model";
-    f->s[SPIECE].file.data = (const unsigned char *)pieces;
-    f->s[SPIECE].file.size = sizeof pieces - 1;
+    f->b.configs[LDM_VOCODER_CONFIG].file = &f->s[VAE_CONFIG];
+    f->spiece.label = (char *)(size_t)"spiece.model";
+    f->spiece.text = (const unsigned char *)pieces;
+    f->spiece.size = sizeof pieces - 1;
+    f->b.tokens.spiece = &f->spiece;
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        const signature *sign = &signatures[i];
+        if (sign->layout == LAYOUT_TANGO && (sign->part != TEXT || sign->text == T5))
+            signs[sign->part] = sign;
+    }
+    for (size_t i = 0; i < PARTS; i++) {
+        piece *p = &f->o.pieces[i];
+        if (i != RANK) f->b.from[i] = &f->o;
+        p->sign = signs[i];
+        p->tensors = &f->nothing;
+        p->names.rows = names_same;
+        p->names.prefix = "";
+    }
 }
 
 /* 1 if convert takes this configuration, which is then planned. */
 static int accepts(folder *f, size_t mutant, const char *value)
 {
     compose(f, mutant, value);
-    if (problems == 0) read_configuration(&f->v, f->s, &f->c);
+    if (problems == 0) read_configuration(&f->b);
     int taken = problems == 0;
-    if (taken) make_plan(&f->p, &f->c);
+    if (taken) make_plan(&f->p, &f->b);
     problems = 0;
     return taken;
 }
 
 static void give_back(folder *f)
 {
-    for (size_t i = 0; i < FILES; i++) {
-        f->s[i].file.data = NULL; /* it lies in f->text */
-        f->s[i].file.size = 0;
-    }
-    release(f->s, &f->p, &f->v);
+    for (size_t i = 0; i < CONFIGS; i++) free(f->s[i].work);
+    release(&f->b, &f->p);
 }
 
 /* ---- Models ----------------------------------------------------------------------- */
@@ -367,6 +464,7 @@ static char blob_path[512];
 static void write_model(folder *f)
 {
     static float noise[1 << 19];
+    static tensor whole;
     job j;
     memset(&j, 0, sizeof j);
     for (size_t i = 0; i < 1 << 19; i++)
@@ -378,15 +476,15 @@ static void write_model(folder *f)
         v->type = TANGO_IO_F32;
         v->rank = w->rank;
         v->count = 1;
+        w->at.t = &whole;
         for (size_t k = w->rank; k-- > 0;) {
             v->shape[k] = w->shape[k];
             v->strides[k] = v->count;
             v->count *= w->shape[k];
         }
     }
-    j.sources = f->s;
     j.type = TANGO_IO_F32;
-    write_blob(blob_path, &j, &f->p, &f->v, 1);
+    write_blob(blob_path, &j, &f->p, &f->b.v, 1);
 }
 
 /* Runs the model once with a sampler and a vocoder. A refusal before the work is fine,
@@ -543,6 +641,8 @@ int main(void)
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
+    RUN(names_are_turned_by_rows);
+    RUN(patterns_match_whole_names);
     RUN(wrapped_checkpoints_are_unwrapped);
     RUN(other_prefixes_are_named);
     RUN(ambiguous_checkpoints_are_refused);

@@ -199,11 +199,11 @@ refuses rescale_beyond_1 "rescale: expected a number from 0 to 1, found 1.5"
 fresh
 claim unknown_option 2 "unknown option --nosuch" ./convert model -o x.tango --nosuch
 claim unknown_type 2 "expected one of f32, f16" ./convert model -o x.tango -t f64
-claim no_folder 2 "no folder" ./convert -o x.tango
+claim no_folder 2 "no folder or file" ./convert -o x.tango
 claim no_output 2 "no output" ./convert model
 claim no_pipe 2 "a blob needs a file" ./convert model -o -
 claim help 0 "--output FILE" ./convert -h
-claim folder_missing 1 "nowhere: no such folder" ./convert nowhere -o x.tango
+claim folder_missing 1 "nowhere: no such file" ./convert nowhere -o x.tango
 claim output_folder_missing 1 "nowhere/" ./convert model -o nowhere/x.tango
 claim nothing_was_written 1 "" test -e x.tango
 claim disk_full 1 "model/x.tango: writing failed" sh -c 'ulimit -f 100; exec ./convert model -o model/x.tango'

@@ -13,4 +13,4 @@ if [ -z "${CFLAGS:-}" ] && ${CC:-cc} --version | grep -qi clang; then CFLAGS=-O2
 ${CC:-cc} ${CFLAGS:-} ../tools/convert.c -lm -o "$work/convert"
 ${CC:-cc} ${CFLAGS:-} golden.c -lm -pthread -o "$work/golden"
 "$work/convert" -q golden/models/v1 -o "$work/v1.tango" -t f32
-"$work/golden" golden "$work/v1.tango" "${TINY:-../demo/tiny.tango}"
+"$work/golden" golden "$work/v1.tango" "${TINY:-../demo/tiny.tango}" "$work"

@@ -148,6 +148,8 @@ static double activate(double x, tango_nn_activation activation)
     case TANGO_NN_GELU_TANH:
         return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
     case TANGO_NN_TANH: return tanh(x);
+    case TANGO_NN_QUICK_GELU: return x / (1 + exp(-1.702 * x));
+    case TANGO_NN_RELU: return x > 0 ? x : 0;
     }
     return x;
 }
@@ -386,13 +388,13 @@ static void epilogues_are_right_in_every_combination(void)
 {
     for (size_t i = 0; i < levels; i++) {
         for (unsigned parts = 0; parts < 32; parts++) {
-            const tango_nn_activation activation = (tango_nn_activation)(parts % 5);
+            const tango_nn_activation activation = (tango_nn_activation)(parts % 7);
             CHECK(epilogue_error(&contexts[i], parts, activation, pick(1, 40),
                                  pick(1, 70), pick(1, 40), pick(1, 9)) <= 1);
             CHECK(epilogue_error(&contexts[i], parts, activation, pick(15, 40),
                                  pick(33, 70), pick(257, 520), pick(1, 50)) <= 1);
         }
-        for (unsigned a = 0; a < 5; a++) {
+        for (unsigned a = 0; a < 7; a++) {
             CHECK(epilogue_error(&contexts[i], 31, (tango_nn_activation)a, 29, 43, 11, 4)
                   <= 1);
         }
@@ -727,9 +729,10 @@ static double attention_error(const tango_nn_attention *shape, float sharp, int 
             const size_t b = i / s.heads / s.queries, context = b / repeat;
             const size_t at = (b * s.queries + query) * row + head * s.width;
             const size_t from = context * s.keys * row + head * s.width;
+            const size_t seen = with_count ? counts[context] : s.keys;
             attend_one(want, q + at, k + from, v + from,
                        with_bias ? bias + (head * s.queries + query) * s.keys : NULL,
-                       with_count ? counts[context] : s.keys, row, s.width,
+                       s.causal && query < seen ? query + 1 : seen, row, s.width,
                        (double)s.scale);
             for (size_t d = 0; d < s.width; d++) {
                 const double error = fabs((double)out[at + d] - want[d]);
@@ -756,21 +759,56 @@ static void attention_is_right_for_ragged_shapes(void)
         s.width = pick(1, 40);
         s.scale = 0.3f;
         s.context_repeat = pick(0, 3);
+        s.causal = i % 5 < 2;
         CHECK(attention_error(&s, 2, i % 2 != 0, i % 3 == 0, 1) < 3e-6);
     }
 }
 
 static void attention_carries_its_sums_over_blocks(void)
 {
-    const tango_nn_attention keys = { 1, 23, 1100, 2, 21, 1, 1, NULL, NULL };
-    const tango_nn_attention queries = { 1, 450, 300, 1, 16, 0.25f, 1, NULL, NULL };
-    const tango_nn_attention wide = { 1, 140, 300, 1, 512, 0.044f, 1, NULL, NULL };
-    const tango_nn_attention wider = { 1, 40, 30, 1, 777, 0.04f, 1, NULL, NULL };
+    const tango_nn_attention keys = { 1, 23, 1100, 2, 21, 1, 1, NULL, NULL, 0 };
+    const tango_nn_attention queries = { 1, 450, 300, 1, 16, 0.25f, 1, NULL, NULL, 0 };
+    const tango_nn_attention wide = { 1, 140, 300, 1, 512, 0.044f, 1, NULL, NULL, 0 };
+    const tango_nn_attention wider = { 1, 40, 30, 1, 777, 0.04f, 1, NULL, NULL, 0 };
     CHECK(attention_error(&keys, 1, 0, 0, 1) < 2e-6);
     CHECK(attention_error(&keys, 20, 1, 1, 1) < 1e-5);
     CHECK(attention_error(&queries, 4, 0, 0, 7) < 3e-6);
     CHECK(attention_error(&wide, 4, 0, 0, 17) < 3e-6);
     CHECK(attention_error(&wider, 4, 0, 0, 7) < 3e-6);
+}
+
+/* More blocks of queries than one and more blocks of keys: those behind a query's own
+   position, of which a block may have some or nothing else, have no part. */
+static void no_query_looks_ahead(void)
+{
+    const tango_nn_attention square = { 2, 577, 577, 2, 13, 0.25f, 1, NULL, NULL, 1 };
+    const tango_nn_attention wide = { 1, 290, 520, 1, 300, 0.05f, 1, NULL, NULL, 1 };
+    const tango_nn_attention low = { 1, 600, 70, 1, 9, 0.3f, 1, NULL, NULL, 1 };
+    CHECK(attention_error(&square, 4, 0, 0, 3) < 3e-6);
+    CHECK(attention_error(&square, 20, 1, 1, 5) < 1e-5);
+    CHECK(attention_error(&wide, 4, 0, 0, 7) < 3e-6);
+    CHECK(attention_error(&low, 4, 1, 1, 3) < 3e-6);
+}
+
+/* What lies behind a query has no part in it, whatever it is worth: the first query's
+   values are those of the first key, to the bit of one that has no other. */
+static void later_keys_change_no_bit(void)
+{
+    enum { TOKENS = 300, WIDTH = 8 };
+    const tango_nn_attention all = { 1, TOKENS, TOKENS, 1, WIDTH, 1, 1, NULL, NULL, 1 };
+    for (size_t l = 0; l < levels; l++) {
+        float *x = noise_array(TOKENS * WIDTH), *y = copy_array(x, TOKENS * WIDTH);
+        float *a = array(TOKENS * WIDTH), *b = array(TOKENS * WIDTH);
+        for (size_t i = 280 * WIDTH; i < TOKENS * WIDTH; i++) y[i] *= 1000;
+        tango_nn_attend(&contexts[l], a, x, x, x, &all);
+        tango_nn_attend(&contexts[l], b, y, y, y, &all);
+        for (size_t i = 0; i < 280 * WIDTH; i++) CHECK(a[i] == b[i]);
+        for (size_t i = 0; i < WIDTH; i++) CHECK(a[i] == x[i]);
+        drop(x, TOKENS * WIDTH);
+        drop(y, TOKENS * WIDTH);
+        drop(a, TOKENS * WIDTH);
+        drop(b, TOKENS * WIDTH);
+    }
 }
 
 /* ---- Elements --------------------------------------------------------------------- */
@@ -799,7 +837,7 @@ static double activation_error(tango_nn_activation activation, double range)
 
 static void activations_are_right(void)
 {
-    for (int a = 0; a < 5; a++) {
+    for (int a = 0; a < 7; a++) {
         CHECK(activation_error((tango_nn_activation)a, 0.01) < 2e-9);
         CHECK(activation_error((tango_nn_activation)a, 1) < 2e-7);
         CHECK(activation_error((tango_nn_activation)a, 6) < 3e-7);
@@ -844,6 +882,11 @@ static void far_inputs_give_no_nan(void)
             for (size_t i = 0; i < 5; i++) CHECK_NEAR(y[i], 0, 1e-30);
             for (size_t i = 5; i < 10; i++) CHECK(y[i] == x[i]);
         }
+        tango_nn_activate(&contexts[l], y, x, 10, TANGO_NN_QUICK_GELU);
+        for (size_t i = 0; i < 5; i++) CHECK_NEAR(y[i], 0, 1e-30);
+        for (size_t i = 5; i < 10; i++) CHECK(y[i] == x[i]);
+        tango_nn_activate(&contexts[l], y, x, 10, TANGO_NN_RELU);
+        for (size_t i = 0; i < 10; i++) CHECK(y[i] == (i < 5 ? 0 : x[i]));
         tango_nn_activate(&contexts[l], y, x, 10, TANGO_NN_TANH);
         for (size_t i = 0; i < 10; i++) CHECK(y[i] == (i < 5 ? -1.0f : 1.0f));
         ends[0] = -inf;
@@ -855,6 +898,10 @@ static void far_inputs_give_no_nan(void)
         CHECK(y[0] != y[0] && y[1] == inf && y[2] != y[2]);
         tango_nn_activate(&contexts[l], y, ends, 3, TANGO_NN_GELU);
         CHECK(y[0] != y[0] && y[1] == inf && y[2] != y[2]);
+        tango_nn_activate(&contexts[l], y, ends, 3, TANGO_NN_QUICK_GELU);
+        CHECK(y[0] != y[0] && y[1] == inf && y[2] != y[2]);
+        tango_nn_activate(&contexts[l], y, ends, 3, TANGO_NN_RELU);
+        CHECK(y[0] == 0 && y[1] == inf && y[2] != y[2]);
         tango_nn_leaky_relu(&contexts[l], y, ends, 3, 0.1f);
         CHECK(y[0] == -inf && y[1] == inf && y[2] != y[2]);
     }
@@ -946,7 +993,7 @@ static void a_nan_stays_in_its_row(void)
 
 static void a_nan_in_a_query_stays_in_its_row(void)
 {
-    const tango_nn_attention s = { 1, 9, 300, 1, 8, 1, 1, NULL, NULL };
+    const tango_nn_attention s = { 1, 9, 300, 1, 8, 1, 1, NULL, NULL, 0 };
     for (size_t l = 0; l < levels; l++) {
         float *q = noise_array(72), *k = noise_array(2400), *out = array(72);
         q[4 * 8 + 3] = HUGE_VALF - HUGE_VALF;
@@ -963,7 +1010,7 @@ static void a_nan_in_a_query_stays_in_its_row(void)
 static void masked_keys_take_no_part(void)
 {
     enum { KEYS = 1100, QUERIES = 9, WIDTH = 8 };
-    tango_nn_attention s = { 1, QUERIES, KEYS, 1, WIDTH, 0.5f, 1, NULL, NULL };
+    tango_nn_attention s = { 1, QUERIES, KEYS, 1, WIDTH, 0.5f, 1, NULL, NULL, 0 };
     for (size_t l = 0; l < levels; l++) {
         float *q = noise_array(QUERIES * WIDTH), *k = noise_array(KEYS * WIDTH);
         float *bias = noise_array(QUERIES * KEYS), *out = array(QUERIES * WIDTH);
@@ -1050,7 +1097,7 @@ static void all_layers(const tango_nn_context *c, float *out, const float *x,
                        const weights *square, const weights *taps)
 {
     const tango_nn_conv conv = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 1, 1, 1, 0, 0, 0.1f };
-    const tango_nn_attention a = { 2, 350, 350, 3, 32, 0.2f, 1, NULL, NULL };
+    const tango_nn_attention a = { 2, 350, 350, 3, 32, 0.2f, 1, NULL, NULL, 0 };
     tango_nn_epilogue e = { 0 };
     e.activation = TANGO_NN_GELU;
     tango_nn_linear(c, out, x, LAYER_ROWS, &square->matrix, &e);
@@ -1175,6 +1222,8 @@ int main(void)
     RUN(layer_and_rms_norms_are_right);
     RUN(attention_is_right_for_ragged_shapes);
     RUN(attention_carries_its_sums_over_blocks);
+    RUN(no_query_looks_ahead);
+    RUN(later_keys_change_no_bit);
     RUN(activations_are_right);
     RUN(activations_of_every_count_stay_inside);
     RUN(far_inputs_give_no_nan);

@@ -153,7 +153,7 @@ static void run(const bench *b, const shape *s)
         const size_t row = s->channels * s->outputs;
         const float *k = b->x + s->height * row, *v = k + s->width * row;
         tango_nn_attention a = { 1, s->height, s->width, s->outputs, s->channels, 0.125f,
-                                 1, NULL, NULL };
+                                 1, NULL, NULL, 0 };
         tango_nn_attend(&b->c, b->out, b->x, k, v, &a);
     } else {
         tango_nn_conv conv = { 1, s->height, s->width, s->channels, s->height, s->width,

@@ -111,6 +111,15 @@ def write(path, values, tensors, check=True):
         f.seek(0); f.write(head(checksum(head(0) + rest)) + rest)
 
 
+def spiece(pieces=(("<pad>", 0, 3), ("</s>", 0, 3), ("<unk>", 0, 2), ("\u2581", -2, 1), ("a", -3, 1), ("b", -4, 1))):
+    """The bytes of a spiece.model of (text, score, type) pieces without a normaliser, for blobs whose text nobody reads."""
+    out = b""
+    for text, score, kind in pieces:
+        text = text.encode(); one = b"\x0a" + bytes([len(text)]) + text + b"\x15" + struct.pack("<f", score) + b"\x18" + bytes([kind])
+        out += b"\x0a" + bytes([len(one)]) + one
+    return out
+
+
 def copy(path, out):
     """Reads a blob and writes what was read."""
     b = Blob(path); half = lambda k, x: x.astype(np.float16) if b.types[k] else x

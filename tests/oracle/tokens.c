@@ -1,5 +1,6 @@
 /* tokens: ids of length-prefixed lines, for tokens.py.    cc -I. tests/oracle/tokens.c -lm -o tokens
-   ./tokens SPIECE LINES: for each line (u32 length, bytes) one line of ids, at most 511 and </s>. */
+   ./tokens TABLE LINES: for each line (u32 length, bytes) one line of ids, as many as a model of the
+   kind takes. TABLE is a spiece.model or a BPE table. */
 #define TANGO_IMPLEMENTATION
 #include "tango.h"
 #include <stdio.h>
@@ -27,7 +28,7 @@ int main(int argc, char **argv)
         uint32_t n;
         memcpy(&n, lines.data + at, 4);
         at += 4;
-        if (tango_tokenize(&tokenizer, ids, TANGO_TOKENS_MAX, &count, NULL, (const char *)lines.data + at, n, &arena, &error) != TANGO_OK) return 1;
+        if (tango_tokenize(&tokenizer, ids, tokenizer.most, &count, NULL, (const char *)lines.data + at, n, &arena, &error) != TANGO_OK) return 1;
         at += n;
         for (i = 0; i < count; i++) printf("%d%c", (int)ids[i], i + 1 == count ? '\n' : ' ');
     }

@@ -1,0 +1,275 @@
+/* convert_build.h: which origin makes which part, its tokenizer, and all values of the
+   blob.                                                                          MIT-0 */
+#ifndef TANGO_CONVERT_BUILD_H
+#define TANGO_CONVERT_BUILD_H
+
+#include "convert_config.h"
+
+/* ---- Configurations of the parts -------------------------------------------------- */
+
+/* The configuration of a piece: one that is named for it in the root, or the config.json
+   that stands beside its weights. AudioLDM's own file needs none. */
+static const source *config_beside(const origin *o, const piece *p, root_file named)
+{
+    int at_root = p->on == &o->shelves[ROOT];
+    if (p->sign->layout == LAYOUT_AUDIOLDM) return NULL;
+    if (at_root && o->root[named]) return o->root[named];
+    return o->is_tango ? NULL : p->on->config;
+}
+
+/* An object of a configuration, where models of two towers keep those of one. */
+static config tower_of(const source *s, const char *inside)
+{
+    config c = { s, 0 };
+    object o = object_in(&c, "");
+    size_t node = s ? member(&o, inside) : 0;
+    if (node && tango_io_json_type_of(o.json, node) == TANGO_IO_JSON_OBJECT)
+        c.node = node;
+    return c;
+}
+
+static void choose_text_config(build *b)
+{
+    const origin *o = b->from[TEXT];
+    const piece *p = piece_of(b, TEXT);
+    const source *s = p ? config_beside(o, p, TEXT_JSON) : NULL;
+    static const config_kind kinds[] = { T5_CONFIG, CLIP_CONFIG, CLAP_CONFIG };
+    if (s) b->configs[kinds[p->sign->text]] = tower_of(s, "text_config");
+}
+
+/* The vocoder of vae_config.json is our own extension of that file. */
+static void choose_vocoder_config(build *b)
+{
+    const origin *o = b->from[VOCODER];
+    const piece *p = piece_of(b, VOCODER);
+    config none = { NULL, 0 };
+    if (!p) return;
+    if (p->sign->layout == LAYOUT_TANGO || p->sign->layout == LAYOUT_CONSISTENCY) {
+        config c = { config_beside(o, p, VAE_JSON), 0 };
+        object at = object_in(&c, "");
+        b->configs[LDM_VOCODER_CONFIG] = c.file && member(&at, "vocoder") ? c : none;
+    } else b->configs[GAN_CONFIG].file = config_beside(o, p, ROOT_FILES);
+}
+
+static void choose_configs(build *b)
+{
+    const piece *p = piece_of(b, UNET);
+    if (p) b->configs[UNET_CONFIG].file = config_beside(b->from[UNET], p, UNET_JSON);
+    choose_text_config(b);
+    p = piece_of(b, VAE);
+    if (p) {
+        int diffusers = p->sign->rows == names_vae_diffusers;
+        b->configs[diffusers ? KL_CONFIG : VAE_CONFIG].file =
+            config_beside(b->from[VAE], p, VAE_JSON);
+    }
+    choose_vocoder_config(b);
+    for (size_t i = UNET; i <= VOCODER; i++)
+        if (!b->configs[STFT_CONFIG].file && b->from[i])
+            b->configs[STFT_CONFIG].file = b->from[i]->root[STFT_JSON];
+    p = piece_of(b, RANK);
+    if (!p) return;
+    const source *s = config_beside(b->from[RANK], p, ROOT_FILES);
+    b->configs[HTSAT_CONFIG] = tower_of(s, "audio_config");
+    if (!(b->from[TEXT] && piece_of(b, TEXT)->sign->text == CLAP))
+        b->configs[RANK_TEXT_CONFIG] = tower_of(s, "text_config");
+}
+
+/* The noise schedule: the user's, what lies beside the UNet, or what was published. */
+static void choose_schedule(build *b, file_list *files, const source *wanted)
+{
+    const origin *o = b->from[UNET];
+    const char *sd = "stabilityai/stable-diffusion-2-1";
+    config *c = &b->configs[SCHEDULE_CONFIG];
+    if (!o) return;
+    const piece *p = &o->pieces[UNET];
+    object main_config, unet = object_in(&b->configs[UNET_CONFIG], "");
+    config main_json = { o->root[MAIN_JSON], 0 };
+    main_config = object_in(&main_json, "");
+    c->file = wanted ? wanted : o->root[SCHEDULER_JSON];
+    if (!c->file) c->file = o->shelves[SCHEDULER_SHELF].config;
+    if (c->file) return;
+    if (p->sign->layout == LAYOUT_AUDIOLDM || has_class_embedding(&unet)
+        || axis_of(p, 0, "class_embedding.weight"))
+        c->file = built_in(files, "schedule of AudioLDM (built in)",
+                           schedule_of_audioldm);
+    else if (p->sign->layout != LAYOUT_DIFFUSERS
+             && (!main_json.file || text_begins(&main_config, "scheduler_name", sd)))
+        c->file = built_in(files, "schedule of Stable Diffusion 2.1 (built in)",
+                           schedule_of_sd21);
+    else
+        problem("%s: scheduler_config.json is missing: put it beside the UNet, or name "
+                "it with --scheduler", o->path);
+}
+
+/* ---- Tokenizers ------------------------------------------------------------------- */
+
+/* The files of a tokenizer in a folder; those that are found already stay. */
+static void find_tokenizer(tokenizer *t, origin *o, const char *folder, const char *label)
+{
+    static const char *const names[] = { "spiece.model", "tokenizer.json", "vocab.json",
+                                         "merges.txt", "tokenizer_config.json",
+                                         "special_tokens_map.json" };
+    const source **slots[] = { &t->spiece, &t->json, &t->vocab, &t->merges, &t->config,
+                               &t->config };
+    if (t->spiece || t->json || t->vocab) return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char full[256];
+        if (*slots[i] || !is_in(o->files, folder, names[i])) continue;
+        snprintf(full, sizeof full, "%.120s%s", label, names[i]);
+        *slots[i] = open_source(o->files, folder, names[i], full);
+    }
+}
+
+/* A tokenizer stands in a folder of its own, beside everything, or beside the weights. */
+static void find_tokenizer_of(tokenizer *t, origin *o)
+{
+    static const size_t order[] = { TOKENIZER_SHELF, ROOT, TEXT_SHELF };
+    for (size_t i = 0; i < 3; i++) {
+        const shelf *s = &o->shelves[order[i]];
+        if (order[i] == ROOT || is_folder(s->folder))
+            find_tokenizer(t, o, s->folder, s->label);
+    }
+}
+
+/* The tokenizer is kept as it is; here it is only checked. */
+static void check_spiece(const source *s)
+{
+    tango_io_spiece spiece;
+    tango_error error;
+    tango_result r = tango_io_spiece_open(&spiece, s->text, s->size, &error);
+    if (r == TANGO_OK) {
+        size_t room = 2 * spiece.piece_count;
+        uint32_t *work = (uint32_t *)resized(NULL, room, sizeof *work);
+        r = tango_io_spiece_unique(&spiece, work, room, &error);
+        free(work);
+    }
+    if (r != TANGO_OK) problem("%s: %s", s->label, error.text);
+}
+
+static void put_spiece(values *v, const tokenizer *t)
+{
+    put_text(v, "tokenizer.type", "sentencepiece");
+    if (!t->spiece) return;
+    check_spiece(t->spiece);
+    put(v, "tokenizer.spiece", TANGO_IO_BYTES, t->spiece->text, t->spiece->size, 1);
+}
+
+static void read_tokenizers(build *b)
+{
+    const piece *p = piece_of(b, TEXT);
+    if (!p) return;
+    if (p->sign->text == T5 && !b->tokens.spiece && !b->tokens.json)
+        problem("%s: spiece.model is missing: copy spiece.model of google/flan-t5-large",
+                b->from[TEXT]->path);
+    if (p->sign->text == T5) put_spiece(&b->v, &b->tokens);
+}
+
+/* ---- All values ------------------------------------------------------------------- */
+
+/* What a message calls '...', as it stands in a file. */
+static const field *field_named(const build *b, const char *name, size_t length)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (strncmp(fields[i].name, name, length) == 0 && !fields[i].name[length]
+            && b->configs[fields[i].file].file)
+            return &fields[i];
+    return NULL;
+}
+
+/* A problem that the library found among the values of the blob, told in the words of
+   the files. */
+static void problem_of_values(const build *b, const char *message)
+{
+    char line[2048];
+    size_t n = 0;
+    int of_model = strncmp(message, "model: ", 7) == 0;
+    if (of_model) message += 7;
+    while (*message && n < sizeof line - 512) {
+        const char *end = *message == '\'' ? strchr(message + 1, '\'') : NULL;
+        const field *f =
+            end ? field_named(b, message + 1, (size_t)(end - message) - 1) : NULL;
+        if (f) n += (size_t)snprintf(line + n, 512, "%s: %s%s%s",
+                                     b->configs[f->file].file->label, f->inside,
+                                     *f->inside ? ": " : "", f->key);
+        else line[n++] = *message;
+        message = f ? end + 1 : message + 1;
+    }
+    line[n] = '\0';
+    problem("%s%s", of_model ? "" : "defaults.json: ", line);
+}
+
+static void check_configs(const build *b)
+{
+    const config *c = b->configs;
+    check_unet(&c[UNET_CONFIG]);
+    check_t5(&c[T5_CONFIG]);
+    check_towers(b);
+    check_vae(&c[VAE_CONFIG]);
+    check_kl(&c[KL_CONFIG]);
+    check_vocoder(&c[LDM_VOCODER_CONFIG], "vocoder");
+    check_vocoder(&c[GAN_CONFIG], "");
+}
+
+/* What no configuration said. */
+static void infer(build *b)
+{
+    values *v = &b->v;
+    const piece *p = piece_of(b, TEXT);
+    if (p) put_text(v, "text.type", text_kinds[p->sign->text]);
+    if (p && p->sign->text == T5) infer_t5(v, p);
+    if (p && p->sign->text == CLIP) infer_clip(v, p);
+    if (p && p->sign->text == CLAP) infer_clap(v, p, text_key);
+    int own_tower = !(p && p->sign->text == CLAP);
+    p = piece_of(b, RANK);
+    if (p) infer_rank(v, p);
+    if (p && own_tower) infer_clap(v, p, rank_text_key);
+    p = piece_of(b, VOCODER);
+    if (p) infer_vocoder(v, p);
+    p = piece_of(b, VAE);
+    if (p) infer_vae(v, p);
+    p = piece_of(b, UNET);
+    if (p) infer_guidance(v, p);
+    if (p) infer_unet(v, p);
+    if (b->from[UNET] || b->from[VAE] || b->from[VOCODER]) publish_audio(v);
+    if (p) publish_defaults(v);
+}
+
+/* Pre-trained UNets have 4 channels; adapters translate to the VAE's 8 and back. */
+static void read_adapters(build *b)
+{
+    const piece *p = piece_of(b, UNET);
+    if (!p) return;
+    config c = { b->from[UNET]->root[MAIN_JSON], 0 };
+    object o = object_in(&c, "");
+    char *pretrained = get_text(&o, "unet_model_name");
+    int told = pretrained && *pretrained;
+    put_number(&b->v, "unet.adapters",
+               told || (!c.file && find(p->tensors, "group_in.0.weight")) ? 1.0 : 0.0);
+    free(pretrained);
+}
+
+static void read_configuration(build *b)
+{
+    tango_error error;
+    object unet = object_in(&b->configs[UNET_CONFIG], "");
+    const scheduler *class_ = b->configs[SCHEDULE_CONFIG].file
+                                  ? read_scheduler(&b->v, &b->configs[SCHEDULE_CONFIG])
+                                  : &unnamed;
+    check_configs(b);
+    read_tokenizers(b);
+    if (b->attribution)
+        put(&b->v, "tango.attribution_text", TANGO_IO_STRING, b->attribution->text,
+            b->attribution->size, 1);
+    for (size_t i = 0; i < FIELDS; i++) read_field(b, &fields[i], class_);
+    read_adapters(b);
+    b->linear_projection =
+        unet.json ? get_flag(&unet, "use_linear_projection", 0) : -1;
+    if (problems > 0) return;
+    infer(b);
+    check_kl_sizes(b);
+    if (problems > 0) return;
+    if (tango_configure(&b->model, b->v.list, b->v.count, &error) != TANGO_OK)
+        problem_of_values(b, error.text);
+}
+
+#endif
