@@ -6718,17 +6718,25 @@ static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_o
     return TANGO_OK;
 }
 
-/* Order of two strings, the insides of the cursors, by their unescaped bytes. */
+/* Order of two checked strings by their unescaped bytes, from behind their quotes on. It
+   looks no further than the first difference: a long name among many costs nothing. */
 static int tango_io__json_compare(tango_io__cursor x, tango_io__cursor y)
 {
-    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
+    while (*x.at != '"' && *y.at != '"') {
         unsigned char p[4], q[4];
         size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
         int order = tango_io__compare(p, m, q, n);
         if (order != 0) return order;
     }
-    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
-    return tango_io__left(&x) == 0 ? -1 : 1;
+    return *x.at == *y.at ? 0 : *x.at == '"' ? -1 : 1;
+}
+
+/* Cursor over the text from `at` on. */
+static tango_io__cursor tango_io__json_from(const tango_io__json *j, size_t at)
+{
+    tango_io__cursor c = j->c;
+    c.at = c.begin + at;
+    return c;
 }
 
 /* Cursor over the inside of a checked string that starts behind its quote, at `at`. */
@@ -6742,8 +6750,8 @@ static tango_io__cursor tango_io__json_literal(const tango_io__json *j, size_t a
 static int tango_io__json_name_order(const void *context, const void *a, const void *b)
 {
     const tango_io__json *j = (const tango_io__json *)context;
-    return tango_io__json_compare(tango_io__json_literal(j, *(const uint32_t *)a),
-                                  tango_io__json_literal(j, *(const uint32_t *)b));
+    return tango_io__json_compare(tango_io__json_from(j, *(const uint32_t *)a),
+                                  tango_io__json_from(j, *(const uint32_t *)b));
 }
 
 /* The object that closes has the names from number `first` on: looks for equal ones and
@@ -6755,11 +6763,12 @@ static tango_result tango_io__json_distinct(tango_io__json *j, size_t first)
     tango_io__sort(names, n, sizeof *names, tango_io__json_name_order, j);
     for (i = 1; i < n; i++) {
         uint32_t later = names[i] > names[i - 1] ? names[i] : names[i - 1];
-        tango_io__cursor text = tango_io__json_literal(j, later);
-        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) == 0)
-            return tango_io_fail(j->error, TANGO_ERROR_DATA,
-                                 "json: two members %q (offset %z)", text.at,
-                                 tango_io__left(&text), (size_t)later - 1);
+        tango_io__cursor text;
+        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) != 0) continue;
+        text = tango_io__json_literal(j, later);
+        return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                             "json: two members %q (offset %z)", text.at,
+                             tango_io__left(&text), (size_t)later - 1);
     }
     j->name_count = first;
     return TANGO_OK;
@@ -7660,29 +7669,33 @@ static int tango_io__range_place(const void *context, const void *a, const void 
     return x->end == y->end ? 0 : x->end < y->end ? -1 : 1;
 }
 
-/* Order of two of the names. */
-static int tango_io__text_order(const char *names, uint32_t a, uint32_t b)
+/* Order of two texts, which looks no further than their first difference. */
+static int tango_io__text_order(const char *a, const char *b)
 {
-    return tango_io__compare(names + a, tango_io__length(names + a), names + b,
-                             tango_io__length(names + b));
+    while (*a && *a == *b) { a++; b++; }
+    if (*a == *b) return 0;
+    return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
 }
 
 static int tango_io__range_name(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, ((const tango_io__range *)a)->name,
-                                ((const tango_io__range *)b)->name);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + ((const tango_io__range *)a)->name,
+                                names + ((const tango_io__range *)b)->name);
 }
 
 static int tango_io__pair_order(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, ((const tango_io__pair *)a)->key,
-                                ((const tango_io__pair *)b)->key);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + ((const tango_io__pair *)a)->key,
+                                names + ((const tango_io__pair *)b)->key);
 }
 
 static int tango_io__file_order(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, *(const uint32_t *)a,
-                                *(const uint32_t *)b);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + *(const uint32_t *)a,
+                                names + *(const uint32_t *)b);
 }
 
 /* All tensors and the metadata; then the ranges side by side. `size` bytes of numbers. */
@@ -7918,11 +7931,10 @@ static size_t tango_io__pair_find(const void *pairs, size_t count, const char *n
                                   const char *key)
 {
     const tango_io__pair *pair = (const tango_io__pair *)pairs;
-    size_t low = 0, high = count, size = tango_io__length(key);
+    size_t low = 0, high = count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const char *text = names + pair[middle].key;
-        const int order = tango_io__compare(text, tango_io__length(text), key, size);
+        const int order = tango_io__text_order(names + pair[middle].key, key);
         if (order == 0) return middle;
         if (order < 0) low = middle + 1; else high = middle;
     }
@@ -7933,11 +7945,10 @@ TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
                                         const char *name, tango_io_safetensor *out)
 {
     const tango_io__range *range = (const tango_io__range *)file->entries;
-    size_t low = 0, high = file->count, size = tango_io__length(name);
+    size_t low = 0, high = file->count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const char *text = file->names + range[middle].name;
-        const int order = tango_io__compare(text, tango_io__length(text), name, size);
+        const int order = tango_io__text_order(file->names + range[middle].name, name);
         if (order == 0) {
             tango_io_safetensors_at(file, middle, out);
             return 1;
@@ -8023,7 +8034,8 @@ static tango_result tango_io__index_read(tango_io__members *m)
     tango_io__sort(m->files, m->pair_count, sizeof *m->files, tango_io__file_order,
                    m->names);
     for (i = 0; i < m->pair_count; i++) {       /* each file once */
-        if (i == 0 || tango_io__text_order(m->names, m->files[n - 1], m->files[i]) != 0)
+        if (i == 0 || tango_io__text_order(m->names + m->files[n - 1],
+                                           m->names + m->files[i]) != 0)
             m->files[n++] = m->files[i];
     }
     m->file_count = n;

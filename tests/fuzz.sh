@@ -24,6 +24,7 @@ seeds()
     folder=$tests/golden pattern="*.$1"
     case $1 in
     torch) pattern='*.pt' ;;
+    legacy) folder=$folder/weights pattern='*.bin' ;;
     dataset) folder=$folder/dataset pattern='*' ;;
     esac
     find "$folder" -type f -name "$pattern" -size -9 ! -path '*/expected/*' | sort

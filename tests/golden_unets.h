@@ -400,8 +400,8 @@ static void put_v1(maker *m, int unet)
     for (size_t i = 0; i < tango_io_blob_value_count(b); i++) {
         tango_io_value v;
         tango_io_blob_value_at(b, i, &v);
-        if (unet || (strncmp(v.key, "unet.", 5) != 0
-                && strncmp(v.key, "schedule.", 9) != 0))
+        if (unet || (!begins(v.key, "unet.") && !begins(v.key, "schedule.")
+                && !begins(v.key, "default.")))
             m->values[m->value_count++] = v;
     }
     for (size_t i = 0; i < tango_io_blob_tensor_count(b); i++) {
