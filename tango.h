@@ -7358,7 +7358,7 @@ static tango_result tango__check_ranking(
 {
     size_t total;
     const size_t rate = r->rate != 0 ? r->rate : m->rate;
-    tango_result result = tango__check_parts(m, TANGO_PART_RANK, error);
+    tango_result result = tango_check_parts(m, TANGO_PART_RANK, error);
     if (result != TANGO_OK) return result;
     if (r->prompt == NULL)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");
