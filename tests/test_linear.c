@@ -4,6 +4,7 @@
    size and at four times that size. Linear code takes 4 times as long, quadratic code 16
    times; the bound is 9, and a claim has several tries, for the sake of busy machines. */
 #define TANGO_IMPLEMENTATION
+#define TANGO_STATIC /* what is not called is left out: builds in half of the time */
 #include "../tango.h"
 #include "bytes.h"
 #include "check.h"
