@@ -541,7 +541,8 @@ static void print_model(const tango_model *m)
 {
     tango_params p;
     char kind[96];
-    printf("  layout    %s\n", string_of(&m->blob, "tango.layout"));
+    const char *const layout = string_of(&m->blob, "tango.layout");
+    if (*layout) printf("  layout    %s\n", layout);
     for (unsigned part = 1; *tango_part_name(part); part <<= 1) {
         part_sums sum = sum_part(&m->blob, part);
         if (!(m->parts & part)) continue;
