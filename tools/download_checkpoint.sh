@@ -6,10 +6,10 @@
 #     convert c/tango -o tango.tango                                what comes next
 #     sh tools/download_checkpoint.sh -o c audioldm-s-full          2.6 GB, then
 #     convert c/audioldm-s-full/audioldm-s-full.ckpt -o audioldm.tango
-#     sh tools/download_checkpoint.sh -o c consistencytta           5.8 GB with its T5, then
+#     sh tools/download_checkpoint.sh -o c consistencytta           5.8 GB with a T5, then
 #     convert c/consistencytta/unet_state_dict.pt -o fast.tango --text c/flan-t5-large \
 #         --vae c/consistencytta/vae_state_dict.pt
-#     sh tools/download_checkpoint.sh -o c soundctm                 11 GB with its VAE, then
+#     sh tools/download_checkpoint.sh -o c soundctm                 11 GB with a VAE, then
 #     convert c/soundctm/pytorch_model.bin -o ctm.tango --tokenizer c/soundctm \
 #         --vae c/audioldm-s-full/audioldm-s-full.ckpt \
 #         --vocoder c/audioldm-s-full/audioldm-s-full.ckpt [--unet c/soundctm/ema_...pt]
@@ -116,7 +116,8 @@ scheduler_rows()
 # tokenizer_rows NAME REPOSITORY: the tokenizer of a T5, in one of its two forms.
 tokenizer_rows()
 {
-    list_hub "$2" '' "$run/listing" || { trouble "$1" spiece.model "$2: $reason"; return; }
+    list_hub "$2" '' "$run/listing" ||
+        { trouble "$1" spiece.model "$2: $reason"; return; }
     hub_row "$2" spiece.model "$1/spiece.model" ||
         hub_row "$2" tokenizer.json "$1/tokenizer.json" ||
         trouble "$1" spiece.model "$2 has neither this nor tokenizer.json"
@@ -177,7 +178,8 @@ hub_model()
     [ -f "$name/main_config.json" ] || return
     cp "$run/listing" "$run/own"
     reason=''
-    if ! own text_encoder_config.json || { ! own spiece.model && ! own tokenizer.json; }; then
+    if ! own text_encoder_config.json ||
+        { ! own spiece.model && ! own tokenizer.json; }; then
         text_rows "$name" "$(json_value "$name/main_config.json" text_encoder_name)"
     fi
     own scheduler_config.json ||
@@ -258,12 +260,13 @@ for model in $models; do
     case $model in
     audioldm-*) zenodo_model "$model" ;;
     consistencytta)
-        other_model $model Bai-YT/ConsistencyTTA '' unet_state_dict.pt vae_state_dict.pt ;;
+        other_model "$model" Bai-YT/ConsistencyTTA '' unet_state_dict.pt \
+            vae_state_dict.pt ;;
     soundctm)
-        other_model $model Sony/soundctm soundctm_ckpt/030000 pytorch_model.bin \
+        other_model "$model" Sony/soundctm soundctm_ckpt/030000 pytorch_model.bin \
             ema_0.999_030000.pt
-        tokenizer_rows $model google/flan-t5-large ;;
-    flan-t5-large) t5_model $model ;;
+        tokenizer_rows "$model" google/flan-t5-large ;;
+    flan-t5-large) t5_model "$model" ;;
     */*) hub_model "$model" ;;
     *) hub_model "$hub_owner/$model" ;;
     esac
