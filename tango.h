@@ -494,7 +494,7 @@ typedef struct tango_params {
     void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
     void *pool;
     size_t threads;         /* workers of parallel_for; ignored without it */
-    int *prompt_cut; /* not NULL: set to whether a text was cut to TANGO_TOKENS_MAX */
+    int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     void *user;
@@ -512,6 +512,9 @@ typedef struct tango_plan {
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
 
+/* Ids of one text that the model's encoder takes at most, those around it counted: 512 of
+   T5 and CLAP, 77 of CLIP. What a text has more is left out. */
+TANGO_API size_t tango_tokens_most(const tango_model *model);
 /* Fills in defaults, checks every parameter, measures memory. */
 TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
     const tango_params *params, tango_error *error);
@@ -4001,15 +4004,17 @@ static void tango__roberta_layer(
 static void tango__roberta(tango__net *net, const tango_text_config *c, float *x,
     const int32_t *ids, const tango__texts *t)
 {
-    const size_t rows = t->batch * t->tokens;
-    const float *type;
+    const size_t rows = t->batch * t->tokens, used = net->arena->used;
+    const int32_t first[1] = { 0 };
+    float *type = tango__floats(net, c->width, 1, 1);
     size_t mark, i, j;
     tango__embed_text(net, c, x, ids, t->batch, t->tokens, "embeddings.word_embeddings",
         "embeddings.position_embeddings");
-    type = (const float *)tango__tensor(net, "embeddings.token_type_embeddings.weight",
-        TANGO_IO_PLAIN, 1, c->width, 0, NULL);
+    tango__lookup(
+        net, type, first, 1, "embeddings.token_type_embeddings", 1, c->width);
     for (i = 0; !tango__idle(net) && i < rows; i++)
         for (j = 0; j < c->width; j++) x[i * c->width + j] += type[j];
+    tango_arena_release(net->arena, used);
     tango__layer_norm_with(net, x, x, rows, c->width, c->eps, "embeddings.LayerNorm");
     for (i = 0; i < c->layers; i++) {
         mark = tango__enter(net, "encoder.layer", i);
@@ -5177,7 +5182,6 @@ static void tango__read_prompt(
     const int guided = tango__guided(p, net->model);
     size_t mark, row, i;
     const tango_text_config *c = &net->model->text;
-    const char *key = c->type == TANGO_TEXT_T5 ? "tokenizer.spiece" : "tokenizer.bpe";
     tango_tokenizer tokenizer;
     tango_io_value table;
     int ok = 1;
@@ -5189,10 +5193,11 @@ static void tango__read_prompt(
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if (!tango_io_blob_value(&net->model->blob, key, &table)
+    else if ((!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &table)
+                 && !tango_io_blob_value(&net->model->blob, "tokenizer.bpe", &table))
              || table.type != TANGO_IO_BYTES)
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no value '%s' in its metadata", key);
+            "model: no value 'tokenizer.spiece' or 'tokenizer.bpe' in its metadata");
     else
         net->result = tango_tokenizer_open(
             &tokenizer, table.data, table.count, net->arena, net->error);
@@ -5706,6 +5711,11 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     if (result == TANGO_OK)
         result = tango__check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
+}
+
+TANGO_API size_t tango_tokens_most(const tango_model *model)
+{
+    return tango__tokens_most(&model->text);
 }
 
 TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,

@@ -8660,7 +8660,7 @@ static tango_result tango_io__json_refuse(const tango_io_json *json, const char 
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "tokenizer.json: no %s, which one of these kinds has", what);
     return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
-                         "tokenizer.json: %s %q is not supported (offset %z)", what,
+                         "tokenizer.json: %s '%q' is not supported (offset %z)", what,
                          deep ? "{...}" : json->text + n->at, deep ? 5 : (size_t)n->size,
                          (size_t)n->at);
 }
@@ -8739,7 +8739,7 @@ TANGO_API tango_result tango_io_tokenizer_json(int *unigram, const void *text,
     if (!tango_io__equal(p, stop - at, "\"BPE\"") &&
         !tango_io__equal(p, stop - at, "\"Unigram\""))
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
-                             "tokenizer.json: model %q, BPE or Unigram expected", p,
+                             "tokenizer.json: model '%q', BPE or Unigram expected", p,
                              stop - at);
     *unigram = p[1] == 'U';
     return TANGO_OK;
@@ -8826,11 +8826,11 @@ static tango_result tango_io__vocab_add(tango_io__bpe_maker *m, size_t node, siz
     size_t size;
     if (!tango_io__vocab_text(v, &m->json, node, 0, &size) || size == 0)
         return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                             "vocabulary: entry %q is empty or holds NUL (offset %z)",
+                             "vocabulary: entry '%q' is empty or holds NUL (offset %z)",
                              m->json.text + n->at, (size_t)n->size, (size_t)n->at);
     if (!tango_io_json_u64(&m->json, id, &number) || number >= v->room)
         return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                             "vocabulary: entry %q has no id of 0 to %z (offset %z)",
+                             "vocabulary: entry '%q' has no id of 0 to %z (offset %z)",
                              m->json.text + n->at, (size_t)n->size, v->room - 1,
                              (size_t)n->at);
     if (v->of[number].size == 0) {
@@ -8845,7 +8845,7 @@ static tango_result tango_io__vocab_add(tango_io__bpe_maker *m, size_t node, siz
                           v->text + v->used, size) == 0)
         return TANGO_OK;
     return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                         "vocabulary: %q and %q both have id %u (offset %z)",
+                         "vocabulary: '%q' and '%q' both have id %u (offset %z)",
                          v->text + v->of[number].at, (size_t)v->of[number].size,
                          v->text + v->used, size, number, (size_t)n->at);
 }
@@ -8894,7 +8894,7 @@ static tango_result tango_io__vocab_read(tango_io__bpe_maker *m, size_t node,
     for (i = 1; i < v->count; i++)
         if (tango_io__vocab_order(v, &v->sorted[i - 1], &v->sorted[i]) == 0)
             return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                                 "vocabulary: ids %z and %z are both %q",
+                                 "vocabulary: ids %z and %z are both '%q'",
                                  (size_t)v->sorted[i - 1], (size_t)v->sorted[i],
                                  v->text + v->of[v->sorted[i]].at,
                                  (size_t)v->of[v->sorted[i]].size);
@@ -8912,8 +8912,8 @@ static tango_result tango_io__bpe_rule(tango_io__bpe_maker *m, const void *left,
     const int32_t both = tango_io__vocab_find(v, left, left_size, right, right_size);
     if (left_size == 0 || right_size == 0 || a < 0 || b < 0 || both < 0)
         return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                             "merges: rule %z, %q %q: a part or the whole is no entry of "
-                             "the vocabulary", m->merges, left, left_size, right,
+                             "merges: rule %z, '%q' '%q': a part or the whole is no "
+                             "entry of the vocabulary", m->merges, left, left_size, right,
                              right_size);
     if (m->merges == m->merges_max || m->capacity - m->at < TANGO_IO__BPE_RULE)
         return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
@@ -8936,8 +8936,8 @@ static tango_result tango_io__bpe_line(tango_io__bpe_maker *m, const unsigned ch
     for (i = space + 1; i < size && line[i] != ' '; i++) {}
     if (space == size || i < size)
         return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                             "merges: rule %z, %q, is not two texts with a space between",
-                             m->merges, line, size);
+                             "merges: rule %z, '%q', is not two texts with a space "
+                             "between", m->merges, line, size);
     return tango_io__bpe_rule(m, line, space, line + space + 1, size - space - 1);
 }
 
@@ -8993,12 +8993,14 @@ static tango_result tango_io__bpe_list(tango_io__bpe_maker *m, size_t list)
     return r;
 }
 
+/* By pair; equal rules as they are. */
 static int tango_io__bpe_order(const void *context, const void *a, const void *b)
 {
     const unsigned char *rules = (const unsigned char *)context;
     const uint64_t x = tango_io__bpe_pair(rules, *(const uint32_t *)a);
     const uint64_t y = tango_io__bpe_pair(rules, *(const uint32_t *)b);
-    return x == y ? 0 : x < y ? -1 : 1;
+    if (x != y) return x < y ? -1 : 1;
+    return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
 /* Writes the numbers of the merges in order. */
@@ -9011,7 +9013,8 @@ static tango_result tango_io__bpe_sort(tango_io__bpe_maker *m)
         return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
                              "tokenizer: no room for %z merges", m->merges);
     for (i = 0; i < m->merges; i++, m->at += 4) {
-        if (i > 0 && tango_io__bpe_order(rules, &m->order[i - 1], &m->order[i]) == 0)
+        if (i > 0 && tango_io__bpe_pair(rules, m->order[i - 1]) ==
+                         tango_io__bpe_pair(rules, m->order[i]))
             return tango_io_fail(m->error, TANGO_ERROR_DATA,
                                  "merges: rules %z and %z are the same",
                                  (size_t)m->order[i - 1], (size_t)m->order[i]);
@@ -9072,8 +9075,8 @@ static tango_result tango_io__bpe_special_add(tango_io__bpe_maker *m, const void
     }
     if (id < 0)
         return tango_io_fail(m->error, TANGO_ERROR_DATA,
-                             "tokenizer: special token %q is no entry of the vocabulary",
-                             text, size);
+                             "tokenizer: special token '%q' is no entry of the "
+                             "vocabulary", text, size);
     /* The normaliser of CLIP must leave the text as it is. */
     for (i = 0; m->kind == TANGO_IO_BPE_CLIP && (flags & TANGO_IO_BPE_NORMALISED) &&
                 i < size; i++)
@@ -9082,9 +9085,9 @@ static tango_result tango_io__bpe_special_add(tango_io__bpe_maker *m, const void
     if (!plain || size > TANGO_IO_BPE_SPECIAL_MAX || !tango_io__name_ok(p, size) ||
         m->specials == TANGO_IO_BPE_SPECIALS_MAX)
         return tango_io_fail(m->error, TANGO_ERROR_UNSUPPORTED,
-                             "tokenizer: special token %q: over 64 bytes, changed by the "
-                             "normaliser, with spaces outside, or one of over 256", text,
-                             size);
+                             "tokenizer: special token '%q': over 64 bytes, changed by "
+                             "the normaliser, with spaces outside, or one of over 256",
+                             text, size);
     if (m->capacity - m->at < 12 + (size + 3) / 4 * 4)
         return tango_io_fail(m->error, TANGO_ERROR_MEMORY,
                              "tokenizer: no room for special tokens");
@@ -9653,12 +9656,12 @@ static tango_result tango_io__unigram_types(tango_io__unigram *u)
     return TANGO_OK;
 }
 
-/* Pieces, then trainer and normaliser. *end and *pad: ids of </s> and <pad>, or -1. */
+/* Pieces in order of id; ends[0] is that of </s>, ends[1] that of <pad>, or SIZE_MAX. */
 static tango_result tango_io__unigram_pieces(const tango_io__unigram *u,
                                              tango_io__proto *p, size_t ends[2])
 {
     const tango_io_json *json = &u->json;
-    size_t item = tango_io_json_first(json, u->vocab), id;
+    size_t item = tango_io_json_first(json, u->vocab), id, normal = 0;
     ends[0] = ends[1] = SIZE_MAX;
     for (id = 0; id < u->count; id++, item = tango_io_json_next(json, u->vocab, item)) {
         double score = 0.0;
@@ -9672,7 +9675,12 @@ static tango_result tango_io__unigram_pieces(const tango_io__unigram *u,
         if (tango_io_json_equal(json, text, "<pad>")) ends[1] = id;
         tango_io__proto_piece(p, u->text, tango_io__length(u->text), (float)score,
                               (tango_io_piece_type)u->types[id]);
+        normal += u->types[id] == TANGO_IO_PIECE_NORMAL;
     }
+    if (ends[0] == SIZE_MAX || u->types[ends[0]] != TANGO_IO_PIECE_CONTROL || !normal)
+        return tango_io_fail(u->error, TANGO_ERROR_DATA,
+                             "tokenizer.json: no special token '</s>', or no piece that "
+                             "is not special");
     return TANGO_OK;
 }
 

@@ -507,8 +507,8 @@ int main(int argc, char **argv)
     threads = start_threads(&j.params);
     wave = run(&j, &model, &plan);
     if (cut && !j.quiet)
-        fprintf(stderr, "warning: a text is longer than %d pieces and was cut\n",
-            TANGO_TOKENS_MAX - 1);
+        fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
+            tango_tokens_most(&model));
     cli_catch_interrupts(); /* from here on files are written */
     save(&j, &plan, wave, model.rate);
     if (j.json) report(&j, &plan, &model);

@@ -580,41 +580,135 @@ static tango_io_file golden_file(const char *path)
     return file;
 }
 
-static void ids_equal_those_of_sentencepiece(void)
+/* Whether the ids of all lines are those expected; *cuts of them were too long. */
+static int lines_equal(const void *table, size_t table_size, const char *lines_path,
+    const char *wanted_path, size_t line_count, size_t *cuts)
 {
-    tango_io_file spiece = golden_file("models/v1/spiece.model"),
-                  lines = golden_file("tokens/lines.bin"),
-                  wanted = golden_file("tokens/tiny.txt");
+    tango_io_file lines = golden_file(lines_path), wanted = golden_file(wanted_path);
     tango_arena arena = arena_of(16 << 20);
     tango_tokenizer t;
     tango_error error;
-    size_t at = 0, text_at = 0, line = 0, equal = 0, long_lines = 0;
-    if (tango_tokenizer_open(&t, spiece.data, spiece.size, &arena, &error) != TANGO_OK)
-        stop("spiece.model", error.text);
-    for (; at + 4 <= lines.size; line++) {
+    size_t at = 0, text_at = 0, line = 0, equal = 0;
+    if (tango_tokenizer_open(&t, table, table_size, &arena, &error) != TANGO_OK)
+        stop(wanted_path, error.text);
+    for (*cuts = 0; at + 4 <= lines.size; line++) {
         const unsigned char *p = lines.data + at;
         const size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16;
         int32_t ids[TANGO_TOKENS_MAX], want[TANGO_TOKENS_MAX];
-        size_t count = 0, expected, mark = arena.used;
+        size_t count = 0, expected;
         int cut = 0;
         expected = read_ids((const char *)wanted.data, wanted.size, &text_at, want);
-        if (tango_tokenize(&t, ids, TANGO_TOKENS_MAX, &count, &cut,
-                (const char *)p + 4, length, &arena, &error) != TANGO_OK)
+        if (tango_tokenize(&t, ids, t.most, &count, &cut, (const char *)p + 4, length,
+                &arena, &error) != TANGO_OK)
             stop("tokenize", error.text);
         if (count == expected && memcmp(ids, want, count * sizeof *ids) == 0) equal++;
         else printf("    line %zu: %zu ids, expected %zu\n", line, count, expected);
-        long_lines += cut != 0;
-        tango_arena_release(&arena, mark);
+        *cuts += cut != 0;
         at += 4 + length;
     }
-    printf("\ntokens   %zu of %zu lines equal\n", equal, line);
-    CHECK(equal == line && line == 42);
-    CHECK(long_lines == 1); /* 600 words: told that it was cut to 511 pieces */
+    printf("tokens   %zu of %zu lines equal (%s)\n", equal, line, wanted_path);
     tango__arena_close(&arena);
-    tango_io_unmap(&spiece);
     tango_io_unmap(&lines);
     tango_io_unmap(&wanted);
     release(NULL);
+    return equal == line && line == line_count;
+}
+
+static void ids_equal_those_of_sentencepiece(void)
+{
+    tango_io_file spiece = golden_file("models/v1/spiece.model");
+    size_t cuts;
+    CHECK(lines_equal(
+        spiece.data, spiece.size, "tokens/lines.bin", "tokens/tiny.txt", 42, &cuts));
+    CHECK(cuts == 1); /* 600 words: told that it was cut to 511 pieces */
+    tango_io_unmap(&spiece);
+}
+
+/* A table of files in the folder tokens; the names that are NULL are not there. */
+static unsigned char *table_of(size_t *size, const char *json, const char *vocab,
+    const char *merges, const char *config)
+{
+    const char *const names[] = { json, vocab, merges, config };
+    tango_io_file maps[4];
+    tango_io_bpe_files f;
+    tango_error error;
+    size_t room, work_size, i;
+    unsigned char *table;
+    void *work;
+    memset(maps, 0, sizeof maps);
+    for (i = 0; i < 4; i++)
+        if (names[i]) maps[i] = golden_file(names[i]);
+    f.json = maps[0].data, f.json_size = maps[0].size;
+    f.vocab = maps[1].data, f.vocab_size = maps[1].size;
+    f.merges = maps[2].data, f.merges_size = maps[2].size;
+    f.config = maps[3].data, f.config_size = maps[3].size;
+    if (tango_io_bpe_from_files_size(&room, &work_size, &f, &error) != TANGO_OK)
+        stop("vocabulary", error.text);
+    table = (unsigned char *)malloc(room);
+    work = malloc(work_size);
+    if (!table || !work) stop("memory", "none left");
+    if (tango_io_bpe_from_files(table, room, size, &f, work, work_size, &error)
+        != TANGO_OK)
+        stop("vocabulary", error.text);
+    free(work);
+    for (i = 0; i < 4; i++)
+        if (names[i]) tango_io_unmap(&maps[i]);
+    return table;
+}
+
+static void ids_equal_those_of_clip(void)
+{
+    size_t size, other_size, cuts;
+    unsigned char *table =
+        table_of(&size, "tokens/clip/tokenizer.json", NULL, NULL, NULL);
+    unsigned char *other = table_of(&other_size, NULL, "tokens/clip/vocab.json",
+        "tokens/clip/merges.txt", NULL);
+    CHECK(size == other_size && memcmp(table, other, size) == 0);
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/clip.txt", 62, &cuts));
+    CHECK(cuts == 5);
+    free(table);
+    free(other);
+}
+
+/* The order of special tokens is the files' own. */
+static void ids_equal_those_of_roberta(void)
+{
+    size_t size, cuts;
+    unsigned char *table =
+        table_of(&size, "tokens/roberta/tokenizer.json", NULL, NULL, NULL);
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/roberta.txt", 62, &cuts));
+    CHECK(cuts == 0);
+    free(table);
+    table = table_of(&size, NULL, "tokens/roberta/vocab.json",
+        "tokens/roberta/merges.txt", "tokens/roberta/tokenizer_config.json");
+    CHECK(lines_equal(table, size, "tokens/hard.bin", "tokens/roberta.txt", 62, &cuts));
+    free(table);
+}
+
+static void ids_of_a_unigram_tokenizer_json_equal_those_of_its_spiece_model(void)
+{
+    tango_io_file json = golden_file("tokens/t5/tokenizer.json"),
+                  spiece = golden_file("tokens/t5/spiece.model");
+    tango_error error;
+    size_t room, work_size, size, cuts;
+    void *model, *work;
+    if (tango_io_spiece_from_json_size(&room, &work_size, json.data, json.size, &error)
+        != TANGO_OK)
+        stop("tokenizer.json", error.text);
+    model = malloc(room);
+    work = malloc(work_size);
+    if (!model || !work) stop("memory", "none left");
+    if (tango_io_spiece_from_json(
+            model, room, &size, json.data, json.size, work, work_size, &error)
+        != TANGO_OK)
+        stop("tokenizer.json", error.text);
+    CHECK(lines_equal(model, size, "tokens/hard.bin", "tokens/t5.txt", 62, &cuts));
+    CHECK(lines_equal(
+        spiece.data, spiece.size, "tokens/hard.bin", "tokens/t5.txt", 62, &cuts));
+    free(model);
+    free(work);
+    tango_io_unmap(&json);
+    tango_io_unmap(&spiece);
 }
 
 /* ---- Whole runs ------------------------------------------------------------------- */
@@ -1211,8 +1305,19 @@ static void texts_that_do_not_fit_are_refused(void)
     CHECK(tango__tokens_most(&t.model.text) == 512);
     t.model.text.positions = 2;
     CHECK(tango__tokens_most(&t.model.text) == 0);
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "1 tokens, the encoder has positions for 0") != NULL);
+    t.model.text.positions = 25;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "embeddings.weight' is not the 25 x 15") != NULL);
+    t.model.text.positions = 24;
+    t.model.text.projection = 19;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "text_projection.linear1.bias' is not the 19") != NULL);
+    t.model.text.projection = 18;
+    CHECK(tango__probe(&t.model, &error) == TANGO_OK);
     tango_io_unmap(&t.file);
-    CHECK(tango__tokens_most(&v1.text) == TANGO_TOKENS_MAX);
+    CHECK(tango_tokens_most(&v1) == TANGO_TOKENS_MAX);
     release(NULL);
 }
 
@@ -1717,6 +1822,41 @@ static void the_largest_run_is_only_refused_for_memory(void)
     release(NULL);
 }
 
+/* Keeps the ids of the negative, which is the shorter text. */
+static int keep_ids(void *user, const tango_stage *stage)
+{
+    int32_t *ids = (int32_t *)user;
+    if (strcmp(stage->name, "tokens_uncond") == 0 && stage->shape[1] < 64)
+        memcpy(ids, stage->ids, stage->shape[1] * sizeof *ids);
+    return 0;
+}
+
+/* The shorter text is filled up with the model's own id, which nothing looks at. */
+static void texts_are_padded_with_the_models_id(void)
+{
+    int32_t zero[64], nine[64];
+    watch w;
+    tango_params p = short_case(&w, "v1_ddpm");
+    tango_model m = v1;
+    sound a, b;
+    p.prompt = "a dog barks while heavy rain falls on a roof";
+    p.negative = "";
+    p.on_stage = keep_ids;
+    p.user = zero;
+    memset(zero, -1, sizeof zero);
+    memset(nine, -1, sizeof nine);
+    a = generate(&m, &p);
+    m.text.pad = 9;
+    p.user = nine;
+    b = generate(&m, &p);
+    CHECK(a.result == TANGO_OK && same_sound(a, b));
+    for (size_t i = 0; i < 10; i++) {
+        CHECK(zero[i] == (i == 0 ? 1 : 0));
+        CHECK(nine[i] == (i == 0 ? 1 : 9));
+    }
+    release(NULL);
+}
+
 static void long_prompts_are_cut_and_said_so(void)
 {
     char *prompt = (char *)take(6000);
@@ -1768,6 +1908,9 @@ int main(int argc, char **argv)
     RUN(schedules_agree_with_diffusers);
     RUN(samplers_agree_with_diffusers);
     RUN(ids_equal_those_of_sentencepiece);
+    RUN(ids_equal_those_of_clip);
+    RUN(ids_equal_those_of_roberta);
+    RUN(ids_of_a_unigram_tokenizer_json_equal_those_of_its_spiece_model);
     RUN(a_random_model_agrees_with_pytorch);
     RUN(the_shipped_model_agrees_with_pytorch);
     RUN(every_kernel_level_agrees_with_pytorch);
@@ -1800,6 +1943,7 @@ int main(int argc, char **argv)
     RUN(numbers_out_of_range_are_refused);
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
+    RUN(texts_are_padded_with_the_models_id);
     RUN(long_prompts_are_cut_and_said_so);
     run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
