@@ -1,8 +1,8 @@
 /* golden_unets.h: a part of golden.c. The UNets of AudioLDM, ConsistencyTTA and SoundCTM
    beside diffusers: single calls and whole denoising loops of golden/unets, which
    oracle/unets.py wrote, at every kernel level. Weights follow a formula that both sides
-   know, so models are made here, as blobs in a folder of this run. Then what the pipeline
-   know, so models are made here, as blobs in a folder of this run. Then what the pipeline
+   know, so models are made here, as blobs in a folder of this run. Then what the
+   pipeline does for such models, with the other parts of v1.tango; mistakes are noticed. */
 #ifndef TANGO_GOLDEN_UNETS_H
 #define TANGO_GOLDEN_UNETS_H
 
