@@ -13,6 +13,7 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "golden.h"
+#include "golden_rank.h"
 
 static tango_model v1, tiny; /* the two models, opened in main */
 static tango_io_file v1_file, tiny_file;
@@ -1945,6 +1946,7 @@ int main(int argc, char **argv)
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(texts_are_padded_with_the_models_id);
     RUN(long_prompts_are_cut_and_said_so);
+    run_rank();
     run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);

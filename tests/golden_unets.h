@@ -443,9 +443,10 @@ static int replaced(const char *name, unsigned parts)
 {
     static const struct { const char *start; unsigned part; } starts[] = {
         { "unet.", TANGO_PART_UNET }, { "schedule.", TANGO_PART_UNET },
+        { "default.", TANGO_PART_UNET }, /* its own sampler and guidance */
         { "text", TANGO_PART_TEXT }, { "tokenizer.", TANGO_PART_TEXT }
     };
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         if ((parts & starts[i].part) && begins(name, starts[i].start)) return 1;
     return 0;
 }
