@@ -4808,7 +4808,7 @@ static int tango_io__memo_order(const void *context, const void *a, const void *
 static tango_result tango_io__pickle_memos(tango_io__pickle *p)
 {
     const tango_io__cursor start = p->c;
-    tango_io__op op;
+    tango_io__op op = { 0, 0, NULL, 0, 0 };
     int rising = 1;
     tango_result r;
     tango_io__take(&p->c, 2);
@@ -7662,7 +7662,7 @@ static tango_result tango_io__range_read(tango_io__members *m, tango_io__range *
     tango_io__cursor key;
     tango_io__json *j = &m->j;
     uint64_t ends[2], count;
-    size_t n, i;
+    size_t n = 0, i;
     int seen = 0;                               /* 1: dtype, 2: shape, 4: data_offsets */
     tango_result r = TANGO_OK;
     if (tango_io__json_peek(j) != '{')
@@ -8695,7 +8695,7 @@ static tango_result tango_io__room_json(tango_io_json *json, tango_io__room *roo
                                         const void *text, size_t size, tango_error *error)
 {
     void *nodes;
-    size_t need;
+    size_t need = 0;
     tango_result r = tango_io_json_work_size(&need, text, size, error);
     if (r != TANGO_OK) return r;
     nodes = tango_io__room_take(room, need, 1);
@@ -9423,7 +9423,7 @@ TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
                                                     const tango_io_bpe_files *files,
                                                     tango_error *error)
 {
-    size_t table_size, work_size, merges;
+    size_t table_size = 0, work_size = 0, merges = 0;
     tango_result r = tango_io__bpe_sizes(&table_size, &work_size, &merges, files, error);
     if (r != TANGO_OK) return r;
     *table = table_size;
@@ -9456,7 +9456,7 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
     tango_io_bpe check;
     int32_t ids[4] = { -1, -1, -1, -1 };
     uint32_t flags = 0;
-    size_t table_size, need;
+    size_t table_size = 0, need = 0;
     tango_result r;
     tango_io__zero(&m, sizeof m);
     m.error = error;
@@ -9758,7 +9758,7 @@ TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *wor
                                                       const void *text, size_t text_size,
                                                       tango_error *error)
 {
-    size_t nodes, sum, twice;
+    size_t nodes = 0, sum, twice;
     tango_result r = tango_io_json_work_size(&nodes, text, text_size, error);
     if (r != TANGO_OK) return r;
     /* A piece adds at most 13 bytes to its text and in JSON at least 7. Work: the nodes,
@@ -9806,7 +9806,7 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
     tango_io__room room;
     tango_io_spiece check;
     size_t ends[2], map = 0;
-    uint32_t *spans;
+    uint32_t *spans = NULL;
     tango_result r;
     tango_io__zero(&u, sizeof u);
     u.error = error;

@@ -1305,8 +1305,19 @@ static void texts_that_do_not_fit_are_refused(void)
     CHECK(tango__tokens_most(&t.model.text) == 512);
     t.model.text.positions = 2;
     CHECK(tango__tokens_most(&t.model.text) == 0);
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "1 tokens, the encoder has positions for 0") != NULL);
+    t.model.text.positions = 25;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "embeddings.weight' is not the 25 x 15") != NULL);
+    t.model.text.positions = 24;
+    t.model.text.projection = 19;
+    CHECK(tango__probe(&t.model, &error) == TANGO_ERROR_DATA
+          && strstr(error.text, "text_projection.linear1.bias' is not the 19") != NULL);
+    t.model.text.projection = 18;
+    CHECK(tango__probe(&t.model, &error) == TANGO_OK);
     tango_io_unmap(&t.file);
-    CHECK(tango__tokens_most(&v1.text) == TANGO_TOKENS_MAX);
+    CHECK(tango_tokens_most(&v1) == TANGO_TOKENS_MAX);
     release(NULL);
 }
 
@@ -1811,6 +1822,41 @@ static void the_largest_run_is_only_refused_for_memory(void)
     release(NULL);
 }
 
+/* Keeps the ids of the negative, which is the shorter text. */
+static int keep_ids(void *user, const tango_stage *stage)
+{
+    int32_t *ids = (int32_t *)user;
+    if (strcmp(stage->name, "tokens_uncond") == 0 && stage->shape[1] < 64)
+        memcpy(ids, stage->ids, stage->shape[1] * sizeof *ids);
+    return 0;
+}
+
+/* The shorter text is filled up with the model's own id, which nothing looks at. */
+static void texts_are_padded_with_the_models_id(void)
+{
+    int32_t zero[64], nine[64];
+    watch w;
+    tango_params p = short_case(&w, "v1_ddpm");
+    tango_model m = v1;
+    sound a, b;
+    p.prompt = "a dog barks while heavy rain falls on a roof";
+    p.negative = "";
+    p.on_stage = keep_ids;
+    p.user = zero;
+    memset(zero, -1, sizeof zero);
+    memset(nine, -1, sizeof nine);
+    a = generate(&m, &p);
+    m.text.pad = 9;
+    p.user = nine;
+    b = generate(&m, &p);
+    CHECK(a.result == TANGO_OK && same_sound(a, b));
+    for (size_t i = 0; i < 10; i++) {
+        CHECK(zero[i] == (i == 0 ? 1 : 0));
+        CHECK(nine[i] == (i == 0 ? 1 : 9));
+    }
+    release(NULL);
+}
+
 static void long_prompts_are_cut_and_said_so(void)
 {
     char *prompt = (char *)take(6000);
@@ -1831,6 +1877,7 @@ static void long_prompts_are_cut_and_said_so(void)
 }
 
 #include "golden_unets.h"
+#include "golden_rank.h"
 
 /* ----------------------------------------------------------------------------------- */
 
@@ -1897,7 +1944,9 @@ int main(int argc, char **argv)
     RUN(numbers_out_of_range_are_refused);
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);
+    RUN(texts_are_padded_with_the_models_id);
     RUN(long_prompts_are_cut_and_said_so);
+    run_rank();
     run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     tango_io_unmap(&v1_file);
