@@ -477,6 +477,13 @@ static void bad_unigrams_are_refused_by_name(void)
                     "\"x\":\"Precompiled\"");
     model = spiece(&other);
     CHECK(gives(&model, "ab a", "5 3 4 1"));
+    free(other.p);
+    free(model.p);
+    /* Older names of the same settings. */
+    other = changed((const char *)json.p, "\"prepend_scheme\":\"always\",\"split\":true",
+                    "\"str_rep\":\"\\u2581\",\"add_prefix_space\":true");
+    model = spiece(&other);
+    CHECK(gives(&model, "ab a", "5 3 4 1"));
     free(json.p);
     free(other.p);
     free(model.p);
