@@ -2,6 +2,7 @@
 
        cc tests/test_convert.c -lm -o t && ./t          prints one line a claim */
 #include "../demo/cli.h"
+#define TANGO_STATIC /* what is not called is left out: builds in half of the time */
 /* Problems are kept, not printed. */
 static char message[4096];
 static void keep_message(const char *kind, const char *format, va_list arguments)
@@ -249,11 +250,241 @@ static void names_are_turned_by_rows(void)
                  "model.input_blocks.0.0.weight") == 0);
 }
 
+/* ---- Names of whole published files ----------------------------------------------- */
+
+static const tango_unet_config tango_unet = {
+    8, 8, 2, 32, 4, 1024, 0, TANGO_GUIDANCE_NONE, 0, { 320, 640, 1280, 1280 },
+    { 5, 10, 20, 20 }, { 1, 1, 1, 0 }, { 0, 1, 1, 1 }, 1, 0, 1e-5f, 0.0f
+};
+static const tango_vocoder_config audioldm_vocoder = {
+    64, 1024, 5, { 5, 4, 2, 2, 2 }, { 16, 16, 8, 4, 4 }, 3, { 3, 7, 11 }, { { 0 } }
+};
+
+/* Sizes of the published models: kind 0 Tango, 1 XL, 2 with adapters, 3 ConsistencyTTA,
+   4 AudioLDM. */
+static void publish(build *b, size_t kind)
+{
+    static const size_t light[4] = { 256, 512, 1024, 1024 };
+    static const size_t film[4] = { 128, 256, 384, 640 };
+    static const size_t heads[4] = { 4, 8, 12, 20 };
+    static const int down[4] = { 0, 1, 1, 1 }, up[4] = { 1, 1, 1, 0 };
+    tango_unet_config *u = &b->model.unet;
+    *u = tango_unet;
+    b->linear_projection = kind != 4;
+    if (kind == 1) u->cross_width = 2048;
+    if (kind == 2) u->in_channels = u->out_channels = 4;
+    u->adapters = kind == 2;
+    if (kind == 3) {
+        memcpy(u->channels, light, sizeof light);
+        u->guidance = TANGO_GUIDANCE_FOURIER;
+        u->guidance_width = 512;
+    }
+    if (kind != 4) return;
+    memcpy(u->channels, film, sizeof film);
+    memcpy(u->heads, heads, sizeof heads);
+    memcpy(u->down_attention, down, sizeof down);
+    memcpy(u->up_attention, up, sizeof up);
+    u->cross_width = 0;
+    u->class_width = 512;
+}
+
+/* T5 small, base, large, xl; CLIP of Stable Diffusion 2.1; CLAP. */
+static void publish_text(build *b, size_t kind)
+{
+    static const size_t sizes[6][5] = { { 32128, 512, 1024, 8, 6 },
+        { 32128, 768, 2048, 12, 12 }, { 32128, 1024, 2816, 24, 16 },
+        { 32128, 2048, 5120, 24, 32 }, { 49408, 1024, 4096, 23, 16 },
+        { 50265, 768, 3072, 12, 12 } };
+    tango_text_config *t = &b->model.text;
+    t->type = kind < 4 ? TANGO_TEXT_T5 : kind == 4 ? TANGO_TEXT_CLIP : TANGO_TEXT_CLAP;
+    t->vocab = sizes[kind][0];
+    t->width = sizes[kind][1];
+    t->hidden = sizes[kind][2];
+    t->layers = sizes[kind][3];
+    t->heads = sizes[kind][4];
+    t->head_width = 64;
+    t->buckets = 32;
+    t->positions = kind == 4 ? 77 : 514;
+    t->projection = 512;
+}
+
+static void publish_rest(build *b)
+{
+    static const size_t dims[4] = { 96, 192, 384, 768 }, depths[4] = { 2, 2, 6, 2 };
+    static const size_t heads[4] = { 4, 8, 16, 32 };
+    tango_vae_config *v = &b->model.vae;
+    tango_rank_config *r = &b->model.rank;
+    v->channels = 128;
+    v->levels = 3;
+    for (size_t i = 0; i < 3; i++) v->multiples[i] = (size_t)1 << i;
+    v->res_blocks = 2;
+    v->latent_channels = v->embedding = 8;
+    v->in_channels = v->out_channels = 1;
+    b->model.vocoder = audioldm_vocoder;
+    r->levels = 4;
+    memcpy(r->dims, dims, sizeof dims);
+    memcpy(r->depths, depths, sizeof depths);
+    memcpy(r->heads, heads, sizeof heads);
+    r->window = 8;
+    r->patch = 4;
+    r->projection = 512;
+    r->mels = 64;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp((const char *)a, (const char *)b);
+}
+
+/* Names that have a row of their own where they are there: AudioLDM's upsamplers. */
+static const char *const alternatives[] = {
+    "model.diffusion_model.output_blocks.2.2.conv.bias",
+    "model.diffusion_model.output_blocks.2.2.conv.weight",
+    "model.diffusion_model.output_blocks.5.2.conv.bias",
+    "model.diffusion_model.output_blocks.5.2.conv.weight",
+    "model.diffusion_model.output_blocks.8.2.conv.bias",
+    "model.diffusion_model.output_blocks.8.2.conv.weight",
+    "model_ema.diffusion_modeloutput_blocks22convbias",
+    "model_ema.diffusion_modeloutput_blocks22convweight",
+    "model_ema.diffusion_modeloutput_blocks52convbias",
+    "model_ema.diffusion_modeloutput_blocks52convweight",
+    "model_ema.diffusion_modeloutput_blocks82convbias",
+    "model_ema.diffusion_modeloutput_blocks82convweight"
+};
+enum { ALTERNATIVES = sizeof alternatives / sizeof *alternatives };
+
+/* "key 320x8x3x3" of a weight, axes of 1 at the end left out. */
+static void name_line(char out[NAME_ROOM], const weight *w, const naming *n,
+                      const char *blob_prefix)
+{
+    tensor list[ALTERNATIVES];
+    store few = { NULL, "", list, ALTERNATIVES, ALTERNATIVES, 0.0 };
+    for (size_t i = 0; i < ALTERNATIVES; i++) list[i].name = alternatives[i];
+    size_t skip = strlen(blob_prefix), rank = w->rank, size;
+    int inside = strncmp(w->name, blob_prefix, skip) == 0;
+    spot at = spot_of(n, &few, w->name + (inside ? skip : 0));
+    const char *name = inside ? at.name : w->name;
+    size = (size_t)snprintf(out, NAME_ROOM, "%s %zu", name, w->shape[0] * at.parts);
+    while (rank > 1 && w->shape[rank - 1] == 1) rank--;
+    for (size_t i = 1; i < rank; i++)
+        size += (size_t)snprintf(out + size, NAME_ROOM - size, "x%zu", w->shape[i]);
+    snprintf(out + size, NAME_ROOM - size, "\n");
+}
+
+/* CRC-32 and number of all names and shapes that a published part has in a layout. */
+static uint32_t names_sum(const build *b, const naming *n, size_t part, size_t *count)
+{
+    static char lines[1200][NAME_ROOM];
+    tango_io_crc32 table;
+    plan p;
+    uint32_t crc = 0;
+    size_t all = 0;
+    memset(&p, 0, sizeof p);
+    make_plan(&p, b);
+    for (size_t i = 0; i < p.count; i++) {
+        if ((size_t)p.list[i].part == part)
+            name_line(lines[all++], &p.list[i], n, blob_prefixes[part]);
+        free(p.list[i].name);
+    }
+    qsort(lines, all, NAME_ROOM, compare_texts);
+    tango_io_crc32_begin(&table);
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (i > 0 && strcmp(lines[i], lines[i - 1]) == 0) continue; /* parts of one */
+        crc = tango_io_crc32_add(&table, crc, lines[i], strlen(lines[i]));
+        ++*count;
+    }
+    free(p.list);
+    return crc;
+}
+
+/* The numbers on the right are what tests/oracle/layouts.py names computes from lists of
+   the tensors that the published files have. */
+static void published_files_have_these_names(void)
+{
+    static const struct {
+        const char *name;
+        unsigned part;
+        size_t kind;
+        const rename_row *rows;
+        const char *prefix;
+        size_t count;
+        uint32_t sum;
+    } files[] = {
+        { "tango", TANGO_PART_UNET, 0, names_unet, "unet.", 686,
+          0x00896ea7u },
+        { "tango xl", TANGO_PART_UNET, 1, names_unet, "unet.", 686,
+          0x06e633beu },
+        { "adapters", TANGO_PART_UNET, 2, names_unet, "unet.", 694,
+          0x7af2cc83u },
+        { "light", TANGO_PART_UNET, 3, names_unet, "", 691,
+          0x585af133u },
+        { "average", TANGO_PART_UNET, 4, names_unet_ldm, "model_ema.diffusion_model", 690,
+          0xc7d8d1b3u },
+        { "ckpt unet", TANGO_PART_UNET, 4, names_unet_ldm, "model.diffusion_model.", 690,
+          0x4b77faabu },
+        { "film", TANGO_PART_UNET, 4, names_unet, "", 690,
+          0x0a1940bbu },
+        { "vae", TANGO_PART_VAE, 0, names_same, "", 204,
+          0x06fd585du },
+        { "ckpt vae", TANGO_PART_VAE, 0, names_same, "first_stage_model.", 204,
+          0xf4a3b3c9u },
+        { "kl", TANGO_PART_VAE, 0, names_vae_diffusers, "", 204,
+          0x0e25c687u },
+        { "ckpt vocoder", TANGO_PART_VOCODER, 0, names_vocoder,
+          "first_stage_model.vocoder.", 194, 0x3505ce55u },
+        { "hifigan", TANGO_PART_VOCODER, 0, names_vocoder_transformers, "", 194,
+          0xf6e511eeu },
+        { "small", TANGO_PART_TEXT, 0, names_t5, "", 75,
+          0x96230909u },
+        { "base", TANGO_PART_TEXT, 1, names_t5, "", 111,
+          0x666db9e8u },
+        { "large", TANGO_PART_TEXT, 2, names_t5, "", 219,
+          0x8394abbbu },
+        { "xl", TANGO_PART_TEXT, 3, names_t5, "", 219,
+          0xfd74deb1u },
+        { "clip", TANGO_PART_TEXT, 4, names_clip, "", 372,
+          0x356338c5u },
+        { "clap", TANGO_PART_TEXT, 5, names_same, "", 203,
+          0x6db06f75u },
+        { "ckpt clap", TANGO_PART_TEXT, 5, names_clap_laion,
+          "cond_stage_model.model.", 203, 0x1c9621adu },
+        { "htsat", TANGO_PART_RANK, 0, names_clap_laion, "cond_stage_model.model.", 179,
+          0xff51b5cfu },
+    };
+    static build b;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t count = 0, part = 0;
+        naming n;
+        memset(&b, 0, sizeof b);
+        memset(&n, 0, sizeof n);
+        n.rows = files[i].rows;
+        n.prefix = files[i].prefix;
+        n.dotless = strcmp(files[i].name, "average") == 0;
+        n.sizes.number[SIGN_N] = n.sizes.number[SIGN_L] = 2;
+        n.sizes.number[SIGN_M] = 3;
+        publish(&b, files[i].kind);
+        if (files[i].part == TANGO_PART_TEXT) publish_text(&b, files[i].kind);
+        publish_rest(&b);
+        b.model.parts = files[i].part;
+        if (files[i].part == TANGO_PART_RANK) /* its text tower is another list */
+            b.model.parts |= TANGO_PART_TEXT;
+        if (files[i].part == TANGO_PART_RANK) b.model.text.type = TANGO_TEXT_CLAP;
+        while (!(files[i].part >> part & 1)) part++;
+        uint32_t sum = names_sum(&b, &n, part, &count);
+        int same = count == files[i].count && sum == files[i].sum;
+        if (!same) printf("    %s: %zu names, 0x%08lx\n", files[i].name, count,
+                          (unsigned long)sum);
+        CHECK(same);
+    }
+}
+
 /* A pattern matches whole names only; numbers are digits; two signs for any text. */
 static void patterns_match_whole_names(void)
 {
+    enum { SIGN_I = 'i' };
     binding b;
-    CHECK(matches("a.{i}.*", "a.12.x.y", &b) && b.number['i'] == 12 && b.size[0] == 3);
+    CHECK(matches("a.{i}.*", "a.12.x.y", &b) && b.number[SIGN_I] == 12 && b.size[0] == 3);
     CHECK(matches("*.b.*", "a.b.b.c", &b) && b.size[0] == 1 && b.size[1] == 3);
     CHECK(matches("*", "", &b) && b.size[0] == 0);
     CHECK(!matches("a.{i}", "a.", &b));
@@ -642,6 +873,7 @@ int main(void)
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
     RUN(names_are_turned_by_rows);
+    RUN(published_files_have_these_names);
     RUN(patterns_match_whole_names);
     RUN(wrapped_checkpoints_are_unwrapped);
     RUN(other_prefixes_are_named);

@@ -131,37 +131,133 @@ static void find_tokenizer_of(tokenizer *t, origin *o)
     }
 }
 
+/* A tokenizer that was made for another text encoder gives ids that mean other words.
+   Encoders have a few rows more than their tokenizer has entries, never twice as many. */
+static void check_vocabulary(const values *v, const char *label, size_t entries,
+                             const char *key)
+{
+    size_t vocab = (size_t)number_of(v, key);
+    if (vocab >= entries && vocab <= 2 * (entries + 128)) return;
+    problem("%s: %zu entries: this tokenizer is of another text encoder, whose "
+            "vocabulary has not %zu", label, entries, vocab);
+}
+
 /* The tokenizer is kept as it is; here it is only checked. */
-static void check_spiece(const source *s)
+static void put_spiece(values *v, const char *label, const void *data, size_t size)
 {
     tango_io_spiece spiece;
     tango_error error;
-    tango_result r = tango_io_spiece_open(&spiece, s->text, s->size, &error);
+    tango_result r = tango_io_spiece_open(&spiece, data, size, &error);
     if (r == TANGO_OK) {
         size_t room = 2 * spiece.piece_count;
         uint32_t *work = (uint32_t *)resized(NULL, room, sizeof *work);
         r = tango_io_spiece_unique(&spiece, work, room, &error);
         free(work);
     }
-    if (r != TANGO_OK) problem("%s: %s", s->label, error.text);
+    if (r != TANGO_OK) {
+        problem("%s: %s", label, error.text);
+        return;
+    }
+    check_vocabulary(v, label, spiece.piece_count, "text.vocab");
+    put_text(v, "tokenizer.type", "sentencepiece");
+    put(v, "tokenizer.spiece", TANGO_IO_BYTES, data, size, 1);
 }
 
-static void put_spiece(values *v, const tokenizer *t)
+/* A tokenizer.json becomes the spiece.model that it was made of. */
+static void put_unigram(values *v, const source *json)
 {
-    put_text(v, "tokenizer.type", "sentencepiece");
-    if (!t->spiece) return;
-    check_spiece(t->spiece);
-    put(v, "tokenizer.spiece", TANGO_IO_BYTES, t->spiece->text, t->spiece->size, 1);
+    size_t capacity = 0, work_size = 0, size = 0;
+    tango_error error;
+    void *model = NULL, *work = NULL;
+    tango_result r = tango_io_spiece_from_json_size(&capacity, &work_size, json->text,
+                                                    json->size, &error);
+    if (r == TANGO_OK) {
+        model = resized(NULL, capacity, 1);
+        work = resized(NULL, work_size, 1);
+        r = tango_io_spiece_from_json(model, capacity, &size, json->text, json->size,
+                                      work, work_size, &error);
+    }
+    if (r == TANGO_OK) put_spiece(v, json->label, model, size);
+    else problem("%s: %s", json->label, error.text);
+    free(model);
+    free(work);
 }
+
+static void set_file(const void **data, size_t *size, const source *s)
+{
+    *data = s ? s->text : NULL;
+    *size = s ? s->size : 0;
+}
+
+/* CLIP's and RoBERTa's tokenizers: one table, kept under `key`. */
+static void put_table(values *v, const tokenizer *t, text_kind kind, const char *key,
+                      const char *vocab)
+{
+    tango_io_bpe_files files;
+    tango_io_bpe bpe;
+    tango_error error;
+    size_t capacity = 0, work_size = 0, size = 0;
+    void *table = NULL, *work = NULL;
+    const source *first = t->json ? t->json : t->vocab;
+    memset(&files, 0, sizeof files);
+    set_file(&files.json, &files.json_size, t->json);
+    set_file(&files.vocab, &files.vocab_size, t->json ? NULL : t->vocab);
+    set_file(&files.merges, &files.merges_size, t->json ? NULL : t->merges);
+    set_file(&files.config, &files.config_size, t->config);
+    tango_result r = tango_io_bpe_from_files_size(&capacity, &work_size, &files, &error);
+    if (r == TANGO_OK) {
+        table = resized(NULL, capacity, 1);
+        work = resized(NULL, work_size, 1);
+        r = tango_io_bpe_from_files(table, capacity, &size, &files, work, work_size,
+                                    &error);
+    }
+    if (r == TANGO_OK) r = tango_io_bpe_open(&bpe, table, size, &error);
+    if (r != TANGO_OK) problem("%s: %s", first->label, error.text);
+    else if ((kind == CLIP) != (bpe.kind == TANGO_IO_BPE_CLIP))
+        problem("%s: a tokenizer of %s, expected one of %s", first->label,
+                kind == CLIP ? "RoBERTa" : "CLIP", kind == CLIP ? "CLIP" : "RoBERTa");
+    else {
+        check_vocabulary(v, first->label, bpe.entries, vocab);
+        put(v, key, TANGO_IO_BYTES, table, size, 1);
+        if (kind == CLIP) put_absent(v, "text.pad", (double)bpe.pad);
+    }
+    free(table);
+    free(work);
+}
+
+static int is_tokenizer(const tokenizer *t, text_kind kind)
+{
+    return t->json || (kind == T5 ? t->spiece != NULL : t->vocab && t->merges);
+}
+
+static const char *const tokenizer_hints[] = {
+    "spiece.model is missing: copy spiece.model of google/flan-t5-large, or name it with "
+    "--tokenizer",
+    "vocab.json and merges.txt are missing: copy the folder tokenizer of "
+    "stabilityai/stable-diffusion-2-1, or name it with --tokenizer",
+    "vocab.json and merges.txt are missing: copy those of roberta-base, or name their "
+    "folder with --tokenizer"
+};
 
 static void read_tokenizers(build *b)
 {
     const piece *p = piece_of(b, TEXT);
-    if (!p) return;
-    if (p->sign->text == T5 && !b->tokens.spiece && !b->tokens.json)
-        problem("%s: spiece.model is missing: copy spiece.model of google/flan-t5-large",
-                b->from[TEXT]->path);
-    if (p->sign->text == T5) put_spiece(&b->v, &b->tokens);
+    values *v = &b->v;
+    if (p && !is_tokenizer(&b->tokens, p->sign->text))
+        problem("%s: %s", b->from[TEXT]->path, tokenizer_hints[p->sign->text]);
+    else if (p && p->sign->text == T5) {
+        const source *s = b->tokens.spiece;
+        if (s) put_spiece(v, s->label, s->text, s->size);
+        else put_unigram(v, b->tokens.json);
+    } else if (p) {
+        put_text(v, "tokenizer.type", p->sign->text == CLIP ? "clip" : "roberta");
+        put_table(v, &b->tokens, p->sign->text, "tokenizer.bpe", "text.vocab");
+    }
+    if (!b->from[RANK] || (p && p->sign->text == CLAP)) return;
+    if (!is_tokenizer(&b->rank_tokens, CLAP))
+        problem("%s: vocab.json and merges.txt of roberta-base are missing beside it",
+                b->from[RANK]->path);
+    else put_table(v, &b->rank_tokens, CLAP, "rank_tokenizer.bpe", "rank_text.vocab");
 }
 
 /* ---- All values ------------------------------------------------------------------- */
@@ -248,6 +344,16 @@ static void read_adapters(build *b)
     free(pretrained);
 }
 
+/* The layout that the first of these parts came in. */
+static void put_layout(build *b)
+{
+    static const part_id order[] = { UNET, VAE, VOCODER, TEXT, RANK };
+    size_t i = 0;
+    while (i < PARTS && !piece_of(b, order[i])) i++;
+    if (i == PARTS) return;
+    put_text(&b->v, "tango.layout", layout_names[piece_of(b, order[i])->sign->layout]);
+}
+
 static void read_configuration(build *b)
 {
     tango_error error;
@@ -256,16 +362,17 @@ static void read_configuration(build *b)
                                   ? read_scheduler(&b->v, &b->configs[SCHEDULE_CONFIG])
                                   : &unnamed;
     check_configs(b);
-    read_tokenizers(b);
     if (b->attribution)
         put(&b->v, "tango.attribution_text", TANGO_IO_STRING, b->attribution->text,
             b->attribution->size, 1);
     for (size_t i = 0; i < FIELDS; i++) read_field(b, &fields[i], class_);
     read_adapters(b);
+    put_layout(b);
     b->linear_projection =
         unet.json ? get_flag(&unet, "use_linear_projection", 0) : -1;
     if (problems > 0) return;
     infer(b);
+    read_tokenizers(b);
     check_kl_sizes(b);
     if (problems > 0) return;
     if (tango_configure(&b->model, b->v.list, b->v.count, &error) != TANGO_OK)

@@ -832,7 +832,7 @@ static void infer_t5(values *v, const piece *p)
 }
 
 /* Heads are 64 wide in every published CLIP. The one of Stable Diffusion 2 is OpenCLIP's,
-   with exact gelu and "!" for padding; OpenAI's has quick gelu and pads with its end. */
+   with exact gelu; OpenAI's ViT-L has quick gelu. */
 static void infer_clip(values *v, const piece *p)
 {
     const char *token = "text_model.embeddings.token_embedding.weight";
@@ -848,9 +848,6 @@ static void infer_clip(values *v, const piece *p)
     put_absent(v, "text.positions",
                (double)axis_of(p, 0, "text_model.embeddings.position_embedding.weight"));
     put_absent_text(v, "text.activation", width == 768 ? "quick_gelu" : "gelu");
-    put_absent(v, "text.pad",
-               text_is(v, "text.activation", "gelu") ? 0.0
-                                                     : number_of(v, "text.vocab") - 1.0);
     put_absent(v, "text.eps", 1e-5);
 }
 

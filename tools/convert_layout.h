@@ -26,7 +26,7 @@ static const char *const text_kinds[] = { "t5", "clip", "clap" };
 enum {
     RAW = 1,     /* only with --raw */
     EMA = 2,     /* not with --raw: averaged weights, of which there are raw ones too */
-    STRICT = 4,  /* nothing else may be in the file */
+    STRICT = 4,  /* where all parts of a file say so, nothing else may be in it */
     DOTLESS = 8  /* the names have lost their dots */
 };
 
@@ -274,9 +274,9 @@ static source *open_json(origin *o, const shelf *on, const char *name)
     return s;
 }
 
-static void open_root_files(origin *o)
+static void open_root_files(origin *o, size_t first, size_t end)
 {
-    for (size_t i = 0; i < ROOT_FILES; i++)
+    for (size_t i = first; i < end; i++)
         for (size_t k = 0; k < 2 && !o->root[i] && root_names[i][k]; k++) {
             const char *name = root_names[i][k];
             if (i != ATTRIBUTION) o->root[i] = open_json(o, &o->shelves[ROOT], name);
@@ -308,7 +308,7 @@ static void open_tango(origin *o)
 static void open_folder(origin *o)
 {
     shelf *root = &o->shelves[ROOT];
-    open_root_files(o);
+    open_root_files(o, 0, ROOT_FILES);
     o->is_tango = looks_like_tango(o);
     if (o->is_tango) open_tango(o);
     else {
@@ -330,7 +330,7 @@ static void open_folder(origin *o)
     }
 }
 
-/* A single file: configurations that stand beside it count as in a folder. */
+/* A single file. */
 static void open_single(origin *o)
 {
     shelf *root = &o->shelves[ROOT];
@@ -390,6 +390,20 @@ static void find_family(origin *o, const store *s)
                 o->family = foreign[i].family;
 }
 
+/* The configurations of networks that stand beside a single file count as in a folder;
+   AudioLDM's file needs none. */
+static void open_beside(origin *o)
+{
+    shelf *root = &o->shelves[ROOT];
+    for (size_t i = 0; i < PARTS; i++) {
+        const signature *sign = o->pieces[i].sign;
+        if (!sign || sign->layout == LAYOUT_AUDIOLDM) continue;
+        open_root_files(o, VAE_JSON, SCHEDULER_JSON + 1);
+        root->config = open_json(o, root, "config.json");
+        return;
+    }
+}
+
 /* Opens what is at o->path, a file or a folder. Messages begin the names of its files
    with `label`: nothing for the checkpoint itself. */
 static void open_origin(origin *o, const char *path, file_list *files, int raw,
@@ -410,6 +424,7 @@ static void open_origin(origin *o, const char *path, file_list *files, int raw,
             find_parts_in(o, &o->shelves[i], s);
             find_family(o, s);
         }
+    if (o->is_file) open_beside(o);
 }
 
 static void close_origin(origin *o)

@@ -608,15 +608,15 @@ static int is_one_of(const char *name, const char *const *patterns, size_t most)
 }
 
 /* Whether a tensor that no part asked for is an error. Parts that are not wanted keep
-   theirs, and only a file that holds nothing else is read to the last. */
+   theirs; a tensor of no part is one where all parts stand in files of their own. */
 static int is_superfluous(const build *b, const origin *o, const store *s,
                           const tensor *t)
 {
-    int owner = owner_of(o, s, t->name), strict = 0;
+    int owner = owner_of(o, s, t->name), strict = 1;
     if (t->used || is_one_of(t->name, never_read, 100)) return 0;
     for (int i = 0; i < PARTS; i++)
-        if (b->from[i] == o && o->pieces[i].sign && o->pieces[i].tensors == s)
-            strict |= (o->pieces[i].sign->flags & STRICT) != 0;
+        if (o->pieces[i].sign && o->pieces[i].tensors == s)
+            strict &= (o->pieces[i].sign->flags & STRICT) != 0;
     if (owner < 0) return strict;
     const piece *p = &o->pieces[owner];
     return b->from[owner] == o

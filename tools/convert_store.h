@@ -198,6 +198,7 @@ static void take_scale(source *s)
 {
     tango_io_torch_tensor t;
     float x = 0.0f;
+    if (tango_io_torch_number(&s->torch, "scale_factor", &s->scale)) return;
     if (!tango_io_torch_find(&s->torch, "scale_factor", &t) || t.view.count != 1) return;
     tango_io_view_read(&x, &t.view, 0, 1);
     s->scale = (double)x;
@@ -211,7 +212,7 @@ static void enter_dictionary(source *s)
     for (size_t depth = 0; depth < 3; depth++) {
         const char *first = NULL;
         take_scale(s);
-        if (s->torch.count > (s->scale != 0.0 ? 1u : 0u)) break;
+        if (s->torch.count > 1 || (s->torch.count == 1 && s->scale == 0.0)) break;
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
             if (!has_dictionary(&s->torch, keys[i])) continue;
             if (first)
@@ -261,7 +262,7 @@ static void add_torch(store *to, source *s)
     tango_result r = tango_io_torch_work_size(&size, s->text, s->size, &error);
     if (r == TANGO_OK) {
         s->work = resized(NULL, size, 1);
-        r = tango_io_torch_open(&s->torch, s->text, s->size, s->work, size, &error);
+        r = tango_io_torch_open_file(&s->torch, &s->file, s->work, size, &error);
     }
     if (r != TANGO_OK) {
         problem("%s: %s", s->label, error.text);
