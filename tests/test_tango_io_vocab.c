@@ -231,6 +231,7 @@ static void clip_files_become_a_table(void)
     CHECK(!tango_io_bpe_merge(&bpe, 3, 0, &rank, &result));
     CHECK(gives(&t, "", "6 7"));
     CHECK(gives(&t, "aab", "6 4 3 7"));        /* "a a" goes first */
+    CHECK(gives(&t, "aaab", "6 4 5 7"));       /* the leftmost of two */
     CHECK(gives(&t, " A\t\n ab  ", "6 2 5 7")); /* small letters, spaces left out */
     CHECK(gives(&t, "ac", "6 0 7 7"));         /* c is unknown */
     CHECK(gives(&t, "a<|endoftext|>b", "6 2 7 3 7"));
