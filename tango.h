@@ -391,7 +391,7 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 TANGO_API const char *tango_part_name(unsigned part);
 /* The bit TANGO_PART_ of the part that a tensor of this name belongs to; 0: of none. */
 TANGO_API unsigned tango_part_of(const char *tensor);
-/* TANGO_ERROR_UNSUPPORTED, naming all that is missing, unless all these parts are there. */
+/* TANGO_ERROR_UNSUPPORTED, naming what is missing, unless all these parts are there. */
 TANGO_API tango_result tango_check_parts(
     const tango_model *model, unsigned needed, tango_error *error);
 /* Fills *model but for its weights from metadata that is still in memory, as
