@@ -35,7 +35,8 @@
      DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
      decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
-     packages (torch, diffusers, transformers) to rounding, from the same seed.
+     packages (torch, diffusers, transformers) to rounding, from the same seed. Of several
+     sounds CLAP chooses the one that fits its prompt best.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
      bytes.
@@ -222,7 +223,10 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const vo
    bytes; what is not UTF-8 counts as U+FFFD byte by byte. What is too much is left out in
    front of the last id; *cut says whether there was any (may be NULL).
    SentencePiece  pieces, </s>. The strings of special tokens are text like any other.
-                                          (sentencepiece, unigram model, nmt_nfkc rules)
+                  As the sentencepiece package. T5Tokenizer of transformers 5 is another
+                  program for the same: it makes special tokens of such strings, takes
+                  U+0085 as a space, drops or keeps apart marks where a letter has
+                  several, and decides ties in long runs otherwise.
    CLIP           <|startoftext|>, ids, <|endoftext|>. Normal form C, runs of white space
                   as one, small letters; special tokens in a text are themselves. As
                   CLIPTokenizer of transformers 5; its forerunner for transformers 4
@@ -385,6 +389,11 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 
 /* "text" "unet" "vae" "vocoder" "rank" of one bit TANGO_PART_, else "". */
 TANGO_API const char *tango_part_name(unsigned part);
+/* The bit TANGO_PART_ of the part that a tensor of this name belongs to; 0: of none. */
+TANGO_API unsigned tango_part_of(const char *tensor);
+/* TANGO_ERROR_UNSUPPORTED, naming all that is missing, unless all these parts are there. */
+TANGO_API tango_result tango_check_parts(
+    const tango_model *model, unsigned needed, tango_error *error);
 /* Fills *model but for its weights from metadata that is still in memory, as
    tango_io_blob_write_begin takes it: every value is in its range, the parts fit each
    other and the model's own defaults can run. The message names each value in single
@@ -498,6 +507,8 @@ typedef struct tango_params {
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
+    void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
+                               TANGO_PART_: their pages may be given back */
     void *user;
 } tango_params;
 
@@ -2299,6 +2310,38 @@ TANGO_API const char *tango_part_name(unsigned part)
     for (i = 0; tango__part_names[i] != NULL; i++)
         if (part == 1u << i) return tango__part_names[i];
     return "";
+}
+
+TANGO_API unsigned tango_part_of(const char *tensor)
+{
+    static const struct { const char *prefix; unsigned part; } prefixes[] = {
+        { "text_encoder.", TANGO_PART_TEXT }, { "unet.", TANGO_PART_UNET },
+        { "encoder.", TANGO_PART_VAE }, { "decoder.", TANGO_PART_VAE },
+        { "quant_conv.", TANGO_PART_VAE }, { "post_quant_conv.", TANGO_PART_VAE },
+        { "vocoder.", TANGO_PART_VOCODER }, { "clap.", TANGO_PART_RANK } };
+    size_t i;
+    for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (tango__begins(tensor, prefixes[i].prefix)) return prefixes[i].part;
+    return 0;
+}
+
+TANGO_API tango_result tango_check_parts(
+    const tango_model *model, unsigned needed, tango_error *error)
+{
+    const unsigned missing = needed & ~model->parts;
+    char list[64] = "";
+    size_t i, n = 0;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (missing >> i & 1) {
+            const char *word = tango__part_names[i];
+            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
+            memcpy(list + n, word, strlen(word));
+            n += strlen(word);
+        }
+    list[n] = 0;
+    if (missing == 0) return TANGO_OK;
+    return tango_io_fail(
+        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
 }
 
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word)
@@ -5093,26 +5136,6 @@ static int tango__guided(const tango_params *p, const tango_model *m)
     return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE;
 }
 
-/* Every part that a run needs is there; all that are not are named. */
-static tango_result tango__check_parts(
-    const tango_model *m, unsigned needed, tango_error *error)
-{
-    const unsigned missing = needed & ~m->parts;
-    char list[64] = "";
-    size_t i, n = 0;
-    for (i = 0; tango__part_names[i] != NULL; i++)
-        if (missing >> i & 1) {
-            const char *word = tango__part_names[i];
-            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
-            memcpy(list + n, word, strlen(word));
-            n += strlen(word);
-        }
-    list[n] = 0;
-    if (missing == 0) return TANGO_OK;
-    return tango_io_fail(
-        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
-}
-
 static unsigned tango__needed(const tango_params *p)
 {
     unsigned parts = p->vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0;
@@ -5545,6 +5568,13 @@ static void tango__clip_latent(tango__net *net, float *latent, size_t count)
     for (i = 0; beyond && i < count; i++) latent[i] = tango__clamp(latent[i], 10.0f);
 }
 
+/* Says that a part has done its work. */
+static void tango__done(const tango__net *net, const tango_plan *plan, unsigned part)
+{
+    if (plan->params.on_done == NULL || tango__idle(net)) return;
+    plan->params.on_done(plan->params.user, part);
+}
+
 /* latent (samples, rows, 8) = the whole diffusion from prompt and seed. */
 static void tango__diffuse(tango__net *net, const tango_plan *plan, float *latent)
 {
@@ -5557,6 +5587,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     memset(&d, 0, sizeof d);
     memset(&loop, 0, sizeof loop);
     tango__encode_prompt(net, plan, &d, counts);
+    tango__done(net, plan, TANGO_PART_TEXT);
     tango__loop_start(net, plan, &d, &loop);
     tango__loop_begin(net);
     for (step = 0; step < p->steps && step < net->passes && net->result == TANGO_OK;
@@ -5577,6 +5608,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
     tango__leave_unet(net, latent, loop.z, rows);
+    tango__done(net, plan, TANGO_PART_UNET);
     tango__clip_latent(net, latent, rows * net->model->vae.embedding);
     tango_arena_release(net->arena, mark);
     net->arena->kept = kept;
@@ -5717,11 +5749,14 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
     else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
-    if (p->mel == NULL) tango__decode_all(net, plan, mel, latent);
-    else if (!tango__idle(net))
+    if (p->mel == NULL) {
+        tango__decode_all(net, plan, mel, latent);
+        tango__done(net, plan, TANGO_PART_VAE);
+    } else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
     tango__finish_mel(net, plan, mel);
     tango__sound_all(net, plan, wave, mel);
+    tango__done(net, plan, TANGO_PART_VOCODER);
     tango__tell_values(
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
 }
@@ -5803,7 +5838,7 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
     if (result == TANGO_OK)
-        result = tango__check_parts(model, tango__needed(&plan->params), error);
+        result = tango_check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
 }
 
@@ -5944,7 +5979,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
         (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
     tango_params params;
     tango__net net;
-    tango_result result = tango__check_parts(model, TANGO_PART_VAE, error);
+    tango_result result = tango_check_parts(model, TANGO_PART_VAE, error);
     if (result != TANGO_OK) return result;
     if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
         || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
@@ -7326,7 +7361,7 @@ static tango_result tango__check_ranking(
 {
     size_t total;
     const size_t rate = r->rate != 0 ? r->rate : m->rate;
-    tango_result result = tango__check_parts(m, TANGO_PART_RANK, error);
+    tango_result result = tango_check_parts(m, TANGO_PART_RANK, error);
     if (result != TANGO_OK) return result;
     if (r->prompt == NULL)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");

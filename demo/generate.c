@@ -24,12 +24,16 @@ static const cli_option options[] = {
     { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
+    { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },
     { 256, "steps", "N", "denoising steps, 1 to 1000" },
-    { 257, "guidance", "G", "classifier-free guidance; 1 or less turns it off" },
+    { 257, "guidance", "G",
+        "classifier-free guidance, which 1 or less turns off; an input of distilled "
+        "models" },
     { 271, "rescale", "R",
         "takes back what guidance makes too large, 0 (nothing) to 1" },
     { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
-    { 259, "sampler", "NAME", "ddpm, ddim, dpm, euler or unipc" },
+    { 259, "sampler", "NAME",
+        "ddpm, ddim, dpm, euler or unipc; consistency or ctm of distilled models" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME", "last noise level of dpm, euler, unipc: zero or sigma_min" },
     { 262, "samples", "N",
@@ -62,6 +66,8 @@ typedef struct job {
     tango_error error;
     cli_progress progress;
     const char *model, *output, *dump, *noise, *latent;
+    const tango_model *opened;
+    const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
     int json, quiet, clip;
     size_t best;           /* --best, or 0 */
@@ -70,6 +76,10 @@ typedef struct job {
     cli_level *levels;     /* (files), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
 } job;
+
+/* The weights of a larger model are read again when they are needed: their pages would be
+   most of what the system counts for this process. */
+#define KEPT_SIZE ((size_t)1 << 26)
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -168,11 +178,45 @@ static int is_there(const char *path)
     return file != NULL;
 }
 
+/* The parts that this run needs are there: said before any weight is read. */
+static void check_parts(job *j, const tango_model *m)
+{
+    tango_vocoder vocoder = j->params.vocoder;
+    unsigned needed = TANGO_PART_VAE;
+    if (vocoder == TANGO_VOCODER_DEFAULT) vocoder = m->defaults.vocoder;
+    if (vocoder != TANGO_GRIFFIN_LIM) needed |= TANGO_PART_VOCODER;
+    if (j->latent == NULL) needed |= TANGO_PART_TEXT | TANGO_PART_UNET;
+    if (tango_check_parts(m, needed, &j->error) != TANGO_OK)
+        cli_fail_file(j->model, j->error.text);
+}
+
+/* Gives back the pages of all weights of a part, in ranges as long as they are. */
+static void forget_part(void *user, unsigned part)
+{
+    const job *j = (const job *)user;
+    const tango_io_blob *blob = &j->opened->blob;
+    const size_t count = tango_io_blob_tensor_count(blob);
+    const unsigned char *from = NULL, *to = NULL;
+    tango_io_tensor t;
+    size_t i;
+    for (i = 0; i <= count; i++) {
+        if (i < count) tango_io_blob_tensor(blob, i, &t);
+        if (i < count && tango_part_of(t.name) == part) {
+            if (from == NULL) from = (const unsigned char *)t.data;
+            to = (const unsigned char *)t.data + t.size;
+        } else if (from != NULL) {
+            tango_io_forget(j->file, from, (size_t)(to - from));
+            from = NULL;
+        }
+    }
+}
+
 /* Maps and opens the model; without -m it is looked for here and beside the program. */
 static void open_model(job *j, tango_io_file *file, tango_model *m, const char *program)
 {
     static char beside[4096]; /* j->model may point there */
     const char *slash = strrchr(program, '/');
+    tango_io_tensor t;
     size_t i;
     snprintf(beside, sizeof beside, "%.*sdemo/tiny.tango",
         slash ? (int)(slash - program + 1) : 0, program);
@@ -183,9 +227,15 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
         cli_fail("%s", j->error.text);
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
         cli_fail("%s: %s", j->model, j->error.text);
-    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++)
+    check_parts(j, m);
+    j->opened = m, j->file = file;
+    j->params.on_done = forget_part;
+    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
+        tango_io_blob_tensor(&m->blob, i, &t);
         if (tango_io_blob_check(&m->blob, i, &j->error) != TANGO_OK)
             cli_fail("%s: %s", j->model, j->error.text);
+        if (file->size > KEPT_SIZE) tango_io_forget(file, t.data, t.size);
+    }
     if (!j->quiet)
         fprintf(stderr, "model   %s  %.1f M parameters  %s\n", j->model,
             (double)m->parameters / 1e6, m->licence);
@@ -323,7 +373,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
         p->steps, tango_sampler_name(p->sampler), p->guidance,
         p->rescale > 0.0 ? p->rescale : 0.0);
-    printf("\"eta\": %g, ", p->eta);
+    printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
     if (j->best != 0) report_ranking(j, p->samples);
     printf(
         "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
@@ -348,7 +398,7 @@ static size_t processors(void)
 static void read_options(job *j)
 {
     static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
-        NULL };
+        "consistency", "ctm", NULL };
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const finals[] = { "zero", "sigma_min", NULL };
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
@@ -367,6 +417,10 @@ static void read_options(job *j)
         case 'o': j->output = c->text; break;
         case 'n': p->negative = c->text; break;
         case 's': p->seconds = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 280:
+            p->crop = cli_number(c, 0, TANGO_SECONDS_MAX);
+            if (p->crop == 0.0) p->crop = -1.0;
+            break;
         case 256: p->steps = (size_t)cli_integer(c, 1, 1000); break;
         case 257:
             p->guidance = cli_number(c, 0, 1000);
@@ -383,7 +437,10 @@ static void read_options(job *j)
         case 259:
             p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]);
             break;
-        case 260: p->eta = cli_number(c, 0, 1); break;
+        case 260:
+            p->eta = cli_number(c, 0, 1);
+            if (p->eta == 0.0) p->eta = -1.0;
+            break;
         case 261:
             p->final_sigma =
                 cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
@@ -463,7 +520,9 @@ static void note_idle_options(const job *j, const tango_plan *plan)
                      of_ddim[] = { 260, 0 }, of_sigmas[] = { 261, 0 },
                      of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
-    const int by_index = p->sampler == TANGO_DDPM || p->sampler == TANGO_DDIM,
+    const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
+              sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
+                  || p->sampler == TANGO_UNIPC,
               draws = p->sampler == TANGO_DDPM
                   || (p->sampler == TANGO_DDIM && p->eta > 0.0);
     if (j->quiet) return;
@@ -472,9 +531,12 @@ static void note_idle_options(const job *j, const tango_plan *plan)
             cli_note("the prompt has no effect: --latent replaces it");
         cli_idle(&j->line, of_diffusion, "--latent skips text and diffusion");
     } else {
-        if (p->guidance <= 1.0) cli_idle(&j->line, of_guidance, "guidance is off");
+        if (distilled)
+            cli_idle(&j->line, of_guidance, "guidance is a number that this model takes");
+        else if (p->guidance <= 1.0)
+            cli_idle(&j->line, of_guidance, "guidance is off");
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
-        if (by_index) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
+        if (!sigmas) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
     }
     if (j->format == TANGO_IO_WAV_FLOAT32)
         cli_idle(&j->line, of_integers, "floats hold what is too loud");

@@ -13,7 +13,6 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "golden.h"
-#include "golden_rank.h"
 
 static tango_model v1, tiny; /* the two models, opened in main */
 static tango_io_file v1_file, tiny_file;
@@ -1878,6 +1877,7 @@ static void long_prompts_are_cut_and_said_so(void)
 }
 
 #include "golden_unets.h"
+#include "golden_rank.h"
 
 /* ----------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
-/* golden_rank.h: CLAP's ranking beside transformers; a part of golden.c. What is in
-   golden/rank, oracle/rank.py says. */
+/* golden_rank.h: CLAP's ranking beside transformers; a part of golden.c, behind
+   golden_unets.h, whose work_folder takes a blob. What is in golden/rank, oracle/rank.py
+   says. */
 #ifndef TANGO_GOLDEN_RANK_H
 #define TANGO_GOLDEN_RANK_H
 
@@ -194,10 +195,79 @@ static void scores_depend_on_the_clip_alone(void)
     rank_close(&b);
 }
 
+/* Writes the blob again with the text tower as the model's own text encoder. */
+static void rank_write_shared(const rank_bench *b, const char *path)
+{
+    const tango_io_blob *from = &b->model.blob;
+    const size_t values = tango_io_blob_value_count(from),
+                 tensors = tango_io_blob_tensor_count(from);
+    tango_io_value *v = (tango_io_value *)take((values + 2) * sizeof *v),
+                   clap = { "text.type", TANGO_IO_STRING, 4, "clap" },
+                   roberta = { "tokenizer.type", TANGO_IO_STRING, 7, "roberta" };
+    tango_io_tensor *t = (tango_io_tensor *)take(tensors * sizeof *t);
+    tango_io_blob_writer writer;
+    tango_io_output out;
+    tango_error error;
+    size_t size = 0, i;
+    void *work;
+    for (i = 0; i < values; i++) {
+        tango_io_blob_value_at(from, i, &v[i]);
+        if (strncmp(v[i].key, "rank_", 5) == 0) v[i].key += 5;
+    }
+    v[values] = clap;
+    v[values + 1] = roberta;
+    for (i = 0; i < tensors; i++) {
+        tango_io_blob_tensor(from, i, &t[i]);
+        if (strncmp(t[i].name, "clap.text_", 10) == 0) {
+            char *name = (char *)take(strlen(t[i].name) + 10);
+            sprintf(name, "text_encoder%s", t[i].name + 4);
+            t[i].name = name;
+        }
+    }
+    if (tango_io_blob_write_size(&size, v, values + 2, t, tensors, &error) != TANGO_OK)
+        stop(path, error.text);
+    work = take(size);
+    if (tango_io_create(&out, path, &error) != TANGO_OK
+        || tango_io_blob_write_begin(
+               &writer, &out, v, values + 2, t, tensors, work, size, &error) != TANGO_OK)
+        stop(path, error.text);
+    for (i = 0; i < tensors; i++)
+        if (tango_io_blob_write_data(&writer, t[i].data, t[i].size, &error) != TANGO_OK)
+            stop(t[i].name, error.text);
+    if (tango_io_blob_write_end(&writer, &error) != TANGO_OK
+        || tango_io_commit(&out, &error) != TANGO_OK)
+        stop(path, error.text);
+}
+
+/* AudioLDM's own CLAP reads the prompt and judges: one text tower serves both. */
+static void a_text_tower_may_be_shared(void)
+{
+    rank_bench own = rank_open(), shared = own;
+    const tango_ranking r = rank_of(&own, 0);
+    float *x = own.sounds[0].values, score, same = 9;
+    tango_error error;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/shared.tango", work_folder);
+    rank_write_shared(&own, path);
+    if (tango_io_map(&shared.file, path, &error) != TANGO_OK
+        || tango_open(&shared.model, shared.file.data, shared.file.size, &error)
+               != TANGO_OK)
+        stop(path, error.text);
+    CHECK(shared.model.parts == (TANGO_PART_TEXT | TANGO_PART_RANK));
+    CHECK(rank_scores(&own, &r, &score, x, 0, &error) == TANGO_OK);
+    CHECK(rank_scores(&shared, &r, &same, x, 0, &error) == TANGO_OK);
+    CHECK(score == same);
+    tango_io_unmap(&shared.file);
+    remove(path);
+    rank_close(&own);
+}
+
 static void ranking_takes_exactly_its_memory(void)
 {
     rank_bench b = rank_open();
     float score, again;
+    size_t size = 0;
+    tango_arena arena;
     tango_error error;
     for (size_t i = 0; i < 2; i++) {
         const tango_ranking r = rank_of(&b, i);
@@ -206,6 +276,11 @@ static void ranking_takes_exactly_its_memory(void)
         CHECK(rank_scores(&b, &r, &again, x, 0, &error) == TANGO_OK && score == again);
         CHECK(rank_scores(&b, &r, &score, x, 1, &error) == TANGO_ERROR_MEMORY);
         CHECK(strncmp(error.text, "memory: ", 8) == 0);
+        CHECK(tango_rank_memory(&size, &b.model, &r, &error) == TANGO_OK);
+        tango__arena_over(&arena, take(size), size);
+        CHECK(tango__rank_run(&again, x, &b.model, &r, &arena, &error) == TANGO_OK);
+        CHECK(arena.peak + TANGO__ALIGN == size && arena.used == 0);
+        tango__arena_close(&arena);
     }
     rank_close(&b);
 }
@@ -315,6 +390,7 @@ static void run_rank(void)
     RUN(mistakes_of_the_tower_would_show);
     RUN(scores_agree_with_transformers);
     RUN(scores_depend_on_the_clip_alone);
+    RUN(a_text_tower_may_be_shared);
     RUN(ranking_takes_exactly_its_memory);
     RUN(threads_change_no_score);
     RUN(nothing_bad_is_judged);

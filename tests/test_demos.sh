@@ -10,15 +10,7 @@ cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
 fails() { echo "FAIL  $1 does not build"; echo "0 passed, 1 failed"; exit 1; }
 
-# The library once, the programs against it: the same code as their own command compiles, in a
-# quarter of the time.
-echo '#include "../tango.h"' >tango.c
-$cc ${CFLAGS-} -DTANGO_IMPLEMENTATION -I"$top/demo" -c tango.c -o tango.o || fails tango.h
-for name in encode vae_infer spectrogram reconstruct; do
-    sed 's/^#define TANGO_IMPLEMENTATION/#include <math.h>/' "$top/demo/$name.c" >$name.c
-    $cc ${CFLAGS-} -I"$top/demo" $name.c tango.o -lm -o $name || fails demo/$name.c
-done
-$cc ${CFLAGS-} "$tests/clips.c" -lm -o clips || fails tests/clips.c
+programs encode vae_infer spectrogram reconstruct clips
 ./clips . 4 || exit 1       # 000.wav: 4000 samples, 16 kHz, 16 bits; 001.wav: 5000 frames, stereo
 
 # wave FILE RATE_AND_BYTES_AS_ESCAPES COUNT: zeros, 16 bits

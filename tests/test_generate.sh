@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/demo/generate.c" -lm -o generate || { echo "FAIL  demo/generate.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+programs generate
 quick="--steps 2 --seconds 0.64"
 
 # expect STATUS TEXT ARGUMENTS...: exit status, one line on stderr that holds TEXT, no out.wav
@@ -188,7 +187,8 @@ if : >"$byte" 2>/dev/null; then # some systems take no such name
     claim "and JSON whatever the file is called" sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json -o "a\"\\$1.wav" x >j && grep -qF "$(printf '"'"'"a\\"\\\\\357\277\275.wav"'"'"')" j' "$model" "$byte"
 fi
 # ---- the best of several: the shipped model with the small ranking part of the golden vectors
-$cc ${CFLAGS-} -I"$top" "$tests/join.c" -lm -o join && ./join ranked.tango "$model" "$tests/golden/rank/rank.tango" ||
+programs join
+./join ranked.tango "$model" "$tests/golden/rank/rank.tango" ||
     echo "FAIL  no ranked.tango"
 ranked() { ./generate -m ranked.tango --steps 2 --seconds 0.64 --seed 3 "$@" 2>stderr </dev/null || { cat stderr; return 1; }; }
 scores() { tr '{' '\n' <"$1" | sed -n 's/.*"score": \([-0-9.]*\),.*/\1/p'; }

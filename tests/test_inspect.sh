@@ -6,9 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 golden=$tests/golden
 cd "$tmp" || exit 1
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/tools/inspect.c" -lm -o inspect || {
-    echo "FAIL  tools/inspect.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+programs inspect
 
 # says TEXT ARGUMENTS...: status 0, TEXT on stdout, nothing on stderr
 says()
