@@ -5178,7 +5178,7 @@ static tango_result tango__sizes(
     const size_t factor = (size_t)1 << (levels != 0 ? levels - 1 : 0),
                  block = m->hop * factor;
     const tango_params *p = &plan->params;
-    size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
+    size_t samples = (size_t)tango__round(p->seconds * (double)m->rate), bytes;
     if (p->latent != NULL
         && (p->latent_rows == 0
             || p->latent_rows > (size_t)TANGO_SECONDS_MAX * m->rate / block + 1))
@@ -5204,6 +5204,10 @@ static tango_result tango__sizes(
                       : (plan->frames - 1) * m->hop;
     plan->samples = plan->whole;
     if (p->crop > 0.0) tango__crop(plan, m);
+    if (!tango_mul_ok(plan->samples, sizeof(float), &bytes)
+        || !tango_mul_ok(bytes, p->samples, &bytes))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "wave: no room for %z sounds of %z samples", p->samples, plan->samples);
     if (p->vocoder == TANGO_GRIFFIN_LIM && plan->whole <= m->fft / 2)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: %z frames are too short for griffin-lim, which needs more than %z "

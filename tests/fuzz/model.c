@@ -11,7 +11,8 @@
 /* Room 6 of tango.h asks for tensors here: it has what is wanted in these variables. */
 #define tango_io_blob_find(blob, name, tensor) \
     ((void)(blob), weights(name, tensor, want, rank, layout))
-#define tango_io_blob_value(blob, key, value) ((void)(blob), metadata(key, value))
+#define tango_io_blob_value(blob, key, value) \
+    ((void)(blob), metadata(key, value))
 
 static int weights(const char *name, tango_io_tensor *t, const size_t *shape,
                    size_t rank, tango_io_layout layout);
@@ -82,7 +83,7 @@ static tango_io_value *put(const char *key, int type, const void *data, size_t c
     tango_io_value *v = &world.values[world.count++];
     memset(v, 0, sizeof *v);
     v->key = key;
-    v->type = (tango_io_type)type;
+    v->type = type;
     v->data = data;
     v->count = count;
     return v;
@@ -131,9 +132,10 @@ static size_t bpe_table(unsigned char *out, uint32_t kind)
 /* kind: of the text encoder, in the order of tango_text_type. */
 static void put_text(size_t kind)
 {
-    static const char spiece[] =
-        "\x0a\x0e\x0a\x05<pad>\x15\0\0\0\0\x18\x03" "\x0a\x0d\x0a\x04</s>\x15\0\0\0\0\x18\x03"
-        "\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02" "\x0a\x0a\x0a\x01" "a\x15\0\0\x80\xbf\x18\x01";
+    static const char spiece[] = "\x0a\x0e\x0a\x05<pad>\x15\0\0\0\0\x18\x03"
+        "\x0a\x0d\x0a\x04</s>\x15\0\0\0\0\x18\x03"
+        "\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02"
+        "\x0a\x0a\x0a\x01" "a\x15\0\0\x80\xbf\x18\x01";
     static const char *const types[] = { "t5", "clip", "clap" },
                             *const tokenizers[] = { "sentencepiece", "clip", "roberta" };
     static unsigned char table[2096], other[2096];
@@ -369,7 +371,8 @@ static void encode(const tango_model *m)
     tango_error error;
     size_t memory = 0;
     memset(&e, 0, sizeof e);
-    e.batch = e.sample = 1;
+    e.batch = 1;
+    e.sample = 1;
     e.frames = (size_t)1 << (m->vae.levels > 0 ? m->vae.levels - 1 : 0);
     if (!small(tango_encode_memory(&memory, m, &e, &error), memory)) return;
     void *room = malloc(memory);
