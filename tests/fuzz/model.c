@@ -23,7 +23,8 @@ static int metadata(const char *key, tango_io_value *value);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-enum { KEYS_MAX = 160, LISTS_MAX = 200, NUMBERS_MAX = 24, LARGEST = 1 << 14, TENSORS_MAX = 3000 };
+enum { KEYS_MAX = 160, LISTS_MAX = 200, NUMBERS_MAX = 24 };
+enum { LARGEST = 1 << 14, TENSORS_MAX = 3000 };
 
 static struct {
     tango_io_value values[KEYS_MAX];
