@@ -119,6 +119,19 @@ static void check_stft(store *s, const tango_model *m)
 
 /* ---- Writing the tensors ---------------------------------------------------------- */
 
+/* CRC-32 of a file; pages that were read are given back. */
+static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
+{
+    const size_t most = (size_t)16 << 20;
+    uint32_t crc = 0;
+    for (size_t at = 0, n; at < s->size; at += n) {
+        n = s->size - at < most ? s->size - at : most;
+        crc = tango_io_crc32_add(table, crc, s->text + at, n);
+        tango_io_forget(&s->file, s->text + at, n);
+    }
+    return crc;
+}
+
 /* Which bytes this blob was made of: a line for each file. */
 static void put_provenance(values *v, const file_list *files, tango_io_type type)
 {
@@ -130,7 +143,7 @@ static void put_provenance(values *v, const file_list *files, tango_io_type type
                          tango_io_type_name(type));
     tango_io_crc32_begin(table);
     for (const source *s = files->first; s; s = s->next) {
-        uint32_t crc = tango_io_crc32_add(table, 0, s->text, s->size);
+        uint32_t crc = file_sum(table, s);
         n += (size_t)snprintf(text + n, 400, "%.256s, %zu bytes, CRC-32 %08lx\n",
                               s->label, s->size, (unsigned long)crc);
     }
@@ -324,6 +337,14 @@ static int compare_name(const void *name, const void *w)
     return strcmp((const char *)name, ((const weight *)w)->name);
 }
 
+/* Gives the pages of a tensor back that was written. The two halves of one tensor come
+   one after the other, and what is read again is only slower. */
+static void forget(const weight *w)
+{
+    size_t bytes = extent(&w->view) * tango_io_type_size(w->view.type);
+    tango_io_forget(&w->at.t->file->file, w->view.data, bytes);
+}
+
 /* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
    the plan is. */
 static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
@@ -337,6 +358,7 @@ static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
         ok = is_matrix(w) ? write_panels(j, w) : write_plain(j, w);
         free(w->factors);
         w->factors = NULL;
+        forget(w);
         if (ok) cli_progress_step(&progress, i + 1, p->count);
     }
     cli_progress_end(&progress);
