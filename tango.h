@@ -35,7 +35,8 @@
      DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
      decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
      code path serves every model that tools/convert.c writes. Results follow the PyTorch
-     packages (torch, diffusers, transformers) to rounding, from the same seed.
+     packages (torch, diffusers, transformers) to rounding, from the same seed. Of several
+     sounds CLAP chooses the one that fits its prompt best.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
      bytes.
@@ -80,7 +81,8 @@
     11 >>generate   parameters, plan, the pipeline (public)
     12 >>encode     from a log-mel to its latent (public)
     13 >>dataset    a prepared training set: order, batches (public)
-    14 >>unicode    private: classes, small letters, composed letters */
+    14 >>unicode    private: classes, small letters, composed letters
+    15 >>rank       which of several sounds fits a text best (public) */
 
 #include "tango_io.h" /* first: it sets the width of file offsets */
 #include "tango_audio.h"
@@ -221,7 +223,10 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const vo
    bytes; what is not UTF-8 counts as U+FFFD byte by byte. What is too much is left out in
    front of the last id; *cut says whether there was any (may be NULL).
    SentencePiece  pieces, </s>. The strings of special tokens are text like any other.
-                                          (sentencepiece, unigram model, nmt_nfkc rules)
+                  As the sentencepiece package. T5Tokenizer of transformers 5 is another
+                  program for the same: it makes special tokens of such strings, takes
+                  U+0085 as a space, drops or keeps apart marks where a letter has
+                  several, and decides ties in long runs otherwise.
    CLIP           <|startoftext|>, ids, <|endoftext|>. Normal form C, runs of white space
                   as one, small letters; special tokens in a text are themselves. As
                   CLIPTokenizer of transformers 5; its forerunner for transformers 4
@@ -384,6 +389,11 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 
 /* "text" "unet" "vae" "vocoder" "rank" of one bit TANGO_PART_, else "". */
 TANGO_API const char *tango_part_name(unsigned part);
+/* The bit TANGO_PART_ of the part that a tensor of this name belongs to; 0: of none. */
+TANGO_API unsigned tango_part_of(const char *tensor);
+/* TANGO_ERROR_UNSUPPORTED, naming what is missing, unless all these parts are there. */
+TANGO_API tango_result tango_check_parts(
+    const tango_model *model, unsigned needed, tango_error *error);
 /* Fills *model but for its weights from metadata that is still in memory, as
    tango_io_blob_write_begin takes it: every value is in its range, the parts fit each
    other and the model's own defaults can run. The message names each value in single
@@ -497,6 +507,8 @@ typedef struct tango_params {
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
+    void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
+                               TANGO_PART_: their pages may be given back */
     void *user;
 } tango_params;
 
@@ -651,6 +663,37 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
     tango_error *error);
 
 #endif
+
+/* ==== 15 >>rank ==== Which of several sounds fits a text best =============== */
+
+/* What is judged and how; all zero but prompt, count and samples is a valid start. */
+typedef struct tango_ranking {
+    const char *prompt;     /* NUL-terminated, any bytes */
+    size_t count, samples;  /* sounds, and samples of each */
+    size_t rate;            /* Hz; 0: the model's */
+    float gain;             /* of the sounds before they are judged; 0: 1. CLAP has learnt
+                               from sounds in [-1, 1]. Tango's inference script passes
+                               whole numbers of 16 bits: 32768 judges as it does */
+    int *prompt_cut;        /* these as in tango_params */
+    const tango_nn_kernels *kernels;
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
+    void *pool;
+    size_t threads;
+} tango_ranking;
+
+/* *size = bytes of memory that tango_rank needs. */
+TANGO_API tango_result tango_rank_memory(size_t *size, const tango_model *model,
+    const tango_ranking *ranking, tango_error *error);
+/* scores (count) = cosine of the angle between CLAP's vector of the prompt and that of
+   each of waves (count, samples): the higher, the better it fits. A sound is resampled to
+   the tower's rate, and the first 10 s of it count; a shorter one is repeated as a whole
+   as often as it fits, then silence follows. (The packages judge a random window of a
+   longer one; here the same sounds always get the same scores.) TANGO_ERROR_UNSUPPORTED:
+   the model has no part for it.
+            (transformers 5.24: ClapFeatureExtractor, rand_trunc, repeatpad; ClapModel) */
+TANGO_API tango_result tango_rank(float *scores, const float *waves,
+    const tango_model *model, const tango_ranking *ranking, void *memory, size_t size,
+    tango_error *error);
 
 #endif /* TANGO_H */
 
@@ -2269,6 +2312,38 @@ TANGO_API const char *tango_part_name(unsigned part)
     return "";
 }
 
+TANGO_API unsigned tango_part_of(const char *tensor)
+{
+    static const struct { const char *prefix; unsigned part; } prefixes[] = {
+        { "text_encoder.", TANGO_PART_TEXT }, { "unet.", TANGO_PART_UNET },
+        { "encoder.", TANGO_PART_VAE }, { "decoder.", TANGO_PART_VAE },
+        { "quant_conv.", TANGO_PART_VAE }, { "post_quant_conv.", TANGO_PART_VAE },
+        { "vocoder.", TANGO_PART_VOCODER }, { "clap.", TANGO_PART_RANK } };
+    size_t i;
+    for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (tango__begins(tensor, prefixes[i].prefix)) return prefixes[i].part;
+    return 0;
+}
+
+TANGO_API tango_result tango_check_parts(
+    const tango_model *model, unsigned needed, tango_error *error)
+{
+    const unsigned missing = needed & ~model->parts;
+    char list[64] = "";
+    size_t i, n = 0;
+    for (i = 0; tango__part_names[i] != NULL; i++)
+        if (missing >> i & 1) {
+            const char *word = tango__part_names[i];
+            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
+            memcpy(list + n, word, strlen(word));
+            n += strlen(word);
+        }
+    list[n] = 0;
+    if (missing == 0) return TANGO_OK;
+    return tango_io_fail(
+        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
+}
+
 TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word)
 {
     size_t i;
@@ -2742,6 +2817,74 @@ static void tango__check_heads(
         (double)c->heads, "a divisor of ", (double)c->width, width);
 }
 
+/* The BPE table of a text encoder: of the kind that `type` says, and no larger than its
+   vocabulary. */
+static void tango__check_bpe(tango__reader *r, size_t vocab, int kind,
+    const char *key, const char *type, const char *vocab_key)
+{
+    tango_io_value table;
+    tango_io_bpe bpe;
+    if (r->result != TANGO_OK || !tango__value(r, key, &table)) return;
+    r->result = tango_io_bpe_open(&bpe, table.data, table.count, r->error);
+    if (r->result != TANGO_OK) return;
+    tango__agree(r, kind == (int)bpe.kind, type, (double)kind, "that of the table, ",
+        (double)bpe.kind, key);
+    tango__agree(r, vocab >= bpe.entries, vocab_key, (double)vocab, "at least ",
+        (double)bpe.entries, key);
+}
+
+/* The picture of a clip falls into patches, and these into windows at every level. */
+static void tango__check_rank_levels(tango__reader *r, const tango_rank_config *c)
+{
+    size_t grid = c->image / c->patch, i;
+    tango__agree(r, c->image % c->mels == 0, "rank.image", (double)c->image,
+        "a multiple of ", (double)c->mels, "rank.mels");
+    tango__agree(r, c->frames <= c->image * (c->image / c->mels), "rank.frames",
+        (double)c->frames, "at most ", (double)(c->image * (c->image / c->mels)),
+        "rank.image");
+    tango__agree(r, c->image % c->patch == 0, "rank.image", (double)c->image,
+        "a multiple of ", (double)c->patch, "rank.patch");
+    for (i = 0; i < c->levels; i++, grid /= 2) {
+        tango__agree(r, grid >= c->window && grid % c->window == 0, "rank.window",
+            (double)c->window, "a divisor of ", (double)grid, "rank.image");
+        tango__agree(r, i + 1 == c->levels || grid % 2 == 0, "rank.patch",
+            (double)c->patch, "an even number of patches at every level of ",
+            (double)c->image, "rank.image");
+        tango__agree(r, c->dims[i] == c->dims[0] << i, "rank.dims", (double)c->dims[i],
+            "", (double)(c->dims[0] << i), "rank.dims");
+        tango__agree(r, c->dims[i] % c->heads[i] == 0, "rank.heads", (double)c->heads[i],
+            "a divisor of ", (double)c->dims[i], "rank.dims");
+    }
+}
+
+static void tango__check_rank(tango__reader *r, const tango_rank_config *c)
+{
+    const int own = (r->parts & TANGO__PART_RANK_TEXT) != 0;
+    tango_io_value value;
+    if ((c->fft & (c->fft - 1)) != 0 && r->result == TANGO_OK)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: 'rank.fft' is %z, expected a power of two", c->fft);
+    tango__agree(r, c->hop <= c->fft, "rank.hop", (double)c->hop, "at most ",
+        (double)c->fft, "rank.fft");
+    tango__agree(r, c->mel_high <= 0.5 * (double)c->rate, "rank.fmax", c->mel_high,
+        "at most half of ", (double)c->rate, "rank.rate");
+    tango__agree(r, c->mel_high > c->mel_low, "rank.fmax", c->mel_high, "more than ",
+        c->mel_low, "rank.fmin");
+    tango__check_rank_levels(r, c);
+    tango__agree(r, c->text.projection == c->projection, "rank.projection",
+        (double)c->projection, "", (double)c->text.projection,
+        own ? "rank_text.projection" : "text.projection");
+    if (!own) return;
+    tango__check_heads(r, &c->text, "rank_text.heads", "rank_text.d_model");
+    tango__agree(r, c->text.pad < c->text.vocab, "rank_text.pad", (double)c->text.pad,
+        "less than ", (double)c->text.vocab, "rank_text.vocab");
+    if (r->result == TANGO_OK && !tango__value(r, "rank_tokenizer.bpe", &value))
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: no value 'rank_tokenizer.bpe' in its metadata");
+    tango__check_bpe(r, c->text.vocab, TANGO_IO_BPE_ROBERTA, "rank_tokenizer.bpe",
+        "rank_tokenizer.bpe", "rank_text.vocab");
+}
+
 static void tango__check_spiece(tango__reader *r, const tango_model *m)
 {
     tango_io_value spiece;
@@ -2752,19 +2895,6 @@ static void tango__check_spiece(tango__reader *r, const tango_model *m)
     tango__agree(r, m->text.vocab >= pieces.piece_count, "text.vocab",
         (double)m->text.vocab, "at least ", (double)pieces.piece_count,
         "tokenizer.spiece");
-}
-
-static void tango__check_bpe(tango__reader *r, const tango_model *m, int kind)
-{
-    tango_io_value table;
-    tango_io_bpe bpe;
-    if (r->result != TANGO_OK || !tango__value(r, "tokenizer.bpe", &table)) return;
-    r->result = tango_io_bpe_open(&bpe, table.data, table.count, r->error);
-    if (r->result != TANGO_OK) return;
-    tango__agree(r, kind == (int)bpe.kind, "tokenizer.type", (double)kind,
-        "that of the table, ", (double)bpe.kind, "tokenizer.bpe");
-    tango__agree(r, m->text.vocab >= bpe.entries, "text.vocab", (double)m->text.vocab,
-        "at least ", (double)bpe.entries, "tokenizer.bpe");
 }
 
 static void tango__check_text(tango__reader *r, const tango_model *m)
@@ -2783,7 +2913,9 @@ static void tango__check_text(tango__reader *r, const tango_model *m)
         r->result = tango_io_fail(
             r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
     if (kind == 0) tango__check_spiece(r, m);
-    else tango__check_bpe(r, m, kind);
+    else
+        tango__check_bpe(r, m->text.vocab, kind, "tokenizer.bpe", "tokenizer.type",
+            "text.vocab");
 }
 
 /* beta i of the schedule, in float as torch computes it. torch.linspace counts the upper
@@ -2865,6 +2997,7 @@ static tango_result tango__configure(tango__reader *r, tango_model *m)
     if (tango__parts_of("audio.rate") & m->parts) tango__check_audio(r, m);
     if (m->parts & TANGO_PART_VOCODER) tango__check_vocoder(r, m);
     if (m->parts & TANGO_PART_UNET) tango__check_schedule(r, m);
+    if (m->parts & TANGO_PART_RANK) tango__check_rank(r, &m->rank);
     tango__check_defaults(r, m);
     return r->result;
 }
@@ -5003,26 +5136,6 @@ static int tango__guided(const tango_params *p, const tango_model *m)
     return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE;
 }
 
-/* Every part that a run needs is there; all that are not are named. */
-static tango_result tango__check_parts(
-    const tango_model *m, unsigned needed, tango_error *error)
-{
-    const unsigned missing = needed & ~m->parts;
-    char list[64] = "";
-    size_t i, n = 0;
-    for (i = 0; tango__part_names[i] != NULL; i++)
-        if (missing >> i & 1) {
-            const char *word = tango__part_names[i];
-            if (n != 0) memcpy(list + n, ", ", 2), n += 2;
-            memcpy(list + n, word, strlen(word));
-            n += strlen(word);
-        }
-    list[n] = 0;
-    if (missing == 0) return TANGO_OK;
-    return tango_io_fail(
-        error, TANGO_ERROR_UNSUPPORTED, "model: it has no %s, which this needs", list);
-}
-
 static unsigned tango__needed(const tango_params *p)
 {
     unsigned parts = p->vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0;
@@ -5455,6 +5568,13 @@ static void tango__clip_latent(tango__net *net, float *latent, size_t count)
     for (i = 0; beyond && i < count; i++) latent[i] = tango__clamp(latent[i], 10.0f);
 }
 
+/* Says that a part has done its work. */
+static void tango__done(const tango__net *net, const tango_plan *plan, unsigned part)
+{
+    if (plan->params.on_done == NULL || tango__idle(net)) return;
+    plan->params.on_done(plan->params.user, part);
+}
+
 /* latent (samples, rows, 8) = the whole diffusion from prompt and seed. */
 static void tango__diffuse(tango__net *net, const tango_plan *plan, float *latent)
 {
@@ -5467,6 +5587,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     memset(&d, 0, sizeof d);
     memset(&loop, 0, sizeof loop);
     tango__encode_prompt(net, plan, &d, counts);
+    tango__done(net, plan, TANGO_PART_TEXT);
     tango__loop_start(net, plan, &d, &loop);
     tango__loop_begin(net);
     for (step = 0; step < p->steps && step < net->passes && net->result == TANGO_OK;
@@ -5487,6 +5608,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
     tango__leave_unet(net, latent, loop.z, rows);
+    tango__done(net, plan, TANGO_PART_UNET);
     tango__clip_latent(net, latent, rows * net->model->vae.embedding);
     tango_arena_release(net->arena, mark);
     net->arena->kept = kept;
@@ -5627,11 +5749,14 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
     else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
-    if (p->mel == NULL) tango__decode_all(net, plan, mel, latent);
-    else if (!tango__idle(net))
+    if (p->mel == NULL) {
+        tango__decode_all(net, plan, mel, latent);
+        tango__done(net, plan, TANGO_PART_VAE);
+    } else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
     tango__finish_mel(net, plan, mel);
     tango__sound_all(net, plan, wave, mel);
+    tango__done(net, plan, TANGO_PART_VOCODER);
     tango__tell_values(
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
 }
@@ -5667,6 +5792,9 @@ static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     return net.result;
 }
 
+/* Both towers of the ranking part (room 15). */
+static void tango__rank_probe(tango__net *net);
+
 static tango_result tango__probe(const tango_model *model, tango_error *error)
 {
     const size_t most = tango__tokens_most(&model->text);
@@ -5697,6 +5825,7 @@ static tango_result tango__probe(const tango_model *model, tango_error *error)
         tango__decode(&net, NULL, NULL, size);
     }
     if (model->parts & TANGO_PART_VOCODER) tango__hifigan(&net, NULL, NULL, 64);
+    if (model->parts & TANGO_PART_RANK) tango__rank_probe(&net);
     return net.result;
 }
 
@@ -5709,7 +5838,7 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
     if (result == TANGO_OK)
-        result = tango__check_parts(model, tango__needed(&plan->params), error);
+        result = tango_check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
 }
 
@@ -5850,7 +5979,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
         (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
     tango_params params;
     tango__net net;
-    tango_result result = tango__check_parts(model, TANGO_PART_VAE, error);
+    tango_result result = tango_check_parts(model, TANGO_PART_VAE, error);
     if (result != TANGO_OK) return result;
     if (e->batch == 0 || e->frames == 0 || e->frames % factor != 0
         || e->window % factor != 0 || (e->window != 0 && e->window < 8 * factor))
@@ -6776,6 +6905,528 @@ TANGO_API tango_result tango_batch_read(tango_batch *batch, const tango_dataset 
 }
 
 #endif /* TANGO_NO_STDIO */
+
+/* ==== 15 >>rank ==== Which of several sounds fits a text best =============== */
+
+/* HTSAT (Chen et al. 2022) looks at the log-mel of a clip as at a square picture: a Swin
+   transformer (Liu et al. 2021), whose attention stays inside small windows. */
+
+/* Room of any kind from the scratch end. */
+static void *tango__bytes(tango__net *net, size_t count, size_t size)
+{
+    int ok = 1;
+    void *out;
+    if (net->result != TANGO_OK) return NULL;
+    out = tango_arena_take(net->arena, count, size, &ok);
+    if (!ok)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room for %z x %z bytes at '%s'", count, size, net->name);
+    return out;
+}
+
+/* Samples that the frames of a clip cover: 480000 are 10 s. */
+static size_t tango__clip_length(const tango_rank_config *c)
+{
+    return (c->frames - 1) * c->hop;
+}
+
+/* clip = the beginning of wave at the tower's rate, or as many whole copies of it as fit
+   and zeros behind them.                          (ClapFeatureExtractor, repeatpad) */
+static void tango__rank_clip(
+    tango__net *net, float *clip, const float *wave, const tango_ranking *r)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t length = tango__clip_length(c), mark = net->arena->used;
+    const size_t rate = r->rate != 0 ? r->rate : net->model->rate;
+    const size_t size = tango_audio_resampler_size(rate, c->rate);
+    const float gain = r->gain != 0.0f ? r->gain : 1.0f;
+    void *table = tango__bytes(net, size, 1);
+    size_t samples = r->samples, first, span, count, i;
+    tango_audio_resampler resampler;
+    if (!tango__idle(net))
+        net->result = tango_audio_resampler_init(
+            &resampler, rate, c->rate, table, size, net->error);
+    if (!tango__idle(net)) {
+        tango_audio_resample_span(&first, &span, 0, length, &resampler);
+        if (samples > first + span) samples = first + span;
+        count = tango_audio_resampled_count(samples, &resampler);
+        if (count > length) count = length;
+        tango_audio_resample_part(clip, 0, count, wave, 0, samples, &resampler);
+        for (i = 0; i < count; i++) clip[i] *= gain;
+        for (i = count; i + count <= length; i += count)
+            memcpy(clip + i, clip, count * sizeof(float));
+        memset(clip + i, 0, (length - i) * sizeof(float));
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* mel (frames, mels) = 10 log10(max(bands of powers, 1e-10)) of the clip.
+                                            (ClapFeatureExtractor, mel_filters_slaney) */
+static void tango__rank_mel(tango__net *net, float *mel, const float *clip)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t mark = net->arena->used;
+    tango_audio_parameters p;
+    tango_audio_front front;
+    size_t size;
+    void *plan, *work;
+    memset(&p, 0, sizeof p);
+    p.rate = c->rate;
+    p.fft = c->fft;
+    p.hop = c->hop;
+    p.mels = c->mels;
+    p.fmin = c->mel_low;
+    p.fmax = c->mel_high;
+    p.recipe = TANGO_AUDIO_LIBROSA;
+    size = tango_audio_front_size(&p);
+    plan = tango__bytes(net, size, 1);
+    work = tango__bytes(net, tango_audio_frame_work_size(&p), 1);
+    if (!tango__idle(net))
+        net->result = tango_audio_front_init(&front, &p, plan, size, net->error);
+    if (!tango__idle(net)) {
+        tango_audio_mel(mel, clip, tango__clip_length(c), 0, c->frames, &front, work);
+        tango_audio_power_to_db(mel, mel, c->frames * c->mels, 1e-10f);
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* mel = (mel - mean) / sqrt(variance + 1e-5) * weight + bias for each bin, with the
+   averages of the training.                                   (torch.nn.BatchNorm2d) */
+static void tango__batch_norm(tango__net *net, float *mel, const char *name)
+{
+    const size_t bins = net->model->rank.mels, rows = net->model->rank.frames,
+                 part = tango__enter_one(net, name);
+    const float *weight = tango__vector(net, "weight", bins),
+                *bias = tango__vector(net, "bias", bins),
+                *mean = tango__vector(net, "running_mean", bins),
+                *variance = tango__vector(net, "running_var", bins);
+    size_t m, t;
+    for (m = 0; !tango__idle(net) && m < bins; m++) {
+        const double scale = (double)weight[m] / TANGO_SQRT((double)variance[m] + 1e-5);
+        const double shift = (double)bias[m] - (double)mean[m] * scale;
+        for (t = 0; t < rows; t++)
+            mel[t * bins + m] = (float)((double)mel[t * bins + m] * scale + shift);
+    }
+    tango__leave(net, part);
+}
+
+/* Weights of the samples at -1, 0, 1, 2 for a cubic at t, 0 <= t < 1.
+                                                          (torch, bicubic, a = -0.75) */
+static void tango__cubic(float w[4], float t)
+{
+    const float a = -0.75f, u = 1.0f - t, far = t + 1.0f, back = u + 1.0f;
+    w[0] = ((a * far - 5.0f * a) * far + 8.0f * a) * far - 4.0f * a;
+    w[1] = ((a + 2.0f) * t - (a + 3.0f)) * t * t + 1.0f;
+    w[2] = ((a + 2.0f) * u - (a + 3.0f)) * u * u + 1.0f;
+    w[3] = ((a * back - 5.0f * a) * back + 8.0f * a) * back - 4.0f * a;
+}
+
+/* image (S, S) = the mel, stretched in time to S * S / mels frames, of which each strip
+   of S lies below the one before; time runs to the right, frequency downwards. Positions
+   are computed in float, as the reference does.  (ClapAudioEncoder.reshape_mel2img) */
+static void tango__mel_image(
+    const tango_rank_config *c, float *image, const float *mel)
+{
+    const size_t side = c->image, wide = side * (side / c->mels), last = c->frames - 1;
+    const float step = (float)last / (float)(wide - 1);
+    size_t t, m, i;
+    for (t = 0; t < wide; t++) {
+        const float at = step * (float)t;
+        const size_t whole = (size_t)at < last ? (size_t)at : last;
+        const float *rows[4];
+        float w[4], *out = image + t / side * c->mels * side + t % side;
+        tango__cubic(w, at - (float)whole);
+        for (i = 0; i < 4; i++) { /* rows beyond an end repeat it */
+            size_t row = whole + i < 1 ? 0 : whole + i - 1;
+            rows[i] = mel + (row < last ? row : last) * c->mels;
+        }
+        for (m = 0; m < c->mels; m++)
+            out[m * side] = w[0] * rows[0][m] + w[1] * rows[1][m] + w[2] * rows[2][m]
+                            + w[3] * rows[3][m];
+    }
+}
+
+/* Windows of a rolled picture. Where the roll brought two edges together, a window has a
+   seam across its rows, its columns or both, over which its tokens do not see. */
+enum { TANGO__SEAM_COLUMNS = 1, TANGO__SEAM_ROWS = 2, TANGO__SEAMS = 4 };
+
+/* order[p] = the token at place p when windows of window^2 tokens lie one after another,
+   counts[s] of them with seam s, in order of s. The picture is rolled by -shift. */
+static void tango__window_order(
+    int32_t *order, size_t counts[TANGO__SEAMS], size_t grid, size_t window, size_t shift)
+{
+    const size_t across = grid / window;
+    size_t seam, wy, wx, i, at = 0;
+    memset(counts, 0, TANGO__SEAMS * sizeof *counts);
+    for (seam = 0; seam < TANGO__SEAMS; seam++)
+        for (wy = 0; wy < across; wy++)
+            for (wx = 0; wx < across; wx++) {
+                size_t here = 0;
+                if (shift != 0 && wx + 1 == across) here |= TANGO__SEAM_COLUMNS;
+                if (shift != 0 && wy + 1 == across) here |= TANGO__SEAM_ROWS;
+                if (here != seam) continue;
+                counts[seam]++;
+                for (i = 0; i < window * window; i++) {
+                    size_t y = (wy * window + i / window + shift) % grid,
+                           x = (wx * window + i % window + shift) % grid;
+                    order[at++] = (int32_t)(y * grid + x); /* grid <= 4096 */
+                }
+            }
+}
+
+/* bias (heads, window^2, window^2) = table[offset of query and key] of each head, 100
+   less where a seam lies between them. */
+static void tango__window_bias(float *bias, const float *table, size_t window,
+    size_t heads, size_t shift, size_t seam)
+{
+    const size_t places = window * window, edge = window - shift;
+    size_t h, q, k;
+    for (q = 0; q < places; q++)
+        for (k = 0; k < places; k++) {
+            const size_t qy = q / window, qx = q % window, ky = k / window,
+                         kx = k % window;
+            const float *row = table
+                + ((qy + window - 1 - ky) * (2 * window - 1) + qx + window - 1 - kx)
+                    * heads;
+            const int apart = ((seam & TANGO__SEAM_ROWS) && (qy < edge) != (ky < edge))
+                || ((seam & TANGO__SEAM_COLUMNS) && (qx < edge) != (kx < edge));
+            for (h = 0; h < heads; h++)
+                bias[(h * places + q) * places + k] = apart ? row[h] - 100.0f : row[h];
+        }
+}
+
+/* x (grid^2, C) += dense(attention inside windows of LayerNorm(x)).
+                                    (ClapAudioLayer; Liu et al. 2021, W-MSA, SW-MSA) */
+static void tango__window_attention(tango__net *net, float *x, size_t grid,
+    size_t channels, size_t heads, size_t shift)
+{
+    const size_t window = net->model->rank.window, places = window * window,
+                 offsets = (2 * window - 1) * (2 * window - 1), tokens = grid * grid,
+                 mark = net->arena->used;
+    int32_t *order = (int32_t *)tango__bytes(net, tokens, sizeof *order);
+    float *n = tango__floats(net, tokens, channels, 1),
+          *q = tango__floats(net, tokens, channels, 1),
+          *k = tango__floats(net, tokens, channels, 1),
+          *v = tango__floats(net, tokens, channels, 1),
+          *bias = tango__floats(net, heads, places, places);
+    const size_t name = tango__enter_one(net, "attention");
+    const float *table = (const float *)tango__tensor(net,
+        "self.relative_position_bias_table", TANGO_IO_PLAIN, offsets, heads, 0, NULL);
+    size_t counts[TANGO__SEAMS], seam, at, i;
+    tango_nn_attention shape;
+    tango__leave(net, name);
+    if (!tango__idle(net)) {
+        tango__window_order(order, counts, grid, window, shift);
+        tango_nn_gather(n, x, TANGO_NN_F32, order, tokens, channels);
+    }
+    tango__layer_norm(net, n, n, tokens, channels, "layernorm_before");
+    tango__linear(net, q, n, tokens, "attention.self.query", channels, channels,
+        tango__plain());
+    tango__linear(net, k, n, tokens, "attention.self.key", channels, channels,
+        tango__plain());
+    tango__linear(net, v, n, tokens, "attention.self.value", channels, channels,
+        tango__plain());
+    memset(&shape, 0, sizeof shape);
+    shape.queries = shape.keys = places;
+    shape.heads = heads;
+    shape.width = channels / heads;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
+    shape.bias = bias;
+    for (seam = at = 0; !tango__idle(net) && seam < TANGO__SEAMS; seam++) {
+        shape.batch = counts[seam];
+        tango__window_bias(bias, table, window, heads, shift, seam);
+        tango_nn_attend(&net->nn, q + at, q + at, k + at, v + at, &shape);
+        at += counts[seam] * places * channels;
+    }
+    tango__linear(net, n, q, tokens, "attention.output.dense", channels, channels,
+        tango__plain());
+    for (i = 0; !tango__idle(net) && i < tokens; i++) {
+        float *row = x + (size_t)order[i] * channels;
+        tango_nn_add(&net->nn, row, row, n + i * channels, channels, 1.0f);
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* x (tokens, C) += output(gelu(intermediate(LayerNorm(x)))) */
+static void tango__window_mlp(tango__net *net, float *x, size_t tokens, size_t channels)
+{
+    const size_t wide = 4 * channels, mark = net->arena->used;
+    float *n = tango__floats(net, tokens, channels, 1),
+          *hidden = tango__floats(net, tokens, wide, 1);
+    tango__layer_norm(net, n, x, tokens, channels, "layernorm_after");
+    tango__linear(net, hidden, n, tokens, "intermediate.dense", wide, channels,
+        tango__then(TANGO_NN_GELU));
+    tango__linear(
+        net, x, hidden, tokens, "output.dense", channels, wide, tango__plus(x));
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (grid^2 / 4, 2 C) = a product of the four neighbours' numbers side by side, those
+   of one column together.                                     (ClapAudioPatchMerging) */
+static void tango__merge_patches(
+    tango__net *net, float *out, const float *x, size_t grid, size_t channels)
+{
+    const size_t half = grid / 2, tokens = half * half, mark = net->arena->used,
+                 name = tango__enter_one(net, "downsample");
+    float *four = tango__floats(net, tokens, 4, channels);
+    size_t t, i;
+    for (t = 0; !tango__idle(net) && t < tokens; t++)
+        for (i = 0; i < 4; i++) {
+            const size_t y = t / half * 2 + i % 2, column = t % half * 2 + i / 2;
+            memcpy(four + (4 * t + i) * channels, x + (y * grid + column) * channels,
+                channels * sizeof(float));
+        }
+    tango__layer_norm(net, four, four, tokens, 4 * channels, "norm");
+    tango__product(net, out, four, tokens, "reduction", 2 * channels, 4 * channels,
+        tango__plain());
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* Blocks of one level: x (grid^2, C) in place; every second one rolls its windows by
+   half, unless one window holds all. */
+static void tango__rank_level(tango__net *net, float *x, size_t level, size_t grid)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t half = grid > c->window ? c->window / 2 : 0;
+    size_t i;
+    for (i = 0; i < c->depths[level]; i++) {
+        const size_t block = tango__enter(net, "blocks", i);
+        tango__window_attention(net, x, grid, c->dims[level], c->heads[level],
+            i % 2 != 0 ? half : 0);
+        tango__window_mlp(net, x, grid * grid, c->dims[level]);
+        tango__leave(net, block);
+    }
+}
+
+/* out (channels) = average of x (rows, channels) */
+static void tango__average(float *out, const float *x, size_t rows, size_t channels)
+{
+    size_t c, r;
+    for (c = 0; c < channels; c++) {
+        double sum = 0.0;
+        for (r = 0; r < rows; r++) sum += (double)x[r * channels + c];
+        out[c] = (float)(sum / (double)rows);
+    }
+}
+
+/* pooled (C of the last level) = the tower's view of a mel (frames, mels), which it
+   overwrites.                                                       (ClapAudioEncoder) */
+static void tango__rank_encode(tango__net *net, float *pooled, float *mel)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t mark = net->arena->used, last = c->levels - 1;
+    size_t grid = c->image / c->patch, level, name, part;
+    float *image = tango__floats(net, c->image, c->image, 1),
+          *x = tango__floats(net, grid * grid, c->dims[0], 1),
+          *y = tango__floats(net, grid * grid, c->dims[0], 1), *swap;
+    tango_nn_conv conv;
+    name = tango__enter_one(net, "audio_model.audio_encoder");
+    tango__batch_norm(net, mel, "batch_norm");
+    if (!tango__idle(net)) tango__mel_image(c, image, mel);
+    memset(&conv, 0, sizeof conv);
+    conv.batch = conv.channels = 1;
+    conv.height = conv.width = c->image;
+    conv.out_height = conv.out_width = grid;
+    conv.kernel_height = conv.kernel_width = conv.stride = c->patch;
+    part = tango__enter_one(net, "patch_embed");
+    tango__conv(net, x, image, &conv, "proj", c->dims[0], tango__plain());
+    tango__layer_norm(net, x, x, grid * grid, c->dims[0], "norm");
+    tango__leave(net, part);
+    for (level = 0; level <= last; level++) {
+        part = tango__enter(net, "layers", level);
+        tango__rank_level(net, x, level, grid);
+        if (level != last) {
+            tango__merge_patches(net, y, x, grid, c->dims[level]);
+            swap = x, x = y, y = swap;
+            grid /= 2;
+        }
+        tango__leave(net, part);
+    }
+    tango__layer_norm(net, x, x, grid * grid, c->dims[last], "norm");
+    if (!tango__idle(net)) tango__average(pooled, x, grid * grid, c->dims[last]);
+    tango__leave(net, name);
+    tango_arena_release(net->arena, mark);
+}
+
+/* out (projection), of length 1 = CLAP's vector of a mel, which it overwrites.
+                                                      (ClapModel.get_audio_features) */
+static void tango__rank_vector(tango__net *net, float *out, float *mel)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t mark = net->arena->used, name = tango__enter_one(net, "clap"),
+                 wide = c->dims[c->levels - 1];
+    float *pooled = tango__floats(net, wide, 1, 1);
+    tango__rank_encode(net, pooled, mel);
+    tango__clap_project(net, out, pooled, 1, "audio_projection", c->projection, wide);
+    tango__leave(net, name);
+    tango__finite(net, out, c->projection, "rank", SIZE_MAX);
+    tango_arena_release(net->arena, mark);
+}
+
+/* mel (frames, mels) of a wave. */
+static void tango__rank_features(
+    tango__net *net, float *mel, const float *wave, const tango_ranking *r)
+{
+    const size_t mark = net->arena->used;
+    float *clip = tango__floats(net, tango__clip_length(&net->model->rank), 1, 1);
+    tango__rank_clip(net, clip, wave, r);
+    tango__rank_mel(net, mel, clip);
+    tango_arena_release(net->arena, mark);
+}
+
+/* Whether the text tower is that of the model's own text encoder. */
+static int tango__rank_shares_text(const tango_model *m)
+{
+    return (m->parts & TANGO_PART_TEXT) && m->text.type == TANGO_TEXT_CLAP;
+}
+
+/* out (projection), of length 1 = CLAP's vector of ids (tokens). */
+static void tango__rank_tokens(
+    tango__net *net, float *out, const int32_t *ids, size_t tokens)
+{
+    const tango_model *m = net->model;
+    tango__clap_text(net, out, tango__rank_shares_text(m) ? "text_encoder" : "clap",
+        &m->rank.text, ids, 1, tokens, &tokens);
+    tango__finite(net, out, m->rank.projection, "rank", SIZE_MAX);
+}
+
+/* The same of the prompt. */
+static void tango__rank_prompt(tango__net *net, float *out, const tango_ranking *r)
+{
+    const tango_model *m = net->model;
+    const char *key =
+        tango__rank_shares_text(m) ? "tokenizer.bpe" : "rank_tokenizer.bpe";
+    const size_t most = tango__tokens_most(&m->rank.text), length = strlen(r->prompt),
+                 mark = net->arena->used;
+    int32_t *ids = (int32_t *)tango__bytes(net, most, sizeof *ids);
+    const size_t ids_mark = net->arena->used;
+    tango_tokenizer tokenizer;
+    tango_io_value table;
+    size_t count = 0;
+    int cut = 0;
+    if (net->result == TANGO_OK
+        && (!tango_io_blob_value(&m->blob, key, &table) || table.type != TANGO_IO_BYTES))
+        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
+            "model: no value '%s' in its metadata", key);
+    if (net->result == TANGO_OK)
+        net->result = tango_tokenizer_open(
+            &tokenizer, table.data, table.count, net->arena, net->error);
+    if (net->result == TANGO_OK) {
+        count = tango__tokens_bound(&tokenizer, r->prompt, length);
+        if (count > most) count = most;
+        net->result = tango_tokenize(&tokenizer, ids, most, &count, &cut, r->prompt,
+            length, net->arena, net->error);
+    }
+    tango_arena_release(net->arena, ids_mark);
+    if (r->prompt_cut != NULL && !tango__idle(net)) *r->prompt_cut = cut;
+    tango__rank_tokens(net, out, ids, count);
+    tango_arena_release(net->arena, mark);
+}
+
+static void tango__rank_probe(tango__net *net)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t mark = net->arena->used;
+    tango__rank_vector(net, NULL, tango__floats(net, c->frames, c->mels, 1));
+    tango__rank_tokens(net, NULL, NULL, 1);
+    tango_arena_release(net->arena, mark);
+}
+
+static void tango__rank_all(
+    tango__net *net, float *scores, const float *waves, const tango_ranking *r)
+{
+    const tango_rank_config *c = &net->model->rank;
+    const size_t mark = net->arena->used;
+    float *text = tango__floats(net, c->projection, 1, 1),
+          *sound = tango__floats(net, c->projection, 1, 1),
+          *mel = tango__floats(net, c->frames, c->mels, 1);
+    size_t i, k;
+    tango__rank_prompt(net, text, r);
+    for (i = 0; i < r->count && i < net->passes && net->result == TANGO_OK; i++) {
+        double cosine = 0.0;
+        tango__rank_features(
+            net, mel, waves == NULL ? NULL : waves + i * r->samples, r);
+        tango__rank_vector(net, sound, mel);
+        if (tango__idle(net)) continue;
+        for (k = 0; k < c->projection; k++) cosine += (double)text[k] * (double)sound[k];
+        scores[i] = (float)cosine;
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* What is asked for makes sense. */
+static tango_result tango__check_ranking(
+    const tango_model *m, const tango_ranking *r, tango_error *error)
+{
+    size_t total;
+    const size_t rate = r->rate != 0 ? r->rate : m->rate;
+    tango_result result = tango_check_parts(m, TANGO_PART_RANK, error);
+    if (result != TANGO_OK) return result;
+    if (r->prompt == NULL)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "prompt: none given");
+    if (r->count == 0 || r->samples == 0 || !tango_mul_ok(r->count, r->samples, &total))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "rank: %z sounds of %z samples, expected one or more of each", r->count,
+            r->samples);
+    if (rate == 0 || rate > 1000000)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "rank: a rate of %z Hz, expected 1 to 1000000", rate);
+    if (!(r->gain >= 0.0f && r->gain <= 1e6f))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "rank: gain, expected 0 to 1000000");
+    if (r->parallel_for != NULL && tango_nn_work_size(r->threads) == 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", r->threads);
+    return TANGO_OK;
+}
+
+/* Measures (arena without a base) or judges. */
+static tango_result tango__rank_run(float *scores, const float *waves,
+    const tango_model *model, const tango_ranking *r, tango_arena *arena,
+    tango_error *error)
+{
+    tango_params params;
+    tango__net net;
+    tango_result result = tango__check_ranking(model, r, error);
+    if (result != TANGO_OK) return result;
+    memset(&params, 0, sizeof params);
+    params.kernels = r->kernels;
+    params.parallel_for = r->parallel_for;
+    params.pool = r->pool;
+    params.threads = r->threads;
+    tango__net_begin(&net, model, &params, arena, error);
+    tango__rank_all(&net, scores, waves, r);
+    return net.result;
+}
+
+TANGO_API tango_result tango_rank_memory(size_t *size, const tango_model *model,
+    const tango_ranking *ranking, tango_error *error)
+{
+    tango_arena arena;
+    tango_result result;
+    memset(&arena, 0, sizeof arena);
+    result = tango__rank_run(NULL, NULL, model, ranking, &arena, error);
+    if (result == TANGO_OK) *size = arena.peak + TANGO__ALIGN;
+    return result;
+}
+
+TANGO_API tango_result tango_rank(float *scores, const float *waves,
+    const tango_model *model, const tango_ranking *ranking, void *memory, size_t size,
+    tango_error *error)
+{
+    tango_arena arena;
+    size_t needed = 0;
+    tango_result result = tango_rank_memory(&needed, model, ranking, error);
+    if (result != TANGO_OK) return result;
+    if (memory == NULL || size < needed)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "memory: %z bytes given, %z needed", size, needed);
+    tango__arena_over(&arena, memory, size);
+    result = tango__rank_run(scores, waves, model, ranking, &arena, error);
+    tango__arena_close(&arena);
+    return result;
+}
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options

@@ -34,10 +34,10 @@
    WHAT IT DOES
 
    Fourier transforms of power-of-two sizes, short-time spectra and their inverse, mel
-   filterbanks in the two recipes that Tango's data sets use, the level rules of the two
-   published encoders, resampling between any two rates, A-weighted loudness and mixing,
-   and a vocoder without weights: non-negative inversion of a mel spectrogram followed by
-   fast Griffin-Lim.
+   filterbanks in the two recipes that Tango's data sets use and in CLAP's, the level
+   rules of the two published encoders, resampling between any two rates, A-weighted
+   loudness and mixing, and a vocoder without weights: non-negative inversion of a mel
+   spectrogram followed by fast Griffin-Lim.
 
    WHAT IT DOES NOT
 
@@ -175,7 +175,8 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 /* Which mel spectrogram is meant. */
 typedef enum tango_audio_recipe {
     TANGO_AUDIO_TACOTRON = 0, /* Slaney scale, area norm, magnitudes: for Tango's VAE */
-    TANGO_AUDIO_TORCHAUDIO    /* HTK scale, no norm, powers: its MelSpectrogram */
+    TANGO_AUDIO_TORCHAUDIO,   /* HTK scale, no norm, powers: its MelSpectrogram */
+    TANGO_AUDIO_LIBROSA       /* Slaney scale, area norm, powers: for CLAP */
 } tango_audio_recipe;
 
 /* All zero, or a NULL pointer, is Tango: 16000 Hz, transform and window 1024, hop 160, 64
@@ -307,14 +308,14 @@ TANGO_API tango_result tango_audio_istft(float *out, const float *re, const floa
 
 /* The dense filterbank. out (mels, bins). Band i is the triangle over the points f_i,
    f_(i+1), f_(i+2) of mels + 2 at equal mel distances from fmin to fmax, computed in
-   double; tacotron scales it by 2 / (f_(i+2) - f_i).
+   double; tacotron and librosa scale it by 2 / (f_(i+2) - f_i).
           (librosa.filters.mel; torchaudio.functional.melscale_fbanks, htk, norm None) */
 TANGO_API tango_result tango_audio_mel_basis(float *out,
                                              const tango_audio_parameters *parameters,
                                              tango_error *error);
 
 /* Mel spectrogram of frames first .. first+count-1: the bands of magnitudes (tacotron) or
-   of powers (torchaudio). out (count, mels)   x (samples). */
+   of powers (torchaudio, librosa). out (count, mels)   x (samples). */
 TANGO_API void tango_audio_mel(float *out, const float *x, size_t samples, size_t first,
                                size_t count, const tango_audio_front *front, void *work);
 
@@ -1501,8 +1502,9 @@ static tango_result tango_audio__check(const tango_audio_parameters *p,
             error, bad, "audio fmin, fmax: expected 0 <= fmin < fmax <= half of rate %",
             p->rate, 0);
     }
-    if (p->recipe != TANGO_AUDIO_TACOTRON && p->recipe != TANGO_AUDIO_TORCHAUDIO) {
-        return tango_audio__fail(error, bad, "audio recipe: expected 0 or 1, found %",
+    if (p->recipe != TANGO_AUDIO_TACOTRON && p->recipe != TANGO_AUDIO_TORCHAUDIO &&
+        p->recipe != TANGO_AUDIO_LIBROSA) {
+        return tango_audio__fail(error, bad, "audio recipe: expected 0 to 2, found %",
                                  (uint64_t)p->recipe, 0);
     }
     return TANGO_OK;
@@ -2031,8 +2033,9 @@ static float tango_audio__weight(double hz, const double f[3], tango_audio_recip
     const double up = (hz - f[0]) / (f[1] - f[0]), down = (f[2] - hz) / (f[2] - f[1]);
     const double triangle = up < down ? up : down;
     const float w = triangle > 0.0 ? (float)triangle : 0.0f;
-    return recipe == TANGO_AUDIO_TACOTRON ? (float)((double)w * (2.0 / (f[2] - f[0])))
-                                          : w;
+    return recipe == TANGO_AUDIO_TORCHAUDIO
+               ? w
+               : (float)((double)w * (2.0 / (f[2] - f[0])));
 }
 
 /* The first bin above the lower corner; returns how many follow below the upper one. */
@@ -2096,7 +2099,7 @@ TANGO_API void tango_audio_mel(float *out, const float *x, size_t samples, size_
     const tango_audio_kernels *kernels = front->fft.kernels;
     const tango_audio__frame f = tango_audio__frame_of(front, work);
     const size_t mels = front->parameters.mels;
-    const int power = front->parameters.recipe == TANGO_AUDIO_TORCHAUDIO;
+    const int power = front->parameters.recipe != TANGO_AUDIO_TACOTRON;
     TANGO_ASSERT(count <= tango_audio_frame_count(samples, front) &&
                  first <= tango_audio_frame_count(samples, front) - count);
     for (size_t m = 0; m < count; m++) {

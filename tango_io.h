@@ -283,7 +283,10 @@ TANGO_API uint64_t tango_io_checksum_end(const tango_io_checksum *sum);
 /* CRC-32 of zip, gzip and PNG (polynomial 0xedb88320, reflected). The table is the
    caller's: no globals. crc = 0 at the start; later calls take the value of the one
    before. */
-typedef struct tango_io_crc32 { uint32_t table[8][256]; } tango_io_crc32;
+typedef struct tango_io_crc32 {
+    uint32_t table[8][256];
+    uint32_t lane;                      /* private: moves a sum past a lane of bytes */
+} tango_io_crc32;
 
 TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table);
 TANGO_API uint32_t tango_io_crc32_add(const tango_io_crc32 *table, uint32_t crc,
@@ -2193,7 +2196,23 @@ TANGO_API uint64_t tango_io_checksum_end(const tango_io_checksum *sum)
 }
 
 /* table[0][b] is the CRC of byte b; table[k][b] that of b followed by k zero bytes. Eight
-   look-ups then advance eight bytes at once, because the CRC is linear. */
+   look-ups then advance eight bytes at once, because the CRC is linear. Each step waits
+   for the one before; so long runs are cut into three lanes whose steps take turns. The
+   sum of lanes one behind the other is the first one's, moved past a lane of zeros, plus
+   the second's: as polynomials, sum * x^(8 * bytes) + sum. */
+enum { TANGO_IO__CRC_LANE = 4096 };
+
+/* a * b modulo the polynomial; bit 31 is x^0. */
+static uint32_t tango_io__crc_product(uint32_t a, uint32_t b)
+{
+    uint32_t bit, product = 0;
+    for (bit = 0x80000000u; bit; bit >>= 1) {
+        if (a & bit) product ^= b;
+        b = b & 1 ? b >> 1 ^ 0xedb88320u : b >> 1;
+    }
+    return product;
+}
+
 TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
 {
     uint32_t b, c, k;
@@ -2208,21 +2227,39 @@ TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
             table->table[k][b] = c >> 8 ^ table->table[0][c & 255];
         }
     }
+    c = 0x40000000u;                            /* x, squared until it is x^(8 * lane) */
+    for (k = 1; k < 8 * TANGO_IO__CRC_LANE; k *= 2) c = tango_io__crc_product(c, c);
+    table->lane = c;
+}
+
+TANGO_IO__INLINE uint32_t tango_io__crc_eight(const tango_io_crc32 *table, uint32_t c,
+                                              const unsigned char *p)
+{
+    const uint32_t a = tango_io__u32(p) ^ c, b = tango_io__u32(p + 4);
+    return table->table[7][a & 255] ^ table->table[6][a >> 8 & 255] ^
+           table->table[5][a >> 16 & 255] ^ table->table[4][a >> 24] ^
+           table->table[3][b & 255] ^ table->table[2][b >> 8 & 255] ^
+           table->table[1][b >> 16 & 255] ^ table->table[0][b >> 24];
 }
 
 TANGO_API uint32_t tango_io_crc32_add(const tango_io_crc32 *table, uint32_t crc,
                                       const void *data, size_t size)
 {
+    const size_t lane = TANGO_IO__CRC_LANE;
     const unsigned char *p = (const unsigned char *)data;
-    uint32_t c = ~crc, a, b;
-    for (; size >= 8; size -= 8, p += 8) {
-        a = tango_io__u32(p) ^ c;
-        b = tango_io__u32(p + 4);
-        c = table->table[7][a & 255] ^ table->table[6][a >> 8 & 255] ^
-            table->table[5][a >> 16 & 255] ^ table->table[4][a >> 24] ^
-            table->table[3][b & 255] ^ table->table[2][b >> 8 & 255] ^
-            table->table[1][b >> 16 & 255] ^ table->table[0][b >> 24];
+    uint32_t c = ~crc;
+    size_t i;
+    for (; size >= 3 * lane; size -= 3 * lane, p += 3 * lane) {
+        uint32_t second = 0, third = 0;
+        for (i = 0; i < lane; i += 8) {
+            c = tango_io__crc_eight(table, c, p + i);
+            second = tango_io__crc_eight(table, second, p + lane + i);
+            third = tango_io__crc_eight(table, third, p + 2 * lane + i);
+        }
+        c = tango_io__crc_product(table->lane, c) ^ second;
+        c = tango_io__crc_product(table->lane, c) ^ third;
     }
+    for (; size >= 8; size -= 8, p += 8) c = tango_io__crc_eight(table, c, p);
     for (; size > 0; size--, p++) c = c >> 8 ^ table->table[0][(c ^ *p) & 255];
     return ~c;
 }
@@ -4255,6 +4292,11 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "zip: entry %q is encrypted or patched (offset %z)", name,
                              names, at + 8);
+    if (names > 0 && name[names - 1] == '/' && tango_io__zip_name_ok(name, names - 1))
+        return tango_io_fail(
+            error, TANGO_ERROR_UNSUPPORTED,
+            "zip: entry %q is a folder: unpack the archive first (offset %z)", name,
+            names, at);
     if (!tango_io__zip_name_ok(name, names))
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "zip: unsafe entry name %q (offset %z)", name, names,
@@ -4766,7 +4808,7 @@ static int tango_io__memo_order(const void *context, const void *a, const void *
 static tango_result tango_io__pickle_memos(tango_io__pickle *p)
 {
     const tango_io__cursor start = p->c;
-    tango_io__op op;
+    tango_io__op op = { 0, 0, NULL, 0, 0 };
     int rising = 1;
     tango_result r;
     tango_io__take(&p->c, 2);
@@ -6718,17 +6760,25 @@ static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_o
     return TANGO_OK;
 }
 
-/* Order of two strings, the insides of the cursors, by their unescaped bytes. */
+/* Order of two checked strings by their unescaped bytes, from behind their quotes on. It
+   looks no further than the first difference: a long name among many costs nothing. */
 static int tango_io__json_compare(tango_io__cursor x, tango_io__cursor y)
 {
-    while (tango_io__left(&x) > 0 && tango_io__left(&y) > 0) {
+    while (*x.at != '"' && *y.at != '"') {
         unsigned char p[4], q[4];
         size_t m = tango_io__json_char(&x, p), n = tango_io__json_char(&y, q);
         int order = tango_io__compare(p, m, q, n);
         if (order != 0) return order;
     }
-    if (tango_io__left(&x) == tango_io__left(&y)) return 0;
-    return tango_io__left(&x) == 0 ? -1 : 1;
+    return *x.at == *y.at ? 0 : *x.at == '"' ? -1 : 1;
+}
+
+/* Cursor over the text from `at` on. */
+static tango_io__cursor tango_io__json_from(const tango_io__json *j, size_t at)
+{
+    tango_io__cursor c = j->c;
+    c.at = c.begin + at;
+    return c;
 }
 
 /* Cursor over the inside of a checked string that starts behind its quote, at `at`. */
@@ -6742,8 +6792,8 @@ static tango_io__cursor tango_io__json_literal(const tango_io__json *j, size_t a
 static int tango_io__json_name_order(const void *context, const void *a, const void *b)
 {
     const tango_io__json *j = (const tango_io__json *)context;
-    return tango_io__json_compare(tango_io__json_literal(j, *(const uint32_t *)a),
-                                  tango_io__json_literal(j, *(const uint32_t *)b));
+    return tango_io__json_compare(tango_io__json_from(j, *(const uint32_t *)a),
+                                  tango_io__json_from(j, *(const uint32_t *)b));
 }
 
 /* The object that closes has the names from number `first` on: looks for equal ones and
@@ -6755,11 +6805,12 @@ static tango_result tango_io__json_distinct(tango_io__json *j, size_t first)
     tango_io__sort(names, n, sizeof *names, tango_io__json_name_order, j);
     for (i = 1; i < n; i++) {
         uint32_t later = names[i] > names[i - 1] ? names[i] : names[i - 1];
-        tango_io__cursor text = tango_io__json_literal(j, later);
-        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) == 0)
-            return tango_io_fail(j->error, TANGO_ERROR_DATA,
-                                 "json: two members %q (offset %z)", text.at,
-                                 tango_io__left(&text), (size_t)later - 1);
+        tango_io__cursor text;
+        if (tango_io__json_name_order(j, &names[i - 1], &names[i]) != 0) continue;
+        text = tango_io__json_literal(j, later);
+        return tango_io_fail(j->error, TANGO_ERROR_DATA,
+                             "json: two members %q (offset %z)", text.at,
+                             tango_io__left(&text), (size_t)later - 1);
     }
     j->name_count = first;
     return TANGO_OK;
@@ -7611,7 +7662,7 @@ static tango_result tango_io__range_read(tango_io__members *m, tango_io__range *
     tango_io__cursor key;
     tango_io__json *j = &m->j;
     uint64_t ends[2], count;
-    size_t n, i;
+    size_t n = 0, i;
     int seen = 0;                               /* 1: dtype, 2: shape, 4: data_offsets */
     tango_result r = TANGO_OK;
     if (tango_io__json_peek(j) != '{')
@@ -7660,29 +7711,33 @@ static int tango_io__range_place(const void *context, const void *a, const void 
     return x->end == y->end ? 0 : x->end < y->end ? -1 : 1;
 }
 
-/* Order of two of the names. */
-static int tango_io__text_order(const char *names, uint32_t a, uint32_t b)
+/* Order of two texts, which looks no further than their first difference. */
+static int tango_io__text_order(const char *a, const char *b)
 {
-    return tango_io__compare(names + a, tango_io__length(names + a), names + b,
-                             tango_io__length(names + b));
+    while (*a && *a == *b) { a++; b++; }
+    if (*a == *b) return 0;
+    return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
 }
 
 static int tango_io__range_name(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, ((const tango_io__range *)a)->name,
-                                ((const tango_io__range *)b)->name);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + ((const tango_io__range *)a)->name,
+                                names + ((const tango_io__range *)b)->name);
 }
 
 static int tango_io__pair_order(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, ((const tango_io__pair *)a)->key,
-                                ((const tango_io__pair *)b)->key);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + ((const tango_io__pair *)a)->key,
+                                names + ((const tango_io__pair *)b)->key);
 }
 
 static int tango_io__file_order(const void *context, const void *a, const void *b)
 {
-    return tango_io__text_order((const char *)context, *(const uint32_t *)a,
-                                *(const uint32_t *)b);
+    const char *names = (const char *)context;
+    return tango_io__text_order(names + *(const uint32_t *)a,
+                                names + *(const uint32_t *)b);
 }
 
 /* All tensors and the metadata; then the ranges side by side. `size` bytes of numbers. */
@@ -7918,11 +7973,10 @@ static size_t tango_io__pair_find(const void *pairs, size_t count, const char *n
                                   const char *key)
 {
     const tango_io__pair *pair = (const tango_io__pair *)pairs;
-    size_t low = 0, high = count, size = tango_io__length(key);
+    size_t low = 0, high = count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const char *text = names + pair[middle].key;
-        const int order = tango_io__compare(text, tango_io__length(text), key, size);
+        const int order = tango_io__text_order(names + pair[middle].key, key);
         if (order == 0) return middle;
         if (order < 0) low = middle + 1; else high = middle;
     }
@@ -7933,11 +7987,10 @@ TANGO_API int tango_io_safetensors_find(const tango_io_safetensors *file,
                                         const char *name, tango_io_safetensor *out)
 {
     const tango_io__range *range = (const tango_io__range *)file->entries;
-    size_t low = 0, high = file->count, size = tango_io__length(name);
+    size_t low = 0, high = file->count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const char *text = file->names + range[middle].name;
-        const int order = tango_io__compare(text, tango_io__length(text), name, size);
+        const int order = tango_io__text_order(file->names + range[middle].name, name);
         if (order == 0) {
             tango_io_safetensors_at(file, middle, out);
             return 1;
@@ -8023,7 +8076,8 @@ static tango_result tango_io__index_read(tango_io__members *m)
     tango_io__sort(m->files, m->pair_count, sizeof *m->files, tango_io__file_order,
                    m->names);
     for (i = 0; i < m->pair_count; i++) {       /* each file once */
-        if (i == 0 || tango_io__text_order(m->names, m->files[n - 1], m->files[i]) != 0)
+        if (i == 0 || tango_io__text_order(m->names + m->files[n - 1],
+                                           m->names + m->files[i]) != 0)
             m->files[n++] = m->files[i];
     }
     m->file_count = n;
@@ -8641,7 +8695,7 @@ static tango_result tango_io__room_json(tango_io_json *json, tango_io__room *roo
                                         const void *text, size_t size, tango_error *error)
 {
     void *nodes;
-    size_t need;
+    size_t need = 0;
     tango_result r = tango_io_json_work_size(&need, text, size, error);
     if (r != TANGO_OK) return r;
     nodes = tango_io__room_take(room, need, 1);
@@ -9369,7 +9423,7 @@ TANGO_API tango_result tango_io_bpe_from_files_size(size_t *table, size_t *work,
                                                     const tango_io_bpe_files *files,
                                                     tango_error *error)
 {
-    size_t table_size, work_size, merges;
+    size_t table_size = 0, work_size = 0, merges = 0;
     tango_result r = tango_io__bpe_sizes(&table_size, &work_size, &merges, files, error);
     if (r != TANGO_OK) return r;
     *table = table_size;
@@ -9402,7 +9456,7 @@ TANGO_API tango_result tango_io_bpe_from_files(void *table, size_t capacity, siz
     tango_io_bpe check;
     int32_t ids[4] = { -1, -1, -1, -1 };
     uint32_t flags = 0;
-    size_t table_size, need;
+    size_t table_size = 0, need = 0;
     tango_result r;
     tango_io__zero(&m, sizeof m);
     m.error = error;
@@ -9704,7 +9758,7 @@ TANGO_API tango_result tango_io_spiece_from_json_size(size_t *model, size_t *wor
                                                       const void *text, size_t text_size,
                                                       tango_error *error)
 {
-    size_t nodes, sum, twice;
+    size_t nodes = 0, sum, twice;
     tango_result r = tango_io_json_work_size(&nodes, text, text_size, error);
     if (r != TANGO_OK) return r;
     /* A piece adds at most 13 bytes to its text and in JSON at least 7. Work: the nodes,
@@ -9752,7 +9806,7 @@ TANGO_API tango_result tango_io_spiece_from_json(void *model, size_t capacity,
     tango_io__room room;
     tango_io_spiece check;
     size_t ends[2], map = 0;
-    uint32_t *spans;
+    uint32_t *spans = NULL;
     tango_result r;
     tango_io__zero(&u, sizeof u);
     u.error = error;

@@ -107,6 +107,9 @@ BUILD OPTIONS (macros, before the first include; default off)
     TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
     TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ (always so in
                                 freestanding builds)
+    TANGO_NN_SMALL              one tile for every height instead of one for each: the
+                                same numbers from less code, slower; a build under
+                                sanitizers takes a fraction of its time
     TANGO_ASSERT(condition)     assert of <assert.h>; nothing with NDEBUG or freestanding
     TANGO_EXPF(x), TANGO_ERFF(x), TANGO_TANHF(x)   expf, erff, tanhf of <math.h>
     TANGO_SQRT(x)               sqrt of <math.h>, on double
@@ -784,7 +787,9 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
 #ifdef TANGO_NN__X86
 #define TANGO_NN__AVX2 TANGO_NN__TARGET("avx2,fma,f16c")
 #define TANGO_NN__AVX512 TANGO_NN__TARGET("avx512f,avx512dq,avx2,fma,f16c")
-#ifdef __clang__
+#ifdef TANGO_NN_SMALL
+#define TANGO_NN__UNROLL
+#elif defined __clang__
 #define TANGO_NN__UNROLL _Pragma("unroll")
 #else
 #define TANGO_NN__UNROLL _Pragma("GCC unroll 16")
@@ -980,6 +985,9 @@ TANGO_NN__AVX2 static void tango_nn__tile_avx2(float *sum, size_t sum_stride,
 {
     (void)b_stride;
     (void)panels; /* always 1 */
+#ifdef TANGO_NN_SMALL
+    tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, rows, type != TANGO_NN_F32);
+#else
     if (type == TANGO_NN_F32) {
         switch (rows) {
         case 1: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 1, 0); break;
@@ -1001,6 +1009,7 @@ TANGO_NN__AVX2 static void tango_nn__tile_avx2(float *sum, size_t sum_stride,
         default: break;
         }
     }
+#endif
 }
 
 TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
@@ -1389,7 +1398,8 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
     case TANGO_NN_QUICK_GELU:
         y = tango_nn__exp16(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
         return _mm512_div_ps(x, _mm512_add_ps(one, y));
-    case TANGO_NN_RELU: return _mm512_max_ps(_mm512_setzero_ps(), x); /* NaN stays */
+    case TANGO_NN_RELU: /* NaN stays; g++ warns of the form without a mask */
+        return _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_setzero_ps(), x);
     }
     return x;
 }
@@ -1438,6 +1448,7 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile16(
     }
 }
 
+#ifndef TANGO_NN_SMALL
 /* Chooses the tile of constant height. */
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__heights16(
     float *sum, size_t sum_stride, const float *a, const void *b, size_t b_stride,
@@ -1467,6 +1478,7 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__heights16(
     }
 #undef TANGO_NN__HEIGHT
 }
+#endif
 
 TANGO_NN__AVX512 static void tango_nn__tile_avx512(float *sum, size_t sum_stride,
                                                    const float *a, const void *b,
@@ -1474,6 +1486,10 @@ TANGO_NN__AVX512 static void tango_nn__tile_avx512(float *sum, size_t sum_stride
                                                    size_t rows, size_t panels,
                                                    size_t depth, int accumulate)
 {
+#ifdef TANGO_NN_SMALL
+    tango_nn__tile16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, panels,
+                     type != TANGO_NN_F32);
+#else
     if (type == TANGO_NN_F32 && panels == 2) {
         tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 2,
                             0);
@@ -1487,6 +1503,7 @@ TANGO_NN__AVX512 static void tango_nn__tile_avx512(float *sum, size_t sum_stride
         tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 1,
                             1);
     }
+#endif
 }
 
 TANGO_NN__AVX512 static void tango_nn__finish_avx512(

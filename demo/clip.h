@@ -162,13 +162,17 @@ static inline void clip_check_output(
         cli_fail_file(path, error->text);
 }
 
-/* Maps and opens a weights blob. */
-static inline void clip_open_model(
-    tango_model *m, tango_io_file *file, const char *path, tango_error *error)
+/* Maps and opens a weights blob that must hold these TANGO_PART_, and say what its sounds
+   are. */
+static inline void clip_open_model(tango_model *m, tango_io_file *file, const char *path,
+    unsigned needed, tango_error *error)
 {
     if (tango_io_map(file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
-    if (tango_open(m, file->data, file->size, error) != TANGO_OK)
+    if (tango_open(m, file->data, file->size, error) != TANGO_OK
+        || tango_check_parts(m, needed, error) != TANGO_OK)
         cli_fail_file(path, error->text);
+    if (m->rate == 0)
+        cli_fail_file(path, "model: it has no vae or vocoder, which say what a mel is");
 }
 
 #endif

@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     memset(&j, 0, sizeof j);
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
-    clip_open_model(&m, &file, j.model, &j.error);
+    clip_open_model(&m, &file, j.model, TANGO_PART_VAE, &j.error);
     samples = clip_load(j.input, m.rate, &count, &j.error);
     check_outputs(&j);
     factor = (size_t)1 << (m.vae.levels - 1);

@@ -24,16 +24,22 @@ static const cli_option options[] = {
     { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
+    { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },
     { 256, "steps", "N", "denoising steps, 1 to 1000" },
-    { 257, "guidance", "G", "classifier-free guidance; 1 or less turns it off" },
+    { 257, "guidance", "G",
+        "classifier-free guidance, which 1 or less turns off; an input of distilled "
+        "models" },
     { 271, "rescale", "R",
         "takes back what guidance makes too large, 0 (nothing) to 1" },
     { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
-    { 259, "sampler", "NAME", "ddpm, ddim, dpm, euler or unipc" },
+    { 259, "sampler", "NAME",
+        "ddpm, ddim, dpm, euler or unipc; consistency or ctm of distilled models" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME", "last noise level of dpm, euler, unipc: zero or sigma_min" },
     { 262, "samples", "N",
         "sounds from one prompt; FILE becomes FILE_0.wav, FILE_1.wav ..." },
+    { 273, "best", "K",
+        "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
     { 263, "vocoder", "NAME", "hifigan or griffin-lim" },
     { 't', "threads", "N", "1 to 64; all processors if not given" },
     { 264, "noise", "FILE",
@@ -50,6 +56,9 @@ static const cli_option options[] = {
     { 0, NULL, NULL, NULL },
 };
 
+/* One of the sounds, and how well it fits the prompt. */
+typedef struct candidate { size_t sample; float score; } candidate;
+
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
     cli line;
@@ -57,11 +66,20 @@ typedef struct job {
     tango_error error;
     cli_progress progress;
     const char *model, *output, *dump, *noise, *latent;
+    const tango_model *opened;
+    const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
     int json, quiet, clip;
-    cli_level *levels; /* (samples), as they were before they fitted the WAV */
+    size_t best;           /* --best, or 0 */
+    size_t files;          /* WAVs to be written: of the first candidates */
+    candidate *candidates; /* (samples), by number or, when judged, best first */
+    cli_level *levels;     /* (files), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
 } job;
+
+/* The weights of a larger model are read again when they are needed: their pages would be
+   most of what the system counts for this process. */
+#define KEPT_SIZE ((size_t)1 << 26)
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -160,11 +178,45 @@ static int is_there(const char *path)
     return file != NULL;
 }
 
+/* The parts that this run needs are there: said before any weight is read. */
+static void check_parts(job *j, const tango_model *m)
+{
+    tango_vocoder vocoder = j->params.vocoder;
+    unsigned needed = TANGO_PART_VAE;
+    if (vocoder == TANGO_VOCODER_DEFAULT) vocoder = m->defaults.vocoder;
+    if (vocoder != TANGO_GRIFFIN_LIM) needed |= TANGO_PART_VOCODER;
+    if (j->latent == NULL) needed |= TANGO_PART_TEXT | TANGO_PART_UNET;
+    if (tango_check_parts(m, needed, &j->error) != TANGO_OK)
+        cli_fail_file(j->model, j->error.text);
+}
+
+/* Gives back the pages of all weights of a part, in ranges as long as they are. */
+static void forget_part(void *user, unsigned part)
+{
+    const job *j = (const job *)user;
+    const tango_io_blob *blob = &j->opened->blob;
+    const size_t count = tango_io_blob_tensor_count(blob);
+    const unsigned char *from = NULL, *to = NULL;
+    tango_io_tensor t;
+    size_t i;
+    for (i = 0; i <= count; i++) {
+        if (i < count) tango_io_blob_tensor(blob, i, &t);
+        if (i < count && tango_part_of(t.name) == part) {
+            if (from == NULL) from = (const unsigned char *)t.data;
+            to = (const unsigned char *)t.data + t.size;
+        } else if (from != NULL) {
+            tango_io_forget(j->file, from, (size_t)(to - from));
+            from = NULL;
+        }
+    }
+}
+
 /* Maps and opens the model; without -m it is looked for here and beside the program. */
 static void open_model(job *j, tango_io_file *file, tango_model *m, const char *program)
 {
     static char beside[4096]; /* j->model may point there */
     const char *slash = strrchr(program, '/');
+    tango_io_tensor t;
     size_t i;
     snprintf(beside, sizeof beside, "%.*sdemo/tiny.tango",
         slash ? (int)(slash - program + 1) : 0, program);
@@ -175,9 +227,15 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
         cli_fail("%s", j->error.text);
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
         cli_fail("%s: %s", j->model, j->error.text);
-    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++)
+    check_parts(j, m);
+    j->opened = m, j->file = file;
+    j->params.on_done = forget_part;
+    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
+        tango_io_blob_tensor(&m->blob, i, &t);
         if (tango_io_blob_check(&m->blob, i, &j->error) != TANGO_OK)
             cli_fail("%s: %s", j->model, j->error.text);
+        if (file->size > KEPT_SIZE) tango_io_forget(file, t.data, t.size);
+    }
     if (!j->quiet)
         fprintf(stderr, "model   %s  %.1f M parameters  %s\n", j->model,
             (double)m->parameters / 1e6, m->licence);
@@ -185,14 +243,13 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
 
 /* ---- Output ----------------------------------------------------------------------- */
 
-/* The name of sample i: out.wav, or out_0.wav, out_1.wav ... where there are several. */
-static const char *sample_name(
-    const job *j, size_t i, size_t samples, char *path, size_t size)
+/* The name of file i: out.wav, or out_0.wav, out_1.wav ... where there are several. */
+static const char *file_name(const job *j, size_t i, char *path, size_t size)
 {
     const char *dot = strrchr(j->output, '.');
     size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - j->output)
                                                           : strlen(j->output);
-    if (samples == 1) return j->output;
+    if (j->files == 1) return j->output;
     if (snprintf(path, size, "%.*s_%zu%s", (int)stem, j->output, i, j->output + stem)
         >= (int)size)
         cli_fail("%s: path too long", j->output);
@@ -201,16 +258,16 @@ static const char *sample_name(
 
 /* No sound is written over a file that this run reads, nor over a stage of --dump, whose
    names all end in .npy. */
-static void check_outputs(job *j, size_t samples)
+static void check_outputs(job *j)
 {
     const char *others[3];
     char path[4096], stage[4096];
     size_t i;
     others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
-    if (samples > 1 && strcmp(j->output, "-") == 0)
-        cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", samples);
-    for (i = 0; i < samples; i++) {
-        const char *name = sample_name(j, i, samples, path, sizeof path),
+    if (j->files > 1 && strcmp(j->output, "-") == 0)
+        cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
+    for (i = 0; i < j->files; i++) {
+        const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
         if (tango_io_output_check(name, others, 3, &j->error) != TANGO_OK)
@@ -223,12 +280,22 @@ static void check_outputs(job *j, size_t samples)
     }
 }
 
-static void save(job *j, const tango_plan *plan, float *wave, size_t rate)
+/* "  score 0.4123 (sample 3)", or nothing where none was judged. */
+static void score_text(const job *j, size_t i, char *out, size_t size)
+{
+    const candidate *c = &j->candidates[i];
+    *out = 0;
+    if (j->best != 0)
+        snprintf(out, size, "  score %.4f (sample %zu)", (double)c->score, c->sample);
+}
+
+static void save(job *j, const tango_plan *plan, float *waves, size_t rate)
 {
     size_t i;
-    for (i = 0; i < plan->params.samples; i++) {
-        char path[4096], level[64];
-        const char *name = sample_name(j, i, plan->params.samples, path, sizeof path);
+    for (i = 0; i < j->files; i++) {
+        char path[4096], level[64], score[64];
+        const char *name = file_name(j, i, path, sizeof path);
+        float *wave = waves + j->candidates[i].sample * plan->samples;
         tango_io_output out;
         tango_io_wav_spec spec;
         memset(&spec, 0, sizeof spec);
@@ -238,21 +305,21 @@ static void save(job *j, const tango_plan *plan, float *wave, size_t rate)
         spec.frames = plan->samples;
         memset(&j->levels[i], 0, sizeof *j->levels);
         if (j->format != TANGO_IO_WAV_FLOAT32)
-            j->levels[i] =
-                cli_level_fit(wave + i * plan->samples, plan->samples, j->clip);
+            j->levels[i] = cli_level_fit(wave, plan->samples, j->clip);
         cli_level_text(&j->levels[i], level, sizeof level);
+        score_text(j, i, score, sizeof score);
         if (tango_io_create(&out, name, &j->error) != TANGO_OK)
             cli_fail("%s", j->error.text);
-        if (tango_io_wav_write(&out, wave + i * plan->samples, &spec, &j->error)
-                != TANGO_OK
+        if (tango_io_wav_write(&out, wave, &spec, &j->error) != TANGO_OK
             || cli_interrupted() || tango_io_commit(&out, &j->error) != TANGO_OK) {
             tango_io_abandon(&out);
             if (cli_interrupted()) exit(130);
             cli_fail("%s", j->error.text);
         }
         if (!j->quiet)
-            fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", name,
-                (double)plan->samples / (double)rate, rate, *level ? "  " : "", level);
+            fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s%s\n", name,
+                (double)plan->samples / (double)rate, rate, score, *level ? "  " : "",
+                level);
     }
 }
 
@@ -267,22 +334,38 @@ static void print_string(const char *path)
     fputs(text, stdout);
 }
 
+/* All candidates, best first. */
+static void report_ranking(const job *j, size_t samples)
+{
+    char path[4096];
+    size_t i;
+    printf("\"ranking\": [");
+    for (i = 0; i < samples; i++) {
+        printf("%s{\"sample\": %zu, \"score\": %.6f, \"file\": ", i > 0 ? ", " : "",
+            j->candidates[i].sample, (double)j->candidates[i].score);
+        if (i < j->files) print_string(file_name(j, i, path, sizeof path));
+        else printf("null");
+        printf("}");
+    }
+    printf("], ");
+}
+
 static void report(const job *j, const tango_plan *plan, const tango_model *m)
 {
     const tango_params *p = &plan->params;
     char path[4096];
     size_t i;
     printf("{\"files\": [");
-    for (i = 0; i < p->samples; i++) {
+    for (i = 0; i < j->files; i++) {
         if (i > 0) printf(", ");
-        print_string(sample_name(j, i, p->samples, path, sizeof path));
+        print_string(file_name(j, i, path, sizeof path));
     }
     printf("], \"lowered_db\": [");
-    for (i = 0; i < p->samples; i++)
+    for (i = 0; i < j->files; i++)
         printf("%s%.3f", i > 0 ? ", " : "",
             0.0 - 20.0 * log10(cli_level_factor(&j->levels[i])));
     printf("], \"clipped\": [");
-    for (i = 0; i < p->samples; i++)
+    for (i = 0; i < j->files; i++)
         printf("%s%llu", i > 0 ? ", " : "", j->clip ? j->levels[i].over : 0);
     printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
         plan->samples, m->rate, (double)plan->samples / (double)m->rate,
@@ -290,7 +373,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
         p->steps, tango_sampler_name(p->sampler), p->guidance,
         p->rescale > 0.0 ? p->rescale : 0.0);
-    printf("\"eta\": %g, ", p->eta);
+    printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
+    if (j->best != 0) report_ranking(j, p->samples);
     printf(
         "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
         tango_vocoder_name(p->vocoder), tango_nn_kernels_name(p->kernels), p->threads,
@@ -314,7 +398,7 @@ static size_t processors(void)
 static void read_options(job *j)
 {
     static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
-        NULL };
+        "consistency", "ctm", NULL };
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const finals[] = { "zero", "sigma_min", NULL };
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
@@ -333,6 +417,10 @@ static void read_options(job *j)
         case 'o': j->output = c->text; break;
         case 'n': p->negative = c->text; break;
         case 's': p->seconds = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 280:
+            p->crop = cli_number(c, 0, TANGO_SECONDS_MAX);
+            if (p->crop == 0.0) p->crop = -1.0;
+            break;
         case 256: p->steps = (size_t)cli_integer(c, 1, 1000); break;
         case 257:
             p->guidance = cli_number(c, 0, 1000);
@@ -349,12 +437,16 @@ static void read_options(job *j)
         case 259:
             p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]);
             break;
-        case 260: p->eta = cli_number(c, 0, 1); break;
+        case 260:
+            p->eta = cli_number(c, 0, 1);
+            if (p->eta == 0.0) p->eta = -1.0;
+            break;
         case 261:
             p->final_sigma =
                 cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
             break;
         case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
+        case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
             p->vocoder = tango_vocoder_named(vocoders[cli_choice(c, vocoders)]);
             break;
@@ -383,7 +475,9 @@ static void read_options(job *j)
     }
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
-    if (strcmp(j->output, "-") == 0 && (j->json || p->samples > 1))
+    if (p->prompt == NULL && j->best != 0)
+        cli_usage("--best judges by a prompt; none given");
+    if (strcmp(j->output, "-") == 0 && (j->json || (p->samples > 1 && j->best != 1)))
         cli_usage("-o - is for one sound and nothing else: not with --json or --samples");
 }
 
@@ -426,23 +520,98 @@ static void note_idle_options(const job *j, const tango_plan *plan)
                      of_ddim[] = { 260, 0 }, of_sigmas[] = { 261, 0 },
                      of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
-    const int by_index = p->sampler == TANGO_DDPM || p->sampler == TANGO_DDIM,
+    const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
+              sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
+                  || p->sampler == TANGO_UNIPC,
               draws = p->sampler == TANGO_DDPM
                   || (p->sampler == TANGO_DDIM && p->eta > 0.0);
     if (j->quiet) return;
     if (j->latent != NULL) {
-        if (p->prompt != NULL) cli_note("the prompt has no effect: --latent replaces it");
+        if (p->prompt != NULL && j->best == 0)
+            cli_note("the prompt has no effect: --latent replaces it");
         cli_idle(&j->line, of_diffusion, "--latent skips text and diffusion");
     } else {
-        if (p->guidance <= 1.0) cli_idle(&j->line, of_guidance, "guidance is off");
+        if (distilled)
+            cli_idle(&j->line, of_guidance, "guidance is a number that this model takes");
+        else if (p->guidance <= 1.0)
+            cli_idle(&j->line, of_guidance, "guidance is off");
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
-        if (by_index) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
+        if (!sigmas) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
     }
     if (j->format == TANGO_IO_WAV_FLOAT32)
         cli_idle(&j->line, of_integers, "floats hold what is too loud");
     if (p->vocoder == TANGO_HIFIGAN
         && (j->latent != NULL || (j->noise != NULL && (p->noise_draws > 1 || !draws))))
         cli_idle(&j->line, of_random, "nothing in this run is random");
+}
+
+/* ---- The best of several ---------------------------------------------------------- */
+
+static tango_ranking ranking_of(const job *j, const tango_plan *plan)
+{
+    const tango_params *p = &plan->params;
+    tango_ranking r;
+    memset(&r, 0, sizeof r);
+    r.prompt = p->prompt;
+    r.count = p->samples;
+    r.samples = plan->samples;
+    r.prompt_cut = j->params.prompt_cut;
+    r.kernels = p->kernels;
+    r.parallel_for = p->parallel_for;
+    r.pool = p->pool;
+    r.threads = p->threads;
+    return r;
+}
+
+/* How many files there will be, and whether the model can choose them: said before the
+   work begins. */
+static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
+{
+    const tango_ranking r = ranking_of(j, plan);
+    const size_t samples = plan->params.samples;
+    size_t i, size;
+    if (j->best > samples)
+        cli_usage("--best %zu of %zu sounds; give --samples", j->best, samples);
+    if (j->best != 0 && !(model->parts & TANGO_PART_RANK))
+        cli_fail("--best: %s has no part for ranking (CLAP); convert --rank adds one",
+            j->model);
+    if (j->best != 0 && tango_rank_memory(&size, model, &r, &j->error) != TANGO_OK)
+        cli_fail("--best: %s", j->error.text);
+    j->files = j->best != 0 ? j->best : samples;
+    j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
+    j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
+    if (j->levels == NULL || j->candidates == NULL)
+        cli_fail("no memory for %zu sounds", samples);
+    for (i = 0; i < samples; i++) j->candidates[i].sample = i;
+}
+
+/* Puts the candidates in order of their scores; of equal ones the first stays first. */
+static void judge(
+    job *j, const tango_model *model, const tango_plan *plan, const float *waves)
+{
+    const tango_ranking r = ranking_of(j, plan);
+    const int cut = *r.prompt_cut;
+    float *scores;
+    void *memory;
+    size_t size = 0, i, at;
+    if (j->best == 0) return;
+    if (tango_rank_memory(&size, model, &r, &j->error) != TANGO_OK)
+        cli_fail("--best: %s", j->error.text);
+    memory = malloc(size);
+    scores = (float *)malloc(r.count * sizeof *scores);
+    if (memory == NULL || scores == NULL)
+        cli_fail("no memory: %.1f MB are needed", (double)size / 1e6);
+    if (tango_rank(scores, waves, model, &r, memory, size, &j->error) != TANGO_OK)
+        cli_fail("--best: %s", j->error.text);
+    *r.prompt_cut |= cut;
+    for (i = 0; i < r.count; i++) {
+        for (at = i; at > 0 && j->candidates[at - 1].score < scores[i]; at--)
+            j->candidates[at] = j->candidates[at - 1];
+        j->candidates[at].sample = i;
+        j->candidates[at].score = scores[i];
+    }
+    free(memory);
+    free(scores);
 }
 
 /* Sizes, memory, work: the waves of all samples, to be freed. */
@@ -455,14 +624,13 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     result = tango_prepare(plan, model, &j->params, &j->error);
     if (result == TANGO_ERROR_ARGUMENT) cli_usage("%s", j->error.text);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
-    check_outputs(j, plan->params.samples);
+    plan_files(j, model, plan);
+    check_outputs(j);
     note_idle_options(j, plan);
     memory = malloc(plan->memory);
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
     if (memory == NULL || wave == NULL)
         cli_fail("no memory: %.1f MB are needed", (double)plan->memory / 1e6);
-    j->levels = (cli_level *)calloc(plan->params.samples, sizeof *j->levels);
-    if (j->levels == NULL) cli_fail("no memory for %zu sounds", plan->params.samples);
     if (plan->params.guidance > 1.0 && plan->params.rescale > 0.0)
         snprintf(rescale, sizeof rescale, " rescaled %g", plan->params.rescale);
     if (!j->quiet)
@@ -506,6 +674,7 @@ int main(int argc, char **argv)
     if (j.dump != NULL) prepare_dump(&j);
     threads = start_threads(&j.params);
     wave = run(&j, &model, &plan);
+    judge(&j, &model, &plan, wave);
     if (cut && !j.quiet)
         fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
             tango_tokens_most(&model));
@@ -515,6 +684,7 @@ int main(int argc, char **argv)
     stop_threads(&j.params, threads);
     free(wave);
     free(j.levels);
+    free(j.candidates);
     free((void *)(uintptr_t)j.params.noise);
     free((void *)(uintptr_t)j.params.latent);
     tango_io_unmap(&file);

@@ -124,7 +124,8 @@ int main(int argc, char **argv)
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     report = strcmp(j.output, "-") == 0 ? stderr : stdout;
-    clip_open_model(&m, &file, j.model, &j.error);
+    clip_open_model(&m, &file, j.model,
+        j.params.vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0, &j.error);
     x = clip_load(j.input, m.rate, &count, &j.error);
     clip_check_output(j.output, j.input, j.model, &j.error);
     frames = 4 * ((count + 4 * m.hop - 1) / (4 * m.hop));

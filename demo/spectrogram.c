@@ -193,7 +193,7 @@ int main(int argc, char **argv)
     memset(&file, 0, sizeof file);
     read_options(&j, argc, argv);
     if (j.model != NULL) {
-        clip_open_model(&m, &file, j.model, &j.error);
+        clip_open_model(&m, &file, j.model, 0, &j.error);
     } else {
         m.rate = 16000, m.fft = m.window = 1024, m.hop = 160, m.mels = 64;
         m.mel_high = 8000.0;

@@ -148,6 +148,7 @@ int main(int argc, char **argv)
     tango_io_wav_spec spec;
     tango_model m;
     tango_plan plan;
+    unsigned needed = TANGO_PART_VAE;
     cli_level level;
     char loud[64];
     float *latent, *wave;
@@ -155,7 +156,8 @@ int main(int argc, char **argv)
     memset(&j, 0, sizeof j);
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
-    clip_open_model(&m, &file, j.model, &j.error);
+    if (j.params.vocoder == TANGO_HIFIGAN) needed |= TANGO_PART_VOCODER;
+    clip_open_model(&m, &file, j.model, needed, &j.error);
     latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     clip_check_output(j.output, j.input, j.model, &j.error);
     j.params.latent = latent;

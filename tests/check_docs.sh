@@ -18,13 +18,25 @@ build()
     esac
 }
 
-# A compile line as printed, with this run's compiler and its output in $tmp.
+# A compile line as printed, with this run's compiler and its output in $tmp, or where the other
+# tests of a run look for programs.
 as_printed()
 {
-    line=$(printf '%s\n' "$1" | sed "s|^cc |$cc ${CFLAGS-} |; s| && .*||; s| -o  *[^ ]*||")
-    # shellcheck disable=SC2086
-    (cd "$2" && eval "$line -o \"$tmp/printed\"")
+    line=$(printf '%s\n' "$1" | sed 's| && .*||; s| -o  *[^ ]*||')
+    name=$(printf '%s\n' "$line" | sed -n 's|^cc [a-z]*/\([a-z_]*\)\.c -lm$|\1|p')
+    line="$cc ${CFLAGS-} ${line#cc }"
+    eval "$line -o \"$tmp/printed\"" || return 1
+    [ -z "$name" ] || [ -z "${TANGO_BUILT-}" ] || mv "$tmp/printed" "$TANGO_BUILT/$name"
 }
+
+# claims FILE LINE: that it builds, unless it was seen before.
+claims()
+{
+    grep -qxF "${2%% && *}" "$tmp/seen" && return 0
+    echo "${2%% && *}" >>"$tmp/seen"
+    claim "$1: $2" as_printed "$2"
+}
+: >"$tmp/seen"
 
 for header in $headers; do
     example "$header" >"$tmp/example.c"
@@ -47,7 +59,7 @@ if [ -f README.md ]; then
     done
     sed -n 's/^[ $]*\(cc [a-z][^|;]*\.c.*\)$/\1/p' README.md | sort -u >"$tmp/lines"
     while read -r line; do
-        claim "README.md: $line" as_printed "$line" .
+        claims README.md "$line"
     done <"$tmp/lines"
 fi
 
@@ -56,6 +68,6 @@ for file in demo/*.c tools/*.c; do
     # The first "cc ..." of the comment on top, up to the program's own arguments.
     line=$(sed -n '1,30s/^[ *\/$]*\(cc .*\.c.*-o [^ ]*\).*/\1/p' "$file" | head -n 1)
     [ -n "$line" ] || continue
-    claim "$file: $line" as_printed "$line" .
+    claims "$file" "$line"
 done
 finish

@@ -8,13 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 points=${1:-50}
 seed=${SEED:-$$}
-# $PREPARE is a program that is built already.
-# shellcheck disable=SC2086 # several words are meant
-if [ -n "${PREPARE-}" ]; then cp "$PREPARE" "$tmp/prepare"; else
-    $cc ${CFLAGS-} "$top/tools/prepare.c" -lm -o "$tmp/prepare" || exit 1
-fi
-# shellcheck disable=SC2086
-$cc ${CFLAGS-} "$tests/clips.c" -lm -o "$tmp/clips" || exit 1
+cd "$tmp" || exit 1
+programs prepare clips
 mkdir "$tmp/in"
 "$tmp/clips" "$tmp/in" 150
 for file in "$tmp"/in/*.wav; do

@@ -38,6 +38,41 @@ finish()
     exit
 }
 
+# What leaves out the code of the headers where a program asks for it.
+elsewhere="-DTANGO_IMPLEMENTED -DTANGO_IO_IMPLEMENTED -DTANGO_NN_IMPLEMENTED
+    -DTANGO_AUDIO_IMPLEMENTED"
+
+# build NAME: demo/NAME.c, tools/NAME.c or tests/NAME.c becomes $TANGO_BUILT/NAME, unless that is
+# there. The headers are compiled once, to tango.o, and programs against it: the same code as
+# from their own command, in a fraction of the time. Several may build at once.
+build()
+{
+    [ -e "$TANGO_BUILT/$1" ] && return 0
+    # shellcheck disable=SC2086 # several words are meant
+    if [ "$1" = tango.o ]; then
+        echo '#include "tango.h"' >"$tmp/tango.c" &&
+            $cc ${CFLAGS-} -I"$top" -DTANGO_IMPLEMENTATION -DTANGO_PTHREADS -c "$tmp/tango.c" \
+                -o "$TANGO_BUILT/$1.$$"
+    else
+        build tango.o && $cc ${CFLAGS-} $elsewhere "$top"/*/"$1.c" -x none \
+            "$TANGO_BUILT/tango.o" -lm -pthread -o "$TANGO_BUILT/$1.$$"
+    fi && mv "$TANGO_BUILT/$1.$$" "$TANGO_BUILT/$1"
+}
+
+# programs NAME...: built, in the current folder; the test ends if one does not build. Runs of
+# several tests share them in a folder that they call TANGO_BUILT.
+programs()
+{
+    [ -n "${TANGO_BUILT-}" ] || TANGO_BUILT=$tmp/built
+    mkdir -p "$TANGO_BUILT" || exit 1
+    for program; do
+        build "$program" && cp "$TANGO_BUILT/$program" . && continue
+        echo "FAIL  $program.c does not build"
+        echo "0 passed, 1 failed"
+        exit 1
+    done
+}
+
 have()
 {
     command -v "$1" >/dev/null 2>&1

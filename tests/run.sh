@@ -2,14 +2,50 @@
 # sh tests/run.sh [NAME...]
 #
 # Builds and runs every tests/test_*.c (with ${CC:-cc} $CFLAGS and -lm, outside the tree; $RUNNER,
-# like qemu-s390x, runs what is for another machine), then
-# every tests/test_*.sh and tests/check_*.sh; with names, only files whose name holds one of
-# them. Each prints its claims and ends with "N passed, N failed"; so does this script, with the
-# sum. What does not build, or ends without that line, counts as one failure.
+# like qemu-s390x, runs what is for another machine), and runs every tests/check_*.sh and
+# tests/test_*.sh, two at a time; with names, only files whose name holds one of them. Each prints
+# its claims and ends with "N passed, N failed"; so does this script, with the sum. What does not
+# build, or ends without that line, counts as one failure.
 
 . "$(dirname "$0")/lib.sh"
 cd "$tests" || exit 1
-total_passed=0 total_failed=0
+
+# run FILE: builds it if it is to be built, and runs it.
+run()
+{
+    case $1 in *.sh) sh "$1"; return ;; esac
+    # shellcheck disable=SC2086 # several words are meant
+    $cc ${CFLAGS-} -I.. "$1" -lm -o "$tmp/program" >"$tmp/said" 2>&1
+    status=$?
+    head -n 40 "$tmp/said"
+    [ "$status" -eq 0 ] || { echo "$1 does not build" && return 1; }
+    # shellcheck disable=SC2086 # none or one word, and its options
+    ${RUNNER-} "$tmp/program"
+}
+
+# shown FILE: runs it; then shows what it printed and notes its counts in the folder of the run.
+shown()
+{
+    run "$1" >"$tmp/log" 2>&1 </dev/null
+    status=$?
+    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$tmp/log" | tail -n 1)
+    passed=${line%% passed*} failed=${line#*, }
+    failed=${failed% failed}
+    if [ -z "$line" ] || { [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; }; then
+        echo "FAIL  $1 ended with status $status" >>"$tmp/log"
+        passed=${passed:-0} failed=$((${failed:-0} + 1))
+    fi
+    until mkdir "$TANGO_RUN/printing" 2>/dev/null; do sleep 0.1; done
+    echo "== $1"
+    cat "$tmp/log"
+    echo "$passed $failed" >>"$TANGO_RUN/counts"
+    rmdir "$TANGO_RUN/printing"
+}
+
+if [ "${1-}" = --shown ]; then # xargs calls it, below
+    shown "$2"
+    exit 0
+fi
 
 wanted()
 {
@@ -22,48 +58,15 @@ wanted()
     return 1
 }
 
-# run FILE COMMAND...: shows the output, adds its counts.
-run()
-{
-    file=$1
-    shift
-    "$@" >"$tmp/log" 2>&1 </dev/null
-    status=$?
-    cat "$tmp/log"
-    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$tmp/log" | tail -n 1)
-    now_passed=${line%% passed*} now_failed=${line#*, }
-    now_failed=${now_failed% failed}
-    if [ -z "$line" ] || { [ "$status" -ne 0 ] && [ "$now_failed" -eq 0 ]; }; then
-        echo "FAIL  $file ended with status $status"
-        now_passed=${now_passed:-0} now_failed=$((${now_failed:-0} + 1))
-    fi
-    total_passed=$((total_passed + now_passed))
-    total_failed=$((total_failed + now_failed))
-}
-
-for file in test_*.c; do
-    [ -f "$file" ] && wanted "$file" "$@" || continue
-    echo "== $file"
-    program=$tmp/${file%.c}
-    # shellcheck disable=SC2086 # several words are meant
-    if $cc ${CFLAGS-} -I.. "$file" -lm -o "$program" 2>"$tmp/log"; then
-        cat "$tmp/log"
-        # shellcheck disable=SC2086 # none or one word, and its options
-        run "$file" ${RUNNER-} "$program"
-    else
-        head -n 40 "$tmp/log"
-        echo "FAIL  $file does not build"
-        total_failed=$((total_failed + 1))
-    fi
-    rm -f "$program"
-done
-
-for file in check_*.sh test_*.sh; do
-    [ -f "$file" ] && wanted "$file" "$@" || continue
-    echo "== $file"
-    run "$file" sh "$file"
-done
-
+TANGO_RUN=$tmp
+: "${TANGO_BUILT:=$tmp/built}" # programs that scripts share
+export TANGO_RUN TANGO_BUILT
+mkdir -p "$TANGO_BUILT" || exit 1
+: >"$tmp/counts"
+# The check that builds the programs as a user does comes first: the scripts run these.
+for file in check_docs.sh test_*.c check_[!d]*.sh test_*.sh; do
+    [ -f "$file" ] && wanted "$file" "$@" && echo "$file"
+done | xargs -n 1 -P 2 sh run.sh --shown
 echo "== all"
-echo "$total_passed passed, $total_failed failed"
-[ "$total_failed" -eq 0 ]
+awk '{ passed += $1; failed += $2 }
+    END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 }' "$tmp/counts"

@@ -2,6 +2,7 @@
 
        cc tests/test_convert.c -lm -o t && ./t          prints one line a claim */
 #include "../demo/cli.h"
+#define TANGO_STATIC /* what is not called is left out: builds in half of the time */
 /* Problems are kept, not printed. */
 static char message[4096];
 static void keep_message(const char *kind, const char *format, va_list arguments)

@@ -4,15 +4,10 @@
 #     sh tests/test_convert.sh            needs a C compiler ($CC, or cc) and nothing else
 #
 # Prints one line a claim, then "N passed, N failed"; the exit status is 0 if none failed.
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d "${TMPDIR:-/tmp}/tango_convert.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT INT TERM
-passed=0 failed=0
-
-for program in tools/convert tools/inspect tests/poison; do
-    ${CC:-cc} ${CFLAGS:-} "$here/../$program.c" -lm -o "$work/$(basename $program)" || exit 1
-done
+. "$(dirname "$0")/lib.sh"
+here=$tests work=$tmp
 cd "$work" || exit 1
+programs convert inspect poison
 
 # A fresh copy of the checkpoint, to be broken.
 fresh() { rm -rf model; cp -R "$here/golden/models/v1" model; chmod -R u+w model; }

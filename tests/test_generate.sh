@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/demo/generate.c" -lm -o generate || { echo "FAIL  demo/generate.c does not build"; echo "0 passed, 1 failed"; exit 1; }
+programs generate convert
 quick="--steps 2 --seconds 0.64"
 
 # expect STATUS TEXT ARGUMENTS...: exit status, one line on stderr that holds TEXT, no out.wav
@@ -181,12 +180,43 @@ claim "what a latent skips"                   notes "the prompt has no effect: -
     "--guidance has no effect: --latent skips text and diffusion" -- --guidance 2 --latent stages/latent.npy -o o.wav x
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
+claim "--crop keeps the beginning"            runs --crop 0.5 -o crop.wav "a dog barks"
+claim "of what is made"                       sh -c '[ "$(wc -c <crop.wav)" -eq 16044 ] && tail -c +45 crop.wav >crop.raw && tail -c +45 first.wav | head -c 16000 | cmp - crop.raw'
+claim "a longer crop keeps all"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --crop 9 -o s.wav "a dog barks" && cmp s.wav first.wav' "$model"
+claim "a sampler of distilled models is refused" expect 2 "needs a UNet that was distilled for it" --sampler consistency x
+claim "crop nan is a usage error"             expect 2 "crop" --crop nan x
+for parts in vae,vocoder text,unet,vae; do ./convert -q "$tests/golden/models/v1" -o $parts.tango --only $parts || exit 1; done
+claim "what a model lacks is said"            expect 1 "vae,vocoder.tango: model: it has no text, unet, which this needs" -m vae,vocoder.tango x
+claim "before its weights are read"           sh -c 'printf "\377" | dd of=vae,vocoder.tango bs=1 seek=900000 conv=notrunc 2>/dev/null; ! ./generate -m vae,vocoder.tango x 2>e && grep -q "no text" e'
+claim "a vocoder too"                         expect 1 "it has no vocoder, which this needs" -m text,unet,vae.tango x
+claim "Griffin-Lim needs none"                sh -c './generate -m text,unet,vae.tango -q --steps 1 -s 0.64 --vocoder griffin-lim -o g.wav x'
 claim "-h prints the options"                 prints ./generate -h
 claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
 byte=$(printf '\377')
 if : >"$byte" 2>/dev/null; then # some systems take no such name
     claim "and JSON whatever the file is called" sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json -o "a\"\\$1.wav" x >j && grep -qF "$(printf '"'"'"a\\"\\\\\357\277\275.wav"'"'"')" j' "$model" "$byte"
 fi
+# ---- the best of several: the shipped model with the small ranking part of the golden vectors
+programs join
+./join ranked.tango "$model" "$tests/golden/rank/rank.tango" ||
+    echo "FAIL  no ranked.tango"
+ranked() { ./generate -m ranked.tango --steps 2 --seconds 0.64 --seed 3 "$@" 2>stderr </dev/null || { cat stderr; return 1; }; }
+scores() { tr '{' '\n' <"$1" | sed -n 's/.*"score": \([-0-9.]*\),.*/\1/p'; }
+order() { tr '{' '\n' <"$1" | sed -n 's/.*"sample": \([0-9]*\),.*/\1/p'; }
+claim "--best needs a part for ranking"       expect 1 "has no part for ranking" --samples 2 --best 1 x
+claim "and as many sounds"                    expect 2 "--best 3 of 2 sounds" --samples 2 --best 3 -m ranked.tango x
+claim "and a prompt"                          expect 2 "--best judges by a prompt" --best 1 --latent stages/latent.npy
+claim "all of five sounds, for comparison"    ranked -q --samples 5 -o all.wav "a dog barks"
+claim "the best two of five"                  sh -c './generate -m ranked.tango --json --steps 2 --seconds 0.64 --seed 3 --samples 5 --best 2 -o best.wav "a dog barks" >j 2>stderr || { cat stderr; exit 1; }'
+claim "are two files"                         test -s best_0.wav -a -s best_1.wav -a ! -e best_2.wav
+claim "--json has all five scores"            sh -c '[ "$(tr "{" "\n" <j | grep -c "\"score\": ")" -eq 5 ] && [ "$(grep -o "\"file\": null" j | wc -l)" -eq 3 ]'
+claim "from the highest to the lowest"        sh -c 'tr "{" "\n" <j | sed -n "s/.*\"score\": \([-0-9.]*\),.*/\1/p" >s && sort -rgu s | cmp s -'
+claim "which are said"                        grep -q "wrote   best_0.wav .*score $(scores j | sed -n '1s/..$//p').* (sample $(order j | head -n 1))" stderr
+claim "the first is the best"                 same best_0.wav "all_$(order j | sed -n 1p).wav"
+claim "the second the next"                   same best_1.wav "all_$(order j | sed -n 2p).wav"
+claim "the best one may go anywhere"          sh -c './generate -m ranked.tango -q --steps 2 --seconds 0.64 --seed 3 --samples 5 --best 1 -o - "a dog barks" >one.wav && cmp one.wav best_0.wav'
+claim "latents are judged too"                sh -c './generate -m ranked.tango -q --steps 2 --seconds 0.64 --seed 3 --samples 2 --dump two -o two.wav "a dog barks" && ./generate -m ranked.tango -q --seed 3 --latent two/latent.npy --best 1 -o judged.wav "a dog barks" && { cmp judged.wav two_0.wav || cmp judged.wav two_1.wav; }'
+claim "another prompt has other scores"       sh -c './generate -m ranked.tango -q --json --seed 3 --latent two/latent.npy --best 2 -o a.wav rain >k && ./generate -m ranked.tango -q --json --seed 3 --latent two/latent.npy --best 2 -o b.wav "a bell" >l && ! cmp -s k l'
 printf 'old' >keep.wav
 claim "a failed run keeps the old output"     sh -c '! ./generate -m cut.tango -q -o keep.wav x 2>/dev/null && [ "$(cat keep.wav)" = old ]'
 long=$(awk 'BEGIN { for (i = 0; i < 700; i++) printf "rain " }')

@@ -4,6 +4,7 @@
    size and at four times that size. Linear code takes 4 times as long, quadratic code 16
    times; the bound is 9, and a claim has several tries, for the sake of busy machines. */
 #define TANGO_IMPLEMENTATION
+#define TANGO_STATIC /* what is not called is left out: builds in half of the time */
 #include "../tango.h"
 #include "bytes.h"
 #include "check.h"
@@ -236,8 +237,45 @@ static bytes many_entries(size_t n)
     return zip_end(&z);
 }
 
+/* A file without zip: n storages of nothing, listed in falling order. */
+static bytes many_storages(size_t n)
+{
+    static const char start[] = "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\2M\xe9\3."
+                                "\x80\2}(X\x10\0\0\0protocol_versionM\xe9\3"
+                                "X\r\0\0\0little_endian\x88u.\x80\2]q\1(";
+    bytes b = { NULL, 0, 0 };
+    add(&b, start, sizeof start - 1);
+    b.p[b.n - 4] = '}';                         /* the object: a dictionary by numbers */
+    for (size_t i = 0; i < n; i++) {
+        char key[16];
+        sprintf(key, "%06zu", i);
+        text(&b, "J");
+        number(&b, i, 4);
+        text(&b, "(X");
+        number(&b, 7, 4);
+        text(&b, "storagectorch\nFloatStorage\nX");
+        number(&b, 6, 4);
+        text(&b, key);
+        text(&b, "X");
+        number(&b, 0, 4);
+        add(&b, "K\0NtQ", 5);
+    }
+    text(&b, "u.\x80\2](");
+    for (size_t i = n; i-- > 0;) {
+        char key[16];
+        sprintf(key, "%06zu", i);
+        text(&b, "X");
+        number(&b, 6, 4);
+        text(&b, key);
+    }
+    text(&b, "e.");
+    for (size_t i = 0; i < n; i++) number(&b, 0, 8);
+    return b;
+}
+
 static void archives_take_linear_time(void)
 {
+    CHECK(linear(many_storages, torch_opens, 5000));
     CHECK(linear(memo_of_chosen_keys, torch_opens, 20000));
     CHECK(linear(memo_in_falling_order, torch_opens, 20000));
     CHECK(linear(long_keys_of_many_dictionaries, torch_ends, 4000));
@@ -313,8 +351,79 @@ static bytes quotes_out_of_place(size_t n)
     return b;
 }
 
+static int safetensors_end(const unsigned char *p, size_t n)
+{
+    tango_io_safetensors file;
+    tango_io_safetensor t;
+    size_t need;
+    int ok = 1;
+    if (tango_io_safetensors_work_size(&need, p, n, &error) != TANGO_OK) return 0;
+    void *work = room(need);
+    if (tango_io_safetensors_open(&file, p, n, work, need, &error) != TANGO_OK) ok = 0;
+    for (size_t i = 0; ok && i < file.count; i++) {
+        tango_io_safetensors_at(&file, i, &t);
+        ok = tango_io_safetensors_find(&file, t.name, &t);
+    }
+    free(work);
+    return ok;
+}
+
+/* n tensors of nothing, whose names begin alike; one name of 4 n bytes among them. */
+static bytes tensors_of_one_prefix(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    number(&b, 0, 8);
+    text(&b, "{\"__metadata__\":{\"x\":\"");
+    fill(&b, 'x', n);
+    text(&b, "\"},\"z\":{\"");
+    fill(&b, '0', 4 * n);
+    text(&b, "\":0,\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]");
+    for (size_t i = 0; i < n; i++) {
+        char key[64];
+        sprintf(key, ",\"%zx\":[{}]", 1 + (i * 7919) % n);
+        text(&b, key);
+    }
+    text(&b, "}");
+    for (size_t i = 0; i < n; i++) {
+        char key[120];
+        sprintf(key, ",\"\\u0061aaaaaaaaaaaaaaaaaaaa%zx\":{\"dtype\":\"F32\",\"shape\":"
+                     "[0],\"data_offsets\":[0,0]}", (i * 7919) % n);
+        text(&b, key);
+    }
+    text(&b, "}");
+    tango_io__put64(b.p, b.n - 8);
+    return b;
+}
+
+static int shards_end(const unsigned char *p, size_t n)
+{
+    tango_io_shards shards;
+    size_t need;
+    if (tango_io_shards_work_size(&need, p, n, &error) != TANGO_OK) return 0;
+    void *work = room(need);
+    tango_result r = tango_io_shards_open(&shards, p, n, work, need, &error);
+    free(work);
+    return r == TANGO_OK;
+}
+
+static bytes list_of_one_prefix(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "{\"weight_map\":{\"z\":\"z\"");
+    for (size_t i = 0; i < n; i++) {
+        char row[120];
+        sprintf(row, ",\"aaaaaaaaaaaaaaa%zx\":\"model-0000%zx.safetensors\"",
+                (i * 7919) % n, i * 7919 % 1000);
+        text(&b, row);
+    }
+    text(&b, "}}");
+    return b;
+}
+
 static void texts_take_linear_time(void)
 {
+    CHECK(linear(tensors_of_one_prefix, safetensors_end, 5000));
+    CHECK(linear(list_of_one_prefix, shards_end, 10000));
     CHECK(linear(members_of_one_prefix, json_ends, 10000));
     CHECK(linear(brackets_and_digits, json_ends, 2000));
     CHECK(linear(quotes_out_of_place, csv_ends, 20000));
@@ -375,9 +484,110 @@ static int tokenizer_ends(const unsigned char *p, size_t n)
     return r == TANGO_OK;
 }
 
+/* A vocabulary of CLIP's kind in which runs of a join again and again. */
+static const char run_vocab[] =
+    "{\"a\":0,\"a</w>\":1,\"aa\":2,\"aaaa\":3,\"aaaaaaaa\":4,\"aaa\":5,"
+    "\"<|startoftext|>\":6,\"<|endoftext|>\":7}";
+static const char run_merges[] = "aa aa\naaaa aaaa\na a\naa a\n";
+
+static int text_is_spelt(const unsigned char *p, size_t n)
+{
+    tango_io_bpe_files f;
+    tango_tokenizer t;
+    tango_arena arena;
+    int32_t ids[77];
+    size_t most = 0, need = 0, size = 0, count;
+    memset(&f, 0, sizeof f);
+    f.vocab = run_vocab, f.vocab_size = sizeof run_vocab - 1;
+    f.merges = run_merges, f.merges_size = sizeof run_merges - 1;
+    tango_io_bpe_from_files_size(&most, &need, &f, &error);
+    void *table = room(most), *work = room(need);
+    memset(&arena, 0, sizeof arena);
+    arena.size = 160 * n + (1 << 18);
+    void *block = room(arena.size + 64);
+    arena.base = (unsigned char *)block + (64 - (uintptr_t)block % 64) % 64;
+    tango_result r = tango_io_bpe_from_files(table, most, &size, &f, work, need, &error);
+    if (r == TANGO_OK) r = tango_tokenizer_open(&t, table, size, &arena, &error);
+    if (r == TANGO_OK)
+        r = tango_tokenize(&t, ids, 77, &count, NULL, (const char *)p, n, &arena, &error);
+    free(block);
+    free(work);
+    free(table);
+    return r == TANGO_OK;
+}
+
+static bytes one_word(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    fill(&b, 'a', n);
+    return b;
+}
+
+/* Marks that all have to change places, behind one letter. */
+static bytes marks_in_disorder(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    text(&b, "a");
+    for (size_t i = 0; i < n; i++) text(&b, i % 2 ? "\xcc\xa3" : "\xcc\x81");
+    return b;
+}
+
+static bytes spaces_before_special_tokens(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    fill(&b, ' ', n / 2);
+    for (size_t i = 0; i < n / 2; i++) text(&b, "<|endoftext|");
+    return b;
+}
+
+/* n entries of one beginning, and the merges that make each of the one before it. */
+static bytes merges_of_one_beginning(size_t n)
+{
+    bytes b = { NULL, 0, 0 };
+    char line[64];
+    text(&b, "{\"added_tokens\":[{\"id\":0,\"content\":\"<s>\"},{\"id\":1,\"content\":"
+             "\"</s>\"}],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+             "\"add_prefix_space\":false},\"post_processor\":{\"type\":"
+             "\"RobertaProcessing\",\"cls\":[\"<s>\",0],\"sep\":[\"</s>\",1]},"
+             "\"model\":{\"type\":\"BPE\",\"vocab\":{\"<s>\":0,\"</s>\":1");
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, ",\"abcdefghij%07zu\":%zu", i, 2 * i + 2);
+        text(&b, line);
+        snprintf(line, sizeof line, ",\"abcdefghij%07zua\":%zu", i, 2 * i + 3);
+        text(&b, line);
+    }
+    snprintf(line, sizeof line, ",\"a\":%zu},\"merges\":[", 2 * n + 2);
+    text(&b, line);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, "%s\"abcdefghij%07zu a\"", i ? "," : "", n - 1 - i);
+        text(&b, line);
+    }
+    text(&b, "]}}");
+    return b;
+}
+
+static int vocabulary_is_read(const unsigned char *p, size_t n)
+{
+    tango_io_bpe_files f;
+    size_t most = 0, need = 0, size = 0;
+    memset(&f, 0, sizeof f);
+    f.json = p, f.json_size = n;
+    if (tango_io_bpe_from_files_size(&most, &need, &f, &error) != TANGO_OK) return 0;
+    void *table = room(most), *work = room(need);
+    const int ok =
+        tango_io_bpe_from_files(table, most, &size, &f, work, need, &error) == TANGO_OK;
+    free(table);
+    free(work);
+    return ok;
+}
+
 static void tokenizers_take_linear_time(void)
 {
     CHECK(linear(pieces_of_one_slot, tokenizer_ends, 20000));
+    CHECK(linear(one_word, text_is_spelt, 25000));
+    CHECK(linear(marks_in_disorder, text_is_spelt, 12500));
+    CHECK(linear(spaces_before_special_tokens, text_is_spelt, 5000));
+    CHECK(linear(merges_of_one_beginning, vocabulary_is_read, 2500));
 }
 
 /* ---- Sounds and pictures ---------------------------------------------------------- */

@@ -6,13 +6,10 @@
 # under it too. The kill test has five points here; sh tests/kill_prepare.sh 50 has more.
 
 . "$(dirname "$0")/lib.sh"
-# shellcheck disable=SC2086 # several words are meant
-$cc ${CFLAGS-} "$top/tools/prepare.c" -lm -o "$tmp/prepare" || exit 1
-# shellcheck disable=SC2086
-$cc ${CFLAGS-} "$tests/clips.c" -lm -o "$tmp/clips" || exit 1
 prepare=$tmp/prepare
 model=$top/demo/tiny.tango
 cd "$tmp" || exit 1
+programs prepare clips
 mkdir waves json
 ./clips waves 12
 
@@ -369,7 +366,7 @@ claim "is said" has err.txt "note: --epoch has no effect: without --seed the ord
     "note: --seconds has no effect: the set is made already"
 
 # --- kill --------------------------------------------------------------------------------
-PREPARE=$prepare sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
+TANGO_BUILT=$TANGO_BUILT sh "$tests/kill_prepare.sh" 5 >kill.txt 2>&1
 claim "kill test: $(tail -n 1 kill.txt)" grep -q "5 passed, 0 failed" kill.txt
 
 # --- faults ------------------------------------------------------------------------------

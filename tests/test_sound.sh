@@ -4,14 +4,10 @@
 #     sh tests/test_sound.sh              needs a C compiler ($CC, or cc) and nothing else
 #
 # Prints one line a claim, then "N passed, N failed"; the exit status is 0 if none failed.
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d "${TMPDIR:-/tmp}/tango_sound.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT INT TERM
-passed=0 failed=0
-golden=$here/golden/sound
-
-${CC:-cc} ${CFLAGS:-} "$here/../tools/sound.c" -lm -o "$work/sound" || exit 1
+. "$(dirname "$0")/lib.sh"
+here=$tests work=$tmp golden=$tests/golden/sound
 cd "$work" || exit 1
+programs sound
 sound=$work/sound
 
 # claim NAME STATUS TEXT COMMAND...: the command exits with STATUS and says TEXT.

@@ -591,10 +591,34 @@ static void htk_basis_has_its_values(void)
     free(w);
 }
 
+/* CLAP's: 48 kHz, 50 to 14000 Hz. Values of librosa's formula. */
+static void librosa_basis_has_its_values(void)
+{
+    tango_audio_parameters p = zero_parameters();
+    float *w = floats(64 * 513);
+    double sum = 0.0;
+    size_t used = 0;
+    p.rate = 48000, p.hop = 480, p.fmin = 50, p.fmax = 14000;
+    p.recipe = TANGO_AUDIO_LIBROSA;
+    CHECK(tango_audio_mel_basis(w, &p, NULL) == TANGO_OK);
+    for (size_t n = 0; n < 64 * 513; n++) {
+        sum += (double)w[n];
+        used += w[n] > 0;
+    }
+    CHECK(used == 577);
+    CHECK_NEAR(sum, 1.3644328, 1e-7);
+    CHECK_NEAR(largest(w, 64 * 513), 0.018149516, 1e-9);
+    CHECK_NEAR(w[2], 0.0150118f, 1e-7);
+    CHECK_NEAR(w[3], 0.00595149f, 1e-8);
+    CHECK_NEAR(w[63 * 513 + 268], 7.1281e-05f, 1e-9);
+    free(w);
+}
+
 static void sparse_bands_are_the_dense_basis(void)
 {
     static const size_t sizes[][3] = { /* fft, mels, recipe */
-        { 1024, 64, 0 }, { 1024, 64, 1 }, { 2048, 80, 0 }, { 64, 40, 0 }, { 8, 3, 1 }
+        { 1024, 64, 0 }, { 1024, 64, 1 }, { 2048, 80, 0 }, { 64, 40, 0 }, { 8, 3, 1 },
+        { 512, 32, 2 }
     };
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         tango_audio_parameters p = zero_parameters();
@@ -704,6 +728,22 @@ static void torchaudio_recipe_is_power_without_logarithm(void)
     CHECK_NEAR(sum / 2581571.9241, 1.0, 1e-6);
     CHECK_NEAR(mel[50 * 64 + 10] / 1.5867f, 1.0f, 1e-4);
     free(x), free(mel);
+    bench_free(&b);
+}
+
+/* Twice the amplitude is four times the power. */
+static void librosa_recipe_is_power(void)
+{
+    tango_audio_parameters p = zero_parameters();
+    bench b;
+    float *x = fixture(), *mel = floats(101 * 64), *twice = floats(101 * 64);
+    p.recipe = TANGO_AUDIO_LIBROSA;
+    b = bench_of(&p);
+    tango_audio_mel(mel, x, 16000, 0, 101, &b.front, b.work);
+    for (size_t n = 0; n < 16000; n++) x[n] *= 2.0f;
+    tango_audio_mel(twice, x, 16000, 0, 101, &b.front, b.work);
+    for (size_t n = 0; n < 101 * 64; n++) CHECK(twice[n] == 4.0f * mel[n]);
+    free(x), free(mel), free(twice);
     bench_free(&b);
 }
 
@@ -1346,10 +1386,12 @@ int main(int argc, char **argv)
     RUN(slaney_basis_has_its_sums);
     RUN(slaney_basis_matches_librosa);
     RUN(htk_basis_has_its_values);
+    RUN(librosa_basis_has_its_values);
     RUN(sparse_bands_are_the_dense_basis);
     RUN(fixture_has_its_values);
     RUN(fixture_matches_librosa);
     RUN(torchaudio_recipe_is_power_without_logarithm);
+    RUN(librosa_recipe_is_power);
     RUN(logarithm_is_near_the_exact_one);
     RUN(nan_stays_in_its_frames);
     RUN(downmix_takes_first_or_average);

@@ -7,6 +7,7 @@
    address sanitizer sees any access outside. */
 #define _XOPEN_SOURCE 700
 #define TANGO_IMPLEMENTATION
+#define TANGO_STATIC /* what is not called is left out: builds in half of the time */
 #include "../tango.h"
 #include "check.h"
 #include <dirent.h>

@@ -6,6 +6,7 @@
 #ifndef TEST_NO_THREADS
 #define TANGO_PTHREADS
 #endif
+#undef TANGO_NN_SMALL /* every tile, also where sanitizers are */
 #define TANGO_NN_IMPLEMENTATION
 #include "../tango_nn.h"
 #include "check.h"

@@ -530,7 +530,8 @@ static uint64_t open_model(const settings *s, tango_io_file *file, tango_model *
     const uint64_t header = header_size(block);
     const size_t head = header > 64 && header < file->size ? (size_t)header : file->size;
     read_part(s, fd, block, 64, head - 64);
-    if (tango_open(model, file->data, file->size, &error) != TANGO_OK)
+    if (tango_open(model, file->data, file->size, &error) != TANGO_OK
+        || tango_check_parts(model, TANGO_PART_VAE, &error) != TANGO_OK)
         cli_fail("%s: %s", s->model, error.text);
     if (model->rate != RATE || model->hop != HOP || model->mels != MELS
         || model->fft != 1024 || model->vae.levels != 3)

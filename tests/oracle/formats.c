@@ -2,7 +2,8 @@
    cc -I. tests/oracle/formats.c -lm -o formats
 
    Reading prints one line of JSON about the file, then the numbers as raw bytes:
-       npy|pt|png|wav FILE...     float32 (npy, pt), samples (png), doubles (wav and flac)
+       npy|pt|safetensors FILE... float32
+       png|wav FILE...            samples, doubles (wav and flac)
        json|csv FILE...           the document again, the rows as arrays
    Writing takes raw bytes:
        write npy|pt|png|wav KIND SHAPE... IN OUT   KIND: type, bits or WAV format by number
@@ -57,6 +58,28 @@ static tango_result read_pt(const tango_io_file *f)
     for (size_t i = 0; r == TANGO_OK && i < torch.count; i++) {
         tango_io_torch_tensor_at(&torch, i, &t);
         put_view(t.name, &t.view);
+    }
+    free(work);
+    return r;
+}
+
+static tango_result read_safetensors(const tango_io_file *f)
+{
+    tango_io_safetensors s;
+    tango_io_safetensor t;
+    size_t need;
+    tango_result r = tango_io_safetensors_work_size(&need, f->data, f->size, &error);
+    if (r != TANGO_OK) return r;
+    void *work = room(need);
+    r = tango_io_safetensors_open(&s, f->data, f->size, work, need, &error);
+    for (size_t i = 0; r == TANGO_OK && i < s.count; i++) {
+        tango_io_safetensors_at(&s, i, &t);
+        put_view(t.name, &t.view);
+    }
+    for (size_t i = 0; r == TANGO_OK && i < s.metadata_count; i++) {
+        const char *key, *value;
+        tango_io_safetensors_metadata_at(&s, i, &key, &value);
+        printf("{\"name\": \"%s\", \"type\": \"%s\", \"shape\": [0]}\n", key, value);
     }
     free(work);
     return r;
@@ -252,7 +275,8 @@ int main(int argc, char **argv)
         const char *name;
         tango_result (*read)(const tango_io_file *);
     } readers[] = { { "npy", read_npy }, { "pt", read_pt }, { "png", read_png },
-                    { "wav", read_wav }, { "json", read_json }, { "csv", read_csv } };
+                    { "wav", read_wav }, { "json", read_json }, { "csv", read_csv },
+                    { "safetensors", read_safetensors } };
     size_t shape[TANGO_IO_RANK_MAX], rank = 0, k = 0;
     tango_io_file file;
     if (argc < 3) return 2;
@@ -267,8 +291,9 @@ int main(int argc, char **argv)
         puts(r == TANGO_OK ? "ok" : error.text);
         return r != TANGO_OK;
     }
-    while (k < 6 && strcmp(argv[1], readers[k].name) != 0) k++;
-    if (k == 6) return 2;
+    const size_t count = sizeof readers / sizeof readers[0];
+    while (k < count && strcmp(argv[1], readers[k].name) != 0) k++;
+    if (k == count) return 2;
     for (int i = 2; i < argc; i++) {
         tango_result r = tango_io_map(&file, argv[i], &error);
         if (r == TANGO_OK) {

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Every file format of tango_io.h against an independent reader and writer, on random files:
-numpy (NPY), torch (.pt), PIL and zlib (PNG), libsndfile and flac (WAV, FLAC), json, csv.
+numpy (NPY), torch (.pt, with and without zip), safetensors, PIL and zlib (PNG), libsndfile and
+flac (WAV, FLAC), json, csv.
 
     python3 tests/oracle/formats.py [--rounds 20] [--seed 1] [--cc CC]
 
 What one side writes the other reads; every number must be the same, text must be equal.
-pip install torch numpy pillow soundfile; the flac tool. Ends with "N passed, N failed".
+pip install torch safetensors numpy pillow soundfile; the flac tool. Ends with "N passed, N failed".
 """
 import argparse, csv, io, json, os, random, struct, subprocess, sys, tempfile, warnings, zlib
 import numpy as np
+import safetensors
+import safetensors.torch
 import soundfile as sf
 import torch
 from PIL import Image
@@ -115,11 +118,13 @@ def pt(b):
             dtype) else (torch.randn(shape) * 50).to(dtype)
         for bare in (True, False):
             v = view(b, x)
+            old = b.plain.random() < 0.5
             torch.save(v if bare else {"a.b": v, "whole": x, "n": 3, "s": {"in": x}},
-                       b.path("x.pt"))
+                       b.path("x.pt"), _use_new_zipfile_serialization=not old)
             got = parts(b.read("pt", b.path("x.pt")))
             want = [v] if bare else [v, x]
-            b.claim("pt read, torch writes", len(got) == len(want) and all(
+            kind = "without" if old else "with"
+            b.claim("pt %s zip read, torch writes" % kind, len(got) == len(want) and all(
                 same(g[1], w.detach().numpy().astype("f4") if dtype != torch.bfloat16
                      else w.detach().float().numpy()) for g, w in zip(got, want)))
         name = str(dtype)[6:]
@@ -144,6 +149,96 @@ def refused(b):
             torch.save(whole, b.path("x.pt"))
             b.claim("pt refused by name", b.read("pt", b.path("x.pt")).startswith(
                 b"error data.pkl: "))
+
+
+def safe(b):
+    """Files of the package, and files that are put together and spoilt by hand: what it reads
+    must be read and what it refuses must be refused, but for the rules that are stricter."""
+    tensors = {}
+    for _ in range(b.plain.randint(0, 9)):
+        dtype = b.plain.choice(TORCH)
+        tensors["n%d.\u00e4" % b.plain.randint(0, 99)] = (torch.randn(b.shape(5)) * 50).abs().to(
+            torch.int64 if "uint" in str(dtype) else torch.float32).to(dtype)
+    metadata = {"k%d" % i: "v" * i for i in range(b.plain.randint(0, 3))}
+    safetensors.torch.save_file(tensors, b.path("x.st"), metadata or None)
+    got = parts(b.read("safetensors", b.path("x.st")))
+    want = [tensors[n].to(torch.float32).numpy() for n in sorted(tensors)]
+    b.claim("safetensors read, safetensors writes", len(got) == len(tensors) + len(metadata)
+            and all(same(g[1], w) for g, w in zip(got, want))
+            and [(g[0]["name"], g[0]["type"]) for g in got[len(want):]] == [*metadata.items()])
+    for _ in range(12):
+        crafted(b)
+
+
+SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8,
+         "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
+
+
+def crafted(b):
+    rows, at = [], 0
+    for i in range(b.plain.randint(1, 5)):
+        kind, shape = b.plain.choice([*SIZES]), b.shape(4)
+        size = int(np.prod(shape)) * SIZES[kind]
+        rows.append(["t%d" % i, {"dtype": kind, "shape": shape, "data_offsets": [at, at + size]}])
+        at += size
+    b.plain.shuffle(rows)
+    name, row = b.plain.choice(rows)
+    tail, strict = b"", False           # strict: refused here, read by the package
+    spoil = b.plain.randint(0, 21)
+    ends = row["data_offsets"]
+    if spoil == 0:
+        ends[b.plain.randint(0, 1)] += b.plain.choice([-1, 1])
+    elif spoil == 1:
+        row["shape"] = row["shape"] + [b.plain.choice([0, 1, 2, -1, 1.0, "1", None, 2**64, 2**63])]
+    elif spoil == 2:
+        row["dtype"] = b.plain.choice(["f32", "F8_E4M3", "C64", "F4", "X", 3, None, *SIZES])
+        strict = row["dtype"] in ("F8_E4M3", "C64", "F4")
+    elif spoil == 3:
+        del row[b.plain.choice([*row])]
+    elif spoil == 4:
+        row["more"] = {"x": [1, {"y": None}], "z": -2.5e3}
+    elif spoil == 5:
+        rows.insert(0, ["__metadata__", b.plain.choice([{}, {"a": "b"}, {"a": 1}, None, [], "x"])])
+    elif spoil == 6:
+        other = b.plain.choice(rows)[1]["data_offsets"]
+        ends[:] = other
+    elif spoil == 7:
+        tail = b.plain.choice([b"\0", b" "])
+    elif spoil == 8:
+        row["shape"], strict = [1] * 9 + row["shape"], True
+    elif spoil == 9:
+        row["data_offsets"] = b.plain.choice([ends[:1], ends + [0], [*map(float, ends)], ends[::-1],
+                                              [*map(str, ends)]])
+    header = json.dumps(dict(rows), ensure_ascii=b.plain.random() < 0.5, indent=b.plain.choice(
+        [None, 1]), separators=b.plain.choice([(",", ":"), (" ,\t", " : ")])).encode()
+    if spoil == 10:
+        header += b" " * b.plain.randint(1, 9)
+    elif spoil == 11:
+        header, strict = header + b.plain.choice([b"\n", b"\t", b"\r"]), True
+    elif spoil == 12:
+        header, strict = b.plain.choice([b" ", b"\n"]) + header, True
+    elif spoil == 13:
+        header += b"\0"
+    elif spoil == 14:
+        header = header[:-1]
+    size = len(header) + (b.plain.choice([-1, 1, 2**40]) if spoil == 15 else 0)
+    data = struct.pack("<Q", size) + header + bytes(at) + tail
+    if spoil == 16:
+        data = data[:b.plain.randint(0, len(data) - 1)]
+    with open(b.path("x.st"), "wb") as f:
+        f.write(data)
+    try:
+        with safetensors.safe_open(b.path("x.st"), "pt") as f:
+            want = {n: f.get_tensor(n).to(torch.float32).numpy() for n in f.keys()}
+    except (safetensors.SafetensorError, ValueError, OverflowError, AttributeError):
+        want = None
+    out = b.read("safetensors", b.path("x.st"))
+    if want is None or strict:
+        b.claim("safetensors refused by both, or stricter", out.startswith(b"error"))
+        return
+    got = {g[0]["name"]: g[1] for g in parts(out)}
+    b.claim("safetensors put together by hand", out.endswith(b"ok\n") and all(
+        n in got and same(got[n], want[n]) for n in want))
 
 
 PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -405,7 +500,7 @@ def main():
             warnings.simplefilter("ignore")
             refused(b)
         for _ in range(a.rounds):
-            for check in (npy, pt, png, wav, flac, documents, tables):
+            for check in (npy, pt, safe, png, wav, flac, documents, tables):
                 check(b)
     passed = sum(p for p, _ in b.count.values())
     failed = sum(f for _, f in b.count.values())
