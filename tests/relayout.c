@@ -107,7 +107,7 @@ static void write_safetensors(const char *path, size_t count)
     end = ftell(f);
     for (size_t i = 0; i < count; i++) fwrite(items[i].data, 4, product(&items[i]), f);
     rewind(f);
-    for (size_t i = 0; i < 4; i++) fputc((int)((unsigned long)(end - 8) >> 8 * i & 255), f);
+    for (size_t i = 0, n = (size_t)end - 8; i < 4; i++, n >>= 8) fputc((int)(n & 255), f);
     if (fclose(f) != 0) cli_fail("%s: writing failed", path);
 }
 
