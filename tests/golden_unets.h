@@ -1,8 +1,8 @@
 /* golden_unets.h: a part of golden.c. The UNets of AudioLDM, ConsistencyTTA and SoundCTM
    beside diffusers: single calls and whole denoising loops of golden/unets, which
    oracle/unets.py wrote, at every kernel level. Weights follow a formula that both sides
-   know, so models are made here, as blobs in a folder of this run. Then what the pipeline
-   does for such models, with the other parts of v1.tango; and mistakes must be noticed. */
+   know, so models are made here, as blobs in a folder of this run. Then what the
+   pipeline does for such models, with the other parts of v1.tango; mistakes are noticed. */
 #ifndef TANGO_GOLDEN_UNETS_H
 #define TANGO_GOLDEN_UNETS_H
 
@@ -24,7 +24,7 @@ static float formula(size_t k, size_t j, double scale)
 /* A tensor under the name that PyTorch knows it by. */
 typedef struct weight {
     char name[112];
-    size_t outputs, channels, taps; /* rank 1: channels and taps are 0 */
+    size_t outputs, channels, taps; /* rank 1: channels and taps are 0; a table: taps */
     size_t order;                   /* k of the formula */
 } weight;
 
@@ -133,9 +133,50 @@ static void add_up(weights *w, const tango_unet_config *c)
     }
 }
 
+static void add_table(weights *w, const char *module, size_t rows, size_t columns)
+{
+    add(w, module, "weight", rows, columns, 0);
+}
+
+static void number_weights(weights *w);
+
+/* Every tensor of transformers' ClapTextModelWithProjection. */
+static weights weights_of_clap(const tango_text_config *c)
+{
+    weights w = { NULL, 0 };
+    w.list = (weight *)take(1025 * sizeof *w.list);
+    add_table(&w, "text_model.embeddings.word_embeddings", c->vocab, c->width);
+    add_table(&w, "text_model.embeddings.position_embeddings", c->positions, c->width);
+    add_table(&w, "text_model.embeddings.token_type_embeddings", 1, c->width);
+    add_norm(&w, "text_model.embeddings", ".LayerNorm", c->width);
+    for (size_t i = 0; i < c->layers; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "text_model.encoder.layer.%zu", i);
+        add_layer(&w, name, ".attention.self.query", c->width, c->width, 1);
+        add_layer(&w, name, ".attention.self.key", c->width, c->width, 1);
+        add_layer(&w, name, ".attention.self.value", c->width, c->width, 1);
+        add_layer(&w, name, ".attention.output.dense", c->width, c->width, 1);
+        add_norm(&w, name, ".attention.output.LayerNorm", c->width);
+        add_layer(&w, name, ".intermediate.dense", c->hidden, c->width, 1);
+        add_layer(&w, name, ".output.dense", c->width, c->hidden, 1);
+        add_norm(&w, name, ".output.LayerNorm", c->width);
+    }
+    add_layer(&w, "text_model", ".pooler.dense", c->width, c->width, 1);
+    add_layer(&w, "text_projection", ".linear1", c->projection, c->width, 1);
+    add_layer(&w, "text_projection", ".linear2", c->projection, c->projection, 1);
+    number_weights(&w);
+    return w;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const weight *)a)->name, ((const weight *)b)->name);
+}
+
+static void number_weights(weights *w)
+{
+    qsort(w->list, w->count, sizeof *w->list, by_name);
+    for (size_t k = 0; k < w->count; k++) w->list[k].order = k;
 }
 
 /* Every tensor of diffusers' UNet2DConditionModel, in byte order of the names. */
@@ -164,15 +205,19 @@ static weights weights_of(const tango_unet_config *c)
     add_up(&w, c);
     add_norm(&w, "", "conv_norm_out", c->channels[0]);
     add_layer(&w, "", "conv_out", c->out_channels, c->channels[0], 9);
-    qsort(w.list, w.count, sizeof *w.list, by_name);
-    for (size_t k = 0; k < w.count; k++) w.list[k].order = k;
+    number_weights(&w);
     return w;
+}
+
+static size_t inputs_of(const weight *w)
+{
+    return w->channels * (w->taps != 0 ? w->taps : 1);
 }
 
 /* Rows first .. first + rows - 1 of a weight, as torch has them. */
 static void fill_rows(float *out, const weight *w, size_t first, size_t rows)
 {
-    const size_t inputs = w->channels * w->taps, row = inputs != 0 ? inputs : 1;
+    const size_t inputs = inputs_of(w), row = inputs != 0 ? inputs : 1;
     const int norm = inputs == 0 && strstr(w->name, ".weight") != NULL;
     const double scale = strcmp(w->name, "guidance_proj.weight") == 0 ? 2.0
                        : inputs != 0 ? sqrt(3.0 / (double)inputs) : 0.1;
@@ -283,49 +328,49 @@ static void put_audio(maker *m)
     put_real(m, "audio.fmax", 8000);
 }
 
-/* One tensor "unet." + name of a blob: `rows` rows of a weight from `first` on. */
-static void put_tensor(maker *m, const weight *w, const char *name, size_t first,
-    size_t rows)
+/* One tensor of a blob: `rows` rows of a weight from `first` on. */
+static void put_tensor(maker *m, const weight *w, const char *prefix, const char *name,
+    size_t first, size_t rows)
 {
     tango_io_tensor *t = &m->tensors[m->count++];
     char *full = (char *)take(128);
-    snprintf(full, 128, "unet.%s", name);
+    snprintf(full, 128, "%s.%s", prefix, name);
     memset(t, 0, sizeof *t);
     t->name = full;
     t->type = TANGO_IO_F32;
-    t->layout = w->channels != 0 ? TANGO_IO_PANELS : TANGO_IO_PLAIN;
-    t->rank = w->channels != 0 ? 3 : 1;
+    t->layout = w->taps != 0 ? TANGO_IO_PANELS : TANGO_IO_PLAIN;
+    t->rank = w->taps != 0 ? 3 : w->channels != 0 ? 2 : 1;
     t->shape[0] = rows;
-    t->shape[1] = w->taps;
+    t->shape[1] = w->taps != 0 ? w->taps : w->channels;
     t->shape[2] = w->channels;
     t->data = w;
     t->checksum = first;
 }
 
 /* The two halves of a GEGLU projection are two tensors of a blob. */
-static void put_weights(maker *m, const weights *list)
+static void put_weights(maker *m, const char *prefix, const weights *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         const weight *w = &list->list[i];
         const char *proj = strstr(w->name, "net.0.proj.");
         char name[128];
         if (proj == NULL) {
-            put_tensor(m, w, w->name, 0, w->outputs);
+            put_tensor(m, w, prefix, w->name, 0, w->outputs);
             continue;
         }
         snprintf(name, sizeof name, "%.*snet.0.value.%s", (int)(proj - w->name), w->name,
             proj + 11);
-        put_tensor(m, w, name, 0, w->outputs / 2);
+        put_tensor(m, w, prefix, name, 0, w->outputs / 2);
         snprintf(name, sizeof name, "%.*snet.0.gate.%s", (int)(proj - w->name), w->name,
             proj + 11);
-        put_tensor(m, w, name, w->outputs / 2, w->outputs / 2);
+        put_tensor(m, w, prefix, name, w->outputs / 2, w->outputs / 2);
     }
 }
 
 static void write_tensor(tango_io_blob_writer *writer, const tango_io_tensor *t,
     const weight *w, size_t first)
 {
-    const size_t inputs = w->channels * w->taps;
+    const size_t inputs = inputs_of(w);
     float *rows, *panel;
     tango_error error;
     block *keep = blocks;
@@ -334,9 +379,9 @@ static void write_tensor(tango_io_blob_writer *writer, const tango_io_tensor *t,
     for (size_t o = 0; o < t->shape[0]; o += 16) {
         const size_t left = t->shape[0] - o < 16 ? t->shape[0] - o : 16;
         const void *data = rows;
-        size_t size = left * sizeof(float);
+        size_t size = left * (inputs != 0 ? inputs : 1) * sizeof(float);
         fill_rows(rows, w, first + o, left);
-        if (inputs != 0) {
+        if (w->taps != 0) {
             tango_nn_pack_panel(
                 panel, TANGO_NN_F32, rows, left, w->channels, w->taps);
             data = panel;
@@ -393,22 +438,33 @@ static void write_blob(maker *m, const char *path)
         stop(path, error.text);
 }
 
-/* All of v1, or all but its UNet and schedule. */
-static void put_v1(maker *m, int unet)
+/* Whether a value or tensor belongs to a part that is replaced. */
+static int replaced(const char *name, unsigned parts)
+{
+    static const struct { const char *start; unsigned part; } starts[] = {
+        { "unet.", TANGO_PART_UNET }, { "schedule.", TANGO_PART_UNET },
+        { "default.", TANGO_PART_UNET }, /* its own sampler and guidance */
+        { "text", TANGO_PART_TEXT }, { "tokenizer.", TANGO_PART_TEXT }
+    };
+    for (size_t i = 0; i < 5; i++)
+        if ((parts & starts[i].part) && begins(name, starts[i].start)) return 1;
+    return 0;
+}
+
+/* All of v1 but these parts. */
+static void put_v1(maker *m, unsigned without)
 {
     const tango_io_blob *b = &v1.blob;
     for (size_t i = 0; i < tango_io_blob_value_count(b); i++) {
         tango_io_value v;
         tango_io_blob_value_at(b, i, &v);
-        if (unet || (!begins(v.key, "unet.") && !begins(v.key, "schedule.")
-                && !begins(v.key, "default.")))
-            m->values[m->value_count++] = v;
+        if (!replaced(v.key, without)) m->values[m->value_count++] = v;
     }
     for (size_t i = 0; i < tango_io_blob_tensor_count(b); i++) {
         tango_io_tensor t;
         tango_io_blob_tensor(b, i, &t);
         t.data = NULL;
-        if (unet || strncmp(t.name, "unet.", 5) != 0) m->tensors[m->count++] = t;
+        if (!replaced(t.name, without)) m->tensors[m->count++] = t;
     }
 }
 
@@ -493,7 +549,7 @@ static void make_unet(made *out, const char *name, const tango_unet_config *c)
     put_unet_values(m, c);
     put_schedule(m, c);
     put_audio(m);
-    put_weights(m, &w);
+    put_weights(m, "unet", &w);
     finish(out, m, name);
     CHECK(out->model.parts == TANGO_PART_UNET);
 }
@@ -502,13 +558,13 @@ static void make_unet(made *out, const char *name, const tango_unet_config *c)
 static void make_whole(made *out, const char *name, void (*more)(maker *m))
 {
     maker *m = new_maker();
-    put_v1(m, name == NULL);
+    put_v1(m, name != NULL ? TANGO_PART_UNET : 0);
     if (name != NULL) {
         const tango_unet_config c = config_of(name);
         weights w = weights_of(&c);
         put_unet_values(m, &c);
         put_schedule(m, &c);
-        put_weights(m, &w);
+        put_weights(m, "unet", &w);
     }
     if (more != NULL) more(m);
     finish(out, m, "whole");
@@ -729,7 +785,7 @@ static void the_published_module_gave_these_numbers(void)
     made m;
     CHECK(list.count == 689);
     for (size_t i = 0; i < list.count; i++) {
-        const size_t inputs = list.list[i].channels * list.list[i].taps;
+        const size_t inputs = inputs_of(&list.list[i]);
         values += list.list[i].outputs * (inputs != 0 ? inputs : 1);
         if (strcmp(list.list[i].name, "guidance_proj.weight") == 0) CHECK(i == 254);
     }
@@ -1170,6 +1226,160 @@ static void a_latent_beyond_all_bounds_is_clipped(void)
     release(NULL);
 }
 
+/* ---- A whole AudioLDM ------------------------------------------------------------- */
+
+/* The table of the vocabulary in golden/tokens/roberta. */
+static void put_bpe(maker *m)
+{
+    static const char *const names[] = { "vocab.json", "merges.txt",
+        "tokenizer_config.json" };
+    tango_io_file file[3];
+    tango_io_bpe_files files;
+    tango_error error;
+    size_t room = 0, work = 0, size = 0;
+    void *table;
+    memset(&files, 0, sizeof files);
+    for (size_t i = 0; i < 3; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/tokens/roberta/%s", folder, names[i]);
+        if (tango_io_map(&file[i], path, &error) != TANGO_OK) stop("bpe", error.text);
+    }
+    files.vocab = file[0].data, files.vocab_size = file[0].size;
+    files.merges = file[1].data, files.merges_size = file[1].size;
+    files.config = file[2].data, files.config_size = file[2].size;
+    if (tango_io_bpe_from_files_size(&room, &work, &files, &error) != TANGO_OK)
+        stop("bpe", error.text);
+    table = take(room);
+    if (tango_io_bpe_from_files(table, room, &size, &files, take(work), work, &error)
+        != TANGO_OK)
+        stop("bpe", error.text);
+    for (size_t i = 0; i < 3; i++) tango_io_unmap(&file[i]);
+    put_text(m, "tokenizer.type", "roberta");
+    put_numbers(m, "tokenizer.bpe", TANGO_IO_BYTES, table, size);
+}
+
+static void put_clap(maker *m, size_t node)
+{
+    const size_t text = tango_io_json_find(&cases, node, "text");
+    tango_io_bpe bpe;
+    tango_error error;
+    tango_text_config c;
+    weights w;
+    memset(&c, 0, sizeof c);
+    put_bpe(m);
+    if (tango_io_bpe_open(&bpe, m->values[m->value_count - 1].data,
+            m->values[m->value_count - 1].count, &error)
+        != TANGO_OK)
+        stop("bpe", error.text);
+    c.vocab = bpe.entries;
+    c.width = (size_t)number(&cases, text, "width", 0);
+    c.hidden = (size_t)number(&cases, text, "hidden", 0);
+    c.layers = (size_t)number(&cases, text, "layers", 0);
+    c.heads = (size_t)number(&cases, text, "heads", 0);
+    c.positions = (size_t)number(&cases, text, "positions", 0);
+    c.projection = (size_t)number(&cases, text, "projection", 0);
+    put_text(m, "text.type", "clap");
+    put_size(m, "text.vocab", c.vocab);
+    put_size(m, "text.d_model", c.width);
+    put_size(m, "text.d_ff", c.hidden);
+    put_size(m, "text.layers", c.layers);
+    put_size(m, "text.heads", c.heads);
+    put_size(m, "text.positions", c.positions);
+    put_size(m, "text.projection", c.projection);
+    put_size(m, "text.pad", 1);
+    put_real(m, "text.eps", 1e-5);
+    w = weights_of_clap(&c);
+    put_weights(m, "text_encoder", &w);
+}
+
+/* AudioLDM with its defaults, of the parts that golden/unets describes. */
+static void make_audioldm(made *out, size_t node)
+{
+    const tango_unet_config c = config_of(text_of(&cases, node, "model"));
+    maker *m = new_maker();
+    weights w = weights_of(&c);
+    put_v1(m, TANGO_PART_UNET | TANGO_PART_TEXT);
+    put_unet_values(m, &c);
+    put_schedule(m, &c);
+    put_weights(m, "unet", &w);
+    put_clap(m, node);
+    put_text(m, "default.sampler", "ddim");
+    put_real(m, "default.eta", number(&cases, node, "eta", 0));
+    put_real(m, "default.guidance", number(&cases, node, "guidance", 0));
+    put_size(m, "default.steps", (size_t)number(&cases, node, "steps", 0));
+    put_real(m, "default.crop", TANGO_SECONDS_MAX); /* as long as asked for */
+    finish(out, m, "audioldm");
+}
+
+static tango_params audioldm_run(size_t node)
+{
+    tango_params p;
+    memset(&p, 0, sizeof p);
+    p.prompt = text_of(&cases, node, "prompt");
+    p.negative = text_of(&cases, node, "negative");
+    p.seed = (uint64_t)number(&cases, node, "seed", 0);
+    p.samples = (size_t)number(&cases, node, "samples", 1);
+    p.seconds = number(&cases, node, "seconds", 0);
+    p.vocoder = TANGO_HIFIGAN;
+    return p;
+}
+
+/* From a sentence to samples, with nothing but the model's defaults. */
+static void audioldm_agrees_with_its_pipeline(void)
+{
+    const size_t node = tango_io_json_find(&cases, 0, "pipeline");
+    array want = must_load("unets", "audioldm");
+    tango_params p = audioldm_run(node);
+    made m;
+    make_audioldm(&m, node);
+    table_head("AudioLDMPipeline");
+    for (size_t i = 0; i < levels; i++) {
+        sound s;
+        p.kernels = contexts[i].kernels;
+        s = generate_in(&m.model, &p, 3, 0xff, 0);
+        if (s.result != TANGO_OK) stop("audioldm", s.error.text);
+        CHECK(s.bytes == want.count * sizeof(float) && want.shape[1] == 2480);
+        CHECK(table_row(tango_nn_kernels_name(p.kernels), "wave",
+            compare(s.wave, want.values, want.count),
+            number(&cases, node, "tolerance", 0)));
+    }
+    drop(&m);
+    release(NULL);
+}
+
+/* The plan holds with and without guidance; the negative text counts only with it. */
+static void plans_of_audioldm_are_exact(void)
+{
+    static const size_t steps[] = { 1, 2, 3, 200, 999 };
+    const size_t node = tango_io_json_find(&cases, 0, "pipeline");
+    made m;
+    make_audioldm(&m, node);
+    for (size_t k = 0; k < 20; k++) {
+        tango_params p = audioldm_run(node);
+        tango_plan plan;
+        tango_error error;
+        sound one, other;
+        p.steps = steps[k % 5];
+        p.samples = 1 + k % 3;
+        p.guidance = k % 2 ? 1 : 2.5;
+        p.crop = k % 4 ? 0 : -1;
+        p.seconds = k == 7 ? 3.3 : 0.04;
+        if (tango_prepare(&plan, &m.model, &p, &error) != TANGO_OK)
+            stop("plan", error.text);
+        CHECK(plan.params.eta == 1 && plan.params.sampler == TANGO_DDIM);
+        CHECK(walked(&m.model, &plan, SIZE_MAX) == plan.memory);
+        if (p.steps > 3) continue;
+        one = generate_in(&m.model, &p, 1, 0xff, 0);
+        CHECK(one.result == TANGO_OK);
+        CHECK(generate_in(&m.model, &p, 0, 0, 1).result == TANGO_ERROR_MEMORY);
+        p.negative = "birds";
+        other = generate(&m.model, &p);
+        CHECK(same_sound(one, other) == (p.guidance == 1));
+    }
+    drop(&m);
+    release(NULL);
+}
+
 /* A walk through every step needs no more and no less than the plan. */
 static void plans_of_distilled_models_are_exact(void)
 {
@@ -1220,6 +1430,8 @@ static void run_unets(void)
     RUN(a_centred_wave_is_centred_before_the_crop);
     RUN(a_latent_beyond_all_bounds_is_clipped);
     RUN(plans_of_distilled_models_are_exact);
+    RUN(audioldm_agrees_with_its_pipeline);
+    RUN(plans_of_audioldm_are_exact);
 }
 
 #endif

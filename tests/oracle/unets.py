@@ -71,6 +71,13 @@ RUNS = [
     dict(name="ctm_%d" % k, model="ctm", sampler="ctm", steps=k, guidance=3.5,
          seed=20 + k, samples=2, height=8, width=4, tokens=5, counts=[4]) for k in (1, 2, 4)
 ]
+# A whole run of diffusers' AudioLDMPipeline: UNet `film`, a CLAP text encoder by the same
+# formula, the tokenizer of golden/tokens/roberta, VAE and vocoder of golden/models/v1.
+PIPELINE = dict(name="audioldm", model="film", prompt="a dog barks while rain falls",
+                negative="heavy wind", steps=5, eta=1.0, guidance=2.5, seed=31, samples=2,
+                seconds=0.155, text=dict(width=18, hidden=20, layers=2, heads=3,
+                                         positions=40, projection=12))
+
 WIDE_MODELS = {
     "audioldm_s": dict(channels=[128, 256, 384, 640], heads=[4, 8, 12, 20], groups=32,
                        down=[0, 1, 1, 1], up=[1, 1, 1, 0], layers=2, vector=512),
@@ -279,6 +286,56 @@ def run(net, c, case):
         case["sampler"]](net, c, case, draw))
 
 
+def clap(c, vocab, double):
+    """A small CLAP text encoder; keys of the state dictionary in byte order again."""
+    from transformers import ClapTextConfig
+    from transformers.models.clap.modeling_clap import ClapTextModelWithProjection
+    m = ClapTextModelWithProjection(ClapTextConfig(
+        vocab_size=vocab, hidden_size=c["width"], intermediate_size=c["hidden"],
+        num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
+        max_position_embeddings=c["positions"], projection_dim=c["projection"],
+        layer_norm_eps=1e-5, pad_token_id=1)).eval()
+    state = m.state_dict()
+    keys = sorted((k for k in state if state[k].is_floating_point()), key=lambda k: k.encode())
+    with torch.no_grad():
+        for k, name in enumerate(keys):
+            state[name].copy_(weight(k, name, tuple(state[name].shape)))
+    return m.double() if double else m
+
+
+def pipeline(golden, double):
+    """wave (samples, int(seconds * 16000)) of PIPELINE by AudioLDMPipeline."""
+    from diffusers import AudioLDMPipeline
+    from transformers import AutoTokenizer
+    c = PIPELINE
+    folder = reference.Model(os.path.join(golden, "models", "v1"), double)
+    tokenizer = AutoTokenizer.from_pretrained(os.path.join(golden, "tokens", "roberta"))
+    tokenizer.model_max_length = c["text"]["positions"] - 2
+    folder.vae.register_to_config(scaling_factor=folder.scale)
+    net, text = Net(MODELS[c["model"]], double), clap(c["text"], len(tokenizer), double)
+    draw = reference.Noise(c["seed"])   # last: making modules draws from the same generator
+    scheduler = reference.make_scheduler(
+        make_golden.SAMPLERS["ddim"], make_golden.BASE, double, draw, **AUDIOLDM)
+    pipe = AudioLDMPipeline(folder.vae, text, tokenizer, net.unet, scheduler, folder.vocoder)
+    pipe.set_progress_bar_config(disable=True)
+    frames = -(-int(c["seconds"] * 100) // 4) * 4
+    latents = draw.next((c["samples"], 8, frames // 4, 16), net.dtype)
+    with reference.double_time_embedding(double):
+        return pipe([c["prompt"]], audio_length_in_s=c["seconds"],
+                    num_inference_steps=c["steps"], guidance_scale=c["guidance"],
+                    negative_prompt=[c["negative"]], num_waveforms_per_prompt=c["samples"],
+                    eta=c["eta"], latents=latents, output_type="np").audios
+
+
+def write_pipeline(out):
+    single, wide = pipeline(out, False), pipeline(out, True)
+    difference = make_golden.error(single, wide)
+    np.save(os.path.join(out, "unets", "audioldm.npy"), single)
+    print("audioldm", single.shape, "%.2g" % difference, "peak %.3f" % abs(single).max())
+    return dict(PIPELINE, f32_vs_f64=float("%.2g" % difference),
+                tolerance=make_golden.tolerance(difference))
+
+
 def write(out, models, calls, runs):
     out = os.path.join(out, "unets")
     os.makedirs(out, exist_ok=True)
@@ -298,8 +355,10 @@ def write(out, models, calls, runs):
             case["tolerance"] = make_golden.tolerance(difference)
             np.save(os.path.join(out, case["name"] + ".npy"), single.numpy())
             print(case["name"], case["f32_vs_f64"], "std %.3f" % float(single.std()), flush=True)
-    make_golden.write_json(os.path.join(out, "cases.json"), dict(
-        versions=reference.VERSIONS, models=models, calls=calls, runs=runs))
+    cases = dict(versions=reference.VERSIONS, models=models, calls=calls, runs=runs)
+    if runs:
+        cases["pipeline"] = write_pipeline(os.path.dirname(out))
+    make_golden.write_json(os.path.join(out, "cases.json"), cases)
 
 
 def wide(only, cc):
