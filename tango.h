@@ -223,7 +223,10 @@ TANGO_API tango_result tango_tokenizer_open(tango_tokenizer *tokenizer, const vo
    bytes; what is not UTF-8 counts as U+FFFD byte by byte. What is too much is left out in
    front of the last id; *cut says whether there was any (may be NULL).
    SentencePiece  pieces, </s>. The strings of special tokens are text like any other.
-                                          (sentencepiece, unigram model, nmt_nfkc rules)
+                  As the sentencepiece package. T5Tokenizer of transformers 5 is another
+                  program for the same: it makes special tokens of such strings, takes
+                  U+0085 as a space, drops or keeps apart marks where a letter has
+                  several, and decides ties in long runs otherwise.
    CLIP           <|startoftext|>, ids, <|endoftext|>. Normal form C, runs of white space
                   as one, small letters; special tokens in a text are themselves. As
                   CLIPTokenizer of transformers 5; its forerunner for transformers 4

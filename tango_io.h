@@ -283,7 +283,10 @@ TANGO_API uint64_t tango_io_checksum_end(const tango_io_checksum *sum);
 /* CRC-32 of zip, gzip and PNG (polynomial 0xedb88320, reflected). The table is the
    caller's: no globals. crc = 0 at the start; later calls take the value of the one
    before. */
-typedef struct tango_io_crc32 { uint32_t table[8][256]; } tango_io_crc32;
+typedef struct tango_io_crc32 {
+    uint32_t table[8][256];
+    uint32_t lane;                      /* private: moves a sum past a lane of bytes */
+} tango_io_crc32;
 
 TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table);
 TANGO_API uint32_t tango_io_crc32_add(const tango_io_crc32 *table, uint32_t crc,
@@ -2193,7 +2196,23 @@ TANGO_API uint64_t tango_io_checksum_end(const tango_io_checksum *sum)
 }
 
 /* table[0][b] is the CRC of byte b; table[k][b] that of b followed by k zero bytes. Eight
-   look-ups then advance eight bytes at once, because the CRC is linear. */
+   look-ups then advance eight bytes at once, because the CRC is linear. Each step waits
+   for the one before; so long runs are cut into three lanes whose steps take turns. The
+   sum of lanes one behind the other is the first one's, moved past a lane of zeros, plus
+   the second's: as polynomials, sum * x^(8 * bytes) + sum. */
+enum { TANGO_IO__CRC_LANE = 4096 };
+
+/* a * b modulo the polynomial; bit 31 is x^0. */
+static uint32_t tango_io__crc_product(uint32_t a, uint32_t b)
+{
+    uint32_t bit, product = 0;
+    for (bit = 0x80000000u; bit; bit >>= 1) {
+        if (a & bit) product ^= b;
+        b = b & 1 ? b >> 1 ^ 0xedb88320u : b >> 1;
+    }
+    return product;
+}
+
 TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
 {
     uint32_t b, c, k;
@@ -2208,21 +2227,39 @@ TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
             table->table[k][b] = c >> 8 ^ table->table[0][c & 255];
         }
     }
+    c = 0x40000000u;                            /* x, squared until it is x^(8 * lane) */
+    for (k = 1; k < 8 * TANGO_IO__CRC_LANE; k *= 2) c = tango_io__crc_product(c, c);
+    table->lane = c;
+}
+
+TANGO_IO__INLINE uint32_t tango_io__crc_eight(const tango_io_crc32 *table, uint32_t c,
+                                              const unsigned char *p)
+{
+    const uint32_t a = tango_io__u32(p) ^ c, b = tango_io__u32(p + 4);
+    return table->table[7][a & 255] ^ table->table[6][a >> 8 & 255] ^
+           table->table[5][a >> 16 & 255] ^ table->table[4][a >> 24] ^
+           table->table[3][b & 255] ^ table->table[2][b >> 8 & 255] ^
+           table->table[1][b >> 16 & 255] ^ table->table[0][b >> 24];
 }
 
 TANGO_API uint32_t tango_io_crc32_add(const tango_io_crc32 *table, uint32_t crc,
                                       const void *data, size_t size)
 {
+    const size_t lane = TANGO_IO__CRC_LANE;
     const unsigned char *p = (const unsigned char *)data;
-    uint32_t c = ~crc, a, b;
-    for (; size >= 8; size -= 8, p += 8) {
-        a = tango_io__u32(p) ^ c;
-        b = tango_io__u32(p + 4);
-        c = table->table[7][a & 255] ^ table->table[6][a >> 8 & 255] ^
-            table->table[5][a >> 16 & 255] ^ table->table[4][a >> 24] ^
-            table->table[3][b & 255] ^ table->table[2][b >> 8 & 255] ^
-            table->table[1][b >> 16 & 255] ^ table->table[0][b >> 24];
+    uint32_t c = ~crc;
+    size_t i;
+    for (; size >= 3 * lane; size -= 3 * lane, p += 3 * lane) {
+        uint32_t second = 0, third = 0;
+        for (i = 0; i < lane; i += 8) {
+            c = tango_io__crc_eight(table, c, p + i);
+            second = tango_io__crc_eight(table, second, p + lane + i);
+            third = tango_io__crc_eight(table, third, p + 2 * lane + i);
+        }
+        c = tango_io__crc_product(table->lane, c) ^ second;
+        c = tango_io__crc_product(table->lane, c) ^ third;
     }
+    for (; size >= 8; size -= 8, p += 8) c = tango_io__crc_eight(table, c, p);
     for (; size > 0; size--, p++) c = c >> 8 ^ table->table[0][(c ^ *p) & 255];
     return ~c;
 }
@@ -4255,6 +4292,11 @@ static tango_result tango_io__zip_next(const tango_io__zip *zip, tango_io__curso
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "zip: entry %q is encrypted or patched (offset %z)", name,
                              names, at + 8);
+    if (names > 0 && name[names - 1] == '/' && tango_io__zip_name_ok(name, names - 1))
+        return tango_io_fail(
+            error, TANGO_ERROR_UNSUPPORTED,
+            "zip: entry %q is a folder: unpack the archive first (offset %z)", name,
+            names, at);
     if (!tango_io__zip_name_ok(name, names))
         return tango_io_fail(error, TANGO_ERROR_DATA,
                              "zip: unsafe entry name %q (offset %z)", name, names,

@@ -266,6 +266,8 @@ static void ranking_takes_exactly_its_memory(void)
 {
     rank_bench b = rank_open();
     float score, again;
+    size_t size = 0;
+    tango_arena arena;
     tango_error error;
     for (size_t i = 0; i < 2; i++) {
         const tango_ranking r = rank_of(&b, i);
@@ -274,6 +276,11 @@ static void ranking_takes_exactly_its_memory(void)
         CHECK(rank_scores(&b, &r, &again, x, 0, &error) == TANGO_OK && score == again);
         CHECK(rank_scores(&b, &r, &score, x, 1, &error) == TANGO_ERROR_MEMORY);
         CHECK(strncmp(error.text, "memory: ", 8) == 0);
+        CHECK(tango_rank_memory(&size, &b.model, &r, &error) == TANGO_OK);
+        tango__arena_over(&arena, take(size), size);
+        CHECK(tango__rank_run(&again, x, &b.model, &r, &arena, &error) == TANGO_OK);
+        CHECK(arena.peak + TANGO__ALIGN == size && arena.used == 0);
+        tango__arena_close(&arena);
     }
     rank_close(&b);
 }

@@ -2,7 +2,8 @@
 
    Vocabularies: vocab.json and merges.txt, tokenizer.json, and the tables and
    spiece.models made of them. Inputs and work lie in blocks of exactly their size, so an
-   address sanitizer sees any access outside. */
+   address sanitizer sees any access outside. The file that the tests make in the current
+   folder is test_tango_io_vocab.out, and is removed. */
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "bytes.h"
@@ -230,6 +231,7 @@ static void clip_files_become_a_table(void)
     CHECK(!tango_io_bpe_merge(&bpe, 3, 0, &rank, &result));
     CHECK(gives(&t, "", "6 7"));
     CHECK(gives(&t, "aab", "6 4 3 7"));        /* "a a" goes first */
+    CHECK(gives(&t, "aaab", "6 4 5 7"));       /* the leftmost of two */
     CHECK(gives(&t, " A\t\n ab  ", "6 2 5 7")); /* small letters, spaces left out */
     CHECK(gives(&t, "ac", "6 0 7 7"));         /* c is unknown */
     CHECK(gives(&t, "a<|endoftext|>b", "6 2 7 3 7"));
@@ -477,6 +479,13 @@ static void bad_unigrams_are_refused_by_name(void)
                     "\"x\":\"Precompiled\"");
     model = spiece(&other);
     CHECK(gives(&model, "ab a", "5 3 4 1"));
+    free(other.p);
+    free(model.p);
+    /* Older names of the same settings. */
+    other = changed((const char *)json.p, "\"prepend_scheme\":\"always\",\"split\":true",
+                    "\"str_rep\":\"\\u2581\",\"add_prefix_space\":true");
+    model = spiece(&other);
+    CHECK(gives(&model, "ab a", "5 3 4 1"));
     free(json.p);
     free(other.p);
     free(model.p);
@@ -615,6 +624,118 @@ static void bad_tables_are_refused(void)
     free(t.p);
 }
 
+/* ---- In a model ------------------------------------------------------------------- */
+
+#ifdef TANGO_IO__WRITES
+static const char blob_name[] = "test_tango_io_vocab.out";
+
+/* The small CLIP encoder of golden/text, its numbers all 0, with a BPE table, written to
+   a file. */
+static int write_blob(const bytes *table, const char *type)
+{
+    static unsigned char zeros[65536];
+    static uint64_t numbers[512];
+    tango_io_value values[64];
+    tango_io_tensor tensors[128];
+    tango_io_blob_writer writer;
+    tango_io_output output;
+    tango_io_file file;
+    tango_io_blob blob;
+    size_t count = 0, used = 0, need, i, k;
+    if (tango_io_map(&file, "golden/text/clip.tango", &error) != TANGO_OK ||
+        tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
+        return 0;
+    for (i = 0; i < tango_io_blob_value_count(&blob); i++) {
+        tango_io_value *v = &values[count++];
+        tango_io_blob_value_at(&blob, i, v);
+        if (strcmp(v->key, "tokenizer.type") == 0)
+            v->data = type, v->count = strlen(type);
+        if (strcmp(v->key, "tokenizer.spiece") == 0) {
+            v->key = "tokenizer.bpe";
+            v->data = table->p, v->count = table->n;
+        }
+        for (k = 0; v->type < TANGO_IO_STRING && k < v->count; k++, used++) {
+            const double real = v->type == TANGO_IO_F64 ? tango_io_value_f64(v, k) : 0.0;
+            if (v->type == TANGO_IO_F64) memcpy(&numbers[used], &real, 8);
+            else numbers[used] = tango_io_value_u64(v, k);
+        }
+        if (v->type < TANGO_IO_STRING) v->data = &numbers[used - v->count];
+    }
+    for (i = 0; i < tango_io_blob_tensor_count(&blob); i++)
+        tango_io_blob_tensor(&blob, i, &tensors[i]);
+    tango_io_blob_write_size(&need, values, count, tensors, i, &error);
+    void *work = room(need);
+    int ok = tango_io_create(&output, blob_name, &error) == TANGO_OK &&
+             tango_io_blob_write_begin(&writer, &output, values, count, tensors, i, work,
+                                       need, &error) == TANGO_OK;
+    for (k = 0; ok && k < i; k++)
+        ok = tango_io_blob_write_data(&writer, zeros, tensors[k].size, &error)
+             == TANGO_OK;
+    ok = ok && tango_io_blob_write_end(&writer, &error) == TANGO_OK &&
+         tango_io_commit(&output, &error) == TANGO_OK;
+    tango_io_unmap(&file);
+    free(work);
+    return ok;
+}
+
+/* 1 if the model opens; its prompt then has these ids, padded to `length`. */
+static int prompt_has(const bytes *table, const char *type, const char *prompt,
+    const int32_t *ids, size_t length)
+{
+    tango_io_file file;
+    tango_model model;
+    tango_arena arena;
+    tango_plan plan;
+    tango__net net;
+    tango__tokens tokens;
+    int ok, opens;
+    if (!write_blob(table, type)) return -1;
+    if (tango_io_map(&file, blob_name, &error) != TANGO_OK) return -1;
+    remove(blob_name);
+    opens = tango_open(&model, file.data, file.size, &error) == TANGO_OK;
+    ok = opens;
+    memset(&arena, 0, sizeof arena);
+    memset(&plan, 0, sizeof plan);
+    memset(&net, 0, sizeof net);
+    arena.size = 1 << 20;
+    void *block = room(arena.size + 64);
+    arena.base = (unsigned char *)block + (64 - (uintptr_t)block % 64) % 64;
+    plan.params.prompt = prompt;
+    plan.params.negative = "";
+    plan.params.guidance = 1.0;
+    net.model = &model;
+    net.arena = &arena;
+    net.error = &error;
+    if (opens) {
+        tango__read_prompt(&net, &plan, &tokens);
+        ok = net.result == TANGO_OK && tokens.length == length && tokens.counts[0] == 2 &&
+             memcmp(tokens.ids + length, ids, length * sizeof *ids) == 0 &&
+             tokens.ids[2] == (int32_t)model.text.pad;
+    }
+    free(block);
+    tango_io_unmap(&file);
+    return ok;
+}
+
+static void a_model_reads_its_prompt_by_its_table(void)
+{
+    static const int32_t ids[] = { 6, 4, 3, 3, 7 };
+    static const char more[] =
+        "{\"<s>\":0,\"<pad>\":1,\"</s>\":2,\"<unk>\":3,\"a\":4,\"b\":5,\"c\":6,\"d\":7,"
+        "\"e\":8,\"f\":9,\"g\":10,\"h\":11,\"i\":12,\"j\":13,\"k\":14,\"l\":15,\"m\":16,"
+        "\"n\":17,\"o\":18,\"p\":19,\"q\":20,\"r\":21,\"s\":22,\"t\":23,\"u\":24,"
+        "\"v\":25,\"w\":26,\"x\":27,\"y\":28,\"z\":29,\"A\":30}";
+    bytes t = table_of(clip_vocab, clip_merges), large = table_of(more, "\n");
+    CHECK(prompt_has(&t, "clip", "AAB b", ids, 5) == 1);
+    CHECK(prompt_has(&t, "roberta", "", ids, 0) == 0 && says("tokenizer.type"));
+    CHECK(prompt_has(&large, "roberta", "", ids, 0) == 0 && says("at least 31"));
+    t.n--;
+    CHECK(prompt_has(&t, "clip", "", ids, 0) == 0 && says("bpe: "));
+    free(t.p);
+    free(large.p);
+}
+#endif
+
 /* ---- Unicode ---------------------------------------------------------------------- */
 
 /* Normal form C of code points, as text of hexadecimal numbers. */
@@ -689,6 +810,9 @@ int main(void)
     RUN(damaged_tokenizer_jsons_are_harmless);
     RUN(damaged_tables_are_harmless);
     RUN(bad_tables_are_refused);
+#ifdef TANGO_IO__WRITES
+    RUN(a_model_reads_its_prompt_by_its_table);
+#endif
     RUN(letters_and_marks_are_put_together);
     RUN(characters_have_their_class_and_small_letter);
     return CHECK_DONE();

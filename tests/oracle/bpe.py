@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compare the tokenizers with the tokenizers and transformers packages on difficult text.
 
-    python3 tests/oracle/bpe.py FOLDER [--lines 100000] [--seed 1] [--captions clips.jsonl] [--files] [--cc CC]
+    python3 tests/oracle/bpe.py FOLDER [--lines 100000] [--seed 1] [--captions clips.jsonl] [--files] [--spiece MODEL] [--cc CC]
 
 FOLDER holds tokenizer.json as transformers 5 writes it, or vocab.json and merges.txt (--files), perhaps with
 tokenizer_config.json. The files become a table as the converter makes it, by vocab.c; ids of tokens.c are compared with
-AutoTokenizer's. A Unigram tokenizer.json (T5) becomes a spiece.model and is compared with the sentencepiece package, which
-takes special strings as text. Lines are those of tokens.py without invalid UTF-8, and special strings, capital letters, marks
+AutoTokenizer's. A Unigram tokenizer.json (T5) becomes a spiece.model and is compared with the sentencepiece package and
+MODEL; that package takes special strings as text. Lines are those of tokens.py without invalid UTF-8, and special strings, capital letters, marks
 in disorder, Hangul, runs of one character. Needs pip install tokenizers==0.23.3 transformers==5.24.0 sentencepiece==0.2.3.
 """
 import argparse, json, os, random, struct, subprocess, sys, tempfile, unicodedata
@@ -19,6 +19,7 @@ NFD_CODES = [c for c in range(0xa0, 0x30000) if len(unicodedata.normalize("NFD",
 
 def hard(rng):
     k = rng.random(); c = tokens.character; part = lambda n: "".join(c(rng) for _ in range(rng.randint(0, n)))
+    if k < 0.002: return "".join(rng.choice(rng.choice(["ab", "the", "aeiou", "\u00e9\u4f60x"])) for _ in range(rng.randint(500, 20000)))
     if k < 0.15: return rng.choice(["", " "]).join(rng.choice(SPECIAL + WORDS) for _ in range(rng.randint(1, 6)))
     if k < 0.3: return " ".join(rng.choice(WORDS + [part(6)]) for _ in range(rng.randint(1, 10)))
     if k < 0.45: return "".join(unicodedata.normalize("NFD", chr(rng.choice(NFD_CODES))) + "".join(chr(rng.randint(0x300, 0x36f)) for _ in range(rng.randint(0, 3))) for _ in range(rng.randint(1, 8)))
@@ -53,7 +54,7 @@ def wanted(folder, files, lines, unigram):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter); ap.add_argument("folder"); ap.add_argument("--lines", type=int, default=100000)
-    ap.add_argument("--seed", type=int, default=1); ap.add_argument("--captions"); ap.add_argument("--files", action="store_true"); ap.add_argument("--spiece"); ap.add_argument("--cc", default="cc"); ap.add_argument("--save"); a = ap.parse_args()
+    ap.add_argument("--seed", type=int, default=1); ap.add_argument("--captions"); ap.add_argument("--files", action="store_true"); ap.add_argument("--spiece"); ap.add_argument("--cc", default="cc"); a = ap.parse_args()
     names = ["vocab.json", "merges.txt"] if a.files else ["tokenizer.json"]; files = [os.path.join(a.folder, n) for n in names]
     if os.path.exists(os.path.join(a.folder, "tokenizer_config.json")): files.append(os.path.join(a.folder, "tokenizer_config.json"))
     lines = lines_of(a); bad = 0; want = wanted(a.folder, files, lines, a.spiece)

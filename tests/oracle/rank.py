@@ -6,6 +6,9 @@
     rank.py wide RANK [base]      RANK is tests/oracle/rank.c, built: HTSAT-tiny (or -base) with
                                   random weights, 48 kHz; and the fixture of values that a
                                   formula gives (tiny)
+    rank.py folder RANK CONVERT VOCAB
+                                  a narrow ClapModel as transformers saves it, converted:
+                                  scores of three prompts and two sounds
 
 golden: a tower of three levels (8, 16, 32 channels, windows of 4, a picture of 64) and a
 text tower of two layers; two sounds at 4 kHz, one longer than the tower's 2 s, one shorter.
@@ -382,12 +385,46 @@ def wide(program, base):
                  np.abs(got - audio_vector(model, mel)).max()))
 
 
+# ---- a folder, converted
+
+def folder(program, convert, vocab):
+    audio = dict(patch_embeds_hidden_size=16, num_attention_heads=[2, 2, 4, 4], hidden_size=128)
+    text = dict(vocab_size=300, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                intermediate_size=32, layer_norm_eps=1e-5)
+    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=16)).eval()
+    randomise(model, torch.Generator().manual_seed(SEED))
+    tokenizer, _ = small_tokenizer(vocab)
+    e = extractor(48000, 480, 1024, 64, 50, 14000, 10)
+    sounds = [sound(n, 16000, n) / 32768 for n in (163840, 50000)]
+    vectors = np.stack([audio_vector(model, features(e, resample(x, 16000, 48000)))
+                        for x in sounds])
+    want = text_vectors(model, tokenizer) @ vectors.T
+    with tempfile.TemporaryDirectory() as work:
+        saved, blob, given, taken = (os.path.join(work, n)
+                                     for n in ("clap", "x.tango", "in.npy", "out.npy"))
+        for part in (model, tokenizer, e):
+            part.save_pretrained(saved)
+        v1 = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/models/v1")
+        for options in ([saved], [v1, "--rank", saved]):     # shares its text tower, or not
+            subprocess.run([convert, *options, "-t", "f32", "-q", "-o", blob], check=True)
+            worst = 0
+            for i, prompt in enumerate(PROMPTS):
+                for k, x in enumerate(sounds):
+                    np.save(given, x.astype(np.float32)[None])
+                    subprocess.run([program, blob, "score", "16000", given, taken, prompt],
+                                   check=True, capture_output=True)
+                    worst = max(worst, abs(float(np.load(taken)[0, 0]) - want[i, k]))
+            print("%d folder(s): scores differ by %.1e" % (len(options) // 2 + 1, worst))
+
+
 def main():
     with torch.no_grad():
         if len(sys.argv) == 4 and sys.argv[1] == "golden":
             golden(sys.argv[2], sys.argv[3])
         elif len(sys.argv) in (3, 4) and sys.argv[1] == "wide":
             wide(sys.argv[2], sys.argv[3:] == ["base"])
+        elif len(sys.argv) == 5 and sys.argv[1] == "folder":
+            folder(*sys.argv[2:])
         else:
             sys.exit(__doc__)
 
