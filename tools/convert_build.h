@@ -327,7 +327,7 @@ static void infer(build *b)
     if (p) infer_guidance(v, p);
     if (p) infer_unet(v, p);
     if (b->from[UNET] || b->from[VAE] || b->from[VOCODER]) publish_audio(v);
-    if (p) publish_defaults(v);
+    if (p) publish_defaults(v, p->sign->layout);
 }
 
 /* Pre-trained UNets have 4 channels; adapters translate to the VAE's 8 and back. */
