@@ -32,20 +32,23 @@
 
    WHAT IT DOES
      prompt -> tokens -> T5 v1.1, CLIP or CLAP encoder -> UNet under a sampler (DDPM,
-     DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance -> latent -> VAE
-     decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one
-     code path serves every model that tools/convert.c writes. Results follow the PyTorch
-     packages (torch, diffusers, transformers) to rounding, from the same seed. Of several
-     sounds CLAP chooses the one that fits its prompt best.
+     DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance, or distilled to
+     one or few steps (ConsistencyTTA, SoundCTM) -> latent -> VAE decoder -> log-mel ->
+     HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one code path serves every
+     model that tools/convert.c writes. Results follow the PyTorch packages (torch,
+     diffusers, transformers) to rounding, from the same seed. Of several sounds CLAP
+     chooses the one that fits its prompt best.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
-     bytes.
+     bytes. Distilled models run as published: guidance goes into the UNet alone, and
+     SoundCTM adds no noise between its steps.
 
    GLOSSARY
      latent   what the diffusion works on: (H*W, C), H = mel frames / 4, W = mel bins / 4
      log-mel  natural logarithm of a 64-bin mel spectrum, one row per 10 ms: (T, 64)
      context  the text encoder's states: one row per token, read by the cross-attentions
-     step     one denoising step: the UNet runs once on [negative ; prompt]
+     step     one denoising step: the UNet runs once on [negative ; prompt], that of a
+              distilled model on the prompt alone
    TENSORS  Channels last: an image is (batch, H*W, C), rows = positions, time slowest.
      What `on_stage`, `noise` and `latent` point to is (batch, C, H, W), as in PyTorch.
    MEMORY   The library never allocates. tango_prepare walks through the computation, two
@@ -391,7 +394,7 @@ TANGO_API size_t tango_limit_word(const tango_limit *limit, const char *word);
 TANGO_API const char *tango_part_name(unsigned part);
 /* The bit TANGO_PART_ of the part that a tensor of this name belongs to; 0: of none. */
 TANGO_API unsigned tango_part_of(const char *tensor);
-/* TANGO_ERROR_UNSUPPORTED, naming all that is missing, unless all these parts are there. */
+/* TANGO_ERROR_UNSUPPORTED, naming what is missing, unless all these parts are there. */
 TANGO_API tango_result tango_check_parts(
     const tango_model *model, unsigned needed, tango_error *error);
 /* Fills *model but for its weights from metadata that is still in memory, as
@@ -407,8 +410,8 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
 
-/* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc", "hifigan"
-   "griffin-lim". 0 for any other. */
+/* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc" "consistency" "ctm",
+   "hifigan" "griffin-lim". 0 for any other. */
 TANGO_API tango_sampler tango_sampler_named(const char *name);
 TANGO_API tango_vocoder tango_vocoder_named(const char *name);
 TANGO_API const char *tango_sampler_name(tango_sampler sampler);
@@ -455,7 +458,8 @@ TANGO_API int tango_sampling_draws(const tango_sampling *run);
    Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42.
    Of distilled models: consistency: Bai et al. 2024, ConsistencyTTA; CTM, deterministic:
    Saito et al. 2025, SoundCTM. Both go their own way whatever the configuration says of
-   prediction, spacing, clipping and thresholds.) */
+   prediction, spacing, clipping and thresholds. From two steps on consistency ends with
+   one at time 0, which its authors offer and never trained.) */
 TANGO_API void tango_sampling_step(tango_sampling *run, float *x, const float *output,
     const float *noise);
 

@@ -4982,8 +4982,10 @@ static tango_result tango_io__pickle_name(tango_io__pickle *p, const unsigned ch
     }
     if (i == count + inert)
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
-                             "%s: name %q.%q is not allowed (offset %z)", p->label, text,
-                             dot, text + dot + 1, size - dot - 1, p->base + at);
+                             "%s: name %q.%q is not allowed (offset %z)%s", p->label,
+                             text, dot, text + dot + 1, size - dot - 1, p->base + at,
+                             tango_io__equal(text, dot, "torch")    /* an element type */
+                                 ? "" : ": save the state_dict alone");
     o = tango_io__pickle_push(p, i < count ? TANGO_IO__NAME : TANGO_IO__INERT, at);
     if (!o) return TANGO_ERROR_DATA;
     o->a = (uint32_t)i;

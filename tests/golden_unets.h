@@ -1,8 +1,8 @@
 /* golden_unets.h: a part of golden.c. The UNets of AudioLDM, ConsistencyTTA and SoundCTM
    beside diffusers: single calls and whole denoising loops of golden/unets, which
    oracle/unets.py wrote, at every kernel level. Weights follow a formula that both sides
-   know, so models are made here, as blobs in a folder of this run. Then what the
-   pipeline does for such models, with the other parts of v1.tango; mistakes are noticed. */
+   know, so models are made here, as blobs in a folder of this run. Then what the pipeline
+   does for such models, with the other parts of v1.tango; mistakes must be noticed. */
 #ifndef TANGO_GOLDEN_UNETS_H
 #define TANGO_GOLDEN_UNETS_H
 
@@ -168,6 +168,41 @@ static weights weights_of_clap(const tango_text_config *c)
     return w;
 }
 
+/* Every tensor of CLIPTextModel, under the names that a blob has. */
+static weights weights_of_clip(const tango_text_config *c)
+{
+    weights w = { NULL, 0 };
+    w.list = (weight *)take(1025 * sizeof *w.list);
+    add_table(&w, "text_model.embeddings.token_embedding", c->vocab, c->width);
+    add_table(&w, "text_model.embeddings.position_embedding", c->positions, c->width);
+    for (size_t i = 0; i < c->layers; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "text_model.encoder.layers.%zu", i);
+        add_layer(&w, name, ".self_attn.q_proj", c->width, c->width, 1);
+        add_layer(&w, name, ".self_attn.k_proj", c->width, c->width, 1);
+        add_layer(&w, name, ".self_attn.v_proj", c->width, c->width, 1);
+        add_layer(&w, name, ".self_attn.out_proj", c->width, c->width, 1);
+        add_norm(&w, name, ".layer_norm1", c->width);
+        add_norm(&w, name, ".layer_norm2", c->width);
+        add_layer(&w, name, ".mlp.fc1", c->hidden, c->width, 1);
+        add_layer(&w, name, ".mlp.fc2", c->width, c->hidden, 1);
+    }
+    add_norm(&w, "text_model", ".final_layer_norm", c->width);
+    number_weights(&w);
+    return w;
+}
+
+/* What stands behind a UNet of four channels. */
+static weights weights_of_adapters(void)
+{
+    weights w = { NULL, 0 };
+    w.list = (weight *)take(1025 * sizeof *w.list);
+    add_layer(&w, "", "0", 512, 4, 1);
+    add_layer(&w, "", "1", 8, 512, 1);
+    number_weights(&w);
+    return w;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const weight *)a)->name, ((const weight *)b)->name);
@@ -300,7 +335,7 @@ static void put_unet_values(maker *m, const tango_unet_config *c)
     put_size(m, "unet.flip_sin_to_cos", 1);
     put_size(m, "unet.center_input", 0);
     put_real(m, "unet.mid_scale", 1);
-    put_size(m, "unet.adapters", 0);
+    put_size(m, "unet.adapters", c->in_channels == 4);
 }
 
 /* The schedule of AudioLDM for models that read a vector, else that of SD-2.1. */
@@ -522,7 +557,7 @@ static tango_unet_config config_of(const char *name)
     tango_unet_config c;
     if (!node) stop(name, "not among the models");
     memset(&c, 0, sizeof c);
-    c.in_channels = c.out_channels = 8;
+    c.in_channels = c.out_channels = (size_t)number(&cases, node, "io", 8);
     c.levels = list_of(&cases, node, "channels", c.channels);
     list_of(&cases, node, "heads", c.heads);
     list_of(&cases, node, "down", down);
@@ -1226,10 +1261,10 @@ static void a_latent_beyond_all_bounds_is_clipped(void)
     release(NULL);
 }
 
-/* ---- A whole AudioLDM ------------------------------------------------------------- */
+/* ---- From a sentence to samples --------------------------------------------------- */
 
-/* The table of the vocabulary in golden/tokens/roberta. */
-static void put_bpe(maker *m)
+/* The table of a vocabulary in golden/tokens. */
+static void put_bpe(maker *m, const char *kind)
 {
     static const char *const names[] = { "vocab.json", "merges.txt",
         "tokenizer_config.json" };
@@ -1239,10 +1274,12 @@ static void put_bpe(maker *m)
     size_t room = 0, work = 0, size = 0;
     void *table;
     memset(&files, 0, sizeof files);
+    memset(file, 0, sizeof file);
     for (size_t i = 0; i < 3; i++) {
         char path[1024];
-        snprintf(path, sizeof path, "%s/tokens/roberta/%s", folder, names[i]);
-        if (tango_io_map(&file[i], path, &error) != TANGO_OK) stop("bpe", error.text);
+        snprintf(path, sizeof path, "%s/tokens/%s/%s", folder, kind, names[i]);
+        if (tango_io_map(&file[i], path, &error) != TANGO_OK && i < 2)
+            stop("bpe", error.text);
     }
     files.vocab = file[0].data, files.vocab_size = file[0].size;
     files.merges = file[1].data, files.merges_size = file[1].size;
@@ -1254,22 +1291,23 @@ static void put_bpe(maker *m)
         != TANGO_OK)
         stop("bpe", error.text);
     for (size_t i = 0; i < 3; i++) tango_io_unmap(&file[i]);
-    put_text(m, "tokenizer.type", "roberta");
+    put_text(m, "tokenizer.type", kind);
     put_numbers(m, "tokenizer.bpe", TANGO_IO_BYTES, table, size);
 }
 
-static void put_clap(maker *m, size_t node)
+/* Text encoder and tokenizer of a whole case: CLAP and RoBERTa's, or CLIP and CLIP's. */
+static void put_text_part(maker *m, size_t node, int clap)
 {
     const size_t text = tango_io_json_find(&cases, node, "text");
+    const tango_io_value *table;
     tango_io_bpe bpe;
     tango_error error;
     tango_text_config c;
     weights w;
     memset(&c, 0, sizeof c);
-    put_bpe(m);
-    if (tango_io_bpe_open(&bpe, m->values[m->value_count - 1].data,
-            m->values[m->value_count - 1].count, &error)
-        != TANGO_OK)
+    put_bpe(m, clap ? "roberta" : "clip");
+    table = &m->values[m->value_count - 1];
+    if (tango_io_bpe_open(&bpe, table->data, table->count, &error) != TANGO_OK)
         stop("bpe", error.text);
     c.vocab = bpe.entries;
     c.width = (size_t)number(&cases, text, "width", 0);
@@ -1278,40 +1316,46 @@ static void put_clap(maker *m, size_t node)
     c.heads = (size_t)number(&cases, text, "heads", 0);
     c.positions = (size_t)number(&cases, text, "positions", 0);
     c.projection = (size_t)number(&cases, text, "projection", 0);
-    put_text(m, "text.type", "clap");
+    put_text(m, "text.type", clap ? "clap" : "clip");
     put_size(m, "text.vocab", c.vocab);
     put_size(m, "text.d_model", c.width);
     put_size(m, "text.d_ff", c.hidden);
     put_size(m, "text.layers", c.layers);
     put_size(m, "text.heads", c.heads);
     put_size(m, "text.positions", c.positions);
-    put_size(m, "text.projection", c.projection);
-    put_size(m, "text.pad", 1);
+    put_size(m, "text.pad", (size_t)bpe.pad);
     put_real(m, "text.eps", 1e-5);
-    w = weights_of_clap(&c);
+    if (clap) put_size(m, "text.projection", c.projection);
+    else put_text(m, "text.activation", "gelu");
+    w = clap ? weights_of_clap(&c) : weights_of_clip(&c);
     put_weights(m, "text_encoder", &w);
 }
 
-/* AudioLDM with its defaults, of the parts that golden/unets describes. */
-static void make_audioldm(made *out, size_t node)
+/* The parts that a whole case describes, VAE and vocoder of v1, and as defaults all that
+   the case asks for. */
+static void make_case(made *out, size_t node)
 {
     const tango_unet_config c = config_of(text_of(&cases, node, "model"));
+    const char *sampler = text_of(&cases, node, "sampler");
+    const double eta = number(&cases, node, "eta", 0);
     maker *m = new_maker();
-    weights w = weights_of(&c);
+    weights w = weights_of(&c), adapters = weights_of_adapters();
     put_v1(m, TANGO_PART_UNET | TANGO_PART_TEXT);
     put_unet_values(m, &c);
     put_schedule(m, &c);
     put_weights(m, "unet", &w);
-    put_clap(m, node);
-    put_text(m, "default.sampler", "ddim");
-    put_real(m, "default.eta", number(&cases, node, "eta", 0));
+    if (c.in_channels == 4) put_weights(m, "group_out", &adapters);
+    put_text_part(m, node, c.class_width != 0);
+    put_text(m, "default.sampler", sampler[0] != 0 ? sampler : "ddim");
+    if (eta > 0) put_real(m, "default.eta", eta);
     put_real(m, "default.guidance", number(&cases, node, "guidance", 0));
     put_size(m, "default.steps", (size_t)number(&cases, node, "steps", 0));
-    put_real(m, "default.crop", TANGO_SECONDS_MAX); /* as long as asked for */
-    finish(out, m, "audioldm");
+    if (c.class_width != 0)
+        put_real(m, "default.crop", TANGO_SECONDS_MAX); /* as long as asked for */
+    finish(out, m, "whole");
 }
 
-static tango_params audioldm_run(size_t node)
+static tango_params case_run(size_t node)
 {
     tango_params p;
     memset(&p, 0, sizeof p);
@@ -1324,26 +1368,32 @@ static tango_params audioldm_run(size_t node)
     return p;
 }
 
-/* From a sentence to samples, with nothing but the model's defaults. */
-static void audioldm_agrees_with_its_pipeline(void)
+/* Nothing but the model's defaults on our side, a pipeline of packages on the other. */
+static void whole_runs_agree_with_the_packages(void)
 {
-    const size_t node = tango_io_json_find(&cases, 0, "pipeline");
-    array want = must_load("unets", "audioldm");
-    tango_params p = audioldm_run(node);
-    made m;
-    make_audioldm(&m, node);
-    table_head("AudioLDMPipeline");
-    for (size_t i = 0; i < levels; i++) {
-        sound s;
-        p.kernels = contexts[i].kernels;
-        s = generate_in(&m.model, &p, 3, 0xff, 0);
-        if (s.result != TANGO_OK) stop("audioldm", s.error.text);
-        CHECK(s.bytes == want.count * sizeof(float) && want.shape[1] == 2480);
-        CHECK(table_row(tango_nn_kernels_name(p.kernels), "wave",
-            compare(s.wave, want.values, want.count),
-            number(&cases, node, "tolerance", 0)));
+    const size_t list = tango_io_json_find(&cases, 0, "whole");
+    size_t count = 0;
+    table_head("from text to wave");
+    for (size_t node = tango_io_json_first(&cases, list); node;
+         node = tango_io_json_next(&cases, list, node), count++) {
+        const char *name = text_of(&cases, node, "name");
+        array want = must_load("unets", name);
+        tango_params p = case_run(node);
+        made m;
+        make_case(&m, node);
+        for (size_t i = 0; i < levels; i++) {
+            sound s;
+            p.kernels = contexts[i].kernels;
+            s = generate_in(&m.model, &p, 3, 0xff, 0);
+            if (s.result != TANGO_OK) stop(name, s.error.text);
+            CHECK(s.bytes == want.count * sizeof(float));
+            CHECK(table_row(name, tango_nn_kernels_name(p.kernels),
+                compare(s.wave, want.values, want.count),
+                number(&cases, node, "tolerance", 0)));
+        }
+        drop(&m);
     }
-    drop(&m);
+    CHECK(count == 2);
     release(NULL);
 }
 
@@ -1351,11 +1401,11 @@ static void audioldm_agrees_with_its_pipeline(void)
 static void plans_of_audioldm_are_exact(void)
 {
     static const size_t steps[] = { 1, 2, 3, 200, 999 };
-    const size_t node = tango_io_json_find(&cases, 0, "pipeline");
+    const size_t node = case_named("whole", "audioldm");
     made m;
-    make_audioldm(&m, node);
+    make_case(&m, node);
     for (size_t k = 0; k < 20; k++) {
-        tango_params p = audioldm_run(node);
+        tango_params p = case_run(node);
         tango_plan plan;
         tango_error error;
         sound one, other;
@@ -1430,7 +1480,7 @@ static void run_unets(void)
     RUN(a_centred_wave_is_centred_before_the_crop);
     RUN(a_latent_beyond_all_bounds_is_clipped);
     RUN(plans_of_distilled_models_are_exact);
-    RUN(audioldm_agrees_with_its_pipeline);
+    RUN(whole_runs_agree_with_the_packages);
     RUN(plans_of_audioldm_are_exact);
 }
 

@@ -50,7 +50,8 @@ build()
     [ -e "$TANGO_BUILT/$1" ] && return 0
     # shellcheck disable=SC2086 # several words are meant
     if [ "$1" = tango.o ]; then
-        echo '#include "tango.h"' >"$tmp/tango.c" &&
+        # As programs do: cli.h says which system functions there are.
+        printf '#include "%s"\n' demo/cli.h tango.h >"$tmp/tango.c" &&
             $cc ${CFLAGS-} -I"$top" -DTANGO_IMPLEMENTATION -DTANGO_PTHREADS -c "$tmp/tango.c" \
                 -o "$TANGO_BUILT/$1.$$"
     else

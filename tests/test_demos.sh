@@ -10,7 +10,7 @@ cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
 fails() { echo "FAIL  $1 does not build"; echo "0 passed, 1 failed"; exit 1; }
 
-programs encode vae_infer spectrogram reconstruct clips
+programs encode vae_infer spectrogram reconstruct convert clips
 ./clips . 4 || exit 1       # 000.wav: 4000 samples, 16 kHz, 16 bits; 001.wav: 5000 frames, stereo
 
 # wave FILE RATE_AND_BYTES_AS_ESCAPES COUNT: zeros, 16 bits
@@ -294,6 +294,25 @@ if [ -w /dev/full ]; then
     claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
     claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
 fi
+# ---- models that hold only some parts
+for parts in vae vocoder vae,vocoder text; do
+    ./convert -q "$tests/golden/models/v1" -o $parts.tango --only $parts || fails $parts.tango
+done
+lacks() { refuses 1 "$1.tango: model: it has no $2, which this needs" "$3" -m $1.tango "$4" -o keep."$5"; }
+claim "encode needs a vae"                lacks vocoder vae ./encode 000.wav npy
+claim "and no more"                       says "wrote   v.npy" ./encode -m vae.tango 000.wav -o v.npy
+claim "vae_infer needs both"              lacks text "vae, vocoder" ./vae_infer v.npy wav
+claim "a vae"                             lacks vocoder vae ./vae_infer v.npy wav
+claim "and a vocoder"                     lacks vae vocoder ./vae_infer v.npy wav
+claim "and no more"                       says "wrote   v.wav" ./vae_infer -m vae,vocoder.tango v.npy -o v.wav
+claim "or, with Griffin-Lim, the vae"     says "wrote   v.wav" ./vae_infer -m vae.tango v.npy -o v.wav --vocoder griffin-lim
+claim "reconstruct needs a vocoder"       lacks vae vocoder ./reconstruct 000.wav wav
+claim "and no more"                       says "SNR: " ./reconstruct -m vocoder.tango 000.wav -o v.wav
+claim "or, with Griffin-Lim, none"        says "SNR: " ./reconstruct -g -m vae.tango 000.wav -o v.wav
+claim "but what a mel is"                 refuses 1 "text.tango: model: it has no vae or vocoder" ./reconstruct -g -m text.tango 000.wav -o keep.wav
+claim "as spectrogram does"               refuses 1 "text.tango: model: it has no vae or vocoder" ./spectrogram -m text.tango 000.wav -o keep.png
+claim "which takes any of them"           ./spectrogram -m vae.tango 000.wav -o v.png
+
 # ---- signals while a file is written: it is completed, and no temporary file stays
 cat >signal.c <<'C'
 #include <signal.h>

@@ -184,6 +184,15 @@ echo vae >"$model/pytorch_model_vae.bin"
 echo stft >"$model/pytorch_model_stft.bin"
 echo '# not for us' >"$model/README.md"
 echo '{"d_model": 1}' >"$www/google/flan-t5-large/config.json"
+echo t5 >"$www/google/flan-t5-large/model.safetensors"
+mkdir -p "$www/Bai-YT/ConsistencyTTA" "$www/Sony/soundctm/soundctm_ckpt/030000" \
+    "$www/stabilityai/stable-diffusion-2-1/tokenizer" "$www/some/sd21"
+for file in unet_state_dict.pt vae_state_dict.pt ConsistencyTTA.zip; do
+    echo $file >"$www/Bai-YT/ConsistencyTTA/$file"
+done
+for file in pytorch_model.bin ema_0.999_030000.pt teacher.bin; do
+    echo $file >"$www/Sony/soundctm/soundctm_ckpt/030000/$file"
+done
 echo pieces >"$www/google/flan-t5-large/spiece.model"
 echo '{"steps": 1}' >"$www/stabilityai/stable-diffusion-2-1/scheduler/scheduler_config.json"
 echo '{"unet": 1}' >"$www/configs/diffusion_model_config.json"
@@ -201,9 +210,8 @@ get()
 whole_model()
 {
     same "$(tree "$tmp/c")" ". ./tango ./tango/main_config.json ./tango/pytorch_model_main.bin\
- ./tango/pytorch_model_stft.bin ./tango/pytorch_model_vae.bin ./tango/scheduler_config.json\
- ./tango/spiece.model ./tango/stft_config.json ./tango/text_encoder_config.json\
- ./tango/unet_config.json ./tango/vae_config.json " &&
+ ./tango/pytorch_model_stft.bin ./tango/pytorch_model_vae.bin ./tango/spiece.model\
+ ./tango/stft_config.json ./tango/vae_config.json " &&
         cmp "$tmp/c/tango/pytorch_model_main.bin" "$model/pytorch_model_main.bin"
 }
 
@@ -281,13 +289,53 @@ redirections()
 
 nobody_there() { anew; script 1 "$checkpoint" -o "$tmp/c" --base-url http://127.0.0.1:1 --retries 1 tango && says 'failed: tango/-'; }
 
-closed_scheduler()
+# What convert knows is not fetched; another's configurations are, from where it names them.
+other_configurations()
 {
     anew
-    plan /api/models/stabilityai/stable-diffusion-2-1/tree/main/scheduler 401
-    get 0 tango && says 'its known values are written instead' && whole_model &&
-        grep -q '"prediction_type": "v_prediction"' "$tmp/c/tango/scheduler_config.json" &&
-        python3 -m json.tool "$tmp/c/tango/scheduler_config.json"
+    mkdir -p "$www/some/one" "$www/some/t5" "$www/some/schedule/scheduler"
+    cp "$model"/* "$www/some/one"
+    sed 's|google/flan-t5-large|some/t5|; s|stabilityai/stable-diffusion-2-1|some/schedule|
+        s|diffusion_model_config|other|' "$model/main_config.json" >"$www/some/one/main_config.json"
+    echo '{"unet": 2}' >"$www/configs/other.json"
+    echo '{"t5": 2}' >"$www/some/t5/config.json"
+    echo '{"tokens": 2}' >"$www/some/t5/tokenizer.json"
+    echo '{"schedule": 2}' >"$www/some/schedule/scheduler/scheduler_config.json"
+    get 0 some/one && cat "$tmp/c/one/unet_config.json" "$tmp/c/one/text_encoder_config.json" \
+        "$tmp/c/one/scheduler_config.json" "$tmp/c/one/tokenizer.json" >"$tmp/found" &&
+        same "$(cat "$tmp/found")" '{"unet": 2}
+{"t5": 2}
+{"schedule": 2}
+{"tokens": 2}' || return 1
+    plan /api/models/some/schedule/tree/main/scheduler 401
+    rm -rf "$tmp/c"
+    get 1 some/one && says 'failed: one/scheduler_config.json'
+}
+
+# A text encoder of Stable Diffusion has a tokenizer in a folder of its own.
+clip_tokenizer()
+{
+    anew
+    cp "$model"/* "$www/some/sd21"
+    sed 's|google/flan-t5-large|stabilityai/stable-diffusion-2-1|' "$model/main_config.json" \
+        >"$www/some/sd21/main_config.json"
+    echo '{"a": 1}' >"$www/stabilityai/stable-diffusion-2-1/tokenizer/vocab.json"
+    echo 'a b' >"$www/stabilityai/stable-diffusion-2-1/tokenizer/merges.txt"
+    get 0 some/sd21 && same "$(cd "$tmp/c/sd21" && echo tokenizer/*)" \
+        'tokenizer/merges.txt tokenizer/vocab.json'
+}
+
+# ConsistencyTTA with its T5, SoundCTM with the tokenizer and AudioLDM's VAE.
+distilled_models()
+{
+    anew
+    get 0 consistencytta soundctm &&
+        same "$(tree "$tmp/c")" ". ./audioldm-s-full ./audioldm-s-full/audioldm-s-full.ckpt\
+ ./consistencytta ./consistencytta/unet_state_dict.pt ./consistencytta/vae_state_dict.pt\
+ ./flan-t5-large ./flan-t5-large/config.json ./flan-t5-large/model.safetensors\
+ ./flan-t5-large/spiece.model ./soundctm ./soundctm/ema_0.999_030000.pt\
+ ./soundctm/pytorch_model.bin ./soundctm/spiece.model " &&
+        cmp "$tmp/c/soundctm/pytorch_model.bin" "$www/Sony/soundctm/soundctm_ckpt/030000/pytorch_model.bin"
 }
 
 changed_file()
@@ -360,11 +408,14 @@ wrong_kinds()
 page_in_place()
 {
     anew
-    plan /configs/diffusion_model_config.json page
-    get 0 tango && whole_model && cmp "$tmp/c/tango/unet_config.json" \
-        "$www/configs/diffusion_model_config.json" || return 1
-    echo '<html></html>' >"$tmp/c/tango/unet_config.json"
-    get 0 tango && whole_model && ! grep -q html "$tmp/c/tango/unet_config.json"
+    mkdir -p "$www/some/two"
+    cp "$model"/* "$www/some/two"
+    sed 's|diffusion_model_config|two|' "$model/main_config.json" >"$www/some/two/main_config.json"
+    echo '{"unet": 3}' >"$www/configs/two.json"
+    plan /configs/two.json page
+    get 0 some/two && cmp "$tmp/c/two/unet_config.json" "$www/configs/two.json" || return 1
+    echo '<html></html>' >"$tmp/c/two/unet_config.json"
+    get 0 some/two && ! grep -q html "$tmp/c/two/unet_config.json"
 }
 
 # A list whose next page is elsewhere would be half a list.
@@ -420,7 +471,9 @@ if here hostile; then
     claim '403: refused, one request' refused_file
     claim 'redirections lead to the web only' redirections
     claim 'no server: an error' nobody_there
-    claim 'closed scheduler repository: known values' closed_scheduler
+    claim 'configurations that convert does not know' other_configurations
+    claim 'the tokenizer of CLIP' clip_tokenizer
+    claim 'ConsistencyTTA, SoundCTM and what they need besides' distilled_models
     claim 'several models, one missing: status 3' several_models
     claim 'a dry run fetches lists only' dry_run
     claim 'the token is in no file' token_stays_hidden

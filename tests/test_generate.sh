@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-programs generate
+programs generate convert
 quick="--steps 2 --seconds 0.64"
 
 # expect STATUS TEXT ARGUMENTS...: exit status, one line on stderr that holds TEXT, no out.wav
@@ -180,6 +180,16 @@ claim "what a latent skips"                   notes "the prompt has no effect: -
     "--guidance has no effect: --latent skips text and diffusion" -- --guidance 2 --latent stages/latent.npy -o o.wav x
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
+claim "--crop keeps the beginning"            runs --crop 0.5 -o crop.wav "a dog barks"
+claim "of what is made"                       sh -c '[ "$(wc -c <crop.wav)" -eq 16044 ] && tail -c +45 crop.wav >crop.raw && tail -c +45 first.wav | head -c 16000 | cmp - crop.raw'
+claim "a longer crop keeps all"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --crop 9 -o s.wav "a dog barks" && cmp s.wav first.wav' "$model"
+claim "a sampler of distilled models is refused" expect 2 "needs a UNet that was distilled for it" --sampler consistency x
+claim "crop nan is a usage error"             expect 2 "crop" --crop nan x
+for parts in vae,vocoder text,unet,vae; do ./convert -q "$tests/golden/models/v1" -o $parts.tango --only $parts || exit 1; done
+claim "what a model lacks is said"            expect 1 "vae,vocoder.tango: model: it has no text, unet, which this needs" -m vae,vocoder.tango x
+claim "before its weights are read"           sh -c 'printf "\377" | dd of=vae,vocoder.tango bs=1 seek=900000 conv=notrunc 2>/dev/null; ! ./generate -m vae,vocoder.tango x 2>e && grep -q "no text" e'
+claim "a vocoder too"                         expect 1 "it has no vocoder, which this needs" -m text,unet,vae.tango x
+claim "Griffin-Lim needs none"                sh -c './generate -m text,unet,vae.tango -q --steps 1 -s 0.64 --vocoder griffin-lim -o g.wav x'
 claim "-h prints the options"                 prints ./generate -h
 claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
 byte=$(printf '\377')

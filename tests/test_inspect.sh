@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 golden=$tests/golden
 cd "$tmp" || exit 1
-programs inspect
+programs inspect convert
 
 # says TEXT ARGUMENTS...: status 0, TEXT on stdout, nothing on stderr
 says()
@@ -172,6 +172,20 @@ printf '\377' | dd of=bad.tango bs=1 seek=9500000 conv=notrunc 2>/dev/null
 claim "two changed weights are one line"  damaged bad.tango "and 1 more"
 printf '\377' | dd of=bad.tango bs=1 seek=70 conv=notrunc 2>/dev/null
 claim "blob: a changed header"            damaged bad.tango "blob"
+
+# ---- what a model is made of
+claim "a model's parts"                   says "  vocoder   HiFi-GAN, 64 mels, 0.949 M numbers in 194 tensors" --no-check "$top/demo/tiny.tango"
+claim "its text encoder"                  grep -q "^  text      t5, 3 layers, width 128, 0.5581 M numbers in 30 tensors$" stdout
+claim "its UNet"                          grep -q "^  unet      32 to 96 channels, 3.708 M numbers in 378 tensors$" stdout
+claim "and what it does when asked for nothing" grep -q "^  defaults  ddim, 25 steps, guidance 3 rescaled 0.7, eta 0, 2.56 s, griffin-lim$" stdout
+claim "the same in JSON"                  says '"defaults": {"sampler": "ddim", "steps": 25, "guidance": 3, "rescale": 0.69999999999999996, "eta": 0, "seconds": 2.5600000000000001, "crop": 0, "vocoder": "griffin-lim"}}' --json --no-check "$top/demo/tiny.tango"
+claim "which is one object"               json_lines --no-check "$top/demo/tiny.tango"
+claim "a filter lists what it finds, alone" sh -c './inspect --no-check "$0" unet.heads >o && ! grep -q defaults o' "$top/demo/tiny.tango"
+./convert -q "$golden/models/v1" -o some.tango --only vae,vocoder || exit 1
+claim "a part that is not there is not listed" says "  layout    tango" --no-check some.tango
+claim "nor are defaults"                  sh -c 'grep -q "^  vae  " stdout && grep -q "^  vocoder  " stdout && ! grep -qE "^  (text|unet|rank|defaults)  " stdout'
+claim "null in JSON"                      says '"defaults": null}' --json --no-check some.tango
+claim "a part for ranking"                says "  rank      CLAP, " --no-check "$golden/rank/rank.tango"
 
 # ---- blobs that tests/oracle/blob.py writes
 python=${PYTHON:-python3}

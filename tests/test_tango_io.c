@@ -1165,6 +1165,7 @@ static void pickles_outside_the_table_are_refused(void)
     CHECK(torch_refuses("!8c!01a .", "opcode 140"));
     CHECK(torch_refuses("} !95 .", "opcode 149"));
     CHECK(torch_refuses("<os system> 'id' ^1 R .", "os.system is not allowed"));
+    CHECK(says("save the state_dict alone"));
     CHECK(torch_refuses("} 'x' <builtins eval> s .", "builtins.eval"));
     CHECK(torch_refuses("<posix system> .", "posix.system"));
     CHECK(torch_refuses("<torch _utils._rebuild_tensor_v2> .", "not allowed"));
@@ -1545,6 +1546,7 @@ static void each_rule_of_files_without_zip_has_its_message(void)
     REFUSES(OLD_SIX, "] ( '0' .", 6, "no plain list");
     REFUSES(OLD_SIX, "] '0' .", 6, "no plain list");
     REFUSES(OLD_SIX, "] '0' ( e a .", 6, "no plain list");
+    REFUSES(OLD_SIX, "] '0' e .", 6, "no plain list");
     REFUSES(OLD_SIX, "] ( ] '0' e .", 6, "no plain list");
     REFUSES(OLD_SIX, "} '0' 1 s .", 6, "no plain list");
     REFUSES(OLD_SIX, "] 1 a .", 6, "no plain list");

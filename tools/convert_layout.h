@@ -322,7 +322,7 @@ static void open_folder(origin *o)
     for (size_t i = ROOT + 1; i < SHELVES; i++) {
         shelf *s = &o->shelves[i];
         path_of(s->folder, o->path, shelf_names[i]);
-        snprintf(s->label, sizeof s->label, "%s%s/", root->label, shelf_names[i]);
+        snprintf(s->label, sizeof s->label, "%.100s%.24s/", root->label, shelf_names[i]);
         if (!is_folder(s->folder)) continue;
         s->config = open_json(o, s, i == SCHEDULER_SHELF ? "scheduler_config.json"
                                                          : "config.json");

@@ -2,15 +2,25 @@
 # shellcheck disable=SC2015,SC2317
 # download_checkpoint.sh: published weights, as a folder for tools/convert.          MIT-0
 #
-#     sh tools/download_checkpoint.sh -o checkpoints tango          about 5 GB
-#     convert checkpoints/tango -o tango.tango                      what comes next
+#     sh tools/download_checkpoint.sh -o c tango                    about 5 GB
+#     convert c/tango -o tango.tango                                what comes next
+#     sh tools/download_checkpoint.sh -o c audioldm-s-full          2.6 GB, then
+#     convert c/audioldm-s-full/audioldm-s-full.ckpt -o audioldm.tango
+#     sh tools/download_checkpoint.sh -o c consistencytta           5.8 GB with a T5, then
+#     convert c/consistencytta/unet_state_dict.pt -o fast.tango --text c/flan-t5-large \
+#         --vae c/consistencytta/vae_state_dict.pt
+#     sh tools/download_checkpoint.sh -o c soundctm                 11 GB with a VAE, then
+#     convert c/soundctm/pytorch_model.bin -o ctm.tango --tokenizer c/soundctm \
+#         --vae c/audioldm-s-full/audioldm-s-full.ckpt \
+#         --vocoder c/audioldm-s-full/audioldm-s-full.ckpt [--unet c/soundctm/ema_...pt]
 #     sh tools/download_checkpoint.sh --list                        which names there are
 #
-# DIR/<model> gets the three weight files and configurations of the model, and beside them
-# what the published folders only name: unet_config.json of the Tango code, the text
-# encoder's configuration and spiece.model, and the scheduler's configuration. Every file
-# is checked by size and digest where the source publishes them; a transfer that broke off
-# goes on where it stopped. OWNER/NAME fetches another folder of the same layout.
+# DIR/<model> gets the weight files and configurations of the model, and beside them what
+# the published folder only names and tools/convert has not built in: the tokenizer, and,
+# where it is none of the published ones, the configuration of UNet, text encoder or
+# scheduler. Every file is checked by size and digest where the source publishes them; a
+# transfer that broke off goes on where it stopped. OWNER/NAME fetches another folder of
+# Tango's layout.
 # shellcheck source=tools/download.sh
 . "$(dirname -- "$0")/download.sh"
 
@@ -20,6 +30,7 @@ zenodo_url=https://zenodo.org
 hub_owner=declare-lab
 hub_models='tango tango-full tango-full-ft-audiocaps tango-full-ft-audio-music-caps tango2
     tango2-full tango-af-ac-ft-ac tango-music-af-ft-mc'
+other_models='consistencytta soundctm flan-t5-large'
 
 usage='download_checkpoint.sh -o DIR MODEL... [options]'
 about='Fetches published checkpoints with all that tools/convert needs.'
@@ -55,13 +66,17 @@ safe_repository()
 operand()
 {
     # shellcheck disable=SC2086,SC2116 # lists of words
-    known=$(echo $hub_models $zenodo_models)
+    known=$(echo $hub_models $zenodo_models $other_models)
     case " $known " in
     *" $1 "*) ;;
     *) safe_repository "$1" ||
         usage_error "unknown model \"$1\"; --list shows the names" ;;
     esac
     case " $models " in *" $1 "*) ;; *) models="$models $1" ;; esac
+    case $1 in # what they are made of besides
+    consistencytta) operand flan-t5-large ;;
+    soundctm) operand audioldm-s-full ;;
+    esac
 }
 
 # ---- Rows ----------------------------------------------------------------------------
@@ -88,33 +103,24 @@ trouble()
     return 1
 }
 
-# The configuration that the published models use, for when its repository is closed.
-write_scheduler()
-{
-    printf '%s\n' '{' '  "_class_name": "DDIMScheduler",' \
-        '  "num_train_timesteps": 1000,' '  "beta_start": 0.00085,' \
-        '  "beta_end": 0.012,' '  "beta_schedule": "scaled_linear",' \
-        '  "prediction_type": "v_prediction",' '  "clip_sample": false,' \
-        '  "set_alpha_to_one": false,' '  "steps_offset": 1,' \
-        '  "skip_prk_steps": true' '}' \
-        >"$run/scheduler" && publish "$run/scheduler" "$1/scheduler_config.json"
-}
-
+# The schedule of Stable Diffusion 2.1, whose source was withdrawn, is built in.
 scheduler_rows()
 {
     revision=main
-    if safe_repository "$2" && list_hub "$2" scheduler "$run/listing" &&
-        hub_row "$2" scheduler/scheduler_config.json "$1/scheduler_config.json"; then
-        return
-    fi
-    case $2 in
-    stabilityai/stable-diffusion-2-1)
-        if [ ! -f "$1/scheduler_config.json" ]; then
-            warn "$2: ${reason:-no scheduler}; its known values are written instead"
-            write_scheduler "$1"
-        fi ;;
-    *) trouble "$1" scheduler_config.json "$2: ${reason:-no such file there}" ;;
-    esac
+    case $2 in stabilityai/stable-diffusion-2-1*) return ;; esac
+    safe_repository "$2" && list_hub "$2" scheduler "$run/listing" &&
+        hub_row "$2" scheduler/scheduler_config.json "$1/scheduler_config.json" ||
+        trouble "$1" scheduler_config.json "$2: ${reason:-no such file there}"
+}
+
+# tokenizer_rows NAME REPOSITORY: the tokenizer of a T5, in one of its two forms.
+tokenizer_rows()
+{
+    list_hub "$2" '' "$run/listing" ||
+        { trouble "$1" spiece.model "$2: $reason"; return; }
+    hub_row "$2" spiece.model "$1/spiece.model" ||
+        hub_row "$2" tokenizer.json "$1/tokenizer.json" ||
+        trouble "$1" spiece.model "$2 has neither this nor tokenizer.json"
 }
 
 text_rows()
@@ -122,18 +128,27 @@ text_rows()
     revision=main
     safe_repository "$2" ||
         { trouble "$1" spiece.model "text_encoder_name \"$2\" is no repository"; return; }
-    list_hub "$2" '' "$run/listing" ||
-        { trouble "$1" spiece.model "$2: $reason"; return; }
+    case $2 in
+    */*stable-diffusion*)
+        make_folder "$1/tokenizer"
+        list_hub "$2" tokenizer "$run/listing" ||
+            { trouble "$1" tokenizer/vocab.json "$2: $reason"; return; }
+        for file in tokenizer/vocab.json tokenizer/merges.txt; do
+            hub_row "$2" $file "$1/$file" || trouble "$1" $file "$2 has none"
+        done
+        return ;;
+    esac
+    own spiece.model || own tokenizer.json || tokenizer_rows "$1" "$2"
+    case $2 in google/flan-t5-*) return ;; esac # its numbers are those of the weights
     own text_encoder_config.json ||
         hub_row "$2" config.json "$1/text_encoder_config.json" ||
         trouble "$1" text_encoder_config.json "$2 has no config.json"
-    own spiece.model || hub_row "$2" spiece.model "$1/spiece.model" ||
-        trouble "$1" spiece.model "$2 has none"
 }
 
 unet_rows()
 {
     case $2 in
+    '' | configs/diffusion_model_config.json) return ;; # built in
     configs/*) safe_path "$2" && row "$code_url/$2" "$1/unet_config.json" - - && return ;;
     esac
     trouble "$1" unet_config.json "unet_model_config_path \"$2\" is not below configs/"
@@ -155,7 +170,7 @@ hub_model()
         hub_row "$1" $file "$name/$file" || trouble "$name" $file "$1 has none"
     done
     for file in pytorch_model_stft.bin unet_config.json text_encoder_config.json \
-        scheduler_config.json spiece.model defaults.json ATTRIBUTION.md; do
+        scheduler_config.json spiece.model tokenizer.json defaults.json ATTRIBUTION.md; do
         hub_row "$1" $file "$name/$file" || :
     done
     grep "$tab$name/main_config.json$tab" "$run/rows" >"$run/main_row" || return
@@ -163,13 +178,39 @@ hub_model()
     [ -f "$name/main_config.json" ] || return
     cp "$run/listing" "$run/own"
     reason=''
-    if ! own text_encoder_config.json || ! own spiece.model; then
+    if ! own text_encoder_config.json ||
+        { ! own spiece.model && ! own tokenizer.json; }; then
         text_rows "$name" "$(json_value "$name/main_config.json" text_encoder_name)"
     fi
     own scheduler_config.json ||
         scheduler_rows "$name" "$(json_value "$name/main_config.json" scheduler_name)"
     own unet_config.json ||
         unet_rows "$name" "$(json_value "$name/main_config.json" unet_model_config_path)"
+}
+
+# other_model NAME REPOSITORY FOLDER FILE...: files of one folder of a repository.
+other_model()
+{
+    name=$1 repository=$2 folder=$3
+    shift 3
+    make_folder "$name"
+    revision=main
+    list_hub "$repository" "$folder" "$run/listing" ||
+        { trouble "$name" - "$repository: $reason"; return; }
+    for file; do
+        hub_row "$repository" "${folder:+$folder/}$file" "$name/$file" ||
+            trouble "$name" "$file" "$repository has none"
+    done
+}
+
+# A T5 is published as safetensors, and before that as PyTorch saves it.
+t5_model()
+{
+    other_model "$1" "google/$1" '' config.json
+    hub_row "google/$1" model.safetensors "$1/model.safetensors" ||
+        hub_row "google/$1" pytorch_model.bin "$1/pytorch_model.bin" ||
+        trouble "$1" model.safetensors "google/$1 has neither this nor pytorch_model.bin"
+    tokenizer_rows "$1" "google/$1"
 }
 
 zenodo_model()
@@ -196,7 +237,7 @@ zenodo_model()
 
 parse_options "$@"
 # shellcheck disable=SC2086
-[ -z "$opt_list" ] || { printf '%s\n' $hub_models $zenodo_models; exit 0; }
+[ -z "$opt_list" ] || { printf '%s\n' $hub_models $zenodo_models $other_models; exit 0; }
 [ -n "$opt_output_dir" ] || no_output
 [ -n "$models" ] || usage_error 'a model is needed; --list shows the names'
 for url in base code zenodo; do
@@ -216,11 +257,19 @@ begin
 : >"$run/rows"
 for model in $models; do
     note "list   $model"
-    if [ -n "$(zenodo_record "$model")" ]; then
-        zenodo_model "$model"
-    else
-        case $model in */*) hub_model "$model" ;; *) hub_model "$hub_owner/$model" ;; esac
-    fi
+    case $model in
+    audioldm-*) zenodo_model "$model" ;;
+    consistencytta)
+        other_model "$model" Bai-YT/ConsistencyTTA '' unet_state_dict.pt \
+            vae_state_dict.pt ;;
+    soundctm)
+        other_model "$model" Sony/soundctm soundctm_ckpt/030000 pytorch_model.bin \
+            ema_0.999_030000.pt
+        tokenizer_rows "$model" google/flan-t5-large ;;
+    flan-t5-large) t5_model "$model" ;;
+    */*) hub_model "$model" ;;
+    *) hub_model "$hub_owner/$model" ;;
+    esac
 done
 check_stop
 # shellcheck disable=SC2034 # columns by name

@@ -472,6 +472,123 @@ static int inspect_other(settings *s, const tango_io_file *file)
     return 1;
 }
 
+/* ---- What kind of model it is ----------------------------------------------------- */
+
+/* What inspect says of a model before its values and tensors. */
+typedef struct part_sums { unsigned part; size_t tensors; double numbers; } part_sums;
+
+static part_sums sum_part(const tango_io_blob *b, unsigned part)
+{
+    part_sums sum = { part, 0, 0.0 };
+    tango_io_tensor t;
+    for (size_t i = 0; i < tango_io_blob_tensor_count(b); i++) {
+        tango_io_blob_tensor(b, i, &t);
+        if (tango_part_of(t.name) != part) continue;
+        sum.tensors++;
+        sum.numbers += element_count(&t);
+    }
+    return sum;
+}
+
+/* The text of a string value; "" where there is none. */
+static const char *string_of(const tango_io_blob *b, const char *key)
+{
+    tango_io_value v;
+    if (!tango_io_blob_value(b, key, &v) || v.type != TANGO_IO_STRING) return "";
+    return (const char *)v.data;
+}
+
+/* What stands behind a part's name: the kind of network. */
+static void part_kind(char *out, size_t size, const tango_model *m, unsigned part)
+{
+    const char *const type = string_of(&m->blob, "text.type");
+    const tango_unet_config *u = &m->unet;
+    *out = '\0';
+    if (part == TANGO_PART_TEXT)
+        snprintf(out, size, "%s, %zu layers, width %zu", *type ? type : "t5",
+                 m->text.layers, m->text.width);
+    else if (part == TANGO_PART_UNET)
+        snprintf(out, size, "%zu to %zu channels%s%s", u->channels[0],
+                 u->channels[u->levels - 1],
+                 u->class_width ? ", film" : u->adapters ? ", adapters" : "",
+                 u->guidance == TANGO_GUIDANCE_NONE ? "" : ", guidance is an input");
+    else if (part == TANGO_PART_VAE)
+        snprintf(out, size, "%zu latent channels", m->vae.latent_channels);
+    else if (part == TANGO_PART_VOCODER)
+        snprintf(out, size, "HiFi-GAN, %zu mels", m->vocoder.mels);
+    else if (part == TANGO_PART_RANK)
+        snprintf(out, size, "CLAP, %zu Hz", m->rank.rate);
+}
+
+/* What a run does that says nothing; 0 where the model has no such part. */
+static int default_params(tango_params *out, const tango_model *m)
+{
+    tango_params p;
+    tango_plan plan;
+    tango_error error;
+    memset(&p, 0, sizeof p);
+    p.prompt = "";
+    if (tango_check_parts(m, TANGO_PART_TEXT | TANGO_PART_UNET | TANGO_PART_VAE, &error)
+        != TANGO_OK)
+        return 0;
+    if (!(m->parts & TANGO_PART_VOCODER)) p.vocoder = TANGO_GRIFFIN_LIM;
+    if (tango_prepare(&plan, m, &p, &error) != TANGO_OK) return 0;
+    *out = plan.params;
+    return 1;
+}
+
+static void print_model(const tango_model *m)
+{
+    tango_params p;
+    char kind[96];
+    const char *const layout = string_of(&m->blob, "tango.layout");
+    if (*layout) printf("  layout    %s\n", layout);
+    for (unsigned part = 1; *tango_part_name(part); part <<= 1) {
+        part_sums sum = sum_part(&m->blob, part);
+        if (!(m->parts & part)) continue;
+        part_kind(kind, sizeof kind, m, part);
+        printf("  %-8s  %s, %.4g M numbers in %zu tensors\n", tango_part_name(part), kind,
+               sum.numbers / 1e6, sum.tensors);
+    }
+    if (!default_params(&p, m)) return;
+    printf("  defaults  %s, %zu steps, guidance %g", tango_sampler_name(p.sampler),
+           p.steps, p.guidance);
+    if (p.rescale > 0.0) printf(" rescaled %g", p.rescale);
+    if (p.sampler == TANGO_DDIM) printf(", eta %g", p.eta > 0.0 ? p.eta : 0.0);
+    printf(", %g s", p.seconds);
+    if (p.crop > 0.0) printf(" cut to %g s", p.crop);
+    printf(", %s\n", tango_vocoder_name(p.vocoder));
+}
+
+static void json_model(const tango_model *m)
+{
+    tango_params p;
+    char kind[96];
+    int first = 1;
+    printf(" \"model\": {\"layout\": ");
+    json_text(string_of(&m->blob, "tango.layout"));
+    printf(", \"parts\": {");
+    for (unsigned part = 1; *tango_part_name(part); part <<= 1) {
+        part_sums sum = sum_part(&m->blob, part);
+        if (!(m->parts & part)) continue;
+        part_kind(kind, sizeof kind, m, part);
+        printf("%s\"%s\": {\"kind\": ", first ? "" : ", ", tango_part_name(part));
+        json_text(kind);
+        printf(", \"tensors\": %zu, \"numbers\": %.0f}", sum.tensors, sum.numbers);
+        first = 0;
+    }
+    printf("}, \"defaults\": ");
+    if (default_params(&p, m))
+        printf("{\"sampler\": \"%s\", \"steps\": %zu, \"guidance\": %.17g, "
+               "\"rescale\": %.17g, \"eta\": %.17g, \"seconds\": %.17g, "
+               "\"crop\": %.17g, \"vocoder\": \"%s\"}",
+               tango_sampler_name(p.sampler), p.steps, p.guidance,
+               p.rescale > 0.0 ? p.rescale : 0.0, p.eta > 0.0 ? p.eta : 0.0, p.seconds,
+               p.crop > 0.0 ? p.crop : 0.0, tango_vocoder_name(p.vocoder));
+    else printf("null");
+    puts("},");
+}
+
 /* ---- The whole listing ------------------------------------------------------------ */
 
 static int wanted(const settings *s, const char *name)
@@ -531,13 +648,16 @@ static totals list_tensors(const settings *s, const tango_io_blob *b)
     return sum;
 }
 
-/* refusal: why it is no model, or "". */
-static totals list(const settings *s, const tango_io_blob *b, const char *refusal)
+/* refusal: why it is no model, or "" and the model. */
+static totals list(const settings *s, const tango_io_blob *b, const tango_model *model,
+                   const char *refusal)
 {
     char size[32];
     totals sum;
     if (s->json) {
-        printf("{\"size\": %zu,\n \"values\": {", b->size);
+        printf("{\"size\": %zu,\n", b->size);
+        if (*refusal == '\0') json_model(model);
+        fputs(" \"values\": {", stdout);
         list_values(s, b);
         fputs("},\n \"tensors\": [", stdout);
         sum = list_tensors(s, b);
@@ -550,6 +670,10 @@ static totals list(const settings *s, const tango_io_blob *b, const char *refusa
     cli_print(stdout, s->path);
     printf("  %s, %zu values, %zu tensors\n\n", bytes_text(size, (double)b->size),
            tango_io_blob_value_count(b), tango_io_blob_tensor_count(b));
+    if (*refusal == '\0' && !s->filter) {
+        print_model(model);
+        putchar('\n');
+    }
     list_values(s, b);
     sum = list_tensors(s, b);
     printf("\n  %zu tensors, %.0f numbers, %s", sum.tensors, sum.numbers,
@@ -607,7 +731,7 @@ int main(int argc, char **argv)
         if (tango_io_blob_open(&blob, file.data, file.size, &error) != TANGO_OK)
             cli_fail_file(s.path, error.text);
         if (tango_open(&model, file.data, file.size, &error) != TANGO_OK) refusal = error;
-        sum = list(&s, &blob, refusal.text);
+        sum = list(&s, &blob, &model, refusal.text);
     }
     tango_io_unmap(&file);
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -14,12 +14,12 @@ of the state dictionary in byte order, k the rank of one, j the flat index:
     rank 2 and more: u * sqrt(3 / fan_in); guidance_proj.weight: 2 u; other weights: 1 + 0.1 u;
     biases: 0.1 u.  Latent: u(1000, j) * sqrt(3); text states: u(1001, j); vectors: u(1002, j)
 
-Calls are single runs of a UNet, runs are whole denoising loops. The network is diffusers'
-UNet2DConditionModel; what a distilled one takes in is added to its time embedding by a
-module here, since no package has it. DDIM is diffusers'; the two samplers of distilled
-models are written out below. Each case is computed in float32 and in float64: the tolerance
-is ten times the difference, at least 1e-5, relative to the largest value, of runs after
-each step by itself.
+Calls are single runs of a UNet, runs are denoising loops, and two cases go from a sentence
+to samples. The network is diffusers' UNet2DConditionModel; what a distilled one takes in is
+added to its time embedding by a module here, since no package has it. DDIM and DDPM are
+diffusers'; the two samplers of distilled models are written out below. Each case is computed
+in float32 and in float64: the tolerance is ten times the difference, at least 1e-5, relative
+to the largest value, of runs after each step by itself.
 Needs torch, diffusers and what reference.py needs.
 """
 import argparse
@@ -77,6 +77,14 @@ PIPELINE = dict(name="audioldm", model="film", prompt="a dog barks while rain fa
                 negative="heavy wind", steps=5, eta=1.0, guidance=2.5, seed=31, samples=2,
                 seconds=0.155, text=dict(width=18, hidden=20, layers=2, heads=3,
                                          positions=40, projection=12))
+
+# A whole run of Tango's SD-2.1 variant: a UNet of 4 channels, adapters behind it, a CLIP
+# text encoder with the tokenizer of golden/tokens/clip.
+MODELS["four"] = dict(channels=[16, 24], heads=[2, 3], down=[1, 0], up=[0, 1], groups=8,
+                      cross=18, io=4)
+ADAPTED = dict(name="adapted", model="four", prompt="a dog barks", negative="heavy rain",
+               sampler="ddpm", steps=3, guidance=3.0, seed=32, samples=2, seconds=0.16,
+               text=dict(width=18, hidden=20, layers=2, heads=3, positions=77))
 
 WIDE_MODELS = {
     "audioldm_s": dict(channels=[128, 256, 384, 640], heads=[4, 8, 12, 20], groups=32,
@@ -165,7 +173,7 @@ class Net:
         film = dict(class_embed_type="simple_projection", class_embeddings_concat=True,
                     projection_class_embeddings_input_dim=vector) if vector else {}
         self.unet = UNet2DConditionModel(
-            in_channels=8, out_channels=8, block_out_channels=c["channels"],
+            in_channels=c.get("io", 8), out_channels=c.get("io", 8), block_out_channels=c["channels"],
             down_block_types=[k % "Down" for k in kinds[:n]],
             up_block_types=[k % "Up" for k in kinds[n:]],
             layers_per_block=c.get("layers", 1), norm_num_groups=c["groups"],
@@ -299,12 +307,25 @@ def clap(c, vocab, double):
     """A small CLAP text encoder; keys of the state dictionary in byte order again."""
     from transformers import ClapTextConfig
     from transformers.models.clap.modeling_clap import ClapTextModelWithProjection
-    m = ClapTextModelWithProjection(ClapTextConfig(
-        vocab_size=vocab, hidden_size=c["width"], intermediate_size=c["hidden"],
-        num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
-        max_position_embeddings=c["positions"], projection_dim=c["projection"],
-        layer_norm_eps=1e-5, pad_token_id=1)).eval()
-    state = m.state_dict()
+    m = ClapTextModelWithProjection(ClapTextConfig(**text_sizes(c, vocab),
+        projection_dim=c["projection"], pad_token_id=1))
+    return by_formula(m, double)
+
+
+def clip(c, vocab, double):
+    from transformers import CLIPTextConfig, CLIPTextModel
+    return by_formula(CLIPTextModel(CLIPTextConfig(**text_sizes(c, vocab),
+                                                   hidden_act="gelu")), double)
+
+
+def text_sizes(c, vocab):
+    return dict(vocab_size=vocab, hidden_size=c["width"], intermediate_size=c["hidden"],
+                num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
+                max_position_embeddings=c["positions"], layer_norm_eps=1e-5)
+
+
+def by_formula(m, double):
+    state = m.eval().state_dict()
     keys = sorted((k for k in state if state[k].is_floating_point()), key=lambda k: k.encode())
     with torch.no_grad():
         for k, name in enumerate(keys):
@@ -336,12 +357,42 @@ def pipeline(golden, double):
                     eta=c["eta"], latents=latents, output_type="np").audios
 
 
-def write_pipeline(out):
-    single, wide = pipeline(out, False), pipeline(out, True)
+@torch.no_grad()
+def adapted(golden, double):
+    """wave (samples, 160 T + 32) of ADAPTED, as AudioDiffusion.inference computes it."""
+    from tokenizers import Tokenizer
+    c = ADAPTED
+    tokenizer = Tokenizer.from_file(os.path.join(golden, "tokens", "clip", "tokenizer.json"))
+    tokenizer.no_padding(), tokenizer.no_truncation()
+    rows = [tokenizer.encode(x).ids for x in (c["negative"], c["prompt"])]
+    longest = max(map(len, rows))
+    mask = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in rows])
+    ids = torch.tensor([r + [0] * (longest - len(r)) for r in rows])
+    folder = reference.Model(os.path.join(golden, "models", "v1"), double)
+    net, text = Net(MODELS[c["model"]], double), clip(
+        c["text"], tokenizer.get_vocab_size(), double)
+    _, out = reference.adapters(4)
+    by_formula(out, double)
+    states = repeat(text(input_ids=ids, attention_mask=mask).last_hidden_state, c["samples"])
+    mask = repeat(mask.bool(), c["samples"])
+    draw = reference.Noise(c["seed"])
+    scheduler = reference.make_scheduler(
+        make_golden.SAMPLERS["ddpm"], make_golden.BASE, double, draw)
+    scheduler.set_timesteps(c["steps"])
+    z = draw.next((c["samples"], 4, reference.frames_for(c["seconds"]) // 4, 16), net.dtype)
+    for t in scheduler.timesteps:
+        a, b = net(torch.cat([z, z]), float(t), states, mask).chunk(2)
+        z = scheduler.step(a + c["guidance"] * (b - a), t, z).prev_sample
+    z = out(z.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return folder.vocoder(folder.vae.decode(z / folder.scale).sample.squeeze(1)).numpy()
+
+
+def write_whole(out, case, make):
+    single, wide = make(out, False), make(out, True)
     difference = make_golden.error(single, wide)
-    np.save(os.path.join(out, "unets", "audioldm.npy"), single)
-    print("audioldm", single.shape, "%.2g" % difference, "peak %.3f" % abs(single).max())
-    return dict(PIPELINE, f32_vs_f64=float("%.2g" % difference),
+    np.save(os.path.join(out, "unets", case["name"] + ".npy"), single)
+    print(case["name"], single.shape, "%.2g" % difference, "peak %.3f" % abs(single).max())
+    return dict(case, f32_vs_f64=float("%.2g" % difference),
                 tolerance=make_golden.tolerance(difference))
 
 
@@ -366,7 +417,8 @@ def write(out, models, calls, runs):
             print(case["name"], case["f32_vs_f64"], "std %.3f" % float(single.std()), flush=True)
     cases = dict(versions=reference.VERSIONS, models=models, calls=calls, runs=runs)
     if runs:
-        cases["pipeline"] = write_pipeline(os.path.dirname(out))
+        cases["whole"] = [write_whole(os.path.dirname(out), *x)
+                          for x in ((PIPELINE, pipeline), (ADAPTED, adapted))]
     make_golden.write_json(os.path.join(out, "cases.json"), cases)
 
 
