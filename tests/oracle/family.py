@@ -152,10 +152,18 @@ def audioldm_stages(folder, kw, variant, double):
     return arrays(dict(out, wave=wave))
 
 
+def roberta(s, work):
+    """A RobertaTokenizer of the text encoder's size; beyond what was trained are entries that no text gives."""
+    from transformers import RobertaTokenizer
+    layouts.rename_tokens(work.path("words")); file = work.path("words", "vocab.json"); words = R.read_json(file)
+    while len(words) < s.z["clap"]["vocab_size"]: words[f"~{len(words)}"] = len(words)
+    with open(file, "w") as f: json.dump(words, f)
+    return RobertaTokenizer.from_pretrained(work.path("words"))
+
+
 def save_audioldm(s, work, name, **options):
     from diffusers import AudioLDMPipeline, DDIMScheduler
-    from transformers import RobertaTokenizer
-    shutil.rmtree(work.path(name), True); layouts.rename_tokens(work.path("words")); tokenizer = RobertaTokenizer.from_pretrained(work.path("words")); tokenizer.model_max_length = s.clap_text.config.max_position_embeddings - 2
+    shutil.rmtree(work.path(name), True); tokenizer = roberta(s, work); tokenizer.model_max_length = s.clap_text.config.max_position_embeddings - 2
     half = "variant" in options; parts = [copy.deepcopy(m).half() if half else m for m in (s.vae, s.clap_text, s.film, s.vocoder)]
     AudioLDMPipeline(parts[0], parts[1], tokenizer, parts[2], DDIMScheduler(beta_start=0.0015, beta_end=0.0195, **SCHEDULE), parts[3]).save_pretrained(work.path(name), **options); return work.path(name)
 
@@ -193,7 +201,7 @@ def tokenizer_of(s, work, text):
     from transformers import AutoTokenizer
     name = "t5" if text is s.t5 else "clip"; old, new = work.path(name + "-words"), work.path(name + "-json"); shutil.rmtree(old, True); os.makedirs(old)
     tokens = os.environ.get("TOKENIZERS", os.path.join(s.spec, "../tokenizers"))
-    if name == "t5": shutil.copy(SPIECE, old); config = dict(tokenizer_class="T5Tokenizer", extra_ids=0)
+    if name == "t5": shutil.copy(SPIECE if s.z is SMALL else os.path.join(tokens, "t5_spiece.model"), os.path.join(old, "spiece.model")); config = dict(tokenizer_class="T5Tokenizer", extra_ids=0 if s.z is SMALL else 100)
     else:
         for n in ("vocab.json", "merges.txt"): shutil.copy(os.path.join(tokens, "clip_" + n), os.path.join(old, n))
         config = dict(tokenizer_class="CLIPTokenizer", bos_token="<|startoftext|>", eos_token="<|endoftext|>", unk_token="<|endoftext|>", pad_token="!", model_max_length=77)
@@ -280,8 +288,8 @@ def scores(model, text_model, tokenizer, extractor, waves, double):
 def ranking(s, work, published):
     """A ClapModel's folder judges Tango's sounds; a tower within a .ckpt those of AudioLDM."""
     import soundfile
-    from transformers import ClapProcessor, RobertaTokenizer
-    layouts.rename_tokens(work.path("words")); tokenizer = RobertaTokenizer.from_pretrained(work.path("words")); e = rank.extractor(48000, 480, 1024, 64, 50, 14000, 10)
+    from transformers import ClapProcessor
+    tokenizer = roberta(s, work); e = rank.extractor(48000, 480, 1024, 64, 50, 14000, 10)
     judge = work.path("clap"); s.clap.save_pretrained(judge); ClapProcessor(feature_extractor=e, tokenizer=tokenizer).save_pretrained(judge)
     folder, _, new, _ = tango_files(s, work, "tango", s.t5); path = work.path("audioldm-rank.ckpt"); layouts.ckpt(s, path); state = torch.load(path, weights_only=False)["state_dict"]
     state.update({"cond_stage_model.model." + k: v for k, v in layouts.laion(s, s.clap.state_dict()).items() if k.startswith("audio")}); torch.save({"state_dict": state}, path)
