@@ -728,6 +728,7 @@ static void write_model(folder *f)
 {
     static float noise[1 << 19];
     static tensor whole;
+    static source nothing_mapped;
     job j;
     memset(&j, 0, sizeof j);
     for (size_t i = 0; i < 1 << 19; i++)
@@ -740,6 +741,7 @@ static void write_model(folder *f)
         v->rank = w->rank;
         v->count = 1;
         w->at.t = &whole;
+        whole.file = &nothing_mapped;
         for (size_t k = w->rank; k-- > 0;) {
             v->shape[k] = w->shape[k];
             v->strides[k] = v->count;

@@ -96,9 +96,6 @@ static void choose_schedule(build *b, file_list *files, const source *wanted)
              && (!main_json.file || text_begins(&main_config, "scheduler_name", sd)))
         c->file = built_in(files, "schedule of Stable Diffusion 2.1 (built in)",
                            schedule_of_sd21);
-    else
-        problem("%s: scheduler_config.json is missing: put it beside the UNet, or name "
-                "it with --scheduler", o->path);
 }
 
 /* ---- Tokenizers ------------------------------------------------------------------- */
