@@ -205,7 +205,7 @@ static void sums_of_archives_are_those_of_their_bytes(void)
         memset(&files, 0, sizeof files);
         store *s = open_store(&files, "golden/wrapped", names[i], names[i]);
         const source *f = files.first;
-        CHECK(f->torch.records != NULL && f->torch.summed);
+        CHECK(f->torch.summed);
         CHECK(file_sum(&table, f) == tango_io_crc32_add(&table, 0, f->text, f->size));
         close_stores(s);
         close_sources(&files);

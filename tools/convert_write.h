@@ -119,59 +119,25 @@ static void check_stft(store *s, const tango_model *m)
 
 /* ---- Writing the tensors ---------------------------------------------------------- */
 
-/* crc continued over bytes [at, end) of a file; pages that were read are given back. */
-static uint32_t sum_of(const tango_io_crc32 *table, uint32_t crc, const source *s,
-                       size_t at, size_t end)
+/* CRC-32 of all bytes of a file; pages that were read are given back. */
+static uint32_t sum_of(const tango_io_crc32 *table, const source *s)
 {
     const size_t most = (size_t)16 << 20;
-    for (size_t n; at < end; at += n) {
-        n = end - at < most ? end - at : most;
+    uint32_t crc = 0;
+    for (size_t at = 0, n; at < s->size; at += n) {
+        n = s->size - at < most ? s->size - at : most;
         crc = tango_io_crc32_add(table, crc, s->text + at, n);
         tango_io_forget(&s->file, s->text + at, n);
     }
     return crc;
 }
 
-/* CRC-32 of A followed by B, out of both: A's times x^(8 size of B), plus B's, modulo the
-   polynomial of the sum. */
-static uint32_t sum_of_both(uint32_t a, uint32_t b, size_t size_of_b)
-{
-    uint32_t power = 0x80000000u, base = 0x00800000u; /* 1 and x^8, reflected */
-    for (; size_of_b; size_of_b >>= 1) {
-        if (size_of_b & 1) power = tango_io__crc_product(power, base);
-        base = tango_io__crc_product(base, base);
-    }
-    return tango_io__crc_product(power, a) ^ b;
-}
-
-static int compare_records(const void *a, const void *b)
-{
-    const tango_io__record *x = (const tango_io__record *)a,
-                           *y = (const tango_io__record *)b;
-    return x->data < y->data ? -1 : x->data > y->data;
-}
-
-/* CRC-32 of a file. An archive of torch.save states those of its records, which were
-   checked when it was opened: only what stands between them is read a second time. */
+/* CRC-32 of a file. Of an archive that was checked when it was opened it is known. */
 static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
 {
-    tango_io__zip zip;
-    uint32_t crc = 0;
-    size_t at = 0;
-    if (!s->torch.records || !s->torch.summed || memcmp(s->text, "PK", 2) != 0
-        || tango_io__zip_open(&zip, s->text, s->size, NULL) != TANGO_OK)
-        return sum_of(table, 0, s, 0, s->size);
-    tango_io__record *records =
-        (tango_io__record *)resized(NULL, zip.count, sizeof *records);
-    memcpy(records, s->torch.records, zip.count * sizeof *records);
-    qsort(records, zip.count, sizeof *records, compare_records);
-    for (size_t i = 0; i < zip.count; i++) {
-        crc = sum_of(table, crc, s, at, records[i].data);
-        crc = sum_of_both(crc, records[i].crc, records[i].size);
-        at = records[i].data + records[i].size;
-    }
-    free(records);
-    return sum_of(table, crc, s, at, s->size);
+    uint32_t crc;
+    if (s->torch.data && tango_io_torch_sum(&s->torch, s->size, &crc)) return crc;
+    return sum_of(table, s);
 }
 
 /* Which bytes this blob was made of: a line for each file. */
