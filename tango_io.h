@@ -663,11 +663,13 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
    found among the tensors. */
 TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
                                     double *out);
-/* 1 and *crc = the CRC-32 of the whole file of data_size bytes that was opened, put
-   together from those of its records, which need not be read again; 0 if it was saved
-   without any, or without zip. */
-TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, size_t data_size,
+#ifndef TANGO_NO_STDIO
+/* 1 and *crc = the CRC-32 of the whole mapping that was opened, put together from those
+   of its records, which are not read again; 0 if it was saved without any, or without
+   zip. Pages that were read are given back. */
+TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, const tango_io_file *file,
                                  uint32_t *crc);
+#endif
 
 #ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
@@ -6045,6 +6047,7 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     return 1;
 }
 
+#ifndef TANGO_NO_STDIO
 /* CRC-32 of A followed by B, out of both: A's times x^(8 * size of B), plus B's, modulo
    the polynomial of the sum. */
 static uint32_t tango_io__crc_both(uint32_t a, uint32_t b, size_t size_of_b)
@@ -6057,7 +6060,7 @@ static uint32_t tango_io__crc_both(uint32_t a, uint32_t b, size_t size_of_b)
     return tango_io__crc_product(power, a) ^ b;
 }
 
-TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, size_t data_size,
+TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, const tango_io_file *file,
                                  uint32_t *crc)
 {
     tango_io__zip zip;
@@ -6068,7 +6071,7 @@ TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, size_t data_size,
     size_t i, at = 0;
     memset(&zip, 0, sizeof zip);
     if (!torch->summed ||
-        tango_io__zip_open(&zip, torch->data, data_size, NULL) != TANGO_OK)
+        tango_io__zip_open(&zip, torch->data, file->size, NULL) != TANGO_OK)
         return 0;
     tango_io_crc32_begin(&table);
     c = tango_io__cursor_over(zip.data, zip.directory + zip.directory_size);
@@ -6080,11 +6083,13 @@ TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, size_t data_size,
             return 0;
         sum = tango_io_crc32_add(&table, sum, zip.data + at, record.data - at);
         sum = tango_io__crc_both(sum, record.crc, record.size);
+        tango_io_forget(file, zip.data + at, record.data + record.size - at);
         at = record.data + record.size;
     }
-    *crc = tango_io_crc32_add(&table, sum, zip.data + at, data_size - at);
+    *crc = tango_io_crc32_add(&table, sum, zip.data + at, file->size - at);
     return 1;
 }
+#endif
 
 TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
                                     double *out)

@@ -136,7 +136,7 @@ static uint32_t sum_of(const tango_io_crc32 *table, const source *s)
 static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
 {
     uint32_t crc;
-    if (s->torch.data && tango_io_torch_sum(&s->torch, s->size, &crc)) return crc;
+    if (s->torch.data && tango_io_torch_sum(&s->torch, &s->file, &crc)) return crc;
     return sum_of(table, s);
 }
 
@@ -367,12 +367,18 @@ static int compare_name(const void *name, const void *w)
     return strcmp((const char *)name, ((const weight *)w)->name);
 }
 
-/* Gives the pages of a tensor back that was written. The two halves of one tensor come
-   one after the other, and what is read again is only slower. */
+/* Gives the pages of a tensor back that was written, and those around it: a system maps
+   up to 2 MiB about a byte that is read. What is read again is only slower. */
 static void forget(const weight *w)
 {
-    size_t bytes = extent(&w->view) * tango_io_type_size(w->view.type);
-    tango_io_forget(&w->at.t->file->file, w->view.data, bytes);
+    const size_t around = (size_t)2 << 20;
+    const source *s = w->at.t->file;
+    size_t size = extent(&w->view) * tango_io_type_size(w->view.type), at, end;
+    if (!s->file.mapping) return;
+    at = (size_t)(w->view.data - s->text);
+    end = s->size - at - size < around ? s->size : at + size + around;
+    at = at < around ? 0 : at - around;
+    tango_io_forget(&s->file, s->text + at, end - at);
 }
 
 /* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
