@@ -250,6 +250,38 @@ static void names_are_turned_by_rows(void)
                  "model.input_blocks.0.0.weight") == 0);
 }
 
+/* ---- What a family does when nothing else is asked --------------------------------- */
+
+static void families_have_their_defaults(void)
+{
+    static const struct {
+        const char *guidance, *sampler;
+        layout_id layout;
+        double vector, steps, scale, eta, crop, centre; /* 0: not there */
+    } list[] = {
+        { "", "ddpm", LAYOUT_TANGO, 0, 0, 3, 0, 0, 0 },
+        { "", "ddpm", LAYOUT_DIFFUSERS, 0, 0, 3, 0, 0, 0 },
+        { "", "ddim", LAYOUT_AUDIOLDM, 512, 200, 2.5, 1, 0, 0 },
+        { "", "ddim", LAYOUT_DIFFUSERS, 512, 200, 2.5, 1, 600, 0 },
+        { "fourier", "consistency", LAYOUT_CONSISTENCY, 0, 1, 4, 0, 9.5, 1 },
+        { "ctm", "ctm", LAYOUT_CTM, 0, 2, 3.5, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        values v = { NULL, 0, 0 };
+        if (list[i].vector > 0.0) put_number(&v, "unet.class_dim", list[i].vector);
+        if (*list[i].guidance) put_text(&v, "unet.guidance", list[i].guidance);
+        publish_defaults(&v, list[i].layout);
+        CHECK(text_is(&v, "default.sampler", list[i].sampler));
+        CHECK_NEAR(number_of(&v, "default.steps"), list[i].steps, 0.0);
+        CHECK_NEAR(number_of(&v, "default.guidance"), list[i].scale, 0.0);
+        CHECK_NEAR(number_of(&v, "default.eta"), list[i].eta, 0.0);
+        CHECK_NEAR(number_of(&v, "default.crop"), list[i].crop, 0.0);
+        CHECK_NEAR(number_of(&v, "wave.center"), list[i].centre, 0.0);
+        for (size_t k = 0; k < v.count; k++) free((void *)v.list[k].data);
+        free(v.list);
+    }
+}
+
 /* ---- Names of whole published files ----------------------------------------------- */
 
 static const tango_unet_config tango_unet = {
@@ -875,6 +907,7 @@ int main(void)
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
     RUN(names_are_turned_by_rows);
+    RUN(families_have_their_defaults);
     RUN(published_files_have_these_names);
     RUN(patterns_match_whole_names);
     RUN(wrapped_checkpoints_are_unwrapped);

@@ -118,7 +118,11 @@ class Small:
         with torch.no_grad():
             for module in (self.film, self.tango, self.vae, self.vocoder, self.clap_text, self.clap, self.clip, self.t5, self.t5_whole):
                 for p in module.parameters(): p.copy_(torch.randn_like(p) * 0.1)
-        self.maps = rows(os.path.join(spec, "map_audioldm_to_diffusers.tsv"))
+        self.read_maps()
+
+    def read_maps(self):
+        """The published names of diffusers' UNet and VAE in a .ckpt: maps, and to_ldm of the VAE alone."""
+        self.maps = rows(os.path.join(self.spec, "map_audioldm_to_diffusers.tsv"))
         named = {}
         for old, new, _ in self.maps:
             part, key = new.split("/", 1)
@@ -224,7 +228,7 @@ def audioldm(s, convert, folder):
     compare("audioldm .ckpt: VAE and vocoder", convert, [path, "--only", "vae,vocoder"], sound,
             {"vae.scale_factor": 0.75, "vae.clip_latent": 1, "audio.hop": 160, "vocoder.rates": RATES})
     film = held(s.film.state_dict(), "unet.")
-    compare("audioldm .ckpt: moving average", convert, [path, "--only", "unet"], film, AUDIOLDM)
+    compare("audioldm .ckpt: moving average", convert, [path, "--only", "unet"], film, {**AUDIOLDM, "default.crop": None})
     raw = {k: (np.float32(v) + np.float32(1.0)) for k, v in film.items()}
     compare("audioldm .ckpt: --raw", convert, [path, "--only", "unet", "--raw"], raw, AUDIOLDM)
     compare("audioldm .ckpt: all", convert, [path, "--tokenizer", tokens], {**film, **sound, **s.held_text(s.clap_text)},
@@ -278,7 +282,7 @@ def diffusers(s, convert, folder):
     torch = s.torch; whole = {**held(s.film.state_dict(), "unet."), **s.held_vae(), **s.held_vocoder(), **s.held_text(s.clap_text)}
     def case(name, **options):
         path = os.path.join(folder, name.replace(" ", "_")); save_audioldm(s, path, **options)
-        compare("diffusers folder: " + name, convert, [path], whole, {**AUDIOLDM, "vae.clip_latent": None, "vae.scale_factor": 0.75}); return path
+        compare("diffusers folder: " + name, convert, [path], whole, {**AUDIOLDM, "vae.clip_latent": None, "vae.scale_factor": 0.75, "default.crop": 600.0}); return path
     path = case("safetensors"); case("PyTorch files", safe_serialization=False); case("parts with an index", max_shard_size="500KB")
     half = os.path.join(folder, "half"); modules = (s.film, s.vae, s.vocoder, s.clap_text)
     for m in modules: m.half()
