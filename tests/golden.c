@@ -1711,6 +1711,45 @@ static void callbacks_stop_a_run(void)
     release(NULL);
 }
 
+/* A model whose parts become NaN as soon as they are said to be done. */
+typedef struct spent { tango_model model; unsigned parts[8]; size_t count; } spent;
+
+static void spend(void *user, unsigned part)
+{
+    spent *s = (spent *)user;
+    tango_io_tensor t;
+    if (s->count < 8) s->parts[s->count++] = part;
+    for (size_t i = 0; i < tango_io_blob_tensor_count(&s->model.blob); i++) {
+        tango_io_blob_tensor(&s->model.blob, i, &t);
+        if (tango_part_of(t.name) == part)
+            memset((void *)(uintptr_t)t.data, 0xff, t.size);
+    }
+}
+
+static void a_part_that_is_done_is_read_no_more(void)
+{
+    watch w;
+    spent s;
+    tango_error error;
+    tango_params p = short_case(&w, "v1_ddpm");
+    unsigned char *copy = (unsigned char *)take(v1_file.size + 64);
+    sound whole = generate(&v1, &p), other;
+    memset(&s, 0, sizeof s);
+    copy += 64 - (uintptr_t)copy % 64;
+    memcpy(copy, v1_file.data, v1_file.size);
+    CHECK(tango_open(&s.model, copy, v1_file.size, &error) == TANGO_OK);
+    p.user = &s;
+    p.on_stage = NULL;
+    p.on_step = NULL;
+    p.on_done = spend;
+    other = generate(&s.model, &p);
+    CHECK(same_sound(whole, other));
+    CHECK(s.count == 4 && s.parts[0] == TANGO_PART_TEXT && s.parts[1] == TANGO_PART_UNET
+          && s.parts[2] == TANGO_PART_VAE && s.parts[3] == TANGO_PART_VOCODER);
+    CHECK(generate(&s.model, &p).result == TANGO_ERROR_NUMBER); /* it was their weights */
+    release(NULL);
+}
+
 /* The parameters must be refused, by prepare with a message that begins so. */
 static void refused(const tango_params *p, const char *subject)
 {
@@ -1941,6 +1980,7 @@ int main(int argc, char **argv)
     RUN(watching_stages_changes_nothing);
     RUN(threads_change_no_bit);
     RUN(callbacks_stop_a_run);
+    RUN(a_part_that_is_done_is_read_no_more);
     RUN(numbers_out_of_range_are_refused);
     RUN(nonsense_is_refused);
     RUN(the_largest_run_is_only_refused_for_memory);

@@ -194,6 +194,24 @@ static void shared_storages_are_summed(void)
     CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
 }
 
+/* The sum of an archive is put together from those of its records. */
+static void sums_of_archives_are_those_of_their_bytes(void)
+{
+    static const char *const names[] = { "flat.bin", "nested.bin", "twice.bin" };
+    tango_io_crc32 table;
+    tango_io_crc32_begin(&table);
+    for (size_t i = 0; i < 3; i++) {
+        file_list files;
+        memset(&files, 0, sizeof files);
+        store *s = open_store(&files, "golden/wrapped", names[i], names[i]);
+        const source *f = files.first;
+        CHECK(f->torch.summed);
+        CHECK(file_sum(&table, f) == tango_io_crc32_add(&table, 0, f->text, f->size));
+        close_stores(s);
+        close_sources(&files);
+    }
+}
+
 /* ---- Names ------------------------------------------------------------------------ */
 
 /* What a table makes of a name. */
@@ -248,6 +266,38 @@ static void names_are_turned_by_rows(void)
         CHECK(strcmp(turned(pairs[i].rows, pairs[i].from, ""), pairs[i].to) == 0);
     CHECK(strcmp(turned(names_unet_ldm, "conv_in.weight", "model."),
                  "model.input_blocks.0.0.weight") == 0);
+}
+
+/* ---- What a family does when nothing else is asked --------------------------------- */
+
+static void families_have_their_defaults(void)
+{
+    static const struct {
+        const char *guidance, *sampler;
+        layout_id layout;
+        double vector, steps, scale, eta, crop, centre; /* 0: not there */
+    } list[] = {
+        { "", "ddpm", LAYOUT_TANGO, 0, 0, 3, 0, 0, 0 },
+        { "", "ddpm", LAYOUT_DIFFUSERS, 0, 0, 3, 0, 0, 0 },
+        { "", "ddim", LAYOUT_AUDIOLDM, 512, 200, 2.5, 1, 0, 0 },
+        { "", "ddim", LAYOUT_DIFFUSERS, 512, 200, 2.5, 1, 600, 0 },
+        { "fourier", "consistency", LAYOUT_CONSISTENCY, 0, 1, 4, 0, 9.5, 1 },
+        { "ctm", "ctm", LAYOUT_CTM, 0, 2, 3.5, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        values v = { NULL, 0, 0 };
+        if (list[i].vector > 0.0) put_number(&v, "unet.class_dim", list[i].vector);
+        if (*list[i].guidance) put_text(&v, "unet.guidance", list[i].guidance);
+        publish_defaults(&v, list[i].layout);
+        CHECK(text_is(&v, "default.sampler", list[i].sampler));
+        CHECK_NEAR(number_of(&v, "default.steps"), list[i].steps, 0.0);
+        CHECK_NEAR(number_of(&v, "default.guidance"), list[i].scale, 0.0);
+        CHECK_NEAR(number_of(&v, "default.eta"), list[i].eta, 0.0);
+        CHECK_NEAR(number_of(&v, "default.crop"), list[i].crop, 0.0);
+        CHECK_NEAR(number_of(&v, "wave.center"), list[i].centre, 0.0);
+        for (size_t k = 0; k < v.count; k++) free((void *)v.list[k].data);
+        free(v.list);
+    }
 }
 
 /* ---- Names of whole published files ----------------------------------------------- */
@@ -696,6 +746,7 @@ static void write_model(folder *f)
 {
     static float noise[1 << 19];
     static tensor whole;
+    static source nothing_mapped;
     job j;
     memset(&j, 0, sizeof j);
     for (size_t i = 0; i < 1 << 19; i++)
@@ -708,6 +759,7 @@ static void write_model(folder *f)
         v->rank = w->rank;
         v->count = 1;
         w->at.t = &whole;
+        whole.file = &nothing_mapped;
         for (size_t k = w->rank; k-- > 0;) {
             v->shape[k] = w->shape[k];
             v->strides[k] = v->count;
@@ -872,7 +924,9 @@ int main(void)
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
+    RUN(sums_of_archives_are_those_of_their_bytes);
     RUN(names_are_turned_by_rows);
+    RUN(families_have_their_defaults);
     RUN(published_files_have_these_names);
     RUN(patterns_match_whole_names);
     RUN(wrapped_checkpoints_are_unwrapped);

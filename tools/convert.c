@@ -57,12 +57,12 @@
              convert_build.h   which place makes which part
              convert_plan.h    the tensors that these imply, found in the checkpoint
              convert_write.h   writing them
+             convert_list.h    saying what is there
              convert.c         the program */
+#include "convert_list.h"
 #include "convert_write.h"
 
 /* ---- Parts and where they come from ----------------------------------------------- */
-
-enum { ORIGINS = 1 + PARTS }; /* the checkpoint, and a place of its own for each part */
 
 typedef struct request {
     const char *path, *output;
@@ -92,6 +92,15 @@ static void check_whole(const origin *o, const request *r)
     }
 }
 
+/* Where a part comes from; a path that is named twice is opened once. */
+static origin *origin_of(origin *origins, const request *r, size_t part)
+{
+    if (!r->from[part] || strcmp(r->from[part], r->path) == 0) return &origins[0];
+    for (size_t i = 0; i < part; i++)
+        if (r->from[i] && strcmp(r->from[i], r->from[part]) == 0) return &origins[1 + i];
+    return &origins[1 + part];
+}
+
 static void choose_parts(build *b, origin *origins, const request *r)
 {
     check_whole(&origins[0], r);
@@ -100,35 +109,24 @@ static void choose_parts(build *b, origin *origins, const request *r)
             && other_prefix(s, "unet.conv_in.weight") + other_prefix(s, LDM_VAE_KEY) > 0)
             return;
     for (size_t i = 0; i < PARTS; i++) {
-        origin *o = r->from[i] ? &origins[1 + i] : &origins[0];
+        origin *o = origin_of(origins, r, i);
         if (r->only && !(r->only >> i & 1)) continue;
         if (o->pieces[i].sign) b->from[i] = o;
         else if (r->from[i] || r->only)
             problem("%s: holds no part of the kind %s", o->path, part_names[i]);
     }
-    for (size_t i = 0; i < PARTS; i++)
-        if (b->from[i]) return;
-    problem("%s: no part of a Tango model: neither text encoder, UNet, VAE, vocoder nor "
-            "CLAP", r->path);
 }
 
 /* Files that look like this family's and are not. */
 static void refuse_foreign(const build *b, const origin *o)
 {
-    static const char *const classes[][2] = {
-        { "StableDiffusion", "Stable Diffusion" }, { "AudioLDM2", "AudioLDM 2" },
-        { "MusicLDM", "MusicLDM" }, { "TangoFlux", "TangoFlux" }, { "Flux", "Flux" }
-    };
-    const char *family = o->family;
-    config c = { o->root[INDEX_JSON], 0 };
-    object index = object_in(&c, "");
     int nothing = 1;
-    for (size_t i = 0; !family && i < sizeof classes / sizeof *classes; i++)
-        if (text_begins(&index, "_class_name", classes[i][0])) family = classes[i][1];
     for (size_t i = 0; i < PARTS; i++) nothing &= b->from[i] == NULL;
-    if (!family || !(nothing || b->from[UNET] == o || b->from[VAE] == o)) return;
-    problem("%s: this is a model of %s: its networks are others than Tango's", o->path,
-            family);
+    if (o->foreign && (nothing || b->from[UNET] == o))
+        problem("%s: this is %s", o->path, o->foreign);
+    else if (nothing)
+        problem("%s: no part of a Tango model: neither text encoder, UNet, VAE, vocoder "
+                "nor CLAP", o->path);
 }
 
 static void split_path(char folder[TANGO_IO_PATH_MAX + 1], const char *path)
@@ -191,7 +189,7 @@ static void open_origins(origin *origins, file_list *files, const request *r)
     char label[TANGO_IO_PATH_MAX + 2];
     open_origin(&origins[0], r->path, files, r->raw, "");
     for (size_t i = 0; i < PARTS; i++) {
-        if (!r->from[i]) continue;
+        if (origin_of(origins, r, i) != &origins[1 + i]) continue;
         snprintf(label, sizeof label, "%s/", r->from[i]);
         open_origin(&origins[1 + i], r->from[i], files, r->raw,
                     is_folder(r->from[i]) ? label : "");
@@ -232,10 +230,27 @@ static void prepare_build(build *b, origin *origins, file_list *files, const req
     b->configs[DEFAULTS].file = origins[0].root[DEFAULTS_JSON];
     choose_configs(b);
     choose_schedule(b, files, schedule);
+    if (b->from[UNET] && !b->configs[SCHEDULE_CONFIG].file)
+        problem("%s: scheduler_config.json is missing: put it beside the UNet, or name "
+                "it with --scheduler", b->from[UNET]->path);
     check_output(r->output, files);
     stop_at_problems(r->path);
     read_configuration(b);
     stop_at_problems(r->path);
+}
+
+static void list(build *b, origin *origins, file_list *files)
+{
+    origin *o = &origins[0];
+    for (size_t i = 0; i < PARTS; i++)
+        if (o->pieces[i].sign) b->from[i] = o;
+    for (size_t i = 0; i < PARTS; i++) measure(&o->pieces[i]);
+    refuse_foreign(b, o);
+    stop_at_problems(o->path);
+    find_tokenizer_of(&b->tokens, o);
+    choose_configs(b);
+    choose_schedule(b, files, NULL);
+    list_origin(b, o);
 }
 
 static void convert(const request *r)
@@ -252,6 +267,10 @@ static void convert(const request *r)
 
     open_origins(origins, &files, r);
     stop_at_problems(r->path);
+    if (r->list) {
+        list(&b, origins, &files);
+        return;
+    }
     prepare_build(&b, origins, &files, r);
     make_plan(&p, &b);
     match(&b, &p, &files);
@@ -259,6 +278,7 @@ static void convert(const request *r)
     stop_at_problems(r->path);
 
     j.type = r->type >= 0 ? (tango_io_type)r->type : type_of_checkpoint(&p);
+    if (!r->quiet) note_precisions(&p, j.type);
     put_provenance(&b.v, &files, j.type);
     put_number(&b.v, "tango.parameters", (double)parameter_count(&p));
     write_blob(r->output, &j, &p, &b.v, r->quiet);
@@ -274,7 +294,8 @@ static void convert(const request *r)
 /* ---- The program ------------------------------------------------------------------ */
 
 enum { OPTION_TEXT = 256, OPTION_UNET, OPTION_VAE, OPTION_VOCODER, OPTION_RANK,
-       OPTION_TOKENIZER, OPTION_SCHEDULER, OPTION_ONLY, OPTION_RAW };
+       OPTION_TOKENIZER, OPTION_SCHEDULER, OPTION_ONLY, OPTION_RAW,
+       OPTION_LIST };
 
 static const cli_option options[] = {
     { 'o', "output", "FILE", "the blob to write" },
@@ -289,6 +310,7 @@ static const cli_option options[] = {
     { OPTION_TOKENIZER, "tokenizer", "FROM", "the same for the tokenizer" },
     { OPTION_SCHEDULER, "scheduler", "FROM", "the same for scheduler_config.json" },
     { OPTION_RAW, "raw", NULL, "the weights themselves, not their moving average" },
+    { OPTION_LIST, "list", NULL, "say what is in the checkpoint, and write nothing" },
     { 'q', "quiet", NULL, "say nothing unless something is wrong" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL }
@@ -324,6 +346,7 @@ static void take_option(request *r, int id, const cli *c)
     case OPTION_TOKENIZER: r->tokenizer = c->text; break;
     case OPTION_SCHEDULER: r->scheduler = c->text; break;
     case OPTION_RAW: r->raw = 1; break;
+    case OPTION_LIST: r->list = 1; break;
     case CLI_OPERAND:
         if (r->path) cli_usage("one checkpoint at a time; found \"%.60s\" too", c->text);
         r->path = c->text;
@@ -340,7 +363,8 @@ int main(int argc, char **argv)
     cli c = cli_begin(argc, argv, options);
     for (int id = cli_next(&c); id; id = cli_next(&c)) {
         if (id == 'h') {
-            cli_help("convert FILE|FOLDER -o FILE.tango [options]",
+            cli_help("convert FILE|FOLDER -o FILE.tango [options]\n"
+                     "       convert FILE|FOLDER --list",
                      "Makes one weights blob from a checkpoint of the Tango family.",
                      options);
             return 0;
@@ -348,8 +372,9 @@ int main(int argc, char **argv)
         take_option(&r, id, &c);
     }
     if (!r.path) cli_usage("no folder or file given; -h lists the options");
-    if (!r.output) cli_usage("no output given (-o FILE.tango); -h lists the options");
-    if (strcmp(r.output, "-") == 0)
+    if (!r.output && !r.list)
+        cli_usage("no output given (-o FILE.tango); -h lists the options");
+    if (r.output && strcmp(r.output, "-") == 0)
         cli_usage("a blob needs a file: its header is written last, out of order");
     cli_catch_interrupts();
     convert(&r);

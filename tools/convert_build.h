@@ -13,7 +13,7 @@ static const source *config_beside(const origin *o, const piece *p, root_file na
 {
     int at_root = p->on == &o->shelves[ROOT];
     if (p->sign->layout == LAYOUT_AUDIOLDM) return NULL;
-    if (at_root && o->root[named]) return o->root[named];
+    if (at_root && named < ROOT_FILES && o->root[named]) return o->root[named];
     return o->is_tango ? NULL : p->on->config;
 }
 
@@ -96,9 +96,6 @@ static void choose_schedule(build *b, file_list *files, const source *wanted)
              && (!main_json.file || text_begins(&main_config, "scheduler_name", sd)))
         c->file = built_in(files, "schedule of Stable Diffusion 2.1 (built in)",
                            schedule_of_sd21);
-    else
-        problem("%s: scheduler_config.json is missing: put it beside the UNet, or name "
-                "it with --scheduler", o->path);
 }
 
 /* ---- Tokenizers ------------------------------------------------------------------- */
@@ -274,21 +271,21 @@ static const field *field_named(const build *b, const char *name, size_t length)
 
 /* A problem that the library found among the values of the blob, told in the words of
    the files. */
-static void problem_of_values(const build *b, const char *message)
+static void problem_of_values(const build *b, const char *told)
 {
     char line[2048];
     size_t n = 0;
-    int of_model = strncmp(message, "model: ", 7) == 0;
-    if (of_model) message += 7;
-    while (*message && n < sizeof line - 512) {
-        const char *end = *message == '\'' ? strchr(message + 1, '\'') : NULL;
+    int of_model = strncmp(told, "model: ", 7) == 0;
+    if (of_model) told += 7;
+    while (*told && n < sizeof line - 512) {
+        const char *end = *told == '\'' ? strchr(told + 1, '\'') : NULL;
         const field *f =
-            end ? field_named(b, message + 1, (size_t)(end - message) - 1) : NULL;
+            end ? field_named(b, told + 1, (size_t)(end - told) - 1) : NULL;
         if (f) n += (size_t)snprintf(line + n, 512, "%s: %s%s%s",
                                      b->configs[f->file].file->label, f->inside,
                                      *f->inside ? ": " : "", f->key);
-        else line[n++] = *message;
-        message = f ? end + 1 : message + 1;
+        else line[n++] = *told;
+        told = f ? end + 1 : told + 1;
     }
     line[n] = '\0';
     problem("%s%s", of_model ? "" : "defaults.json: ", line);
@@ -327,7 +324,7 @@ static void infer(build *b)
     if (p) infer_guidance(v, p);
     if (p) infer_unet(v, p);
     if (b->from[UNET] || b->from[VAE] || b->from[VOCODER]) publish_audio(v);
-    if (p) publish_defaults(v);
+    if (p) publish_defaults(v, p->sign->layout);
 }
 
 /* Pre-trained UNets have 4 channels; adapters translate to the VAE's 8 and back. */

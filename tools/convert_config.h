@@ -978,16 +978,19 @@ static const struct family {
 } families[] = {
     { "ddpm", 0.0, 3.0, 0.0, 0.0, 0 },        /* Tango */
     { "ddim", 200.0, 2.5, 1.0, 0.0, 0 },      /* AudioLDM */
+    { "ddim", 200.0, 2.5, 1.0, TANGO_SECONDS_MAX, 0 }, /* of diffusers: not a sample more
+                                                          than was asked for */
     { "consistency", 1.0, 4.0, 0.0, 9.5, 1 }, /* ConsistencyTTA */
     { "ctm", 2.0, 3.5, 0.0, 0.0, 0 }          /* SoundCTM */
 };
 
-static void publish_defaults(values *v)
+static void publish_defaults(values *v, layout_id layout)
 {
     const struct family *f = &families[0];
-    if (number_of(v, "unet.class_dim") > 0.0) f = &families[1];
-    if (text_is(v, "unet.guidance", "fourier")) f = &families[2];
-    if (text_is(v, "unet.guidance", "ctm")) f = &families[3];
+    if (number_of(v, "unet.class_dim") > 0.0)
+        f = &families[layout == LAYOUT_DIFFUSERS ? 2 : 1];
+    if (text_is(v, "unet.guidance", "fourier")) f = &families[3];
+    if (text_is(v, "unet.guidance", "ctm")) f = &families[4];
     if (!text_is(v, "default.sampler", "")) return; /* the user's own set of defaults */
     put_text(v, "default.sampler", f->sampler);
     if (f->steps > 0.0) put_absent(v, "default.steps", f->steps);

@@ -128,19 +128,32 @@ static const char *const never_read[] = { "*position_ids", "*token_type_ids",
 static const char *const blob_prefixes[] = { "text_encoder.", "unet.", "", "vocoder.",
                                              "clap." };
 
-/* Families of other programs that are easily taken for this one, by a tensor. */
+/* What is easily taken for a model of this family, by a tensor. */
 static const struct {
-    const char *pattern, *family;
+    const char *pattern, *what;
 } foreign[] = {
-    { "cond_stage_model.transformer.text_model.*", "Stable Diffusion" },
-    { "cond_stage_model.model.transformer.*", "Stable Diffusion" },
-    { "conditioner.embedders.*", "Stable Diffusion XL" },
-    { "cond_stage_models.*", "AudioLDM 2" },
-    { "beat_embedding_layer.*", "Mustango" },
-    { "chord_embedding_layer.*", "Mustango" },
-    { "*.attentions2.0.*", "Mustango" },
-    { "*single_transformer_blocks.*", "TangoFlux" },
-    { "*joint_transformer_blocks.*", "TangoFlux" },
+    { "cond_stage_model.transformer.text_model.*", "a model of Stable Diffusion" },
+    { "cond_stage_model.model.transformer.*", "a model of Stable Diffusion" },
+    { "conditioner.embedders.*", "a model of Stable Diffusion XL" },
+    { "cond_stage_models.*", "a model of AudioLDM 2" },
+    { "beat_embedding_layer.*", "a model of Mustango" },
+    { "chord_embedding_layer.*", "a model of Mustango" },
+    { "*single_transformer_blocks.*", "a model of TangoFlux" },
+    { "*time_embedding.cond_proj.weight", "a latent consistency model" },
+    { "*lora_A.*", "a LoRA, which changes a model: convert that model" },
+    { "*lora.down.*", "a LoRA, which changes a model: convert that model" },
+    { "*lora_down.*", "a LoRA, which changes a model: convert that model" },
+};
+/* And by the class that model_index.json names. */
+static const struct {
+    const char *begins, *what;
+} foreign_classes[] = {
+    { "StableDiffusion", "a model of Stable Diffusion" },
+    { "AudioLDM2", "a model of AudioLDM 2" },
+    { "MusicLDM", "a model of MusicLDM" },
+    { "StableAudio", "a model of Stable Audio" },
+    { "TangoFlux", "a model of TangoFlux" },
+    { "Flux", "a model of Flux" },
 };
 
 /* ---- One file or folder ----------------------------------------------------------- */
@@ -191,7 +204,7 @@ typedef struct origin {
     source *root[ROOT_FILES];
     store *stft;
     piece pieces[PARTS];
-    const char *family; /* another program's, NULL if nothing says so */
+    const char *foreign; /* what else this is, NULL if nothing says so */
 } origin;
 
 /* ---- Which weights a folder has --------------------------------------------------- */
@@ -340,6 +353,9 @@ static void open_single(origin *o)
     root->folder[size > 0 ? size - 1 : 0] = '\0';
     if (size == 1) memcpy(root->folder, "/", 2);
     if (size == 0) memcpy(root->folder, ".", 2);
+    if (strstr(name, "-of-0") && !ends_with(name, ".json"))
+        problem("%s: one of several parts of a model: name their folder, or the index",
+                o->path);
     is_in(o->files, root->folder, name);
     add_store(o, root, name);
 }
@@ -381,13 +397,22 @@ static void find_parts_in(origin *o, const shelf *on, store *tensors)
     }
 }
 
-static void find_family(origin *o, const store *s)
+static void find_foreign(origin *o, const store *s)
 {
     binding b;
-    for (size_t i = 0; !o->family && i < sizeof foreign / sizeof *foreign; i++)
-        for (size_t k = 0; !o->family && k < s->count; k++)
+    for (size_t i = 0; !o->foreign && i < sizeof foreign / sizeof *foreign; i++)
+        for (size_t k = 0; !o->foreign && k < s->count; k++)
             if (matches(foreign[i].pattern, s->list[k].name, &b))
-                o->family = foreign[i].family;
+                o->foreign = foreign[i].what;
+}
+
+static void find_foreign_class(origin *o)
+{
+    config c = { o->root[INDEX_JSON], 0 };
+    object index = object_in(&c, "");
+    for (size_t i = 0; i < sizeof foreign_classes / sizeof *foreign_classes; i++)
+        if (text_begins(&index, "_class_name", foreign_classes[i].begins))
+            o->foreign = foreign_classes[i].what;
 }
 
 /* The configurations of networks that stand beside a single file count as in a folder;
@@ -422,8 +447,9 @@ static void open_origin(origin *o, const char *path, file_list *files, int raw,
     for (size_t i = 0; i < SHELVES; i++)
         for (store *s = o->shelves[i].stores; s; s = s->next) {
             find_parts_in(o, &o->shelves[i], s);
-            find_family(o, s);
+            find_foreign(o, s);
         }
+    find_foreign_class(o);
     if (o->is_file) open_beside(o);
 }
 

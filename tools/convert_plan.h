@@ -582,29 +582,31 @@ static int other_prefix(const store *s, const char *key)
     return 0;
 }
 
-/* The part of an origin that a tensor left over belongs to by its name, -1: to none. */
-static int owner_of(const origin *o, const store *s, const char *name)
-{
-    int owner = -1;
-    size_t longest = 0;
-    for (int i = 0; i < PARTS; i++) {
-        const piece *p = &o->pieces[i];
-        size_t n = p->sign ? strlen(p->names.prefix) : 0;
-        if (!p->sign || p->tensors != s || strncmp(name, p->names.prefix, n) != 0)
-            continue;
-        if (owner >= 0 && n <= longest) continue;
-        owner = i;
-        longest = n;
-    }
-    return owner;
-}
-
 static int is_one_of(const char *name, const char *const *patterns, size_t most)
 {
     binding b;
     for (size_t i = 0; i < most && patterns[i]; i++)
         if (matches(patterns[i], name, &b)) return 1;
     return 0;
+}
+
+/* The part of an origin that a tensor belongs to by its name, -1: to none. Of two parts
+   with one prefix it is the one that does not pass it over. */
+static int owner_of(const origin *o, const store *s, const char *name)
+{
+    int owner = -1;
+    size_t best = 0;
+    for (int i = 0; i < PARTS; i++) {
+        const piece *p = &o->pieces[i];
+        size_t n = p->sign ? strlen(p->names.prefix) : 0;
+        if (!p->sign || p->tensors != s || strncmp(name, p->names.prefix, n) != 0)
+            continue;
+        size_t rank = 2 * n + !is_one_of(name + n, p->sign->other, 4);
+        if (owner >= 0 && rank <= best) continue;
+        owner = i;
+        best = rank;
+    }
+    return owner;
 }
 
 /* Whether a tensor that no part asked for is an error. Parts that are not wanted keep
@@ -676,12 +678,23 @@ static void check_sum(const source *s, const plan *p)
                 sum, s->size);
 }
 
+/* A blob has one CLAP: what ranks sounds and what they are made of must be one model. */
+static void check_one_clap(const build *b)
+{
+    const piece *text = piece_of(b, TEXT);
+    if (text && text->sign->text == CLAP && b->from[RANK]
+        && b->from[RANK] != b->from[TEXT])
+        problem("%s: the text encoder is CLAP's too: to rank sounds take the audio tower "
+                "beside it, of %s", b->from[RANK]->path, b->from[TEXT]->path);
+}
+
 static void match(const build *b, plan *p, const file_list *files)
 {
     const piece *text = piece_of(b, TEXT);
     for (size_t i = 0; i < p->count; i++)
         match_weight(&p->list[i], piece_of(b, p->list[i].part));
     if (text && text->sign->text == T5) check_tied_embedding(text);
+    check_one_clap(b);
     for (size_t i = 0; i < PARTS; i++) {
         size_t k = 0;
         if (!b->from[i]) continue;
@@ -692,6 +705,23 @@ static void match(const build *b, plan *p, const file_list *files)
     }
     if (problems > 0) return;
     for (const source *s = files->first; s; s = s->next) check_sum(s, p);
+}
+
+/* Says so where matrices of several precisions become one. */
+static void note_precisions(const plan *p, tango_io_type type)
+{
+    size_t counts[TANGO_IO_BOOL + 1] = { 0 }, kinds = 0, n = 0;
+    char text[128] = "";
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].kind != VECTOR) counts[p->list[i].view.type]++;
+    for (size_t i = 0; i <= TANGO_IO_BOOL; i++) kinds += counts[i] > 0;
+    if (kinds < 2) return;
+    for (size_t i = 0; i <= TANGO_IO_BOOL && n < 100; i++)
+        if (counts[i] > 0)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%zu in %s", n ? ", " : "",
+                                  counts[i], tango_io_type_name((tango_io_type)i));
+    cli_note("matrices of mixed precisions (%s): all are written in %s", text,
+             tango_io_type_name(type));
 }
 
 /* f16 only if every matrix of the checkpoint is. */

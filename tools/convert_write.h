@@ -119,6 +119,27 @@ static void check_stft(store *s, const tango_model *m)
 
 /* ---- Writing the tensors ---------------------------------------------------------- */
 
+/* CRC-32 of all bytes of a file; pages that were read are given back. */
+static uint32_t sum_of(const tango_io_crc32 *table, const source *s)
+{
+    const size_t most = (size_t)16 << 20;
+    uint32_t crc = 0;
+    for (size_t at = 0, n; at < s->size; at += n) {
+        n = s->size - at < most ? s->size - at : most;
+        crc = tango_io_crc32_add(table, crc, s->text + at, n);
+        tango_io_forget(&s->file, s->text + at, n);
+    }
+    return crc;
+}
+
+/* CRC-32 of a file. Of an archive that was checked when it was opened it is known. */
+static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
+{
+    uint32_t crc;
+    if (s->torch.data && tango_io_torch_sum(&s->torch, &s->file, &crc)) return crc;
+    return sum_of(table, s);
+}
+
 /* Which bytes this blob was made of: a line for each file. */
 static void put_provenance(values *v, const file_list *files, tango_io_type type)
 {
@@ -130,7 +151,7 @@ static void put_provenance(values *v, const file_list *files, tango_io_type type
                          tango_io_type_name(type));
     tango_io_crc32_begin(table);
     for (const source *s = files->first; s; s = s->next) {
-        uint32_t crc = tango_io_crc32_add(table, 0, s->text, s->size);
+        uint32_t crc = file_sum(table, s);
         n += (size_t)snprintf(text + n, 400, "%.256s, %zu bytes, CRC-32 %08lx\n",
                               s->label, s->size, (unsigned long)crc);
     }
@@ -212,32 +233,54 @@ static void find_factors(weight *w)
     free(row);
 }
 
+/* Numbers first .. first + count as they are in the checkpoint; floats that lie in a row
+   are copied. */
+static void read_numbers(float *out, const weight *w, size_t first, size_t count)
+{
+    const tango_io_view *v = &w->view;
+    const uint16_t one = 1;
+    size_t run = 1;
+    int in_a_row = v->type == TANGO_IO_F32 && *(const unsigned char *)&one == 1;
+    for (size_t i = v->rank; in_a_row && i-- > 0; run *= v->shape[i])
+        in_a_row = v->strides[i] == run || v->shape[i] == 1;
+    if (in_a_row) memcpy(out, v->data + first * sizeof *out, count * sizeof *out);
+    else tango_io_view_read(out, v, first, count);
+}
+
+/* Names the first number that cannot be kept. */
+static void refuse_number(const weight *w, const float *numbers, size_t first,
+                          size_t count, double most)
+{
+    size_t i = 0;
+    while (i + 1 < count && fabs((double)numbers[i]) <= most) i++;
+    double x = (double)numbers[i];
+    if (fabs(x) <= (double)FLT_MAX)
+        problem("%s: %s: element %zu is %g, too large for f16; use -t f32",
+                w->at.t->file->label, w->at.name, first + i, x);
+    else
+        problem("%s: %s: element %zu is not a finite number", w->at.t->file->label,
+                w->at.name, first + i);
+}
+
 /* out = numbers first .. first + count of the checkpoint's tensor. 0, and a problem, if
    one of them cannot be kept. */
 static int fetch(const job *j, const weight *w, float *out, size_t first, size_t count)
 {
     double most = type_of(w, j->type) == TANGO_IO_F16 ? HALF_MAX : (double)FLT_MAX;
-    const tensor *t = w->at.t;
+    const float limit = (float)most;
     size_t width = w->view.count / (w->view.shape[0] ? w->view.shape[0] : 1);
+    unsigned bad = 0;
     if (cli_interrupted()) {
         problem("interrupted");
         return 0;
     }
-    tango_io_view_read(out, &w->view, first, count);
+    read_numbers(out, w, first, count);
     for (size_t i = 0; w->factors && i < count; i++)
         out[i] = (float)((double)out[i] * w->factors[(first + i) / width]);
-    for (size_t i = 0; i < count; i++) {
-        double x = (double)out[i];
-        if (fabs(x) <= most) continue;
-        if (fabs(x) <= (double)FLT_MAX)
-            problem("%s: %s: element %zu is %g, too large for f16; use -t f32",
-                    t->file->label, w->at.name, first + i, x);
-        else
-            problem("%s: %s: element %zu is not a finite number", t->file->label,
-                    w->at.name, first + i);
-        return 0;
-    }
-    return 1;
+    for (size_t i = 0; i < count; i++) /* NaN is neither */
+        bad |= (unsigned)!(out[i] <= limit) | (unsigned)!(out[i] >= -limit);
+    if (bad) refuse_number(w, out, first, count, most);
+    return !bad;
 }
 
 static int write_packed(job *j, size_t size)
@@ -324,6 +367,20 @@ static int compare_name(const void *name, const void *w)
     return strcmp((const char *)name, ((const weight *)w)->name);
 }
 
+/* Gives the pages of a tensor back that was written, and those around it: a system maps
+   up to 2 MiB about a byte that is read. What is read again is only slower. */
+static void forget(const weight *w)
+{
+    const size_t around = (size_t)2 << 20;
+    const source *s = w->at.t->file;
+    size_t size = extent(&w->view) * tango_io_type_size(w->view.type), at, end;
+    if (!s->file.mapping) return;
+    at = (size_t)(w->view.data - s->text);
+    end = s->size - at - size < around ? s->size : at + size + around;
+    at = at < around ? 0 : at - around;
+    tango_io_forget(&s->file, s->text + at, end - at);
+}
+
 /* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
    the plan is. */
 static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
@@ -337,6 +394,7 @@ static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
         ok = is_matrix(w) ? write_panels(j, w) : write_plain(j, w);
         free(w->factors);
         w->factors = NULL;
+        forget(w);
         if (ok) cli_progress_step(&progress, i + 1, p->count);
     }
     cli_progress_end(&progress);

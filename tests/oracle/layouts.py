@@ -4,6 +4,8 @@
     cc tools/convert.c -lm -o convert
     python tests/oracle/layouts.py small ./convert SPEC [NAME...]     diffusers 0.42.1, transformers 5.24.0, torch 2.13.0
     python tests/oracle/layouts.py names SPEC                         the constants of tests/test_convert.c
+    python tests/oracle/layouts.py published SPEC FOLDER KIND         writes a checkpoint of published size: tango, adapters,
+                                                                      audioldm, consistency, or the name of a list
 
 SPEC is a folder with lists of tensors as the published files have them (tensors_*.tsv: key, shape, type) and
 map_audioldm_to_diffusers.tsv (AudioLDM's name, part/name of diffusers), which diffusers' own converter gave.
@@ -116,7 +118,11 @@ class Small:
         with torch.no_grad():
             for module in (self.film, self.tango, self.vae, self.vocoder, self.clap_text, self.clap, self.clip, self.t5, self.t5_whole):
                 for p in module.parameters(): p.copy_(torch.randn_like(p) * 0.1)
-        self.maps = rows(os.path.join(spec, "map_audioldm_to_diffusers.tsv"))
+        self.read_maps()
+
+    def read_maps(self):
+        """The published names of diffusers' UNet and VAE in a .ckpt: maps, and to_ldm of the VAE alone."""
+        self.maps = rows(os.path.join(self.spec, "map_audioldm_to_diffusers.tsv"))
         named = {}
         for old, new, _ in self.maps:
             part, key = new.split("/", 1)
@@ -222,7 +228,7 @@ def audioldm(s, convert, folder):
     compare("audioldm .ckpt: VAE and vocoder", convert, [path, "--only", "vae,vocoder"], sound,
             {"vae.scale_factor": 0.75, "vae.clip_latent": 1, "audio.hop": 160, "vocoder.rates": RATES})
     film = held(s.film.state_dict(), "unet.")
-    compare("audioldm .ckpt: moving average", convert, [path, "--only", "unet"], film, AUDIOLDM)
+    compare("audioldm .ckpt: moving average", convert, [path, "--only", "unet"], film, {**AUDIOLDM, "default.crop": None})
     raw = {k: (np.float32(v) + np.float32(1.0)) for k, v in film.items()}
     compare("audioldm .ckpt: --raw", convert, [path, "--only", "unet", "--raw"], raw, AUDIOLDM)
     compare("audioldm .ckpt: all", convert, [path, "--tokenizer", tokens], {**film, **sound, **s.held_text(s.clap_text)},
@@ -276,7 +282,7 @@ def diffusers(s, convert, folder):
     torch = s.torch; whole = {**held(s.film.state_dict(), "unet."), **s.held_vae(), **s.held_vocoder(), **s.held_text(s.clap_text)}
     def case(name, **options):
         path = os.path.join(folder, name.replace(" ", "_")); save_audioldm(s, path, **options)
-        compare("diffusers folder: " + name, convert, [path], whole, {**AUDIOLDM, "vae.clip_latent": None, "vae.scale_factor": 0.75}); return path
+        compare("diffusers folder: " + name, convert, [path], whole, {**AUDIOLDM, "vae.clip_latent": None, "vae.scale_factor": 0.75, "default.crop": 600.0}); return path
     path = case("safetensors"); case("PyTorch files", safe_serialization=False); case("parts with an index", max_shard_size="500KB")
     half = os.path.join(folder, "half"); modules = (s.film, s.vae, s.vocoder, s.clap_text)
     for m in modules: m.half()
@@ -448,8 +454,40 @@ def names(spec):
         print(f'{name:14} {len(out):5} 0x{zlib.crc32("".join(sorted(out)).encode()):08x}')
 
 
+def published(spec, folder, kind):
+    """A checkpoint at published size: every tensor of the lists, random numbers."""
+    import torch
+    os.makedirs(folder, exist_ok=True)
+    def state(name, rename=lambda k: k, keep=lambda k: True):
+        out, last = {}, None
+        for row in rows(os.path.join(spec, f"tensors_{name}.tsv")):
+            key, shape, kind = row[0], [] if row[1] == "scalar" else [int(x) for x in row[1].split("x")], row[2]
+            if not keep(key): continue
+            if key.endswith("encoder.embed_tokens.weight"): out[rename(key)] = out[rename(key.replace("encoder.embed_tokens", "shared"))]; continue
+            t = torch.zeros(shape, dtype=getattr(torch, kind)) if kind.startswith("int") else torch.rand(shape)
+            out[rename(key)] = t
+        return out
+    def save(x, name): torch.save(x, os.path.join(folder, name)); print(name, os.path.getsize(os.path.join(folder, name)))
+    def dump(x, name): json.dump(x, open(os.path.join(folder, name), "w"))
+    if kind == "tango":
+        save(state("tango_main"), "pytorch_model_main.bin"); save(state("tango_vae"), "pytorch_model_vae.bin")
+        dump({"text_encoder_name": "google/flan-t5-large", "scheduler_name": "stabilityai/stable-diffusion-2-1"}, "main_config.json")
+        dump({"image_key": "fbank", "subband": 1, "embed_dim": 8, "time_shuffle": 1, "scale_factor": 0.9227914214134216, "ddconfig": {"double_z": True, "z_channels": 8,
+              "resolution": 256, "downsample_time": False, "in_channels": 1, "out_ch": 1, "ch": 128, "ch_mult": [1, 2, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}}, "vae_config.json")
+        dump({"filter_length": 1024, "hop_length": 160, "win_length": 1024, "n_mel_channels": 64, "sampling_rate": 16000, "mel_fmin": 0, "mel_fmax": 8000}, "stft_config.json")
+    elif kind == "adapters": save(state("tango_sd21_main"), "pytorch_model_2.bin"); save(state("tango_vae"), "pytorch_model.bin"); dump({"unet_model_name": "x"}, "main_config.json")
+    elif kind == "audioldm":
+        both = state("audioldm_s_full_ckpt"); both.update(state("clap_audio_htsat_tiny")); save({"epoch": 1, "state_dict": both}, "audioldm-s-full.ckpt")
+    elif kind == "consistency":
+        save(state("consistencytta_unet"), "unet_state_dict.pt"); save({"state_dict": state("tango_vae"), "scale_factor": 0.9227914214134216}, "vae_state_dict.pt")
+    else:
+        from safetensors.torch import save_file
+        t = state(kind); t.pop("encoder.embed_tokens.weight", None); save_file(t, os.path.join(folder, "model.safetensors"))
+
+
 def main():
-    if sys.argv[1] != "small": return names(sys.argv[2])
+    if sys.argv[1] == "names": return names(sys.argv[2])
+    if sys.argv[1] == "published": return published(*sys.argv[2:5])
     s = Small(sys.argv[3])
     STATES.extend({k: v.clone() for k, v in m.state_dict().items()} for m in (s.film, s.vae, s.vocoder, s.clap_text, s.tango, s.t5))
     for name in sys.argv[4:] or CASES:

@@ -53,7 +53,6 @@ def model(name, work, seed):
 
 
 def run(work, folder, blob_file, prompt, kw):
-    """[(stage, error, allowed)] of one run; error None means missing."""
     import reference as R
     dump = os.path.join(work, "dump"); shutil.rmtree(dump, ignore_errors=True)
     cmd = [os.path.join(work, "generate"), "-q", "-m", blob_file, "--vocoder", "hifigan", "--dump", dump, "-o", os.path.join(work, "out.wav"), "--guidance", str(kw.get("guidance", 3.0)), "--sampler", kw.get("sampler", "ddpm")]
@@ -61,7 +60,12 @@ def run(work, folder, blob_file, prompt, kw):
         if k not in ("guidance", "sampler"): cmd += ["--" + k, str(v)]
     if "rescale" not in kw: cmd += ["--rescale", "0"]      # the shipped model has a default of its own
     subprocess.run(cmd + ["--", prompt], check=True)
-    single, double = (R.generate(R.Model(folder, d), [prompt], **kw) for d in (False, True)); rows = []
+    return compare(dump, *(R.generate(R.Model(folder, d), [prompt], **kw) for d in (False, True)))
+
+
+def compare(dump, single, double):
+    """[(stage, error, allowed)] of one run's stages: of the packages in both precisions, and in a folder; error None means missing."""
+    rows = []
     for k, want in single.items():
         if k in ("noise_all",): continue
         path = os.path.join(dump, k + ".npy")

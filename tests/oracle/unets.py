@@ -195,8 +195,15 @@ class Net:
         if self.kind:
             self.unet.time_embedding = Guided(self.unet.time_embedding, self)
 
+    def state(self):
+        """Name -> tensor, as a checkpoint has them."""
+        time = self.unet.time_embedding
+        inner = time.inner[0] if isinstance(time, Guided) else time
+        inner = {"time_embedding." + k: v for k, v in inner.state_dict().items()}
+        return dict(self.unet.state_dict(), **inner, **self.extra.state_dict())
+
     def fill(self):
-        state = dict(self.unet.state_dict(), **self.extra.state_dict())
+        state = self.state()
         self.keys = sorted(state, key=lambda k: k.encode())
         for k, name in enumerate(self.keys):
             state[name].copy_(weight(k, name, tuple(state[name].shape)))
@@ -215,6 +222,8 @@ class Net:
 
 def conditions(c, case):
     """text, mask and vectors of a case; rows: negative, prompt, or the prompt alone."""
+    if "given" in case:
+        return case["given"]
     rows = case.get("batch", 2 if c.get("vector") else 1)
     if c.get("vector"):
         return None, None, u(1002, (rows, c["vector"]))
