@@ -6006,6 +6006,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
 {
     const size_t factor =
         (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
+    size_t numbers;
     tango_params params;
     tango__net net;
     tango_result result = tango_check_parts(model, TANGO_PART_VAE, error);
@@ -6016,6 +6017,11 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
             "encode: %z frames, windows of %z; expected multiples of %z, windows of 0 or "
             "at least %z",
             e->frames, e->window, factor, 8 * factor);
+    if (!tango_mul_ok(e->frames, e->batch, &numbers)
+        || !tango_mul_ok(numbers, model->mels, &numbers)
+        || !tango_mul_ok(numbers, sizeof(float), &numbers))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "encode: no room for %z mels of %z frames", e->batch, e->frames);
     memset(&params, 0, sizeof params);
     params.kernels = e->kernels;
     params.parallel_for = e->parallel_for;

@@ -130,6 +130,24 @@ static void a_wave_fits_in_memory(void)
     }
 }
 
+/* Sizes that wrap to small ones are no plan. */
+static void a_mel_to_encode_fits_in_memory(void)
+{
+    tango_encoding e;
+    size_t size = 17;
+    memset(&e, 0, sizeof e);
+    build(0, TANGO_PART_VOCODER);
+    set("audio.mels", 32);
+    CHECK(opened(&model, &error) == TANGO_OK);
+    for (size_t i = 0; i < 4; i++) {
+        e.batch = i < 2 ? 1 : SIZE_MAX / 64;
+        e.frames = i < 2 ? SIZE_MAX / 8 + 1 : 16;
+        e.window = i % 2 * 16;
+        CHECK(tango_encode_memory(&size, &model, &e, &error) == TANGO_ERROR_MEMORY);
+        CHECK(strncmp(error.text, "encode: no room", 15) == 0 && size == 17);
+    }
+}
+
 /* Three workers, the last part first. */
 static void backwards(void *pool, size_t count, tango_nn_task *task, void *data)
 {
@@ -243,6 +261,7 @@ int main(void)
     RUN(the_type_names_the_table);
     RUN(a_unet_with_adapters_needs_no_vae);
     RUN(a_wave_fits_in_memory);
+    RUN(a_mel_to_encode_fits_in_memory);
     RUN(one_seed_is_one_sound);
     return CHECK_DONE();
 }
