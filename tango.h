@@ -7020,11 +7020,11 @@ static void tango__batch_norm(tango__net *net, float *mel, const char *name)
                                                           (torch, bicubic, a = -0.75) */
 static void tango__cubic(float w[4], float t)
 {
-    const float a = -0.75f, u = 1.0f - t, far = t + 1.0f, back = u + 1.0f;
-    w[0] = ((a * far - 5.0f * a) * far + 8.0f * a) * far - 4.0f * a;
+    const float a = -0.75f, u = 1.0f - t, ahead = t + 1.0f, behind = u + 1.0f;
+    w[0] = ((a * ahead - 5.0f * a) * ahead + 8.0f * a) * ahead - 4.0f * a;
     w[1] = ((a + 2.0f) * t - (a + 3.0f)) * t * t + 1.0f;
     w[2] = ((a + 2.0f) * u - (a + 3.0f)) * u * u + 1.0f;
-    w[3] = ((a * back - 5.0f * a) * back + 8.0f * a) * back - 4.0f * a;
+    w[3] = ((a * behind - 5.0f * a) * behind + 8.0f * a) * behind - 4.0f * a;
 }
 
 /* image (S, S) = the mel, stretched in time to S * S / mels frames, of which each strip

@@ -663,6 +663,13 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key);
    found among the tensors. */
 TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
                                     double *out);
+#ifndef TANGO_NO_STDIO
+/* 1 and *crc = the CRC-32 of the whole mapping that was opened, put together from those
+   of its records, which are not read again; 0 if it was saved without any, or without
+   zip. Pages that were read are given back. */
+TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, const tango_io_file *file,
+                                 uint32_t *crc);
+#endif
 
 #ifdef TANGO_IO__WRITES
 /* Element (i0, i1, ...) of a tensor to be written lies in row-major order at data, in the
@@ -6039,6 +6046,50 @@ TANGO_API int tango_io_torch_enter(tango_io_torch *torch, const char *key)
     tango_io__torch_select(torch, entries[first + i].value);
     return 1;
 }
+
+#ifndef TANGO_NO_STDIO
+/* CRC-32 of A followed by B, out of both: A's times x^(8 * size of B), plus B's, modulo
+   the polynomial of the sum. */
+static uint32_t tango_io__crc_both(uint32_t a, uint32_t b, size_t size_of_b)
+{
+    uint32_t power = 0x80000000u, base = 0x00800000u;   /* 1 and x^8, reflected */
+    for (; size_of_b > 0; size_of_b >>= 1) {
+        if (size_of_b & 1) power = tango_io__crc_product(power, base);
+        base = tango_io__crc_product(base, base);
+    }
+    return tango_io__crc_product(power, a) ^ b;
+}
+
+TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, const tango_io_file *file,
+                                 uint32_t *crc)
+{
+    tango_io__zip zip;
+    tango_io__cursor c;
+    tango_io__record record;
+    tango_io_crc32 table;
+    uint32_t sum = 0;
+    size_t i, at = 0;
+    memset(&zip, 0, sizeof zip);
+    if (!torch->summed ||
+        tango_io__zip_open(&zip, torch->data, file->size, NULL) != TANGO_OK)
+        return 0;
+    tango_io_crc32_begin(&table);
+    c = tango_io__cursor_over(zip.data, zip.directory + zip.directory_size);
+    tango_io__take(&c, zip.directory);
+    for (i = 0; i < zip.count; i++) {   /* torch lists records in the order of the file */
+        if (tango_io__zip_next(&zip, &c, &record, NULL) != TANGO_OK ||
+            record.header < at ||
+            tango_io__zip_local(&zip, &record, zip.directory, NULL) != TANGO_OK)
+            return 0;
+        sum = tango_io_crc32_add(&table, sum, zip.data + at, record.data - at);
+        sum = tango_io__crc_both(sum, record.crc, record.size);
+        tango_io_forget(file, zip.data + at, record.data + record.size - at);
+        at = record.data + record.size;
+    }
+    *crc = tango_io_crc32_add(&table, sum, zip.data + at, file->size - at);
+    return 1;
+}
+#endif
 
 TANGO_API int tango_io_torch_number(const tango_io_torch *torch, const char *key,
                                     double *out)

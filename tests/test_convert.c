@@ -194,6 +194,24 @@ static void shared_storages_are_summed(void)
     CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
 }
 
+/* The sum of an archive is put together from those of its records. */
+static void sums_of_archives_are_those_of_their_bytes(void)
+{
+    static const char *const names[] = { "flat.bin", "nested.bin", "twice.bin" };
+    tango_io_crc32 table;
+    tango_io_crc32_begin(&table);
+    for (size_t i = 0; i < 3; i++) {
+        file_list files;
+        memset(&files, 0, sizeof files);
+        store *s = open_store(&files, "golden/wrapped", names[i], names[i]);
+        const source *f = files.first;
+        CHECK(f->torch.summed);
+        CHECK(file_sum(&table, f) == tango_io_crc32_add(&table, 0, f->text, f->size));
+        close_stores(s);
+        close_sources(&files);
+    }
+}
+
 /* ---- Names ------------------------------------------------------------------------ */
 
 /* What a table makes of a name. */
@@ -906,6 +924,7 @@ int main(void)
     RUN(mel_matrix_is_librosas);
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
+    RUN(sums_of_archives_are_those_of_their_bytes);
     RUN(names_are_turned_by_rows);
     RUN(families_have_their_defaults);
     RUN(published_files_have_these_names);

@@ -13,7 +13,7 @@ static const source *config_beside(const origin *o, const piece *p, root_file na
 {
     int at_root = p->on == &o->shelves[ROOT];
     if (p->sign->layout == LAYOUT_AUDIOLDM) return NULL;
-    if (at_root && o->root[named]) return o->root[named];
+    if (at_root && named < ROOT_FILES && o->root[named]) return o->root[named];
     return o->is_tango ? NULL : p->on->config;
 }
 

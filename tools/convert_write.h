@@ -119,8 +119,8 @@ static void check_stft(store *s, const tango_model *m)
 
 /* ---- Writing the tensors ---------------------------------------------------------- */
 
-/* CRC-32 of a file; pages that were read are given back. */
-static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
+/* CRC-32 of all bytes of a file; pages that were read are given back. */
+static uint32_t sum_of(const tango_io_crc32 *table, const source *s)
 {
     const size_t most = (size_t)16 << 20;
     uint32_t crc = 0;
@@ -130,6 +130,14 @@ static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
         tango_io_forget(&s->file, s->text + at, n);
     }
     return crc;
+}
+
+/* CRC-32 of a file. Of an archive that was checked when it was opened it is known. */
+static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
+{
+    uint32_t crc;
+    if (s->torch.data && tango_io_torch_sum(&s->torch, &s->file, &crc)) return crc;
+    return sum_of(table, s);
 }
 
 /* Which bytes this blob was made of: a line for each file. */
@@ -359,12 +367,18 @@ static int compare_name(const void *name, const void *w)
     return strcmp((const char *)name, ((const weight *)w)->name);
 }
 
-/* Gives the pages of a tensor back that was written. The two halves of one tensor come
-   one after the other, and what is read again is only slower. */
+/* Gives the pages of a tensor back that was written, and those around it: a system maps
+   up to 2 MiB about a byte that is read. What is read again is only slower. */
 static void forget(const weight *w)
 {
-    size_t bytes = extent(&w->view) * tango_io_type_size(w->view.type);
-    tango_io_forget(&w->at.t->file->file, w->view.data, bytes);
+    const size_t around = (size_t)2 << 20;
+    const source *s = w->at.t->file;
+    size_t size = extent(&w->view) * tango_io_type_size(w->view.type), at, end;
+    if (!s->file.mapping) return;
+    at = (size_t)(w->view.data - s->text);
+    end = s->size - at - size < around ? s->size : at + size + around;
+    at = at < around ? 0 : at - around;
+    tango_io_forget(&s->file, s->text + at, end - at);
 }
 
 /* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
