@@ -329,7 +329,8 @@ typedef struct tango_rank_config {
     size_t window, patch, image, projection;
     size_t rate, fft, hop, mels, frames; /* Hz, samples, samples, bins, of one clip */
     double mel_low, mel_high;            /* Hz */
-    tango_text_config text; /* its text tower: the model's own if that is CLAP's */
+    tango_text_config text; /* its text tower */
+    int shares_text;        /* it is the model's own text encoder, which is CLAP's too */
 } tango_rank_config;
 
 /* scheduler_config.json. -1 (or DEFAULT) means the file does not say: each sampler then
@@ -2459,8 +2460,9 @@ static unsigned tango__described(const tango__reader *r)
     for (i = 0; i < 5; i++)
         if (tango__value(r, first[i], &value)) parts |= 1u << i;
     if ((parts & TANGO_PART_RANK)
-        && !(tango__value(r, "text.type", &text) && text.type == TANGO_IO_STRING
-            && strcmp((const char *)text.data, "clap") == 0))
+        && (tango__value(r, "rank_text.vocab", &value)
+            || !(tango__value(r, "text.type", &text) && text.type == TANGO_IO_STRING
+                && strcmp((const char *)text.data, "clap") == 0)))
         parts |= TANGO__PART_RANK_TEXT;
     return parts;
 }
@@ -2675,9 +2677,9 @@ static void tango__read_rank(tango__reader *r, tango_model *m)
     c->frames = tango__integer(r, "rank.frames");
     c->mel_low = tango__number(r, "rank.fmin");
     c->mel_high = tango__number(r, "rank.fmax");
-    if (r->parts & TANGO__PART_RANK_TEXT)
-        tango__read_text(r, &c->text, "rank_text.", TANGO_TEXT_CLAP);
-    else c->text = m->text;
+    c->shares_text = (r->parts & TANGO__PART_RANK_TEXT) == 0;
+    if (c->shares_text) c->text = m->text;
+    else tango__read_text(r, &c->text, "rank_text.", TANGO_TEXT_CLAP);
 }
 
 static void tango__read_audio(const tango__reader *r, tango_model *m)
@@ -7310,18 +7312,12 @@ static void tango__rank_features(
     tango_arena_release(net->arena, mark);
 }
 
-/* Whether the text tower is that of the model's own text encoder. */
-static int tango__rank_shares_text(const tango_model *m)
-{
-    return (m->parts & TANGO_PART_TEXT) && m->text.type == TANGO_TEXT_CLAP;
-}
-
 /* out (projection), of length 1 = CLAP's vector of ids (tokens). */
 static void tango__rank_tokens(
     tango__net *net, float *out, const int32_t *ids, size_t tokens)
 {
     const tango_model *m = net->model;
-    tango__clap_text(net, out, tango__rank_shares_text(m) ? "text_encoder" : "clap",
+    tango__clap_text(net, out, m->rank.shares_text ? "text_encoder" : "clap",
         &m->rank.text, ids, 1, tokens, &tokens);
     tango__finite(net, out, m->rank.projection, "rank", SIZE_MAX);
 }
@@ -7331,7 +7327,7 @@ static void tango__rank_prompt(tango__net *net, float *out, const tango_ranking 
 {
     const tango_model *m = net->model;
     const char *key =
-        tango__rank_shares_text(m) ? "tokenizer.bpe" : "rank_tokenizer.bpe";
+        m->rank.shares_text ? "tokenizer.bpe" : "rank_tokenizer.bpe";
     const size_t most = tango__tokens_most(&m->rank.text), length = strlen(r->prompt),
                  mark = net->arena->used;
     int32_t *ids = (int32_t *)tango__bytes(net, most, sizeof *ids);

@@ -517,9 +517,7 @@ static void published_files_have_these_names(void)
         if (files[i].part == TANGO_PART_TEXT) publish_text(&b, files[i].kind);
         publish_rest(&b);
         b.model.parts = files[i].part;
-        if (files[i].part == TANGO_PART_RANK) /* its text tower is another list */
-            b.model.parts |= TANGO_PART_TEXT;
-        if (files[i].part == TANGO_PART_RANK) b.model.text.type = TANGO_TEXT_CLAP;
+        b.model.rank.shares_text = 1; /* the text tower is another list */
         while (!(files[i].part >> part & 1)) part++;
         uint32_t sum = names_sum(&b, &n, part, &count);
         int same = count == files[i].count && sum == files[i].sum;

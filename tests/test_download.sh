@@ -197,6 +197,9 @@ echo pieces >"$www/google/flan-t5-large/spiece.model"
 echo '{"steps": 1}' >"$www/stabilityai/stable-diffusion-2-1/scheduler/scheduler_config.json"
 echo '{"unet": 1}' >"$www/configs/diffusion_model_config.json"
 echo audioldm >"$www/zenodo/7600541/audioldm-s-full"
+mkdir -p "$www/FacebookAI/roberta-base"
+echo '{"a": 2}' >"$www/FacebookAI/roberta-base/vocab.json"
+echo 'c d' >"$www/FacebookAI/roberta-base/merges.txt"
 big=/declare-lab/tango/resolve/main/pytorch_model_main.bin
 
 get()
@@ -331,7 +334,7 @@ distilled_models()
     anew
     get 0 consistencytta soundctm &&
         same "$(tree "$tmp/c")" ". ./audioldm-s-full ./audioldm-s-full/audioldm-s-full.ckpt\
- ./consistencytta ./consistencytta/unet_state_dict.pt ./consistencytta/vae_state_dict.pt\
+ ./audioldm-s-full/merges.txt ./audioldm-s-full/vocab.json ./consistencytta ./consistencytta/unet_state_dict.pt ./consistencytta/vae_state_dict.pt\
  ./flan-t5-large ./flan-t5-large/config.json ./flan-t5-large/model.safetensors\
  ./flan-t5-large/spiece.model ./soundctm ./soundctm/ema_0.999_030000.pt\
  ./soundctm/pytorch_model.bin ./soundctm/spiece.model " &&

@@ -51,6 +51,15 @@ static void choose_vocoder_config(build *b)
     } else b->configs[GAN_CONFIG].file = config_beside(o, p, ROOT_FILES);
 }
 
+/* What ranks sounds brings its text tower along, unless the text encoder is that one:
+   CLAP's, from the same place. */
+static int ranks_by_own_text(const build *b)
+{
+    const piece *text = piece_of(b, TEXT);
+    return b->from[RANK]
+           && !(text && text->sign->text == CLAP && b->from[TEXT] == b->from[RANK]);
+}
+
 static void choose_configs(build *b)
 {
     const piece *p = piece_of(b, UNET);
@@ -70,7 +79,7 @@ static void choose_configs(build *b)
     if (!p) return;
     const source *s = config_beside(b->from[RANK], p, ROOT_FILES);
     b->configs[HTSAT_CONFIG] = tower_of(s, "audio_config");
-    if (!(b->from[TEXT] && piece_of(b, TEXT)->sign->text == CLAP))
+    if (ranks_by_own_text(b))
         b->configs[RANK_TEXT_CONFIG] = tower_of(s, "text_config");
 }
 
@@ -250,11 +259,13 @@ static void read_tokenizers(build *b)
         put_text(v, "tokenizer.type", p->sign->text == CLIP ? "clip" : "roberta");
         put_table(v, &b->tokens, p->sign->text, "tokenizer.bpe", "text.vocab");
     }
-    if (!b->from[RANK] || (p && p->sign->text == CLAP)) return;
-    if (!is_tokenizer(&b->rank_tokens, CLAP))
+    if (!ranks_by_own_text(b)) return;
+    const tokenizer *t = &b->rank_tokens; /* or the same, of the text encoder */
+    if (!is_tokenizer(t, CLAP) && p && p->sign->text == CLAP) t = &b->tokens;
+    if (!is_tokenizer(t, CLAP))
         problem("%s: vocab.json and merges.txt of roberta-base are missing beside it",
                 b->from[RANK]->path);
-    else put_table(v, &b->rank_tokens, CLAP, "rank_tokenizer.bpe", "rank_text.vocab");
+    else put_table(v, t, CLAP, "rank_tokenizer.bpe", "rank_text.vocab");
 }
 
 /* ---- All values ------------------------------------------------------------------- */
@@ -312,10 +323,9 @@ static void infer(build *b)
     if (p && p->sign->text == T5) infer_t5(v, p);
     if (p && p->sign->text == CLIP) infer_clip(v, p);
     if (p && p->sign->text == CLAP) infer_clap(v, p, text_key);
-    int own_tower = !(p && p->sign->text == CLAP);
     p = piece_of(b, RANK);
     if (p) infer_rank(v, p);
-    if (p && own_tower) infer_clap(v, p, rank_text_key);
+    if (ranks_by_own_text(b)) infer_clap(v, p, rank_text_key);
     p = piece_of(b, VOCODER);
     if (p) infer_vocoder(v, p);
     p = piece_of(b, VAE);

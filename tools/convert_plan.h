@@ -362,7 +362,7 @@ static void plan_window_block(plan *p, const tango_rank_config *r, size_t level,
     linear(p, "output.dense", width, 4 * width);
 }
 
-static void plan_rank(plan *p, const tango_rank_config *r, int own_tower)
+static void plan_rank(plan *p, const tango_rank_config *r)
 {
     static const char *const tower = "clap.audio_model.audio_encoder";
     static const char *const statistics[4] = { ".weight", ".bias", ".running_mean",
@@ -383,7 +383,7 @@ static void plan_rank(plan *p, const tango_rank_config *r, int own_tower)
     at(p, "clap.audio_projection");
     linear(p, "linear1", r->projection, r->dims[r->levels - 1]);
     linear(p, "linear2", r->projection, r->projection);
-    if (own_tower) plan_clap(p, &r->text, "clap");
+    if (!r->shares_text) plan_clap(p, &r->text, "clap");
 }
 
 static void plan_vae_middle(plan *p, const char *side, size_t channels)
@@ -498,8 +498,7 @@ static void make_plan(plan *p, const build *b)
     if (m->parts & TANGO_PART_VAE) plan_vae(p, &m->vae);
     if (m->parts & TANGO_PART_VOCODER) plan_vocoder(p, &m->vocoder);
     if (m->parts & TANGO_PART_RANK)
-        plan_rank(p, &m->rank,
-                  !((m->parts & TANGO_PART_TEXT) && m->text.type == TANGO_TEXT_CLAP));
+        plan_rank(p, &m->rank);
 }
 
 /* ---- The checkpoint against the plan ---------------------------------------------- */
@@ -678,23 +677,12 @@ static void check_sum(const source *s, const plan *p)
                 sum, s->size);
 }
 
-/* A blob has one CLAP: what ranks sounds and what they are made of must be one model. */
-static void check_one_clap(const build *b)
-{
-    const piece *text = piece_of(b, TEXT);
-    if (text && text->sign->text == CLAP && b->from[RANK]
-        && b->from[RANK] != b->from[TEXT])
-        problem("%s: the text encoder is CLAP's too: to rank sounds take the audio tower "
-                "beside it, of %s", b->from[RANK]->path, b->from[TEXT]->path);
-}
-
 static void match(const build *b, plan *p, const file_list *files)
 {
     const piece *text = piece_of(b, TEXT);
     for (size_t i = 0; i < p->count; i++)
         match_weight(&p->list[i], piece_of(b, p->list[i].part));
     if (text && text->sign->text == T5) check_tied_embedding(text);
-    check_one_clap(b);
     for (size_t i = 0; i < PARTS; i++) {
         size_t k = 0;
         if (!b->from[i]) continue;

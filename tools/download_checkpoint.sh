@@ -123,6 +123,17 @@ tokenizer_rows()
         trouble "$1" spiece.model "$2 has neither this nor tokenizer.json"
 }
 
+# words_rows NAME REPOSITORY FOLDER: a tokenizer of vocab.json and merges.txt, in the same
+# FOLDER here and there.
+words_rows()
+{
+    list_hub "$2" "$3" "$run/listing" ||
+        { trouble "$1" "${3:+$3/}vocab.json" "$2: $reason"; return; }
+    for file in "${3:+$3/}vocab.json" "${3:+$3/}merges.txt"; do
+        hub_row "$2" "$file" "$1/$file" || trouble "$1" "$file" "$2 has none"
+    done
+}
+
 text_rows()
 {
     revision=main
@@ -131,11 +142,7 @@ text_rows()
     case $2 in
     */*stable-diffusion*)
         make_folder "$1/tokenizer"
-        list_hub "$2" tokenizer "$run/listing" ||
-            { trouble "$1" tokenizer/vocab.json "$2: $reason"; return; }
-        for file in tokenizer/vocab.json tokenizer/merges.txt; do
-            hub_row "$2" $file "$1/$file" || trouble "$1" $file "$2 has none"
-        done
+        words_rows "$1" "$2" tokenizer
         return ;;
     esac
     own spiece.model || own tokenizer.json || tokenizer_rows "$1" "$2"
@@ -213,6 +220,7 @@ t5_model()
     tokenizer_rows "$1" "google/$1"
 }
 
+# The checkpoint holds CLAP, but not the tokenizer of its RoBERTa.
 zenodo_model()
 {
     make_folder "$1"
@@ -228,6 +236,8 @@ zenodo_model()
         [ -n "$found" ] || continue
         row "$zenodo_url/records/$number/files/$key?download=1" "$1/$1.ckpt" \
             "${found%"$tab"*}" "${found#*"$tab"}"
+        revision=main
+        words_rows "$1" FacebookAI/roberta-base ''
         return
     done
     trouble "$1" "$1.ckpt" "record $number has none"

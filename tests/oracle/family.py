@@ -293,7 +293,9 @@ def ranking(s, work, published):
     judge = work.path("clap"); s.clap.save_pretrained(judge); ClapProcessor(feature_extractor=e, tokenizer=tokenizer).save_pretrained(judge)
     folder, _, new, _ = tango_files(s, work, "tango", s.t5); path = work.path("audioldm-rank.ckpt"); layouts.ckpt(s, path); state = torch.load(path, weights_only=False)["state_dict"]
     state.update({"cond_stage_model.model." + k: v for k, v in layouts.laion(s, s.clap.state_dict()).items() if k.startswith("audio")}); torch.save({"state_dict": state}, path)
-    for name, text, blob in (("a folder for Tango", s.clap, work.convert("ranked", folder, "--tokenizer", new, "--rank", judge)), ("a .ckpt's own tower", s.clap_text, work.convert("tower", path, "--tokenizer", work.path("words")))):
+    other = save_audioldm(s, work, "audioldm")
+    for name, text, blob in (("a folder for Tango", s.clap, work.convert("ranked", folder, "--tokenizer", new, "--rank", judge)), ("a .ckpt's own tower", s.clap_text, work.convert("tower", path, "--tokenizer", work.path("words"))),
+                             ("a folder for AudioLDM", s.clap, work.convert("judged", other, "--rank", judge)), ("a .ckpt for AudioLDM", s.clap_text, work.convert("judged-ckpt", other, "--rank", path))):
         said = blob and work.generate(blob, "--seconds", str(s.z["seconds"]), "--steps", "2", "--samples", "3", "--best", "3", "--", PROMPT)
         if not said: continue
         order = sorted(said["ranking"], key=lambda r: r["sample"]); waves = [soundfile.read(r["file"], dtype="float32")[0] for r in order]
