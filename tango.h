@@ -2582,6 +2582,7 @@ static void tango__read_text(const tango__reader *r, tango_text_config *c,
     c->eps = (float)tango__number(r, key);
     c->quick_gelu = tango__choice(r, "text.activation");
     if (type != TANGO_TEXT_T5) c->head_width = c->width / c->heads;
+    if (type != TANGO_TEXT_CLAP) c->projection = 0; /* others make no such vector */
 }
 
 static void tango__read_flags(tango__reader *r, const char *key, int *out, size_t count)
@@ -2816,11 +2817,21 @@ static void tango__check_audio(tango__reader *r, const tango_model *m)
         "audio.fmin");
 }
 
-static void tango__check_heads(
-    tango__reader *r, const tango_text_config *c, const char *heads, const char *width)
+/* What holds for a text encoder of either group of keys. RoBERTa counts positions from
+   behind that of the padding; two tokens stand around every text. */
+static void tango__check_tower(
+    tango__reader *r, const tango_text_config *c, const char *group)
 {
-    tango__agree(r, c->type == TANGO_TEXT_T5 || c->width % c->heads == 0, heads,
-        (double)c->heads, "a divisor of ", (double)c->width, width);
+    const int own = tango__begins(group, "rank_");
+    tango__agree(r, c->type == TANGO_TEXT_T5 || c->width % c->heads == 0,
+        own ? "rank_text.heads" : "text.heads", (double)c->heads, "a divisor of ",
+        (double)c->width, own ? "rank_text.d_model" : "text.d_model");
+    tango__agree(r, c->pad < c->vocab, own ? "rank_text.pad" : "text.pad",
+        (double)c->pad, "less than ", (double)c->vocab,
+        own ? "rank_text.vocab" : "text.vocab");
+    tango__agree(r, c->type != TANGO_TEXT_CLAP || c->positions >= c->pad + 3,
+        own ? "rank_text.positions" : "text.positions", (double)c->positions,
+        "at least 3 more than ", (double)c->pad, own ? "rank_text.pad" : "text.pad");
 }
 
 /* The BPE table of a text encoder: of the kind that `type` says, and no larger than its
@@ -2880,10 +2891,12 @@ static void tango__check_rank(tango__reader *r, const tango_rank_config *c)
     tango__agree(r, c->text.projection == c->projection, "rank.projection",
         (double)c->projection, "", (double)c->text.projection,
         own ? "rank_text.projection" : "text.projection");
+    if (!own && r->result == TANGO_OK
+        && tango__choice(r, "tokenizer.type") != TANGO_IO_BPE_ROBERTA)
+        r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
+            "model: 'tokenizer.type' is another than 'roberta', which ranks");
     if (!own) return;
-    tango__check_heads(r, &c->text, "rank_text.heads", "rank_text.d_model");
-    tango__agree(r, c->text.pad < c->text.vocab, "rank_text.pad", (double)c->text.pad,
-        "less than ", (double)c->text.vocab, "rank_text.vocab");
+    tango__check_tower(r, &c->text, "rank_text.");
     if (r->result == TANGO_OK && !tango__value(r, "rank_tokenizer.bpe", &value))
         r->result = tango_io_fail(r->error, TANGO_ERROR_DATA,
             "model: no value 'rank_tokenizer.bpe' in its metadata");
@@ -2912,9 +2925,7 @@ static void tango__check_text(tango__reader *r, const tango_model *m)
         tango__agree(r, m->text.max_distance > m->text.buckets / 4, "text.max_distance",
             (double)m->text.max_distance, "more than ", (double)(m->text.buckets / 4),
             "text.buckets");
-    tango__check_heads(r, &m->text, "text.heads", "text.d_model");
-    tango__agree(r, m->text.pad < m->text.vocab, "text.pad", (double)m->text.pad,
-        "less than ", (double)m->text.vocab, "text.vocab");
+    tango__check_tower(r, &m->text, "text.");
     if (r->result == TANGO_OK && !tango__value(r, key, &value))
         r->result = tango_io_fail(
             r->error, TANGO_ERROR_DATA, "model: no value '%s' in its metadata", key);
@@ -2983,7 +2994,7 @@ static tango_result tango__configure(tango__reader *r, tango_model *m)
     m->parts = r->parts & ~(unsigned)TANGO__PART_RANK_TEXT;
     if (m->parts == 0)
         return tango_io_fail(r->error, TANGO_ERROR_DATA,
-            "model: neither text encoder, UNet, VAE nor vocoder in its metadata");
+            "model: no text encoder, UNet, VAE, vocoder or ranking in its metadata");
     tango__check_values(r);
     if (r->result != TANGO_OK) return r->result;
     if (m->parts & TANGO_PART_TEXT)
@@ -5169,7 +5180,7 @@ static tango_result tango__sizes(
     const size_t factor = (size_t)1 << (levels != 0 ? levels - 1 : 0),
                  block = m->hop * factor;
     const tango_params *p = &plan->params;
-    size_t samples = (size_t)tango__round(p->seconds * (double)m->rate);
+    size_t samples = (size_t)tango__round(p->seconds * (double)m->rate), bytes;
     if (p->latent != NULL
         && (p->latent_rows == 0
             || p->latent_rows > (size_t)TANGO_SECONDS_MAX * m->rate / block + 1))
@@ -5195,6 +5206,10 @@ static tango_result tango__sizes(
                       : (plan->frames - 1) * m->hop;
     plan->samples = plan->whole;
     if (p->crop > 0.0) tango__crop(plan, m);
+    if (!tango_mul_ok(plan->samples, sizeof(float), &bytes)
+        || !tango_mul_ok(bytes, p->samples, &bytes))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "wave: no room for %z sounds of %z samples", p->samples, plan->samples);
     if (p->vocoder == TANGO_GRIFFIN_LIM && plan->whole <= m->fft / 2)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "seconds: %z frames are too short for griffin-lim, which needs more than %z "
@@ -5294,6 +5309,18 @@ static void tango__tokenise_row(tango__net *net, tango__tokens *tokens,
     if (cut != NULL && was_cut) *cut = 1;
 }
 
+/* The table that tokenizer.type names: a blob may hold another beside it. */
+static int tango__tokenizer_table(const tango_model *m, tango_io_value *table)
+{
+    tango__reader r;
+    memset(&r, 0, sizeof r);
+    r.blob = &m->blob;
+    return tango__value(&r,
+               tango__choice(&r, "tokenizer.type") ? "tokenizer.bpe" : "tokenizer.spiece",
+               table)
+           && table->type == TANGO_IO_BYTES;
+}
+
 static void tango__read_prompt(
     tango__net *net, const tango_plan *plan, tango__tokens *tokens)
 {
@@ -5312,11 +5339,9 @@ static void tango__read_prompt(
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if ((!tango_io_blob_value(&net->model->blob, "tokenizer.spiece", &table)
-                 && !tango_io_blob_value(&net->model->blob, "tokenizer.bpe", &table))
-             || table.type != TANGO_IO_BYTES)
+    else if (!tango__tokenizer_table(net->model, &table))
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no value 'tokenizer.spiece' or 'tokenizer.bpe' in its metadata");
+            "model: no table of its tokenizer in its metadata");
     else
         net->result = tango_tokenizer_open(
             &tokenizer, table.data, table.count, net->arena, net->error);
@@ -5554,7 +5579,7 @@ static void tango__leave_unet(tango__net *net, float *out, const float *z, size_
         float *hidden = tango__floats(net, rows, width, 1);
         name = tango__enter_one(net, "group_out");
         tango__linear(net, hidden, z, rows, "0", width, c->out_channels, tango__plain());
-        tango__linear(net, out, hidden, rows, "1", net->model->vae.embedding, width,
+        tango__linear(net, out, hidden, rows, "1", TANGO__ADAPTER_CHANNELS, width,
             tango__plain());
         tango__leave(net, name);
     } else if (!tango__idle(net)) {
@@ -5983,6 +6008,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
 {
     const size_t factor =
         (size_t)1 << (model->vae.levels != 0 ? model->vae.levels - 1 : 0);
+    size_t numbers;
     tango_params params;
     tango__net net;
     tango_result result = tango_check_parts(model, TANGO_PART_VAE, error);
@@ -5993,6 +6019,11 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
             "encode: %z frames, windows of %z; expected multiples of %z, windows of 0 or "
             "at least %z",
             e->frames, e->window, factor, 8 * factor);
+    if (!tango_mul_ok(e->frames, e->batch, &numbers)
+        || !tango_mul_ok(numbers, model->mels, &numbers)
+        || !tango_mul_ok(numbers, sizeof(float), &numbers))
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+            "encode: no room for %z mels of %z frames", e->batch, e->frames);
     memset(&params, 0, sizeof params);
     params.kernels = e->kernels;
     params.parallel_for = e->parallel_for;

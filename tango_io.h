@@ -6069,7 +6069,7 @@ TANGO_API int tango_io_torch_sum(const tango_io_torch *torch, const tango_io_fil
     tango_io_crc32 table;
     uint32_t sum = 0;
     size_t i, at = 0;
-    memset(&zip, 0, sizeof zip);
+    tango_io__zero(&zip, sizeof zip);
     if (!torch->summed ||
         tango_io__zip_open(&zip, torch->data, file->size, NULL) != TANGO_OK)
         return 0;
