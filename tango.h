@@ -5270,13 +5270,14 @@ static void tango__tell_images(tango__net *net, const tango_plan *plan, const ch
 {
     const size_t mark = net->arena->used, rows = plan->latent_rows * plan->latent_width;
     char full[32];
-    size_t n = strlen(name), digits = step > 999 ? 4 : 3, i;
+    size_t n = strlen(name), digits = 3, i;
     float *planes;
     tango_stage stage;
     if (plan->params.on_stage == NULL) return;
     planes = tango__floats(net, batch, rows, channels);
     memcpy(full, name, n + 1);
     if (step != SIZE_MAX) {
+        for (i = step; i > 999; i /= 10) digits++;
         full[n] = '_';
         for (i = digits; i > 0; i--, step /= 10) full[n + i] = (char)('0' + step % 10);
         full[n + digits + 1] = 0;

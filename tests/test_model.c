@@ -155,6 +155,39 @@ static void backwards(void *pool, size_t count, tango_nn_task *task, void *data)
     while (count-- > 0) task(data, count, count % 3);
 }
 
+static int note_name(void *user, const tango_stage *stage)
+{
+    strcpy((char *)user, stage->name);
+    return 0;
+}
+
+/* A schedule may have 100000 steps. */
+static void no_two_steps_have_one_name(void)
+{
+    static const struct { size_t step; const char *name; } steps[] = {
+        { 0, "unet_000" }, { 999, "unet_999" }, { 1000, "unet_1000" },
+        { 10000, "unet_10000" }, { 99999, "unet_99999" }, { SIZE_MAX, "unet" }
+    };
+    static float block[256], x[1];
+    char name[32] = "";
+    tango__net net;
+    tango_plan plan;
+    tango_arena arena;
+    memset(&net, 0, sizeof net);
+    memset(&plan, 0, sizeof plan);
+    tango__arena_over(&arena, block, sizeof block);
+    net.arena = &arena;
+    net.error = &error;
+    plan.params.on_stage = note_name;
+    plan.params.user = name;
+    plan.latent_rows = plan.latent_width = 1;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        tango__tell_images(&net, &plan, "unet", steps[i].step, x, 1, 1);
+        CHECK(strcmp(name, steps[i].name) == 0);
+    }
+    tango__arena_close(&arena);
+}
+
 /* The first numbers of each stage of a run, the scores of its sounds behind them. */
 enum { STAGES_MAX = 32, FIRST = 24 };
 
@@ -262,6 +295,7 @@ int main(void)
     RUN(a_unet_with_adapters_needs_no_vae);
     RUN(a_wave_fits_in_memory);
     RUN(a_mel_to_encode_fits_in_memory);
+    RUN(no_two_steps_have_one_name);
     RUN(one_seed_is_one_sound);
     return CHECK_DONE();
 }
