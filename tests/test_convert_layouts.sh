@@ -92,6 +92,8 @@ for kind in 'weight_v weight_g' 'parametrizations.weight.original1 parametrizati
         ./relayout - factors.bin ""
     says "a generator in factors: $kind" 0 "194 tensors" ./convert factors.bin -o factors.tango
 done
+echo "embeddings.token_embedding.weight 300x24" | ./relayout - narrow.safetensors ""
+refuses heads_of_a_narrow_text_encoder "the heads of a text encoder 24 wide cannot be told" narrow.safetensors
 says what_is_there 0 "vocoder    audioldm  " ./convert --list audioldm-s-full.ckpt
 says what_is_missing 0 "text       missing; published: google/flan-t5-large (--text)" ./convert --list audioldm-s-full.ckpt
 

@@ -831,6 +831,16 @@ static void infer_t5(values *v, const piece *p)
     put_absent(v, "text.eps", 1e-6);
 }
 
+/* Published CLIP and CLAP encoders have heads 64 wide. */
+static void infer_text_heads(values *v, const piece *p, const char *key, size_t width)
+{
+    if (!has(v, key) && (width == 0 || width % 64 != 0))
+        problem("%s: the heads of a text encoder %zu wide cannot be told from its "
+                "tensors: name a folder with its config.json by --%s",
+                p->tensors->label, width, p->sign->part == RANK ? "rank" : "text");
+    put_absent(v, key, (double)(width / 64));
+}
+
 /* Heads are 64 wide in every published CLIP. The one of Stable Diffusion 2 is OpenCLIP's,
    with exact gelu; OpenAI's ViT-L has quick gelu. */
 static void infer_clip(values *v, const piece *p)
@@ -844,7 +854,7 @@ static void infer_clip(values *v, const piece *p)
     put_absent(v, "text.d_ff",
                (double)axis_of(p, 0, "text_model.encoder.layers.0.mlp.fc1.weight"));
     put_absent(v, "text.layers", (double)layers);
-    put_absent(v, "text.heads", (double)(width < 64 ? 1 : width / 64));
+    infer_text_heads(v, p, "text.heads", width);
     put_absent(v, "text.positions",
                (double)axis_of(p, 0, "text_model.embeddings.position_embedding.weight"));
     put_absent_text(v, "text.activation", width == 768 ? "quick_gelu" : "gelu");
@@ -862,7 +872,7 @@ static void infer_clap(values *v, const piece *p, const char *(*key)(const char 
     put_absent(v, key("d_model"), (double)width);
     put_absent(v, key("d_ff"), (double)axis_of(p, 0, fc, (size_t)0));
     put_absent(v, key("layers"), (double)layers);
-    put_absent(v, key("heads"), (double)(width < 64 ? 1 : width / 64));
+    infer_text_heads(v, p, key("heads"), width);
     put_absent(v, key("positions"),
                (double)axis_of(p, 0, "text_model.embeddings.position_embeddings.weight"));
     put_absent(v, key("projection"),
