@@ -1880,6 +1880,7 @@ static void texts_are_padded_with_the_models_id(void)
     sound a, b;
     p.prompt = "a dog barks while heavy rain falls on a roof";
     p.negative = "";
+    p.on_step = NULL;
     p.on_stage = keep_ids;
     p.user = zero;
     memset(zero, -1, sizeof zero);

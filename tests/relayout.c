@@ -111,6 +111,8 @@ static void write_safetensors(const char *path, size_t count)
     if (fclose(f) != 0) cli_fail("%s: writing failed", path);
 }
 
+static void *archive; /* what the items of one lie in */
+
 static size_t take_file(const char *path, const char *prefix, const char *drop)
 {
     tango_io_file file;
@@ -120,9 +122,9 @@ static size_t take_file(const char *path, const char *prefix, const char *drop)
     if (tango_io_map(&file, path, &error) != TANGO_OK
         || tango_io_torch_work_size(&size, file.data, file.size, &error) != TANGO_OK)
         cli_fail("%s", error.text);
-    void *work = malloc(size);
-    if (!work) cli_fail("out of memory");
-    if (tango_io_torch_open(&t, file.data, file.size, work, size, &error) != TANGO_OK)
+    archive = malloc(size);
+    if (!archive) cli_fail("out of memory");
+    if (tango_io_torch_open(&t, file.data, file.size, archive, size, &error) != TANGO_OK)
         cli_fail("%s", error.text);
     return take(&t, prefix, drop);
 }
@@ -143,5 +145,6 @@ int main(int argc, char **argv)
              || tango_io_torch_write_dictionary(out, items, count, &error) != TANGO_OK
              || tango_io_commit(out, &error) != TANGO_OK)
         cli_fail("%s", error.text);
+    free(out);
     return 0;
 }

@@ -797,6 +797,9 @@ static void characters_have_their_class_and_small_letter(void)
 
 int main(void)
 {
+#ifdef TANGO_IO__WRITES
+    const uint16_t one = 1;
+#endif
     RUN(clip_files_become_a_table);
     RUN(roberta_files_become_a_table);
     RUN(a_tokenizer_json_becomes_a_table);
@@ -811,7 +814,8 @@ int main(void)
     RUN(damaged_tables_are_harmless);
     RUN(bad_tables_are_refused);
 #ifdef TANGO_IO__WRITES
-    RUN(a_model_reads_its_prompt_by_its_table);
+    if (*(const unsigned char *)&one == 1) /* big-endian machines open no model */
+        RUN(a_model_reads_its_prompt_by_its_table);
 #endif
     RUN(letters_and_marks_are_put_together);
     RUN(characters_have_their_class_and_small_letter);

@@ -253,39 +253,41 @@ static void list(build *b, origin *origins, file_list *files)
     list_origin(b, o);
 }
 
+static void make_blob(build *b, plan *p, origin *origins, file_list *files,
+                      const request *r)
+{
+    job j;
+    memset(&j, 0, sizeof j);
+    prepare_build(b, origins, files, r);
+    make_plan(p, b);
+    match(b, p, files);
+    if (origins[0].stft && b->from[VAE]) check_stft(origins[0].stft, &b->model);
+    stop_at_problems(r->path);
+
+    j.type = r->type >= 0 ? (tango_io_type)r->type : type_of_checkpoint(p);
+    if (!r->quiet) note_precisions(p, j.type);
+    put_provenance(&b->v, files, j.type);
+    put_number(&b->v, "tango.parameters", (double)parameter_count(p));
+    write_blob(r->output, &j, p, &b->v, r->quiet);
+    stop_at_problems(r->path);
+    if (!r->quiet)
+        printf("wrote  %s  %zu tensors, %zu parameters, %s\n", r->output, p->count,
+               parameter_count(p), tango_io_type_name(j.type));
+}
+
 static void convert(const request *r)
 {
     static origin origins[1 + PARTS];
     file_list files;
     build b;
     plan p;
-    job j;
     memset(&files, 0, sizeof files);
     memset(&b, 0, sizeof b);
     memset(&p, 0, sizeof p);
-    memset(&j, 0, sizeof j);
-
     open_origins(origins, &files, r);
     stop_at_problems(r->path);
-    if (r->list) {
-        list(&b, origins, &files);
-        return;
-    }
-    prepare_build(&b, origins, &files, r);
-    make_plan(&p, &b);
-    match(&b, &p, &files);
-    if (origins[0].stft && b.from[VAE]) check_stft(origins[0].stft, &b.model);
-    stop_at_problems(r->path);
-
-    j.type = r->type >= 0 ? (tango_io_type)r->type : type_of_checkpoint(&p);
-    if (!r->quiet) note_precisions(&p, j.type);
-    put_provenance(&b.v, &files, j.type);
-    put_number(&b.v, "tango.parameters", (double)parameter_count(&p));
-    write_blob(r->output, &j, &p, &b.v, r->quiet);
-    stop_at_problems(r->path);
-    if (!r->quiet)
-        printf("wrote  %s  %zu tensors, %zu parameters, %s\n", r->output, p.count,
-               parameter_count(&p), tango_io_type_name(j.type));
+    if (r->list) list(&b, origins, &files);
+    else make_blob(&b, &p, origins, &files, r);
     release(&b, &p);
     for (size_t i = 0; i <= PARTS; i++) close_origin(&origins[i]);
     close_sources(&files);

@@ -26,7 +26,7 @@ static const char *const text_kinds[] = { "t5", "clip", "clap" };
 enum {
     RAW = 1,     /* only with --raw */
     EMA = 2,     /* not with --raw: averaged weights, of which there are raw ones too */
-    STRICT = 4,  /* where all parts of a file say so, nothing else may be in it */
+    EXACT = 4,  /* where all parts of a file say so, nothing else may be in it */
     DOTLESS = 8  /* the names have lost their dots */
 };
 
@@ -54,10 +54,10 @@ typedef struct signature {
 #define NOTHING { NULL, NULL, NULL, NULL }
 
 static const signature signatures[] = {
-    { TEXT, LAYOUT_TANGO, "text_encoder.", T5_KEY, names_t5, T5, STRICT, NOTHING },
+    { TEXT, LAYOUT_TANGO, "text_encoder.", T5_KEY, names_t5, T5, EXACT, NOTHING },
     { TEXT, LAYOUT_TANGO, "text_encoder.", "text_model." CLIP_KEY, names_clip, CLIP,
-      STRICT, NOTHING },
-    { TEXT, LAYOUT_TANGO, "text_encoder.", CLIP_KEY, names_clip, CLIP, STRICT, NOTHING },
+      EXACT, NOTHING },
+    { TEXT, LAYOUT_TANGO, "text_encoder.", CLIP_KEY, names_clip, CLIP, EXACT, NOTHING },
     { TEXT, LAYOUT_AUDIOLDM, "cond_stage_model.model.", "text_branch." CLAP_KEY,
       names_clap_laion, CLAP, 0, { "*_transform.*", "logit_scale*", "audio_*", NULL } },
     { TEXT, LAYOUT_LAION, "", "text_branch." CLAP_KEY, names_clap_laion, CLAP, 0,
@@ -70,7 +70,7 @@ static const signature signatures[] = {
     { TEXT, LAYOUT_TRANSFORMERS, "", "text_model." CLAP_KEY, names_same, CLAP, 0,
       { "audio_*", "logit_scale*", NULL, NULL } },
 
-    { UNET, LAYOUT_TANGO, "unet.", UNET_KEY, names_unet, T5, STRICT, NOTHING },
+    { UNET, LAYOUT_TANGO, "unet.", UNET_KEY, names_unet, T5, EXACT, NOTHING },
     { UNET, LAYOUT_AUDIOLDM, "model_ema.diffusion_model", "input_blocks00weight",
       names_unet_ldm, T5, EMA | DOTLESS, NOTHING },
     { UNET, LAYOUT_AUDIOLDM, "model.diffusion_model.", LDM_UNET_KEY, names_unet_ldm, T5,
@@ -97,14 +97,14 @@ static const signature signatures[] = {
     { VAE, LAYOUT_AUDIOLDM, "first_stage_model.", LDM_VAE_KEY, names_same, T5, 0,
       { "loss.*", NULL, NULL, NULL } },
     { VAE, LAYOUT_CONSISTENCY, "vae.", LDM_VAE_KEY, names_same, T5, 0, NOTHING },
-    { VAE, LAYOUT_TANGO, "", LDM_VAE_KEY, names_same, T5, STRICT, NOTHING },
+    { VAE, LAYOUT_TANGO, "", LDM_VAE_KEY, names_same, T5, EXACT, NOTHING },
     { VAE, LAYOUT_DIFFUSERS, "", VAE_KEY, names_vae_diffusers, T5, 0, NOTHING },
 
     { VOCODER, LAYOUT_AUDIOLDM, "first_stage_model.vocoder.", "ups.0.bias", names_vocoder,
       T5, 0, NOTHING },
     { VOCODER, LAYOUT_CONSISTENCY, "vae.vocoder.", "ups.0.bias", names_vocoder, T5, 0,
       NOTHING },
-    { VOCODER, LAYOUT_TANGO, "vocoder.", "ups.0.bias", names_vocoder, T5, STRICT,
+    { VOCODER, LAYOUT_TANGO, "vocoder.", "ups.0.bias", names_vocoder, T5, EXACT,
       NOTHING },
     { VOCODER, LAYOUT_TRANSFORMERS, "", "upsampler.0.bias", names_vocoder_transformers,
       T5, 0, { "mean", "scale", NULL, NULL } },

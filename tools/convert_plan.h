@@ -617,7 +617,7 @@ static int is_superfluous(const build *b, const origin *o, const store *s,
     if (t->used || is_one_of(t->name, never_read, 100)) return 0;
     for (int i = 0; i < PARTS; i++)
         if (o->pieces[i].sign && o->pieces[i].tensors == s)
-            strict &= (o->pieces[i].sign->flags & STRICT) != 0;
+            strict &= (o->pieces[i].sign->flags & EXACT) != 0;
     if (owner < 0) return strict;
     const piece *p = &o->pieces[owner];
     return b->from[owner] == o

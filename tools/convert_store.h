@@ -157,6 +157,7 @@ static tensor *find(const store *s, const char *name)
 {
     tensor key;
     key.name = name;
+    if (s->count == 0) return NULL;
     return (tensor *)bsearch(&key, s->list, s->count, sizeof *s->list, compare_tensors);
 }
 
@@ -327,7 +328,7 @@ static void add_file(store *to, source *s)
 /* Puts the tensors in order; two files of one store do not both have a name. */
 static void sort_store(store *s)
 {
-    qsort(s->list, s->count, sizeof *s->list, compare_tensors);
+    if (s->count > 0) qsort(s->list, s->count, sizeof *s->list, compare_tensors);
     for (size_t i = 1; i < s->count; i++)
         if (strcmp(s->list[i - 1].name, s->list[i].name) == 0)
             problem("%s: %s is in %s and in %s", s->label, s->list[i].name,
