@@ -101,7 +101,8 @@ static void rank_vectors_agree_with_transformers(void)
             CHECK(rank_run(&b, contexts[level].kernels, mel, vector, b.sounds[i].values,
                       &r) == TANGO_OK);
             CHECK(table_row(name, "its mel",
-                compare(mel, b.mel.values + i * count, count), rank_tolerance(&b, "mel")));
+                compare(mel, b.mel.values + i * count, count),
+                rank_tolerance(&b, "mel")));
             CHECK(table_row(name, "both", compare(vector, want, b.projection),
                 rank_tolerance(&b, "whole")));
         }
