@@ -3211,22 +3211,6 @@ static int tango_io__send(int fd, const unsigned char *p, size_t size)
     return 1;
 }
 
-/* A long file goes to the disk piece by piece, while the next one is made: then its end
-   need not wait for all of it. What is not on the disk yet stays in memory. */
-static void tango_io__send_ahead(const tango_io_output *output, size_t size)
-{
-#ifdef POSIX_FADV_DONTNEED
-    const uint64_t piece = (uint64_t)1 << 26;
-    uint64_t from = output->at / piece * piece, to = (output->at + size) / piece * piece;
-    if (to > from)
-        posix_fadvise(output->descriptor, (off_t)from, (off_t)(to - from),
-                      POSIX_FADV_DONTNEED);
-#else
-    (void)output;
-    (void)size;
-#endif
-}
-
 TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
                                       size_t size, tango_error *error)
 {
@@ -3238,7 +3222,6 @@ TANGO_API tango_result tango_io_write(tango_io_output *output, const void *data,
                                        output->state == TANGO_IO__FILE
                                            ? "writing failed (disk full?)"
                                            : "writing failed (reader gone, disk full?)");
-    if (output->state == TANGO_IO__FILE) tango_io__send_ahead(output, size);
     output->at += size;
     return TANGO_OK;
 }
