@@ -15,8 +15,8 @@
 /* ---- Tools ------------------------------------------------------------------------ */
 
 #define GUARD 12345.0f
-static const char *const level_names[] = { "reference", "avx2", "avx512" };
-static tango_nn_context contexts[3]; /* one for each level of this machine */
+static const char *const level_names[] = { "reference", "avx2", "avx512", "vnni" };
+static tango_nn_context contexts[4]; /* one for each level of this machine */
 static size_t levels;
 static uint32_t state = 1;
 
@@ -88,7 +88,7 @@ static double worst(const float *got, const double *want, const double *toleranc
 
 static void start_levels(void)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const tango_nn_kernels *kernels = tango_nn_kernels_named(level_names[i]);
         tango_nn_context *c = &contexts[levels];
         if (kernels == NULL) continue;
