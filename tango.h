@@ -5814,6 +5814,20 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
             "memory: no room for the work of %z threads", net->nn.threads);
 }
 
+/* Parameters that say who computes and nothing else. */
+static tango_params tango__workers(const tango_nn_kernels *kernels,
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data),
+    void *pool, size_t threads)
+{
+    tango_params p;
+    memset(&p, 0, sizeof p);
+    p.kernels = kernels;
+    p.parallel_for = parallel_for;
+    p.pool = pool;
+    p.threads = threads;
+    return p;
+}
+
 /* Runs the pipeline in an arena, measured or real. */
 static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     tango_arena *arena, float *wave, tango_error *error)
@@ -6025,11 +6039,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
         || !tango_mul_ok(numbers, sizeof(float), &numbers))
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
             "encode: no room for %z mels of %z frames", e->batch, e->frames);
-    memset(&params, 0, sizeof params);
-    params.kernels = e->kernels;
-    params.parallel_for = e->parallel_for;
-    params.pool = e->pool;
-    params.threads = e->threads;
+    params = tango__workers(e->kernels, e->parallel_for, e->pool, e->threads);
     tango__net_begin(&net, model, &params, arena, error);
     tango__encode_all(&net, to, mel, e);
     return net.result;
@@ -7422,11 +7432,7 @@ static tango_result tango__rank_run(float *scores, const float *waves,
     tango__net net;
     tango_result result = tango__check_ranking(model, r, error);
     if (result != TANGO_OK) return result;
-    memset(&params, 0, sizeof params);
-    params.kernels = r->kernels;
-    params.parallel_for = r->parallel_for;
-    params.pool = r->pool;
-    params.threads = r->threads;
+    params = tango__workers(r->kernels, r->parallel_for, r->pool, r->threads);
     tango__net_begin(&net, model, &params, arena, error);
     tango__rank_all(&net, scores, waves, r);
     return net.result;
