@@ -724,7 +724,7 @@ static void calls_agree_with_diffusers(void)
 /* With the first text left out, the second one's image is what it was beside it. */
 static void each_text_minds_its_own_image(void)
 {
-    static const char *const names[] = { "film_call", "light_call" };
+    static const char *const names[] = { "film_call", "film_heads_call" };
     for (size_t i = 0; i < 2; i++) {
         const size_t node = case_named("calls", names[i]);
         const tango_unet_config c = config_of(text_of(&cases, node, "model"));
