@@ -2415,6 +2415,30 @@ static void tango_nn__lay_flat(tango_nn_conv *s)
     s->pad_top = 0;
 }
 
+/* The product of a layer, with all defaults of the shape filled in. */
+static void tango_nn__fill(tango_nn__product *p, const tango_nn_context *c, float *out,
+                           const float *x, const tango_nn_conv *shape,
+                           const tango_nn_matrix *w, const tango_nn_epilogue *e)
+{
+    static const tango_nn_epilogue none = { NULL, NULL, 0, TANGO_NN_NONE, NULL, NULL };
+    TANGO_ASSERT(w->inputs
+                 == shape->kernel_height * shape->kernel_width * shape->channels);
+    TANGO_ASSERT(!e || !e->image_bias || e->image_rows > 0);
+    p->c = c;
+    p->kernels = c->kernels;
+    p->out = out;
+    p->x = x;
+    p->w = w;
+    p->e = e ? e : &none;
+    p->shape = *shape;
+    if (p->shape.stride == 0) p->shape.stride = 1;
+    if (p->shape.dilation == 0) p->shape.dilation = 1;
+    if (p->shape.source_height == 0) p->shape.source_height = shape->height;
+    if (p->shape.source_width == 0) p->shape.source_width = shape->width;
+    tango_nn__lay_flat(&p->shape);
+    p->rows = shape->batch * shape->out_height * shape->out_width;
+}
+
 /* Room 12: does the convolution and returns 1 if the shape is one for it, else 0. */
 static int tango_nn__winograd_run(const tango_nn__product *p);
 
@@ -2423,23 +2447,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
                                const tango_nn_epilogue *e)
 {
     tango_nn__product p;
-    static const tango_nn_epilogue none = { NULL, NULL, 0, TANGO_NN_NONE, NULL, NULL };
-    TANGO_ASSERT(w->inputs
-                 == shape->kernel_height * shape->kernel_width * shape->channels);
-    TANGO_ASSERT(!e || !e->image_bias || e->image_rows > 0);
-    p.c = c;
-    p.kernels = c->kernels;
-    p.out = out;
-    p.x = x;
-    p.w = w;
-    p.e = e ? e : &none;
-    p.shape = *shape;
-    if (p.shape.stride == 0) p.shape.stride = 1;
-    if (p.shape.dilation == 0) p.shape.dilation = 1;
-    if (p.shape.source_height == 0) p.shape.source_height = shape->height;
-    if (p.shape.source_width == 0) p.shape.source_width = shape->width;
-    tango_nn__lay_flat(&p.shape);
-    p.rows = shape->batch * shape->out_height * shape->out_width;
+    tango_nn__fill(&p, c, out, x, shape, w, e);
     if (p.rows == 0 || w->outputs == 0) return;
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
@@ -2481,7 +2489,11 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
    often is small: V and U of one row of points. Each output is a sum in an order that
    depends on the shape only. An infinite input makes its whole tile NaN. */
 
-#define TANGO_NN__TILES 64u  /* tiles of a block at most */
+#define TANGO_NN__TILES 64u  /* tiles of a block at most: weights are transformed again
+                                for each */
+#define TANGO_NN__TALL_DEPTH 128u /* channels of a K block where both axes transform: A
+                                adds sums of opposite sign, so these must be exact;
+                                256 channels would nearly double the error */
 #define TANGO_NN__RUN 16u    /* tiles of a run of inputs brought into scratch at a time */
 #define TANGO_NN__PARTS 4u   /* parts of a 1-D kernel at most */
 #define TANGO_NN__M_SIZE (36u * TANGO_NN__TILES * 128u) /* floats of M, without gaps */
@@ -2568,7 +2580,8 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     g->column_block = tango_nn__ceil(tango_nn__ceil(outputs, blocks), pair) * pair;
     g->column_block = tango_nn__min(g->column_block, most);
     g->column_blocks = tango_nn__ceil(outputs, g->column_block);
-    blocks = tango_nn__ceil(channels, TANGO_NN__DEPTH);
+    blocks = tango_nn__ceil(channels, g->rows > 1 ? TANGO_NN__TALL_DEPTH
+                                                  : TANGO_NN__DEPTH);
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
     g->v_step = (g->tile_block + g->parts - 1) * TANGO_NN__STRIDE + TANGO_NN__GAP;
@@ -2762,6 +2775,8 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
     float *v = m + g->rows * points * g->m_step, *u = v + points * g->v_step;
     float *wide = u + g->p->kernels->tile_panels * points * g->u_step;
     float *strip = wide + 9 * g->depth * TANGO_NN__PANEL;
+    TANGO_ASSERT((size_t)(strip - m) + (TANGO_NN__RUN * 4 + 3) * TANGO_NN__STRIDE
+                 <= TANGO_NN__WORKER / sizeof *m);
     for (size_t k = 0; k < channels; k += g->depth) {
         const size_t depth = tango_nn__min(g->depth, channels - k);
         for (size_t row = 0; row < g->rows; row++) {
