@@ -2469,8 +2469,8 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 /* ==== 12 >>winograd ==== Convolutions of few multiplications =============== */
 
-/* Winograd's convolutions of stride 1.  F(m, r) computes m neighbouring outputs of an r-tap
-   convolution from m + r - 1 products ("points") instead of m*r:
+/* Winograd's convolutions of stride 1. F(m, r) computes m neighbouring outputs of r taps
+   from m + r - 1 products ("points") instead of m*r:
        out = A (sum over channels of (G w) * (B x))
    with B, G, A the matrices `input`, `weight`, `output` of room 9. Along two axes the
    transforms are done along both and the points multiply: F(4x4, 3x3) has 36 products for
@@ -2491,9 +2491,6 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 #define TANGO_NN__TILES 64u  /* tiles of a block at most: weights are transformed again
                                 for each */
-#define TANGO_NN__TALL_DEPTH 128u /* channels of a K block where both axes transform: A
-                                adds sums of opposite sign, so these must be exact;
-                                256 channels would nearly double the error */
 #define TANGO_NN__RUN 16u    /* tiles of a run of inputs brought into scratch at a time */
 #define TANGO_NN__PARTS 4u   /* parts of a 1-D kernel at most */
 #define TANGO_NN__M_SIZE (36u * TANGO_NN__TILES * 128u) /* floats of M, without gaps */
@@ -2518,8 +2515,8 @@ static const tango_nn__axis tango_nn__axis_4_4 = {
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
-   every dilation-th position of one. Blocks of tiles cross from line to line, unless there
-   are parts, which need further tiles of the same line behind their block. */
+   every dilation-th position of one. Blocks of tiles cross from line to line, unless
+   there are parts, which need further tiles of the same line behind their block. */
 typedef struct tango_nn__winograd {
     const tango_nn__product *p;
     const tango_nn__axis *axis;   /* along the width */
@@ -2560,6 +2557,17 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
     return 1;
 }
 
+/* Channels of a block at most. Along two axes A takes differences of large sums, which
+   must be more exact: short sums, added up, are. With 256 channels the error would be
+   twice that with 128; where an input is enlarged, neighbours are equal and it doubles
+   once more. */
+static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    if (g->rows == 1) return TANGO_NN__DEPTH;
+    return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
+}
+
 /* Cuts the layer into tasks: blocks of tiles as large as M allows, blocks of columns as
    wide, but of about 16 tasks or more. A function of the shape alone. */
 static void tango_nn__winograd_cut(tango_nn__winograd *g)
@@ -2580,8 +2588,7 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     g->column_block = tango_nn__ceil(tango_nn__ceil(outputs, blocks), pair) * pair;
     g->column_block = tango_nn__min(g->column_block, most);
     g->column_blocks = tango_nn__ceil(outputs, g->column_block);
-    blocks = tango_nn__ceil(channels, g->rows > 1 ? TANGO_NN__TALL_DEPTH
-                                                  : TANGO_NN__DEPTH);
+    blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
     g->v_step = (g->tile_block + g->parts - 1) * TANGO_NN__STRIDE + TANGO_NN__GAP;
@@ -2606,8 +2613,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
 }
 
-/* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line, as
-   the transform along the width reads it: channels `channel` and on of the input row, or
+/* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line,
+   as the transform along the width reads it: channels `channel` and on of the input row, or
    its sum over six rows for row `row` of the points. The one place where inputs come in:
    padding, enlarging and the leaky ReLU happen here. */
 static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
