@@ -2614,9 +2614,9 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 }
 
 /* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line,
-   as the transform along the width reads it: channels `channel` and on of the input row, or
-   its sum over six rows for row `row` of the points. The one place where inputs come in:
-   padding, enlarging and the leaky ReLU happen here. */
+   as the transform along the width reads it: channels `channel` and on of the input
+   row, or its sum over six rows for row `row` of the points. The one place where inputs
+   come in: padding, enlarging and the leaky ReLU happen here. */
 static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
                                      size_t line, size_t row, size_t first, size_t count,
                                      size_t channel, size_t depth)
