@@ -4,7 +4,7 @@
    Only what is public is used, so that tests/peers can build the same source against the
    headers of another version. A stage runs on the sound of a seed; what its numbers are
    does not matter to the time. The UNet runs with guidance, two images a step, and its
-   time is that of a step that is not the first: the first also prepares what all share. */
+   time is that of a later step: the first also prepares what all share. */
 #ifndef TANGO_BENCH_STAGES_H
 #define TANGO_BENCH_STAGES_H
 
@@ -23,7 +23,7 @@ static const char *const stage_names[STAGES + 1] = { "text", "unet step", "vae d
     "vae encode", "hifi-gan", "vae decode + hifi-gan", "griffin-lim", "stft", NULL };
 typedef struct stages {
     const tango_model *model;
-    tango_params params;    /* threads and kernels are the caller's; the rest is set here */
+    tango_params params;    /* threads and kernels are the caller's; the rest is ours */
     tango_plan plan;        /* of a whole run */
     float *wave, *mel, *latent, *out; /* out: a mel or a latent */
     void *memory;           /* of what runs */
@@ -32,7 +32,7 @@ typedef struct stages {
     void *front_work;
     int stage;
     double mark, spent;     /* when the stage began, and what it took */
-    /* Behind every step of the UNet, or NULL; 0 steps: before the first. Not 0 ends it. */
+    /* Behind every step of the UNet, or NULL; 0 done: before the first. Not 0 ends it. */
     int (*behind_step)(struct stages *s, size_t done);
     void *user;             /* of behind_step */
     tango_error error;

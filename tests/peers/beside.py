@@ -28,11 +28,11 @@ class Contender:
     """A program that runs a stage for each line it gets, and says the seconds."""
 
     def __init__(self, name, command):
-        self.name, self.times = name, []
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.name, self.command, self.times = name, command, []
 
     def ready(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return self.process.stdout.readline().strip() == b"ready"
 
     def why(self):
