@@ -3648,13 +3648,14 @@ static int tango__idle(const tango__net *net)
 }
 
 /* Counts the time since the last lap, and what was computed in it, to a kind of layer.
-   A layer has one lap of OTHER before it and one of its own behind it. A net that works
-   inside a task of parallel_for has no profile: what surrounds it counts it as one. */
+   A layer has one lap of OTHER before it and one of its own behind it; nothing counts
+   behind a failure. A net that works inside a task of parallel_for has no profile: what
+   surrounds it counts it as one. */
 static void tango__lap(tango__net *net, tango_layer layer, double operations)
 {
     tango_profile *p = net->profile;
     double now;
-    if (p == NULL || net->arena->base == NULL) return;
+    if (p == NULL || tango__idle(net)) return;
     now = p->seconds(p->user);
     p->spent[net->part][layer] += now - net->lap;
     p->operations[net->part][layer] += operations;
