@@ -3779,7 +3779,8 @@ static float *tango__at(float *base, size_t offset)
     return base == NULL ? NULL : base + offset;
 }
 
-/* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}. */
+/* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}.
+   Matrices in panels may be there in blocks of integers. */
 static const void *tango__tensor(tango__net *net, const char *leaf,
     tango_io_layout layout, size_t a, size_t b, size_t c, tango_nn_type *type)
 {
@@ -3793,9 +3794,11 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_DATA, "model: no tensor '%s'", net->name);
     if (net->result == TANGO_OK) {
-        int fits = tensor.rank == rank && tensor.layout == layout
+        const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
+        int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
                    && (tensor.type == TANGO_IO_F32
-                       || (tensor.type == TANGO_IO_F16 && type != NULL));
+                       || (tensor.type == TANGO_IO_F16 && type != NULL)
+                       || (tensor.type == TANGO_IO_I16 && blocks));
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
@@ -3805,7 +3808,10 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;
-    if (type != NULL) *type = tensor.type == TANGO_IO_F16 ? TANGO_NN_F16 : TANGO_NN_F32;
+    if (type != NULL)
+        *type = tensor.type == TANGO_IO_I16   ? TANGO_NN_I16
+                : tensor.type == TANGO_IO_F16 ? TANGO_NN_F16
+                                              : TANGO_NN_F32;
     return tensor.data;
 }
 
