@@ -325,6 +325,11 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e);
 
+/* Outputs of a 1-D convolution that belong together, counted from output 0: computed in
+   parts that begin at multiples of it, each with all inputs that it reads, a convolution
+   gives the same numbers as in one piece, whatever the lengths of the parts. */
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape);
+
 /* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
 
 /* out = activation((x - mean) / sqrt(variance + eps) * weight + bias), with mean and
@@ -513,6 +518,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__ROWS 210u    /* rows of a block at most: whole tiles of 14 and of 6 */
 #define TANGO_NN__COLUMNS 512u /* columns of a block at most */
 #define TANGO_NN__SUMS 528u    /* floats between rows of sums, COLUMNS + 16 */
+#define TANGO_NN__GRID 4u      /* outputs that a transform makes at once, d apart where
+                                  the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
@@ -2078,6 +2085,11 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     if (p.rows == 0 || w->outputs == 0) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
+}
+
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
+{
+    return TANGO_NN__GRID * (shape->dilation ? shape->dilation : 1);
 }
 
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
