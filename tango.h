@@ -476,6 +476,37 @@ typedef struct tango_stage {
     size_t rank, shape[5];
 } tango_stage;
 
+/* Kinds of layers that a profile tells apart. */
+typedef enum tango_layer {
+    TANGO_LAYER_CONV_2D,         /* 3x3 convolutions */
+    TANGO_LAYER_CONV_1D,
+    TANGO_LAYER_PRODUCT,         /* linear layers, 1x1 convolutions */
+    TANGO_LAYER_SELF_ATTENTION,  /* softmax(q k^T) v alone: its q, k, v are products */
+    TANGO_LAYER_CROSS_ATTENTION,
+    TANGO_LAYER_NORM,
+    TANGO_LAYER_ELEMENTS,        /* sums, activations, copies */
+    TANGO_LAYER_TRANSFORM,       /* Griffin-Lim */
+    TANGO_LAYER_OTHER,           /* between the layers: tokens, sampler, callbacks */
+    TANGO_LAYERS
+} tango_layer;
+
+/* Where the time of a run goes. `seconds` is the caller's clock, read before and behind
+   each layer on the thread that runs the pipeline. All zero but the clock is a start;
+   runs add up. Every moment of a run counts to one part and kind, so that the sum of
+   `spent` is the time of the whole. */
+enum { TANGO_PROFILE_PARTS = 4 };
+typedef struct tango_profile {
+    double (*seconds)(void *user); /* of any start, never backwards */
+    void *user;
+    /* [i] is of the part whose bit is 1 << i: text, unet, vae, vocoder. */
+    double spent[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* seconds */
+    double operations[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* of products, convolutions
+                               and attention, by their formulas: a multiplication and its
+                               addition are 2, whatever algorithm computes them */
+} tango_profile;
+/* "3x3 convolution" "1-D convolution" "product" ...; "" beyond the last. */
+TANGO_API const char *tango_layer_name(tango_layer layer);
+
 /* All zero is a valid start: the model's defaults, one thread, no callbacks. */
 typedef struct tango_params {
     const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
@@ -520,6 +551,7 @@ typedef struct tango_params {
     void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
                                TANGO_PART_: their pages may be given back */
     void *user;
+    tango_profile *profile; /* NULL: no clock is read */
 } tango_params;
 
 enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024, TANGO_GUIDANCE_MAX = 1000 };
@@ -560,6 +592,7 @@ typedef struct tango_encoding {
     void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
     void *pool;
     size_t threads;
+    tango_profile *profile; /* as in tango_params; all counts to the VAE */
 } tango_encoding;
 
 /* *size = bytes of memory that tango_encode needs. */
@@ -3601,11 +3634,43 @@ typedef struct tango__net {
     size_t passes; /* of a loop; two when measuring: later ones book as the second does */
     int first; /* the first pass of a loop: what it keeps, later passes find again */
     size_t kept_start, kept_at;
+    tango_profile *profile; /* NULL where no time is taken */
+    size_t part;            /* of the profile: the one at work */
+    double lap;             /* when its clock was read last */
 } tango__net;
 
 static int tango__idle(const tango__net *net)
 {
     return net->result != TANGO_OK || net->arena->base == NULL;
+}
+
+/* Counts the time since the last lap, and what was computed in it, to a kind of layer.
+   A layer has one lap of OTHER before it and one of its own behind it. A net that works
+   inside a task of parallel_for has no profile: what surrounds it counts it as one. */
+static void tango__lap(tango__net *net, tango_layer layer, double operations)
+{
+    tango_profile *p = net->profile;
+    double now;
+    if (p == NULL || net->arena->base == NULL) return;
+    now = p->seconds(p->user);
+    p->spent[net->part][layer] += now - net->lap;
+    p->operations[net->part][layer] += operations;
+    net->lap = now;
+}
+
+/* From here on the time is that of another part, the one of this bit. */
+static void tango__lap_part(tango__net *net, unsigned part)
+{
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    for (net->part = 0; part > 1; part >>= 1) net->part++;
+}
+
+TANGO_API const char *tango_layer_name(tango_layer layer)
+{
+    static const char *const names[TANGO_LAYERS + 1] = { "3x3 convolution",
+        "1-D convolution", "product", "self-attention", "cross-attention", "norm",
+        "elementwise", "transform", "other", "" };
+    return names[layer < TANGO_LAYERS ? layer : TANGO_LAYERS];
 }
 
 /* Appends ".part" or ".part.index" to the name; returns the mark for tango__leave. */
@@ -3768,13 +3833,21 @@ static tango__after tango__then(tango_nn_activation activation)
     return e;
 }
 
+/* Operations of a product of (rows, inputs) with (inputs, outputs). */
+static double tango__multiplied(size_t rows, size_t outputs, size_t inputs)
+{
+    return 2.0 * (double)rows * (double)outputs * (double)inputs;
+}
+
 /* out (rows, outputs) = x (rows, channels) w^T, no bias.  (torch.nn.Linear) */
 static void tango__product(tango__net *net, float *out, const float *x, size_t rows,
     const char *name, size_t outputs, size_t channels, tango__after e)
 {
     size_t mark = tango__enter_one(net, name);
     tango_nn_matrix w = tango__matrix(net, outputs, 1, channels);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net)) tango_nn_linear(&net->nn, out, x, rows, &w, &e);
+    tango__lap(net, TANGO_LAYER_PRODUCT, tango__multiplied(rows, outputs, channels));
     tango__leave(net, mark);
 }
 
@@ -3797,8 +3870,38 @@ static void tango__conv(tango__net *net, float *out, const float *x,
     tango_nn_matrix w = tango__matrix(
         net, outputs, shape->kernel_height * shape->kernel_width, shape->channels);
     e.bias = tango__vector(net, "bias", outputs);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net)) tango_nn_conv2d(&net->nn, out, x, shape, &w, &e);
+    tango__lap(net, shape->kernel_width == 1 ? TANGO_LAYER_CONV_1D : TANGO_LAYER_CONV_2D,
+        tango__multiplied(
+            shape->batch * shape->out_height * shape->out_width, outputs, w.inputs));
     tango__leave(net, mark);
+}
+
+/* out = softmax(q k^T) v of all heads.  (torch scaled_dot_product_attention) */
+static void tango__attend(tango__net *net, float *out, const float *q, const float *k,
+    const float *v, const tango_nn_attention *shape, tango_layer layer)
+{
+    size_t keys = shape->batch * shape->keys, b;
+    if (tango__idle(net)) return;
+    if (shape->key_count != NULL) {
+        const size_t repeat = shape->context_repeat > 1 ? shape->context_repeat : 1;
+        for (b = keys = 0; b < shape->batch; b++) keys += shape->key_count[b / repeat];
+    }
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    tango_nn_attend(&net->nn, out, q, k, v, shape);
+    tango__lap(net, layer,
+        2.0 * tango__multiplied(shape->queries, keys, shape->heads * shape->width));
+}
+
+/* out = (a + b) * scale, `count` values; out may be a or b. */
+static void tango__add(tango__net *net, float *out, const float *a, const float *b,
+    size_t count, float scale)
+{
+    if (tango__idle(net)) return;
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    tango_nn_add(&net->nn, out, a, b, count, scale);
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
 }
 
 /* A batch of images: rows = height * width positions, channels last. */
@@ -3833,9 +3936,11 @@ static void tango__group_norm(tango__net *net, float *out, const float *x, tango
     if (net->result == TANGO_OK && channels % groups != 0)
         net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
             "model: '%s' has %z channels in %z groups", net->name, channels, groups);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net))
         tango_nn_group_norm(&net->nn, out, x, s.batch, s.height * s.width, channels,
             groups, eps, weight, bias, activation);
+    tango__lap(net, TANGO_LAYER_NORM, 0.0);
     tango__leave(net, mark);
 }
 
@@ -3845,8 +3950,10 @@ static void tango__layer_norm_with(tango__net *net, float *out, const float *x,
     size_t mark = tango__enter_one(net, name);
     const float *weight = tango__vector(net, "weight", channels),
                 *bias = tango__vector(net, "bias", channels);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net))
         tango_nn_layer_norm(&net->nn, out, x, rows, channels, eps, weight, bias);
+    tango__lap(net, TANGO_LAYER_NORM, 0.0);
     tango__leave(net, mark);
 }
 
@@ -3862,8 +3969,10 @@ static void tango__rms_norm(tango__net *net, float *out, const float *x, size_t 
 {
     size_t mark = tango__enter_one(net, name);
     const float *weight = tango__vector(net, "weight", channels);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net))
         tango_nn_rms_norm(&net->nn, out, x, rows, channels, net->model->text.eps, weight);
+    tango__lap(net, TANGO_LAYER_NORM, 0.0);
     tango__leave(net, mark);
 }
 
@@ -3908,7 +4017,9 @@ static void tango__lookup(tango__net *net, float *out, const int32_t *ids, size_
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
                 "text: id %i, the encoder's '%s' has %z rows", (int64_t)ids[i], name,
                 count);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     if (!tango__idle(net)) tango_nn_gather(out, table, type, ids, rows, width);
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
     tango__leave(net, mark);
 }
 
@@ -3950,7 +4061,7 @@ static void tango__embed_text(tango__net *net, const tango_text_config *c, float
     tango__lookup(net, x, ids, rows, words, c->vocab, c->width);
     if (!tango__idle(net)) tango__text_positions(c, at, ids, batch, tokens);
     tango__lookup(net, place, at, rows, positions, c->positions, c->width);
-    if (!tango__idle(net)) tango_nn_add(&net->nn, x, x, place, rows * c->width, 1.0f);
+    tango__add(net, x, x, place, rows * c->width, 1.0f);
     tango_arena_release(net->arena, mark);
 }
 
@@ -3982,7 +4093,7 @@ static void tango__text_attention(tango__net *net, const tango_text_config *c, f
     tango__linear(net, q, from, rows, names[0], width, width, tango__plain());
     tango__linear(net, k, from, rows, names[1], width, width, tango__plain());
     tango__linear(net, v, from, rows, names[2], width, width, tango__plain());
-    if (!tango__idle(net)) tango_nn_attend(&net->nn, q, q, k, v, &shape);
+    tango__attend(net, q, q, k, v, &shape, TANGO_LAYER_SELF_ATTENTION);
     tango__linear(net, x, q, rows, names[3], width, width, tango__plus(x));
     tango_arena_release(net->arena, mark);
 }
@@ -4061,7 +4172,7 @@ static void tango__t5_block(tango__net *net, float *x, size_t batch, size_t toke
     tango__product(net, q, n, rows, "SelfAttention.q", inner, c->width, tango__plain());
     tango__product(net, k, n, rows, "SelfAttention.k", inner, c->width, tango__plain());
     tango__product(net, v, n, rows, "SelfAttention.v", inner, c->width, tango__plain());
-    if (!tango__idle(net)) tango_nn_attend(&net->nn, o, q, k, v, &shape);
+    tango__attend(net, o, q, k, v, &shape, TANGO_LAYER_SELF_ATTENTION);
     tango__product(net, x, o, rows, "SelfAttention.o", c->width, inner, tango__plus(x));
     tango__leave(net, name);
     name = tango__enter(net, "layer", 1);
@@ -4497,7 +4608,8 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
         tango__product(
             net, v, source, key_rows, "to_v", inner, key_width, tango__plain());
     }
-    if (!tango__idle(net)) tango_nn_attend(&net->nn, o, q, k, v, &shape);
+    tango__attend(net, o, q, k, v, &shape,
+        cross ? TANGO_LAYER_CROSS_ATTENTION : TANGO_LAYER_SELF_ATTENTION);
     tango__linear(net, t, o, rows, "to_out.0", inner, inner, tango__plus(t));
     tango__leave(net, part);
     tango_arena_release(net->arena, mark);
@@ -4634,9 +4746,11 @@ static float *tango__unet_up(tango__net *net, tango__skips *skips, float *x[2],
             float *both;
             mark = net->arena->used;
             both = tango__floats(net, tango__rows(s), channels + skip->channels, 1);
+            tango__lap(net, TANGO_LAYER_OTHER, 0.0);
             if (!tango__idle(net))
                 tango__concat(
                     both, x[at], channels, skip->x, skip->channels, tango__rows(s));
+            tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
             tango__unet_layer(net, x[at ^ 1], both, s, channels + skip->channels,
                 c->channels[level], j, c->up_attention[b], c->heads[level], d);
             channels = c->channels[level];
@@ -4732,7 +4846,7 @@ static void tango__vae_attention(
     tango__linear(net, q, n, rows, "q", channels, channels, tango__plain());
     tango__linear(net, k, n, rows, "k", channels, channels, tango__plain());
     tango__linear(net, v, n, rows, "v", channels, channels, tango__plain());
-    if (!tango__idle(net)) tango_nn_attend(&net->nn, n, q, k, v, &shape);
+    tango__attend(net, n, q, k, v, &shape, TANGO_LAYER_SELF_ATTENTION);
     tango__linear(net, x, n, rows, "proj_out", channels, channels, tango__plus(x));
     tango__leave(net, name);
     tango_arena_release(net->arena, mark);
@@ -5304,7 +5418,7 @@ static void tango__vocoder_blocks(
     for (b = 0; b < branches; b++) {
         const float scale = b + 1 == branches ? 1.0f / (float)branches : 1.0f;
         const float *y = tango__vocoder_branch(net, v, b == 0 ? out : NULL, i, b, s);
-        if (b > 0 && !tango__idle(net)) tango_nn_add(&net->nn, out, out, y, count, scale);
+        if (b > 0) tango__add(net, out, out, y, count, scale);
     }
 }
 
@@ -5968,6 +6082,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     memset(&loop, 0, sizeof loop);
     tango__encode_prompt(net, plan, &d, counts);
     tango__done(net, plan, TANGO_PART_TEXT);
+    tango__lap_part(net, TANGO_PART_UNET);
     tango__loop_start(net, plan, &d, &loop);
     tango__loop_begin(net);
     for (step = 0; step < p->steps && step < net->passes && net->result == TANGO_OK;
@@ -6024,8 +6139,10 @@ static void tango__griffin_lim(
     if (!tango__idle(net)) {
         tango_random_seed(&random, plan->params.seed);
         tango_rand(&random, uniform, (m->fft / 2 + 1) * plan->frames);
+        tango__lap(net, TANGO_LAYER_OTHER, 0.0);
         net->result = tango_audio_vocode(wave, mel, plan->frames, &front, TANGO__ROUNDS,
             uniform, work, size, net->error);
+        tango__lap(net, TANGO_LAYER_TRANSFORM, 0.0);
     }
     tango_arena_release(net->arena, mark);
 }
@@ -6138,16 +6255,19 @@ static void tango__pipeline(tango__net *net, const tango_plan *plan, float *wave
     if (p->latent == NULL && p->mel == NULL) tango__diffuse(net, plan, latent);
     else if (p->mel == NULL && !tango__idle(net))
         tango__from_planes(latent, p->latent, p->samples, rows, m->vae.embedding);
+    tango__lap_part(net, TANGO_PART_VAE);
     if (p->mel == NULL) {
         tango__decode_all(net, plan, mel, latent);
         tango__done(net, plan, TANGO_PART_VAE);
     } else if (!tango__idle(net))
         memcpy(mel, p->mel, p->samples * plan->frames * m->mels * sizeof(float));
+    tango__lap_part(net, TANGO_PART_VOCODER);
     tango__finish_mel(net, plan, mel);
     tango__sound_all(net, plan, wave, mel);
     tango__done(net, plan, TANGO_PART_VOCODER);
     tango__tell_values(
         net, plan, wave, tango__stage_of("wave", 2, p->samples, plan->samples, 0, 0));
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
 }
 
 /* Sets up a network over an arena, measured or real; p says who computes. */
@@ -6166,6 +6286,9 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->nn.threads = p->parallel_for != NULL && p->threads > 1 ? p->threads : 1;
     net->nn.work_size = tango_nn_work_size(net->nn.threads);
     net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
+    net->profile = p->profile;
+    if (p->profile != NULL && arena->base != NULL)
+        net->lap = p->profile->seconds(p->profile->user);
     if (!ok)
         net->result = tango_io_fail(error, TANGO_ERROR_MEMORY,
             "memory: no room for the work of %z threads", net->nn.threads);
@@ -6388,8 +6511,11 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
     params.parallel_for = e->parallel_for;
     params.pool = e->pool;
     params.threads = e->threads;
+    params.profile = e->profile;
     tango__net_begin(&net, model, &params, arena, error);
+    tango__lap_part(&net, TANGO_PART_VAE);
     tango__encode_all(&net, to, mel, e);
+    tango__lap(&net, TANGO_LAYER_OTHER, 0.0);
     return net.result;
 }
 

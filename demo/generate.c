@@ -13,6 +13,8 @@
 #endif
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "peak.h"
+#include "profile.h"
 
 /* A program's own sums are the same with -march=native, as those of the headers. */
 #ifdef __clang__
@@ -50,6 +52,8 @@ static const cli_option options[] = {
     { 272, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
     { 268, "kernels", "NAME", "reference, avx2 or avx512; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
+    { 281, "profile", NULL,
+        "say which layers took the time, beside the machine's peak" },
     { 270, "json", NULL, "one line of JSON on standard output" },
     { 'q', "quiet", NULL, "no messages, no progress" },
     { 'h', "help", NULL, "this text" },
@@ -75,6 +79,9 @@ typedef struct job {
     candidate *candidates; /* (samples), by number or, when judged, best first */
     cli_level *levels;     /* (files), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
+    tango_profile profile; /* of --profile: without it the clock is NULL */
+    double peak;           /* operations per second, measured behind the run */
+    const char *instruction;
 } job;
 
 /* The weights of a larger model are read again when they are needed: their pages would be
@@ -379,6 +386,10 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
         tango_vocoder_name(p->vocoder), tango_nn_kernels_name(p->kernels), p->threads,
         plan->memory);
+    if (j->profile.seconds != NULL) {
+        profile_json(&j->profile, j->instruction, j->peak);
+        printf(", ");
+    }
     printf("\"compute_seconds\": %.3f}\n", j->compute);
     if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
 }
@@ -465,6 +476,7 @@ static void read_options(job *j)
                 cli_usage("--kernels: this machine has no \"%.60s\"", c->text);
             break;
         case 269: j->dump = c->text; break;
+        case 281: j->profile.seconds = profile_seconds; break;
         case 270: j->json = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
@@ -651,6 +663,29 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     return wave;
 }
 
+/* Bits of the factors that most of the model's numbers are computed with. */
+static int bits_of(const tango_model *m)
+{
+    (void)m;
+    return 32;
+}
+
+/* Measures the peak of the instructions that this run has used, and shows the profile. */
+static void show_profile(job *j, const tango_plan *plan)
+{
+    const tango_params *p = &plan->params;
+    const peak *what = peak_of(tango_nn_kernels_name(p->kernels), bits_of(j->opened));
+    tango_nn_context c;
+    if (j->profile.seconds == NULL) return;
+    memset(&c, 0, sizeof c);
+    c.parallel_for = p->parallel_for;
+    c.pool = p->pool;
+    c.threads = p->parallel_for != NULL ? p->threads : 1;
+    j->peak = peak_best(&c, what, 20);
+    j->instruction = what != NULL ? what->instruction : "";
+    if (!j->json) profile_print(&j->profile, j->instruction, c.threads, j->peak);
+}
+
 int main(int argc, char **argv)
 {
     job j;
@@ -673,7 +708,9 @@ int main(int argc, char **argv)
     load_arrays(&j, &model);
     if (j.dump != NULL) prepare_dump(&j);
     threads = start_threads(&j.params);
+    if (j.profile.seconds != NULL) j.params.profile = &j.profile;
     wave = run(&j, &model, &plan);
+    show_profile(&j, &plan);
     judge(&j, &model, &plan, wave);
     if (cut && !j.quiet)
         fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",

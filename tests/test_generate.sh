@@ -191,6 +191,35 @@ claim "before its weights are read"           sh -c 'printf "\377" | dd of=vae,v
 claim "a vocoder too"                         expect 1 "it has no vocoder, which this needs" -m text,unet,vae.tango x
 claim "Griffin-Lim needs none"                sh -c './generate -m text,unet,vae.tango -q --steps 1 -s 0.64 --vocoder griffin-lim -o g.wav x'
 claim "-h prints the options"                 prints ./generate -h
+# percents FILE: the sum of all shares of --profile, and how many there are.
+percents()
+{
+    grep -o '"percent": [0-9.]*' "$1" | awk '{ s += $2 } END { printf "%.2f %d\n", s, NR }'
+}
+# gflop FILE PART LAYER: operations that the profile counts for it.
+gflop()
+{
+    tr '{' '\n' <"$1" | sed -n "s/.*\"part\": \"$2\", \"layer\": \"$3\".*\"gflop\": \([0-9.]*\).*/\1/p"
+}
+profiled()
+{
+    # shellcheck disable=SC2086
+    ./generate -m "$model" -q --seconds 0.64 --json --profile -o profiled.wav "$@" "a bell" >profile
+}
+# Twice the steps are twice the operations of the UNet but for the text's keys and values.
+steps_double()
+{
+    profiled -t 1 --steps 2 && one=$(gflop profile unet "3x3 convolution") &&
+        profiled -t 2 --steps 4 && two=$(gflop profile unet "3x3 convolution") &&
+        awk "BEGIN { d = $two - 2 * $one; exit !($one > 0 && d * d < 1e-9) }"
+}
+claim "--profile changes no sample"           sh -c './generate -m "$0" -q --seconds 0.64 --steps 2 -o plain.wav "a bell"' "$model"
+claim "--profile: a run"                      profiled --steps 2
+claim "the same bytes"                        same plain.wav profiled.wav
+claim "its shares add up to 100"              sh -c 'set -- $0; [ "$1" = 100.00 ] && [ "$2" -gt 12 ]' "$(percents profile)"
+claim "its time is that of the computation"   sh -c 'awk "BEGIN { exit !($1 > 0 && $1 <= $2 + 0.001 && $1 > 0.5 * $2) }"' sh "$(sed 's/.*"profile": {"seconds": \([0-9.]*\).*/\1/' profile)" "$(sed 's/.*"compute_seconds": \([0-9.]*\).*/\1/' profile)"
+claim "it counts operations by the formulas"  steps_double
+claim "HiFi-GAN has 1-D convolutions"         sh -c './generate -m "$0" --seconds 0.64 --steps 1 --vocoder hifigan --profile -o p.wav x 2>e && grep -q "^vocoder 1-D convolution .*GFLOP/s" e && grep -q "^total .*100.00 %" e' "$model"
 claim "--json is one line"                    sh -c './generate -m "$0" -q --steps 1 --seconds 0.64 --json x >j && [ "$(wc -l <j)" -eq 1 ]' "$model"
 byte=$(printf '\377')
 if : >"$byte" 2>/dev/null; then # some systems take no such name
