@@ -518,6 +518,14 @@ typedef struct tango_params {
                                from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
     double rescale;         /* of guidance, up to 1; 0: the model's, else none; below 0:
                                none */
+    double guidance_from, guidance_until; /* guidance acts on the steps from
+                               int(guidance_from * steps) on, up to the one before
+                               int(guidance_until * steps); others run on the prompt
+                               alone, at half the work. 0 to 1, as start and stop of the
+                               guiders of diffusers; until 0: 1; below 0: on no step */
+    size_t cache;           /* only every so many steps is the deep part of the UNet
+                               computed, in between its last result is used again
+                               (DeepCache); also where guidance sets in. 0, 1: always */
     tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
                                was made for: it has no other, and nothing else has it */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
@@ -3645,13 +3653,14 @@ static int tango__idle(const tango__net *net)
 }
 
 /* Counts the time since the last lap, and what was computed in it, to a kind of layer.
-   A layer has one lap of OTHER before it and one of its own behind it. A net that works
-   inside a task of parallel_for has no profile: what surrounds it counts it as one. */
+   A layer has one lap of OTHER before it and one of its own behind it; nothing counts
+   behind a failure. A net that works inside a task of parallel_for has no profile: what
+   surrounds it counts it as one. */
 static void tango__lap(tango__net *net, tango_layer layer, double operations)
 {
     tango_profile *p = net->profile;
     double now;
-    if (p == NULL || net->arena->base == NULL) return;
+    if (p == NULL || tango__idle(net)) return;
     now = p->seconds(p->user);
     p->spent[net->part][layer] += now - net->lap;
     p->operations[net->part][layer] += operations;
@@ -3742,6 +3751,19 @@ static float *tango__keep(tango__net *net, size_t rows, size_t columns, int *fre
         net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
             "memory: no room to keep %z x %z numbers at '%s'", rows, columns, net->name);
     return out;
+}
+
+/* Where the next array of tango__keep will lie, and a jump to such a place: a pass that
+   leaves some layers out passes over what they keep. */
+static size_t tango__keep_place(const tango__net *net)
+{
+    return net->first ? net->arena->kept : net->kept_at;
+}
+
+static void tango__keep_jump(tango__net *net, size_t place)
+{
+    TANGO_ASSERT(!net->first);
+    net->kept_at = place;
 }
 
 /* Marks where a loop's kept memory begins, and rewinds to it before each pass. */
@@ -4367,12 +4389,22 @@ static void tango__encode_text(tango__net *net, float *out, const int32_t *ids,
 
 /* ==== 8 >>unet ==== Private: UNet2DConditionModel =========================== */
 
+/* What a pass does with the deep part of the UNet, all but its outermost layers. */
+typedef enum tango__deep {
+    TANGO__DEEP_RUN,
+    TANGO__DEEP_KEEP, /* run it and keep what it gives to the outer part */
+    TANGO__DEEP_REUSE /* leave it out: the outer part takes what was kept */
+} tango__deep;
+
 /* What every pass of the UNet shares: the text, and the steps' times. */
 typedef struct tango__denoiser {
     const float *context;       /* (context_batch, tokens, D), where cross_width is D */
     const float *vectors;       /* (context_batch, D), where class_width is D */
     size_t context_batch, tokens, repeat; /* batch row b reads context b / repeat */
-    const size_t *counts;       /* (context_batch) real tokens */
+    size_t first_text; /* texts before it, and their images, sit this pass out */
+    tango__deep deep;
+    size_t outer_place; /* where the outer part's way up keeps its tables */
+    const size_t *counts;       /* (context_batch) real tokens; NULL: all are */
     const float *timesteps;     /* (steps); of TANGO_GUIDANCE_CTM (steps + 1) */
     double guidance;            /* the number that a distilled UNet takes in */
     size_t steps, step;
@@ -4527,7 +4559,13 @@ static void tango__embed(tango__net *net, tango__denoiser *d)
     tango_arena_release(net->arena, mark);
 }
 
-/* This step's rows of time_emb_proj (emb_rows, outputs), computed for all steps in the
+/* Rows of d->emb that this pass reads: one, or one of each text that takes part. */
+static size_t tango__emb_parts(const tango__denoiser *d)
+{
+    return d->emb_rows == 1 ? 1 : d->emb_rows - d->first_text;
+}
+
+/* This step's rows of time_emb_proj (emb_parts, outputs), computed for all steps in the
    first pass. */
 static const float *tango__time_projection(
     tango__net *net, const tango__denoiser *d, size_t outputs)
@@ -4538,7 +4576,8 @@ static const float *tango__time_projection(
     if (fresh)
         tango__linear(net, table, d->emb, rows, "time_emb_proj", outputs, d->emb_width,
             tango__plain());
-    return tango__at(table, d->step * d->emb_rows * outputs);
+    return tango__at(
+        table, ((d->step + 1) * d->emb_rows - tango__emb_parts(d)) * outputs);
 }
 
 /* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x. d
@@ -4557,7 +4596,7 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango__after e = tango__plain();
     if (d != NULL) {
         e.image_bias = tango__time_projection(net, d, outputs);
-        e.image_rows = rows / d->emb_rows;
+        e.image_rows = rows / tango__emb_parts(d);
     }
     tango__group_norm(net, n, x, s, channels, groups, eps, "norm1", TANGO_NN_SILU);
     tango__conv(net, h, n, &first, "conv1", outputs, e);
@@ -4571,19 +4610,29 @@ static void tango__resnet(tango__net *net, float *out, const float *x, tango__im
     tango_arena_release(net->arena, mark);
 }
 
-/* t += to_out(attention(n, context)); where the UNet takes no context, n attends to
-   itself. Keys and values of the text are computed in the first pass and kept.
+/* Whether attn2 looks at the text. */
+static int tango__reads_text(const tango__net *net)
+{
+    return net->model->unet.cross_width != 0;
+}
+
+/* t += to_out(attention(n, context)) + beside; where the UNet takes no context, n attends
+   to itself. Keys and values of the text are computed in the first pass and kept. beside
+   (2, inner) has a row for each half of the images, or is NULL.
                                                                (diffusers Attention) */
 static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
-    size_t heads, size_t inner, const tango__denoiser *d, const char *name)
+    size_t heads, size_t inner, const tango__denoiser *d, const char *name,
+    const float *beside)
 {
     const int cross = /* attn1 looks at itself, attn2 at the text, if there is one */
-        name[4] == '2' && net->model->unet.cross_width != 0;
+        name[4] == '2' && tango__reads_text(net);
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
     const size_t key_rows = cross ? d->context_batch * d->tokens : rows;
     const size_t key_width = cross ? net->model->unet.cross_width : inner;
+    const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
     const float *source = cross ? d->context : n;
+    tango__after after = tango__plus(t);
     int fresh = 1;
     float *q = tango__floats(net, rows, inner, 1),
           *o = tango__floats(net, rows, inner, 1);
@@ -4600,7 +4649,7 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
     shape.width = inner / heads;
     shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
     shape.context_repeat = cross ? d->repeat : 1;
-    shape.key_count = cross ? d->counts : NULL;
+    shape.key_count = cross && d->counts != NULL ? d->counts + d->first_text : NULL;
     tango__product(net, q, n, rows, "to_q", inner, inner, tango__plain());
     if (fresh) {
         tango__product(
@@ -4608,11 +4657,44 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
         tango__product(
             net, v, source, key_rows, "to_v", inner, key_width, tango__plain());
     }
-    tango__attend(net, o, q, k, v, &shape,
+    tango__attend(net, o, q, tango__at(k, passed), tango__at(v, passed), &shape,
         cross ? TANGO_LAYER_CROSS_ATTENTION : TANGO_LAYER_SELF_ATTENTION);
-    tango__linear(net, t, o, rows, "to_out.0", inner, inner, tango__plus(t));
+    after.image_bias = beside;
+    after.image_rows = rows / 2;
+    tango__linear(net, t, o, rows, "to_out.0", inner, inner, after);
     tango__leave(net, part);
     tango_arena_release(net->arena, mark);
+}
+
+/* Guidance by the empty prompt of T5: the first of two texts has one token. */
+static int tango__lone_token(const tango__denoiser *d)
+{
+    return d->context_batch == 2 && d->counts != NULL && d->counts[0] == 1;
+}
+
+/* (2, inner): what attn2 adds to all positions of the first text's images where that text
+   has one token, and zeros. The softmax over a single key is 1, so it is
+   to_out(to_v(state)), whatever the query. Made in the first pass; NULL where there is no
+   second text. */
+static const float *tango__lone_row(
+    tango__net *net, size_t inner, const tango__denoiser *d)
+{
+    const size_t mark = net->arena->used;
+    float *row, *v;
+    size_t part;
+    int fresh;
+    if (d->context_batch != 2 || !tango__reads_text(net)) return NULL;
+    row = tango__keep(net, 2, inner, &fresh);
+    if (!fresh) return row;
+    part = tango__enter_one(net, "attn2");
+    v = tango__floats(net, 1, inner, 1);
+    tango__product(net, v, d->context, 1, "to_v", inner, net->model->unet.cross_width,
+        tango__plain());
+    tango__linear(net, row, v, 1, "to_out.0", inner, inner, tango__plain());
+    if (!tango__idle(net)) memset(row + inner, 0, inner * sizeof(float));
+    tango__leave(net, part);
+    tango_arena_release(net->arena, mark);
+    return row;
 }
 
 /* t += net.2(value(n) * gelu(gate(n)))  (diffusers FeedForward, GEGLU) */
@@ -4632,6 +4714,26 @@ static void tango__feed_forward(
     tango_arena_release(net->arena, mark);
 }
 
+/* t += attn1(norm1(t)); t += attn2(norm2(t)). Images of a text of one token take what
+   attn2 adds to them along with attn1, whose queries do not see it.
+                                                     (diffusers BasicTransformerBlock) */
+static void tango__attentions(tango__net *net, float *t, float *n, tango__image s,
+    size_t heads, size_t inner, const tango__denoiser *d)
+{
+    const float *row = tango__lone_row(net, inner, d);
+    const int lone = row != NULL && d->first_text == 0 && tango__lone_token(d);
+    tango__denoiser rest = *d;
+    tango__layer_norm(net, n, t, tango__rows(s), inner, "norm1");
+    tango__attention(net, t, n, s, heads, inner, d, "attn1", lone ? row : NULL);
+    if (lone) {
+        rest.first_text = 1;
+        s.batch /= 2;
+        t = tango__at(t, tango__rows(s) * inner);
+    }
+    tango__layer_norm(net, n, t, tango__rows(s), inner, "norm2");
+    tango__attention(net, t, n, s, heads, inner, &rest, "attn2", NULL);
+}
+
 /* x += proj_out(block(proj_in(norm(x)))), in place; positions are tokens as they lie.
                                                 (diffusers Transformer2DModel, depth 1) */
 static void tango__transformer(tango__net *net, float *x, tango__image s, size_t channels,
@@ -4645,10 +4747,7 @@ static void tango__transformer(tango__net *net, float *x, tango__image s, size_t
     tango__group_norm(net, n, x, s, channels, d->groups, 1e-6f, "norm", TANGO_NN_NONE);
     tango__linear(net, t, n, rows, "proj_in", inner, channels, tango__plain());
     block = tango__enter(net, "transformer_blocks", 0);
-    tango__layer_norm(net, n, t, rows, inner, "norm1");
-    tango__attention(net, t, n, s, heads, inner, d, "attn1");
-    tango__layer_norm(net, n, t, rows, inner, "norm2");
-    tango__attention(net, t, n, s, heads, inner, d, "attn2");
+    tango__attentions(net, t, n, s, heads, inner, d);
     tango__layer_norm(net, n, t, rows, inner, "norm3");
     tango__feed_forward(net, t, n, rows, inner);
     tango__leave(net, block);
@@ -4690,23 +4789,25 @@ static tango__skip *tango__push(
     return skip;
 }
 
-/* conv_in and the down blocks: every layer's output is a skip. */
+/* conv_in and the down blocks, until there are `most` skips: each layer's output is one.
+ */
 static void tango__unet_down(tango__net *net, tango__skips *skips, const float *x,
-    tango__image s, const tango__denoiser *d)
+    tango__image s, size_t most, const tango__denoiser *d)
 {
     const tango_unet_config *c = &net->model->unet;
     tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
     tango__skip *from = tango__push(net, skips, s, c->channels[0]), *to;
     size_t b, j, block;
     tango__conv(net, from->x, x, &conv, "conv_in", c->channels[0], tango__plain());
-    for (b = 0; b < c->levels; b++) {
+    for (; skips->count < most; from = to) {
+        b = (skips->count - 1) / (c->layers + 1);
+        j = (skips->count - 1) % (c->layers + 1);
         block = tango__enter(net, "down_blocks", b);
-        for (j = 0; j < c->layers; j++, from = to) {
+        if (j < c->layers) {
             to = tango__push(net, skips, s, c->channels[b]);
             tango__unet_layer(net, to->x, from->x, s, from->channels, c->channels[b], j,
                 c->down_attention[b], c->heads[b], d);
-        }
-        if (b + 1 < c->levels) { /* 3x3, stride 2, zeros around: rounds up */
+        } else { /* 3x3, stride 2, zeros around: rounds up */
             conv = tango__conv3x3(s, c->channels[b]);
             conv.stride = 2;
             s.height = conv.out_height = (s.height + 1) / 2;
@@ -4714,7 +4815,6 @@ static void tango__unet_down(tango__net *net, tango__skips *skips, const float *
             to = tango__push(net, skips, s, c->channels[b]);
             tango__conv(net, to->x, from->x, &conv, "downsamplers.0.conv", c->channels[b],
                 tango__plain());
-            from = to;
         }
         tango__leave(net, block);
     }
@@ -4731,44 +4831,49 @@ static void tango__concat(
     }
 }
 
-/* The up blocks. x[0] holds the input and both arrays have room for any block's output;
-   returns the one with the result. Each upsampling goes to the size of the next skip. */
-static float *tango__unet_up(tango__net *net, tango__skips *skips, float *x[2],
-    tango__image s, size_t channels, const tango__denoiser *d)
+/* The way up between two of its layers: x[at] (rows of size, channels) is what has been
+   made, and both arrays have room for what any layer makes. */
+typedef struct tango__rise {
+    float *x[2];
+    size_t at, channels;
+    tango__image size;
+} tango__rise;
+
+/* The layers of the up blocks until `left` skips are left; each takes one. Upsampling
+   goes to the size of the next skip. */
+static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
+    size_t left, const tango__denoiser *d)
 {
     const tango_unet_config *c = &net->model->unet;
-    size_t b, j, block, level, mark, at = 0;
-    for (b = 0; b < c->levels; b++) {
-        level = c->levels - 1 - b;
-        block = tango__enter(net, "up_blocks", b);
-        for (j = 0; j <= c->layers; j++, at ^= 1) {
-            const tango__skip *skip = &skips->list[--skips->count];
-            float *both;
-            mark = net->arena->used;
-            both = tango__floats(net, tango__rows(s), channels + skip->channels, 1);
-            tango__lap(net, TANGO_LAYER_OTHER, 0.0);
-            if (!tango__idle(net))
-                tango__concat(
-                    both, x[at], channels, skip->x, skip->channels, tango__rows(s));
-            tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
-            tango__unet_layer(net, x[at ^ 1], both, s, channels + skip->channels,
-                c->channels[level], j, c->up_attention[b], c->heads[level], d);
-            channels = c->channels[level];
-            tango_arena_release(net->arena, mark);
-        }
-        if (b + 1 < c->levels) {
-            tango_nn_conv conv =
-                tango__conv3x3(skips->list[skips->count - 1].size, channels);
-            conv.source_height = s.height;
-            conv.source_width = s.width;
-            s = skips->list[skips->count - 1].size;
-            tango__conv(net, x[at ^ 1], x[at], &conv, "upsamplers.0.conv", channels,
-                tango__plain());
-            at ^= 1;
+    while (skips->count > left) {
+        const tango__skip *skip = &skips->list[--skips->count], *next = skip - 1;
+        const size_t level = skips->count / (c->layers + 1),
+                     j = c->layers - skips->count % (c->layers + 1),
+                     mark = net->arena->used, rows = tango__rows(r->size);
+        const size_t block = tango__enter(net, "up_blocks", c->levels - 1 - level);
+        float *both = tango__floats(net, rows, r->channels + skip->channels, 1);
+        tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+        if (!tango__idle(net))
+            tango__concat(
+                both, r->x[r->at], r->channels, skip->x, skip->channels, rows);
+        tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+        tango__unet_layer(net, r->x[r->at ^ 1], both, r->size,
+            r->channels + skip->channels, c->channels[level], j,
+            c->up_attention[c->levels - 1 - level], c->heads[level], d);
+        r->channels = c->channels[level];
+        r->at ^= 1;
+        tango_arena_release(net->arena, mark);
+        if (j == c->layers && level > 0) {
+            tango_nn_conv conv = tango__conv3x3(next->size, r->channels);
+            conv.source_height = r->size.height;
+            conv.source_width = r->size.width;
+            r->size = next->size;
+            tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
+                r->channels, tango__plain());
+            r->at ^= 1;
         }
         tango__leave(net, block);
     }
-    return x[at];
 }
 
 /* Floats of the largest array between the middle and the end of the UNet. */
@@ -4786,37 +4891,88 @@ static size_t tango__unet_widest(const tango_unet_config *c, tango__image s)
     return widest;
 }
 
-/* out (B, H*W, C) = what the UNet makes of x (B, H*W, C) at step d->step.
+/* Skips that the outer part of the UNet leaves on its way down and takes on its way up,
+   the rest being deep: conv_in, and the last layer of the last up block. A larger outer
+   part (up to c->layers, then size and channels are still those of the first level) costs
+   more than the steps that it would let one leave out. */
+enum { TANGO__OUTER = 1 };
+
+/* The middle, and the way up through the deep layers. */
+static void tango__unet_deep(tango__net *net, tango__skips *skips, tango__rise *r,
+    const tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const tango__skip *deepest = &skips->list[skips->count - 1];
+    const size_t last = c->levels - 1, middle = tango__enter_one(net, "mid_block");
+    tango__unet_layer(net, r->x[1], deepest->x, deepest->size, c->channels[last],
+        c->channels[last], 0, 1, c->heads[last], d);
+    tango__unet_layer(net, r->x[0], r->x[1], deepest->size, c->channels[last],
+        c->channels[last], 1, 0, 0, d);
+    tango__leave(net, middle);
+    r->channels = c->channels[last];
+    r->size = deepest->size;
+    tango__unet_up(net, skips, r, TANGO__OUTER, d);
+}
+
+/* Room for what all images of all texts bring from the deep part; returns the place of
+   those that take part in this pass. */
+static float *tango__kept_deep(
+    tango__net *net, tango__image s, const tango__denoiser *d)
+{
+    const size_t size =
+        d->repeat * s.height * s.width * net->model->unet.channels[0];
+    int fresh;
+    float *all = tango__keep(net, d->context_batch, size, &fresh);
+    return tango__at(all, d->first_text * size);
+}
+
+/* From x to what enters conv_norm_out, the deep part run, kept or taken as it was kept.
+                                                (Ma et al. 2024, DeepCache, section 4) */
+static void tango__unet_body(tango__net *net, tango__rise *r, const float *x,
+    tango__image s, tango__denoiser *d)
+{
+    const tango_unet_config *c = &net->model->unet;
+    const size_t all = c->levels * (c->layers + 1), widest = tango__unet_widest(c, s);
+    const int reuse = d->deep == TANGO__DEEP_REUSE;
+    float *kept = d->deep == TANGO__DEEP_RUN ? NULL : tango__kept_deep(net, s, d);
+    tango__skips skips;
+    skips.count = 0;
+    r->channels = c->channels[0];
+    r->size = s;
+    tango__unet_down(net, &skips, x, s, reuse ? (size_t)TANGO__OUTER : all, d);
+    r->x[0] = tango__floats(net, widest, 1, 1);
+    r->x[1] = tango__floats(net, widest, 1, 1);
+    if (reuse) tango__keep_jump(net, d->outer_place);
+    else tango__unet_deep(net, &skips, r, d);
+    d->outer_place = tango__keep_place(net);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    if (!tango__idle(net) && kept != NULL) {
+        float *now = r->x[r->at];
+        memcpy(reuse ? now : kept, reuse ? kept : now,
+            tango__rows(r->size) * r->channels * sizeof(float));
+    }
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+    tango__unet_up(net, &skips, r, 0, d);
+}
+
+/* out (B, H*W, C) = what the UNet makes of x (B, H*W, C) at step d->step, or nearly that
+   where d->deep reuses. B counts the images of the texts from d->first_text on.
                                   (diffusers UNet2DConditionModel; Rombach et al. 2022) */
 static void tango__unet(
     tango__net *net, float *out, const float *x, tango__image s, tango__denoiser *d)
 {
     const tango_unet_config *c = &net->model->unet;
-    const size_t mark = net->arena->used, last = c->levels - 1,
-                 widest = tango__unet_widest(c, s);
-    size_t name = tango__enter_one(net, "unet"), middle;
-    tango__skips skips;
+    const size_t mark = net->arena->used, name = tango__enter_one(net, "unet");
     tango_nn_conv conv = tango__conv3x3(s, c->channels[0]);
-    tango__skip deepest;
-    float *a[2], *result;
-    skips.count = 0;
+    tango__rise r;
+    memset(&r, 0, sizeof r);
     d->groups = c->groups;
     d->eps = c->eps;
     tango__embed(net, d);
-    tango__unet_down(net, &skips, x, s, d);
-    a[0] = tango__floats(net, widest, 1, 1);
-    a[1] = tango__floats(net, widest, 1, 1);
-    deepest = skips.list[skips.count - 1];
-    middle = tango__enter_one(net, "mid_block");
-    tango__unet_layer(net, a[1], deepest.x, deepest.size, c->channels[last],
-        c->channels[last], 0, 1, c->heads[last], d);
-    tango__unet_layer(
-        net, a[0], a[1], deepest.size, c->channels[last], c->channels[last], 1, 0, 0, d);
-    tango__leave(net, middle);
-    result = tango__unet_up(net, &skips, a, deepest.size, c->channels[last], d);
-    tango__group_norm(net, result, result, s, c->channels[0], c->groups, c->eps,
+    tango__unet_body(net, &r, x, s, d);
+    tango__group_norm(net, r.x[r.at], r.x[r.at], s, c->channels[0], c->groups, c->eps,
         "conv_norm_out", TANGO_NN_SILU);
-    tango__conv(net, out, result, &conv, "conv_out", c->out_channels, tango__plain());
+    tango__conv(net, out, r.x[r.at], &conv, "conv_out", c->out_channels, tango__plain());
     tango__leave(net, name);
     tango_arena_release(net->arena, mark);
 }
@@ -5529,6 +5685,8 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->vocoder == TANGO_VOCODER_DEFAULT)
         p->vocoder = m->defaults.vocoder != TANGO_VOCODER_DEFAULT ? m->defaults.vocoder
                                                                   : TANGO_HIFIGAN;
+    if (p->guidance_until == 0.0) p->guidance_until = 1.0;
+    if (p->cache == 0) p->cache = 1;
     if (p->samples == 0) p->samples = 1;
     if (p->negative == NULL) p->negative = "";
     if (p->noise != NULL && p->noise_draws == 0) p->noise_draws = 1;
@@ -5579,6 +5737,10 @@ static tango_result tango__check(
     if (!(p->rescale >= -1.0 && p->rescale <= 1.0))
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "rescale: expected 0 to 1, or -1 for none");
+    if (!(p->guidance_from >= 0.0 && p->guidance_from <= 1.0)
+        || !(p->guidance_until >= -1.0 && p->guidance_until <= 1.0))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "guidance from, until: expected 0 to 1, parts of the run");
     if (!(p->eta >= -1.0 && p->eta <= 1.0))
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "eta: expected 0 to 1, or -1 for none");
@@ -5609,10 +5771,22 @@ static tango_result tango__check(
     return tango__check_sampler(p, m, error);
 }
 
-/* Whether the UNet runs on [negative ; prompt]; a distilled one is told the number. */
+/* Whether guidance, where there is any, acts on a step.
+                                          (diffusers guiders, ClassifierFreeGuidance) */
+static int tango__in_window(const tango_params *p, size_t step)
+{
+    const double steps = (double)p->steps, at = (double)step;
+    return at >= TANGO_FLOOR(p->guidance_from * steps)
+           && at < TANGO_FLOOR(p->guidance_until * steps);
+}
+
+/* Whether the UNet runs on [negative ; prompt] at some step; a distilled one is told the
+   number. */
 static int tango__guided(const tango_params *p, const tango_model *m)
 {
-    return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE;
+    const double first = TANGO_FLOOR(p->guidance_from * (double)p->steps);
+    return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE
+           && first < (double)p->steps && tango__in_window(p, (size_t)first);
 }
 
 static unsigned tango__needed(const tango_params *p)
@@ -5950,7 +6124,23 @@ static void tango__guide(
     for (i = 0; i < count; i++) out[i] *= factor;
 }
 
-/* One step: the UNet on [negative ; prompt], guidance, the sampler. */
+/* Whether this step runs on both texts, and what becomes of the UNet's deep part. That of
+   both halves is computed where the first one sets in. The passes that measure are the
+   largest. */
+static void tango__plan_step(
+    const tango__net *net, const tango_params *p, tango__denoiser *d, size_t step)
+{
+    const int measured = net->arena->base == NULL,
+              inside = measured || tango__in_window(p, step),
+              sets_in = inside && step > 0 && !tango__in_window(p, step - 1);
+    d->step = step;
+    d->first_text = d->context_batch == 2 && !inside ? 1 : 0;
+    d->deep = p->cache < 2 ? TANGO__DEEP_RUN
+              : measured || step % p->cache == 0 || sets_in ? TANGO__DEEP_KEEP
+                                                            : TANGO__DEEP_REUSE;
+}
+
+/* One step: the UNet on [negative ; prompt] or on the prompt, guidance, the sampler. */
 static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoiser *d,
     tango__loop *loop, size_t step)
 {
@@ -5958,20 +6148,21 @@ static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoi
     const tango_unet_config *c = &net->model->unet;
     const size_t count = loop->sampling.count;
     tango__image size;
-    size_t i;
-    size.batch = d->context_batch * p->samples;
+    size_t i, texts;
+    tango__plan_step(net, p, d, step);
+    texts = d->context_batch - d->first_text;
+    size.batch = texts * p->samples;
     size.height = plan->latent_rows;
     size.width = plan->latent_width;
     if (!tango__idle(net)) {
         tango_sampling_input(&loop->sampling, loop->input, loop->z);
-        if (d->context_batch == 2)
+        if (texts == 2)
             memcpy(loop->input + loop->total, loop->input, loop->total * sizeof(float));
     }
-    d->step = step;
     tango__unet(net, loop->output, loop->input, size, d);
     tango__tell_images(net, plan, "unet", step, loop->output, size.batch, c->in_channels);
     if (tango__idle(net)) return;
-    for (i = 0; d->context_batch == 2 && i < p->samples; i++)
+    for (i = 0; texts == 2 && i < p->samples; i++)
         tango__guide(loop->output + i * count, loop->output + loop->total + i * count,
             count, p->guidance, p->rescale);
     if (tango_sampling_draws(&loop->sampling)) tango__draw(&loop->draws, loop->noise, p);
@@ -6294,6 +6485,20 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
             "memory: no room for the work of %z threads", net->nn.threads);
 }
 
+/* Parameters that say who computes and nothing else. */
+static tango_params tango__workers(const tango_nn_kernels *kernels,
+    void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data),
+    void *pool, size_t threads)
+{
+    tango_params p;
+    memset(&p, 0, sizeof p);
+    p.kernels = kernels;
+    p.parallel_for = parallel_for;
+    p.pool = pool;
+    p.threads = threads;
+    return p;
+}
+
 /* Runs the pipeline in an arena, measured or real. */
 static tango_result tango__run(const tango_plan *plan, const tango_model *model,
     tango_arena *arena, float *wave, tango_error *error)
@@ -6506,11 +6711,7 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
         || !tango_mul_ok(numbers, sizeof(float), &numbers))
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
             "encode: no room for %z mels of %z frames", e->batch, e->frames);
-    memset(&params, 0, sizeof params);
-    params.kernels = e->kernels;
-    params.parallel_for = e->parallel_for;
-    params.pool = e->pool;
-    params.threads = e->threads;
+    params = tango__workers(e->kernels, e->parallel_for, e->pool, e->threads);
     params.profile = e->profile;
     tango__net_begin(&net, model, &params, arena, error);
     tango__lap_part(&net, TANGO_PART_VAE);
@@ -7906,11 +8107,7 @@ static tango_result tango__rank_run(float *scores, const float *waves,
     tango__net net;
     tango_result result = tango__check_ranking(model, r, error);
     if (result != TANGO_OK) return result;
-    memset(&params, 0, sizeof params);
-    params.kernels = r->kernels;
-    params.parallel_for = r->parallel_for;
-    params.pool = r->pool;
-    params.threads = r->threads;
+    params = tango__workers(r->kernels, r->parallel_for, r->pool, r->threads);
     tango__net_begin(&net, model, &params, arena, error);
     tango__rank_all(&net, scores, waves, r);
     return net.result;

@@ -76,7 +76,7 @@ LAYOUT
 
 MEMORY
     Nothing is allocated. Layers take scratch memory from context.work, of
-    tango_nn_work_size(threads) bytes (about 1 MiB a thread), 64-byte aligned where speed
+    tango_nn_work_size(threads) bytes (about 2 MiB a thread), 64-byte aligned where speed
     matters, any alignment of float otherwise. It holds nothing between two calls. Panels
     are best 64-byte aligned too. Activations, biases and outputs have the alignment of
     float.
@@ -132,6 +132,7 @@ CONTENTS
         9 >>reference   kernels in plain C
        10 >>avx2        kernels for AVX2, FMA and F16C
        11 >>avx512      kernels for AVX-512
+       12 >>winograd    convolutions of few multiplications
        and the implementation of rooms 1 to 7
 */
 #ifndef TANGO_NN_H
@@ -524,7 +525,17 @@ void *memset(void *to, int value, size_t count);
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
 #define TANGO_NN__SHARED ((size_t)1 << 18)
-#define TANGO_NN__WORKER ((size_t)1 << 20)
+#define TANGO_NN__WORKER ((size_t)1 << 21)
+
+/* The transforms of room 12 by name: of inputs, of weights, of sums; the numbers of
+   outputs and taps of the convolution; TALL where rows are summed up first. */
+typedef enum tango_nn__transform {
+    TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
+    TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
+    TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
+    TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
+    TANGO_NN__OUTPUT_2_3_TALL, TANGO_NN__OUTPUT_4_3_TALL
+} tango_nn__transform;
 
 /* The function table. All counts may be 0; pointers need the alignment of float.
 
@@ -543,7 +554,17 @@ void *memset(void *to, int value, size_t count);
    normalize: out = activation((x - mean[i]) * scale[i] + shift[i]).
    center: out = (x - high - low) * scale * weight[i] + bias[i]; weight, bias may be NULL.
    transpose: panel (depth, 16) = the transpose of x (rows <= 16, depth), rows `stride`
-         apart; further columns are zero. */
+         apart; further columns are zero.
+
+   Of room 12:
+   blend: to = coef[0]*x[0] + coef[1]*x[1] + ..., `terms` rows of `count` numbers, each
+         through the leaky ReLU if slope is not 0; zeros without terms.
+   transform: one of the transforms of Winograd's convolutions, on `count` columns:
+         to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
+         v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
+         with the matrix m and the number of rows of `kind`; coef is not read if that is
+         1 (v = x).
+   widen: to = `count` weights of `type`, from number `at` on. */
 struct tango_nn_kernels {
     const char *name;
     size_t tile_rows, tile_panels;
@@ -572,6 +593,13 @@ struct tango_nn_kernels {
                    float scale, const float *weight, const float *bias);
     void (*transpose)(float *panel, const float *x, size_t stride, size_t rows,
                       size_t depth);
+    /* room 12 */
+    void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
+                  size_t count, float slope);
+    void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const float *x,
+                      size_t row_step, size_t step, const float *coef, size_t count);
+    void (*widen)(float *to, const void *from, size_t at, tango_nn_type type,
+                  size_t count);
 };
 
 TANGO_NN__INLINE size_t tango_nn__min(size_t a, size_t b) { return a < b ? a : b; }
@@ -780,13 +808,148 @@ static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
     }
 }
 
+/* Matrices of Winograd's convolutions F(outputs, taps) in one dimension, of the points
+   0, 1, -1, 1/2, -2, (2,) infinity (0, 1, -1, infinity for two outputs). With the values
+   a of the points, `output` holds the powers of a, `weight` the powers of a over the
+   product of its distances to the other points, and `input` the coefficients of the
+   polynomial that is zero at the other points; a power of two moves from each row of
+   `weight` to `input`, so that the numbers of `input` are short.
+   (Lavin and Gray 2015; the points of Barabasz et al. 2020) */
+static const float tango_nn__input_2_3[] = {
+    1, 0, -1, 0,
+    0, 1, 1, 0,
+    0, -1, 1, 0,
+    0, -1, 0, 1
+};
+static const float tango_nn__weight_2_3[] = {
+    1, 0, 0,
+    0.5f, 0.5f, 0.5f,
+    0.5f, -0.5f, 0.5f,
+    0, 0, 1
+};
+static const float tango_nn__output_2_3[] = {
+    1, 1, 1, 0,
+    0, 1, -1, 1
+};
+static const float tango_nn__input_4_3[] = {
+    1, -1.5f, -2, 1.5f, 1, 0,
+    0, -1, 0.5f, 2.5f, 1, 0,
+    0, 1, -2.5f, 0.5f, 1, 0,
+    0, -2, -1, 2, 1, 0,
+    0, 1, -2, -1, 2, 0,
+    0, 1, -1.5f, -2, 1.5f, 1
+};
+static const float tango_nn__weight_4_3[] = {
+    1, 0, 0,
+    1 / 3.0f, 1 / 3.0f, 1 / 3.0f,
+    -1 / 3.0f, 1 / 3.0f, -1 / 3.0f,
+    -16 / 15.0f, -8 / 15.0f, -4 / 15.0f,
+    1 / 30.0f, -2 / 30.0f, 4 / 30.0f,
+    0, 0, 1
+};
+static const float tango_nn__output_4_3[] = {
+    1, 1, 1, 1, 1, 0,
+    0, 1, -1, 0.5f, -2, 0,
+    0, 1, 1, 0.25f, 4, 0,
+    0, 1, -1, 0.125f, -8, 1
+};
+static const float tango_nn__input_4_4[] = {
+    -1, 2, 1.25f, -2.5f, -0.25f, 0.5f, 0,
+    0, 1, -1, -2.25f, 0.25f, 0.5f, 0,
+    0, -1, 3, -1.75f, -0.75f, 0.5f, 0,
+    0, 2, 0, -2.5f, 0, 0.5f, 0,
+    0, -1, 2.5f, 0, -2.5f, 1, 0,
+    0, 1, -1.5f, -2, 1.5f, 1, 0,
+    0, -1, 2, 1.25f, -2.5f, -0.25f, 0.5f
+};
+static const float tango_nn__weight_4_4[] = {
+    -1, 0, 0, 0,
+    -2 / 3.0f, -2 / 3.0f, -2 / 3.0f, -2 / 3.0f,
+    2 / 9.0f, -2 / 9.0f, 2 / 9.0f, -2 / 9.0f,
+    64 / 45.0f, 32 / 45.0f, 16 / 45.0f, 8 / 45.0f,
+    -1 / 60.0f, 2 / 60.0f, -4 / 60.0f, 8 / 60.0f,
+    1 / 36.0f, 2 / 36.0f, 4 / 36.0f, 8 / 36.0f,
+    0, 0, 0, 2
+};
+static const float tango_nn__output_4_4[] = {
+    1, 1, 1, 1, 1, 1, 0,
+    0, 1, -1, 0.5f, -2, 2, 0,
+    0, 1, 1, 0.25f, 4, 4, 0,
+    0, 1, -1, 0.125f, -8, 8, 1
+};
+
+/* A transform: its matrix (outputs, inputs), and the rows summed up before. */
+typedef struct tango_nn__matrices {
+    const float *matrix;
+    size_t outputs, inputs, rows;
+} tango_nn__matrices;
+
+/* In the order of tango_nn__transform. */
+static const tango_nn__matrices tango_nn__transforms[] = {
+    { tango_nn__input_2_3, 4, 4, 1 },  { tango_nn__input_4_3, 6, 6, 1 },
+    { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_4_3, 6, 3, 1 },
+    { tango_nn__weight_4_4, 7, 4, 1 }, { tango_nn__weight_2_3, 4, 3, 3 },
+    { tango_nn__weight_4_3, 6, 3, 3 }, { tango_nn__output_4_3, 4, 6, 1 },
+    { tango_nn__output_4_4, 4, 7, 1 }, { tango_nn__output_2_3, 2, 4, 6 },
+    { tango_nn__output_4_3, 4, 6, 6 }
+};
+
+static void tango_nn__blend_ref(float *to, const float *const *x, const float *coef,
+                                size_t terms, size_t count, float slope)
+{
+    for (size_t i = 0; i < count; i++) {
+        float sum = 0;
+        for (size_t t = 0; t < terms; t++) {
+            const float v = x[t][i];
+            sum += coef[t] * (v < 0.0f && slope != 0.0f ? slope * v : v);
+        }
+        to[i] = sum;
+    }
+}
+
+static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t to_step,
+                                    const float *x, size_t row_step, size_t step,
+                                    const float *coef, size_t count)
+{
+    const tango_nn__matrices *t = &tango_nn__transforms[kind];
+    for (size_t i = 0; i < count; i++) {
+        float v[7];
+        for (size_t j = 0; j < t->inputs; j++) {
+            v[j] = t->rows == 1 ? x[j * step + i] : 0.0f;
+            for (size_t y = 0; t->rows > 1 && y < t->rows; y++) {
+                v[j] += coef[y] * x[y * row_step + j * step + i];
+            }
+        }
+        for (size_t p = 0; p < t->outputs; p++) {
+            float sum = 0;
+            for (size_t j = 0; j < t->inputs; j++) {
+                sum += t->matrix[p * t->inputs + j] * v[j];
+            }
+            to[p * to_step + i] = sum;
+        }
+    }
+}
+
+static void tango_nn__widen_ref(float *to, const void *from, size_t at,
+                                tango_nn_type type, size_t count)
+{
+    if (type == TANGO_NN_F32) {
+        memcpy(to, (const float *)from + at, count * sizeof *to);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        to[i] = tango_nn_half_to_float(((const uint16_t *)from)[at + i]);
+    }
+}
+
 static const tango_nn_kernels tango_nn__kernels_ref = {
     "reference", 4, 1,
     tango_nn__tile_ref,      tango_nn__finish_ref,       tango_nn__activate_ref,
     tango_nn__leaky_relu_ref, tango_nn__add_ref,         tango_nn__scale_ref,
     tango_nn__gather_ref,     tango_nn__maximum_ref,      tango_nn__exponentials_ref,
     tango_nn__moments_ref,   tango_nn__column_moments_ref, tango_nn__normalize_ref,
-    tango_nn__center_ref,    tango_nn__transpose_ref
+    tango_nn__center_ref,    tango_nn__transpose_ref,
+    tango_nn__blend_ref,     tango_nn__transform_ref,    tango_nn__widen_ref
 };
 
 /* ==== 10 >>avx2 ==== Kernels for AVX2, FMA and F16C ======================== */
@@ -1278,13 +1441,115 @@ TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x
     tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
 }
 
+TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
+                                                const float *coef, size_t terms,
+                                                size_t count, float slope)
+{
+    const __m256 factor = _mm256_set1_ps(slope != 0.0f ? slope : 1.0f);
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 sum = _mm256_setzero_ps();
+        for (size_t t = 0; t < terms; t++) {
+            __m256 v = tango_nn__load8(x[t] + i, n);
+            if (slope != 0.0f) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
+            sum = _mm256_fmadd_ps(_mm256_set1_ps(coef[t]), v, sum);
+        }
+        tango_nn__store8(to + i, sum, n);
+    }
+}
+
+/* sum over j of m[j] * v[j], m known to the compiler: zeros cost nothing. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weigh8(const float *m, const __m256 *v,
+                                                        const size_t count)
+{
+    __m256 sum = _mm256_setzero_ps();
+    int any = 0;
+    TANGO_NN__UNROLL
+    for (size_t j = 0; j < count; j++) {
+        if (m[j] == 0.0f) continue;
+        if (any) sum = _mm256_fmadd_ps(_mm256_set1_ps(m[j]), v[j], sum);
+        else sum = m[j] == 1.0f ? v[j] : _mm256_mul_ps(_mm256_set1_ps(m[j]), v[j]);
+        any = 1;
+    }
+    return sum;
+}
+
+/* Eight columns of a transform, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
+    const float *m, float *to, size_t to_step, const float *x, size_t row_step,
+    size_t step, const float *coef, size_t n, const size_t outputs, const size_t inputs,
+    const size_t rows)
+{
+    __m256 v[7];
+    TANGO_NN__UNROLL
+    for (size_t j = 0; j < inputs; j++) {
+        v[j] = tango_nn__load8(x + j * step, n);
+        if (rows == 1) continue;
+        v[j] = _mm256_mul_ps(_mm256_set1_ps(coef[0]), v[j]);
+        TANGO_NN__UNROLL
+        for (size_t y = 1; y < rows; y++) {
+            v[j] = _mm256_fmadd_ps(_mm256_set1_ps(coef[y]),
+                                   tango_nn__load8(x + y * row_step + j * step, n), v[j]);
+        }
+    }
+    TANGO_NN__UNROLL
+    for (size_t p = 0; p < outputs; p++) {
+        tango_nn__store8(to + p * to_step, tango_nn__weigh8(m + p * inputs, v, inputs),
+                         n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, float *to,
+                                                    size_t to_step, const float *x,
+                                                    size_t row_step, size_t step,
+                                                    const float *coef, size_t count)
+{
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows)                              \
+    case TANGO_NN__##name:                                                               \
+        for (; i + 8 <= count; i += 8) {                                                 \
+            tango_nn__transform8(tango_nn__##matrix, to + i, to_step, x + i, row_step,   \
+                                 step, coef, 8, outputs, inputs, rows);                  \
+        }                                                                                \
+        if (i < count) {                                                                 \
+            tango_nn__transform8(tango_nn__##matrix, to + i, to_step, x + i, row_step,   \
+                                 step, coef, count - i, outputs, inputs, rows);          \
+        }                                                                                \
+        break;
+    size_t i = 0;
+    switch (kind) {
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1)
+        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6)
+        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6)
+    }
+#undef TANGO_NN__CASE
+}
+
+TANGO_NN__AVX2 static void tango_nn__widen_avx2(float *to, const void *from, size_t at,
+                                                tango_nn_type type, size_t count)
+{
+    const size_t whole = count / 8 * 8;
+    for (size_t i = 0; i < whole; i += 8) {
+        _mm256_storeu_ps(to + i, tango_nn__weights8(from, at + i, type != TANGO_NN_F32));
+    }
+    tango_nn__widen_ref(to + whole, from, at + whole, type, count - whole);
+}
+
 static const tango_nn_kernels tango_nn__kernels_avx2 = {
     "avx2", 6, 1,
     tango_nn__tile_avx2,       tango_nn__finish_avx2,       tango_nn__activate_avx2,
     tango_nn__leaky_relu_avx2, tango_nn__add_avx2,          tango_nn__scale_avx2,
     tango_nn__gather_avx2,     tango_nn__maximum_avx2,      tango_nn__exponentials_avx2,
     tango_nn__moments_avx2,    tango_nn__column_moments_avx2, tango_nn__normalize_avx2,
-    tango_nn__center_avx2,     tango_nn__transpose_avx2
+    tango_nn__center_avx2,     tango_nn__transpose_avx2,
+    tango_nn__blend_avx2,      tango_nn__transform_avx2,    tango_nn__widen_avx2
 };
 
 /* ==== 11 >>avx512 ==== Kernels for AVX-512 ================================= */
@@ -1620,6 +1885,102 @@ TANGO_NN__AVX512 static void tango_nn__normalize_avx512(float *out, const float 
     }
 }
 
+TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
+                                                    const float *coef, size_t terms,
+                                                    size_t count, float slope)
+{
+    const __m512 factor = _mm512_set1_ps(slope);
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 lanes = tango_nn__mask16(count - i);
+        __m512 sum = _mm512_setzero_ps();
+        for (size_t t = 0; t < terms; t++) {
+            __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + i);
+            if (slope != 0.0f) {
+                const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
+                v = _mm512_mask_mul_ps(v, sign, v, factor);
+            }
+            sum = _mm512_fmadd_ps(_mm512_set1_ps(coef[t]), v, sum);
+        }
+        _mm512_mask_storeu_ps(to + i, lanes, sum);
+    }
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__weigh16(const float *m,
+                                                           const __m512 *v,
+                                                           const size_t count)
+{
+    __m512 sum = _mm512_setzero_ps();
+    int any = 0;
+    TANGO_NN__UNROLL
+    for (size_t j = 0; j < count; j++) {
+        if (m[j] == 0.0f) continue;
+        if (any) sum = _mm512_fmadd_ps(_mm512_set1_ps(m[j]), v[j], sum);
+        else sum = m[j] == 1.0f ? v[j] : _mm512_mul_ps(_mm512_set1_ps(m[j]), v[j]);
+        any = 1;
+    }
+    return sum;
+}
+
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__transform16(
+    const float *m, float *to, size_t to_step, const float *x, size_t row_step,
+    size_t step, const float *coef, __mmask16 lanes, const size_t outputs,
+    const size_t inputs, const size_t rows)
+{
+    __m512 v[7];
+    TANGO_NN__UNROLL
+    for (size_t j = 0; j < inputs; j++) {
+        v[j] = _mm512_maskz_loadu_ps(lanes, x + j * step);
+        if (rows == 1) continue;
+        v[j] = _mm512_mul_ps(_mm512_set1_ps(coef[0]), v[j]);
+        TANGO_NN__UNROLL
+        for (size_t y = 1; y < rows; y++) {
+            const float *row = x + y * row_step + j * step;
+            v[j] = _mm512_fmadd_ps(_mm512_set1_ps(coef[y]),
+                                   _mm512_maskz_loadu_ps(lanes, row), v[j]);
+        }
+    }
+    TANGO_NN__UNROLL
+    for (size_t p = 0; p < outputs; p++) {
+        _mm512_mask_storeu_ps(to + p * to_step, lanes,
+                              tango_nn__weigh16(m + p * inputs, v, inputs));
+    }
+}
+
+TANGO_NN__AVX512 static void tango_nn__transform_avx512(tango_nn__transform kind,
+                                                        float *to, size_t to_step,
+                                                        const float *x, size_t row_step,
+                                                        size_t step, const float *coef,
+                                                        size_t count)
+{
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows)                              \
+    case TANGO_NN__##name:                                                               \
+        for (; i + 16 <= count; i += 16) {                                               \
+            tango_nn__transform16(tango_nn__##matrix, to + i, to_step, x + i, row_step,  \
+                                  step, coef, TANGO_NN__ALL, outputs, inputs, rows);     \
+        }                                                                                \
+        if (i < count) {                                                                 \
+            tango_nn__transform16(tango_nn__##matrix, to + i, to_step, x + i, row_step,  \
+                                  step, coef, tango_nn__mask16(count - i), outputs,      \
+                                  inputs, rows);                                         \
+        }                                                                                \
+        break;
+    size_t i = 0;
+    switch (kind) {
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1)
+        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6)
+        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6)
+    }
+#undef TANGO_NN__CASE
+}
+
 static const tango_nn_kernels tango_nn__kernels_avx512 = {
     "avx512", 14, 2,
     tango_nn__tile_avx512,     tango_nn__finish_avx512,       tango_nn__activate_avx512,
@@ -1627,7 +1988,8 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
     tango_nn__gather_avx512,   tango_nn__maximum_avx2,
     tango_nn__exponentials_avx512, tango_nn__moments_avx2,
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
-    tango_nn__center_avx2,     tango_nn__transpose_avx2
+    tango_nn__center_avx2,     tango_nn__transpose_avx2,
+    tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 #endif /* TANGO_NN__X86 */
 
@@ -2060,29 +2422,41 @@ static void tango_nn__lay_flat(tango_nn_conv *s)
     s->pad_top = 0;
 }
 
+/* The product of a layer, with all defaults of the shape filled in. */
+static void tango_nn__fill(tango_nn__product *p, const tango_nn_context *c, float *out,
+                           const float *x, const tango_nn_conv *shape,
+                           const tango_nn_matrix *w, const tango_nn_epilogue *e)
+{
+    static const tango_nn_epilogue none = { NULL, NULL, 0, TANGO_NN_NONE, NULL, NULL };
+    TANGO_ASSERT(w->inputs
+                 == shape->kernel_height * shape->kernel_width * shape->channels);
+    TANGO_ASSERT(!e || !e->image_bias || e->image_rows > 0);
+    p->c = c;
+    p->kernels = c->kernels;
+    p->out = out;
+    p->x = x;
+    p->w = w;
+    p->e = e ? e : &none;
+    p->shape = *shape;
+    if (p->shape.stride == 0) p->shape.stride = 1;
+    if (p->shape.dilation == 0) p->shape.dilation = 1;
+    if (p->shape.source_height == 0) p->shape.source_height = shape->height;
+    if (p->shape.source_width == 0) p->shape.source_width = shape->width;
+    tango_nn__lay_flat(&p->shape);
+    p->rows = shape->batch * shape->out_height * shape->out_width;
+}
+
+/* Room 12: does the convolution and returns 1 if the shape is one for it, else 0. */
+static int tango_nn__winograd_run(const tango_nn__product *p);
+
 TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const float *x,
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e)
 {
     tango_nn__product p;
-    static const tango_nn_epilogue none = { NULL, NULL, 0, TANGO_NN_NONE, NULL, NULL };
-    TANGO_ASSERT(w->inputs
-                 == shape->kernel_height * shape->kernel_width * shape->channels);
-    TANGO_ASSERT(!e || !e->image_bias || e->image_rows > 0);
-    p.c = c;
-    p.kernels = c->kernels;
-    p.out = out;
-    p.x = x;
-    p.w = w;
-    p.e = e ? e : &none;
-    p.shape = *shape;
-    if (p.shape.stride == 0) p.shape.stride = 1;
-    if (p.shape.dilation == 0) p.shape.dilation = 1;
-    if (p.shape.source_height == 0) p.shape.source_height = shape->height;
-    if (p.shape.source_width == 0) p.shape.source_width = shape->width;
-    tango_nn__lay_flat(&p.shape);
-    p.rows = shape->batch * shape->out_height * shape->out_width;
+    tango_nn__fill(&p, c, out, x, shape, w, e);
     if (p.rows == 0 || w->outputs == 0) return;
+    if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
 }
@@ -2103,6 +2477,349 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
     shape.channels = w->inputs;
     shape.kernel_height = shape.kernel_width = 1;
     tango_nn_conv2d(c, out, x, &shape, w, e);
+}
+
+/* ==== 12 >>winograd ==== Convolutions of few multiplications =============== */
+
+/* Winograd's convolutions of stride 1. F(m, r) computes m neighbouring outputs of r taps
+   from m + r - 1 products ("points") instead of m*r:
+       out = A (sum over channels of (G w) * (B x))
+   with B, G, A the matrices `input`, `weight`, `output` of room 9. Along two axes the
+   transforms are done along both and the points multiply: F(4x4, 3x3) has 36 products for
+   144. For each point, the sum over channels of all tiles and all outputs is a product of
+   matrices, which the kernel `tile` does.
+     3x3 kernels         F(4, 3) along the height; along the width too, or F(2, 3) where
+                         the width is 2 or less
+     1-D, 3 taps         F(4, 3), dilated ones each phase of the dilation for itself
+     1-D, more taps      F(4, 4) of parts of 4 taps: the inputs of part c of tile t are
+                         those of part 0 of tile t + c, so that one transform serves all
+                         parts, and their sums meet before `output`
+   A task does a block of tiles and of output columns. For each block of channels and each
+   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring) and
+   transforms them once, V; then for each panel the weights, U, which stay in the
+   second-level cache; then multiplies both point by point into the sums M. What is read
+   often is small: V and U of one row of points. Each output is a sum in an order that
+   depends on the shape only. An infinite input makes its whole tile NaN. */
+
+#define TANGO_NN__TILES 64u  /* tiles of a block at most: weights are transformed again
+                                for each */
+#define TANGO_NN__RUN 16u    /* tiles of a run of inputs brought into scratch at a time */
+#define TANGO_NN__PARTS 4u   /* parts of a 1-D kernel at most */
+#define TANGO_NN__M_SIZE (36u * TANGO_NN__TILES * 128u) /* floats of M, without gaps */
+#define TANGO_NN__GAP 16u    /* floats between points, against clashes in the caches */
+
+typedef struct tango_nn__axis {
+    size_t outputs, taps, points;
+    tango_nn__transform input, weight, output;
+} tango_nn__axis;
+
+static const tango_nn__axis tango_nn__axis_2_3_tall = {
+    2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3_TALL
+};
+static const tango_nn__axis tango_nn__axis_4_3_tall = {
+    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3_TALL
+};
+static const tango_nn__axis tango_nn__axis_4_3 = {
+    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3
+};
+static const tango_nn__axis tango_nn__axis_4_4 = {
+    4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4
+};
+
+/* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
+   every dilation-th position of one. Blocks of tiles cross from line to line, unless
+   there are parts, which need further tiles of the same line behind their block. */
+typedef struct tango_nn__winograd {
+    const tango_nn__product *p;
+    const tango_nn__axis *axis;   /* along the width */
+    size_t tall;                  /* outputs of a tile along the height: 4 or 1 */
+    size_t rows;                  /* rows of points: 6 or 1 */
+    size_t parts;
+    size_t lines, line_tiles;
+    size_t unit;                  /* tiles that are cut into blocks together */
+    size_t tile_block, unit_blocks, tile_blocks, column_block, column_blocks;
+    size_t depth;                 /* channels of a block */
+    size_t v_step, u_step, m_step; /* floats between points */
+} tango_nn__winograd;
+
+/* Chooses the algorithm for the shape; 0 if there is none. */
+static int tango_nn__winograd_fits(tango_nn__winograd *g)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    size_t positions = s->out_width;
+    if (s->stride != 1 || s->channels < 16 || g->p->w->outputs < 16) return 0;
+    if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1) {
+        g->axis = s->out_width > 2 ? &tango_nn__axis_4_3_tall : &tango_nn__axis_2_3_tall;
+        g->tall = 4;
+        g->rows = 6;
+        g->parts = 1;
+        g->lines = s->batch * tango_nn__ceil(s->out_height, g->tall);
+    } else if (s->height == 1 && s->kernel_height == 1 && s->out_height == 1
+               && s->pad_top == 0 && s->kernel_width >= 3
+               && s->kernel_width <= 4 * TANGO_NN__PARTS) {
+        g->axis = s->kernel_width == 3 ? &tango_nn__axis_4_3 : &tango_nn__axis_4_4;
+        g->tall = g->rows = 1;
+        g->parts = tango_nn__ceil(s->kernel_width, g->axis->taps);
+        g->lines = s->batch * s->dilation;
+        positions = tango_nn__ceil(positions, s->dilation);
+    } else {
+        return 0;
+    }
+    g->line_tiles = tango_nn__ceil(positions, g->axis->outputs);
+    return 1;
+}
+
+/* Channels of a block at most. Along two axes A takes differences of large sums, which
+   must be more exact: short sums, added up, are. With 256 channels the error would be
+   twice that with 128; where an input is enlarged, neighbours are equal and it doubles
+   once more. */
+static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    if (g->rows == 1) return TANGO_NN__DEPTH;
+    return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
+}
+
+/* Cuts the layer into tasks: blocks of tiles as large as M allows, blocks of columns as
+   wide, but of about 16 tasks or more. A function of the shape alone. */
+static void tango_nn__winograd_cut(tango_nn__winograd *g)
+{
+    const size_t outputs = g->p->w->outputs, channels = g->p->shape.channels;
+    const size_t points = g->rows * g->axis->points, pair = 2 * TANGO_NN__PANEL;
+    size_t columns, most, blocks;
+    g->unit = g->parts > 1 ? g->line_tiles : g->lines * g->line_tiles;
+    g->unit_blocks = tango_nn__ceil(g->unit, TANGO_NN__TILES);
+    g->tile_block = tango_nn__ceil(g->unit, g->unit_blocks);
+    g->unit_blocks = tango_nn__ceil(g->unit, g->tile_block);
+    g->tile_blocks = g->unit_blocks * (g->parts > 1 ? g->lines : 1);
+    most = TANGO_NN__M_SIZE / (points * g->tile_block) / pair * pair;
+    most = tango_nn__min(most, TANGO_NN__COLUMNS);
+    columns = outputs / tango_nn__ceil(16, g->tile_blocks);
+    columns = columns < 64 ? 64 : tango_nn__min(columns, most);
+    blocks = tango_nn__ceil(outputs, columns);
+    g->column_block = tango_nn__ceil(tango_nn__ceil(outputs, blocks), pair) * pair;
+    g->column_block = tango_nn__min(g->column_block, most);
+    g->column_blocks = tango_nn__ceil(outputs, g->column_block);
+    blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
+    g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
+                             channels);
+    g->v_step = (g->tile_block + g->parts - 1) * TANGO_NN__STRIDE + TANGO_NN__GAP;
+    g->u_step = g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
+    g->m_step = g->tile_block * g->column_block + TANGO_NN__GAP;
+}
+
+/* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
+   about 8 and is made again for each block of columns, one of G w 3 and for each block of
+   tiles, one of A's operands 5. */
+static int tango_nn__winograd_pays(const tango_nn__winograd *g)
+{
+    const double channels = (double)g->p->shape.channels;
+    const double outputs = (double)g->p->w->outputs;
+    const double tiles = (double)(g->lines * g->line_tiles);
+    const double points = (double)(g->rows * g->axis->points);
+    const double multiply = tiles * (double)g->parts * channels * outputs;
+    const double input = 8 * tiles * channels * (double)g->column_blocks;
+    const double weight =
+        3 * (double)(g->parts * g->tile_blocks) * channels * outputs;
+    const double direct = (double)g->p->rows * (double)g->p->w->inputs * outputs;
+    return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
+}
+
+/* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line,
+   as the transform along the width reads it: channels `channel` and on of the input
+   row, or its sum over six rows for row `row` of the points. The one place where inputs
+   come in: padding, enlarging and the leaky ReLU happen here. */
+static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
+                                     size_t line, size_t row, size_t first, size_t count,
+                                     size_t channel, size_t depth)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    const size_t per_image = g->lines / s->batch, image = line / per_image;
+    const size_t place = line % per_image; /* row of tiles, or phase of the dilation */
+    const float *matrix = g->rows > 1 ? tango_nn__input_4_3 + row * 6 : NULL;
+    const float *rows[6], *x[6];
+    float coef[6] = { 1, 0, 0, 0, 0, 0 };
+    size_t terms = 0;
+    for (size_t i = 0; i < g->rows; i++) {
+        /* Above the image y wraps to a huge number. */
+        size_t y = g->rows > 1 ? place * g->tall + i - s->pad_top : 0;
+        if (y >= s->height || (matrix && matrix[i] == 0.0f)) continue;
+        if (matrix) coef[terms] = matrix[i];
+        y = image * s->source_height + tango_nn__nearest(y, s->source_height, s->height);
+        rows[terms++] = g->p->x + y * s->source_width * s->channels + channel;
+    }
+    for (size_t n = 0; n < count; n++, strip += TANGO_NN__STRIDE) {
+        size_t at = (first + n) * s->dilation + (g->rows > 1 ? 0 : place) - s->pad_left;
+        if (at >= s->width) {
+            memset(strip, 0, depth * sizeof *strip);
+            continue;
+        }
+        at = tango_nn__nearest(at, s->source_width, s->width) * s->channels;
+        for (size_t i = 0; i < terms; i++) x[i] = rows[i] + at;
+        g->p->kernels->blend(strip, x, coef, terms, depth, s->slope);
+    }
+}
+
+/* V[point][t] (depth) = B x of the tiles of a block, and of the parts - 1 behind it. */
+static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, float *strip,
+                                      size_t line, size_t tile, size_t tiles, size_t row,
+                                      size_t channel, size_t depth)
+{
+    const tango_nn__axis *axis = g->axis;
+    const size_t count = tiles + g->parts - 1;
+    for (size_t t = 0, n; t < count; t += n) {
+        n = tango_nn__min(TANGO_NN__RUN, count - t);
+        if (g->parts == 1) n = tango_nn__min(n, g->line_tiles - tile);
+        tango_nn__winograd_bring(g, strip, line, row, tile * axis->outputs,
+                                 (n - 1) * axis->outputs + axis->points, channel, depth);
+        for (size_t i = 0; i < n; i++) {
+            g->p->kernels->transform(axis->input, v + (t + i) * TANGO_NN__STRIDE,
+                                     g->v_step,
+                                     strip + i * axis->outputs * TANGO_NN__STRIDE, 0,
+                                     TANGO_NN__STRIDE, NULL, depth);
+        }
+        tile += n;
+        if (g->parts == 1 && tile == g->line_tiles) tile = 0, line++;
+    }
+}
+
+/* U[point] (depth, 16) = row `row` of G w of one panel, taps of part `part`. Weights that
+   are not float, and parts with taps beyond the kernel, pass through `wide`. */
+static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
+                                       size_t panel, size_t part, size_t row,
+                                       size_t channel, size_t depth)
+{
+    const tango_nn_matrix *w = g->p->w;
+    const size_t channels = g->p->shape.channels, kernel = w->inputs / channels;
+    const size_t height = g->rows > 1 ? 3 : 1, taps = g->axis->taps;
+    const size_t first = part * taps, count = depth * TANGO_NN__PANEL;
+    const size_t from = ((panel * kernel + first) * channels + channel) * TANGO_NN__PANEL;
+    const float *coef = g->rows > 1 ? tango_nn__weight_4_3 + row * 3 : NULL;
+    size_t step = channels * TANGO_NN__PANEL;
+    const float *x = NULL;
+    if (w->type == TANGO_NN_F32 && first + taps * height <= kernel) {
+        x = (const float *)w->panels + from;
+    } else {
+        for (size_t i = 0; i < height * taps; i++) {
+            if (first + i >= kernel) memset(wide + i * count, 0, count * sizeof *wide);
+            else g->p->kernels->widen(wide + i * count, w->panels, from + i * step,
+                                      w->type, count);
+        }
+        step = count;
+        x = wide;
+    }
+    g->p->kernels->transform(g->axis->weight, u, g->u_step, x, taps * step, step, coef,
+                             count);
+}
+
+/* M[point] (tiles, columns) += V U for the points of one row: weights panel by panel, and
+   for each all points and tiles. */
+static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
+                                        const float *v, float *u, float *wide,
+                                        size_t tiles, size_t column, size_t columns,
+                                        size_t row, size_t channel, size_t depth)
+{
+    const tango_nn_kernels *kernels = g->p->kernels;
+    const size_t points = g->axis->points, u_panel = points * g->u_step;
+    const size_t heights = tango_nn__ceil(tiles, kernels->tile_rows);
+    const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
+    for (size_t panel = 0, n; panel < all; panel += n) {
+        n = tango_nn__min(kernels->tile_panels, all - panel);
+        for (size_t part = 0; part < g->parts; part++) {
+            for (size_t i = 0; i < n; i++) {
+                tango_nn__winograd_weights(g, u + i * u_panel, wide,
+                                           column / TANGO_NN__PANEL + panel + i, part,
+                                           row, channel, depth);
+            }
+            for (size_t j = 0; j < points; j++) {
+                float *sums = m + j * g->m_step + panel * TANGO_NN__PANEL;
+                const float *a = v + j * g->v_step + part * TANGO_NN__STRIDE;
+                for (size_t t = 0; t < heights; t++) {
+                    const size_t r = t * tiles / heights;
+                    kernels->tile(sums + r * g->column_block, g->column_block,
+                                  a + r * TANGO_NN__STRIDE, u + j * g->u_step,
+                                  u_panel * sizeof *u, TANGO_NN_F32,
+                                  (t + 1) * tiles / heights - r, n, depth,
+                                  channel > 0 || part > 0);
+                }
+            }
+        }
+    }
+}
+
+/* out = epilogue(A M) for one tile. */
+static void tango_nn__winograd_finish(const tango_nn__winograd *g, float *sums,
+                                      const float *m, size_t line, size_t tile,
+                                      size_t column, size_t columns)
+{
+    const tango_nn__product *p = g->p;
+    const tango_nn_conv *s = &p->shape;
+    const size_t per_image = g->lines / s->batch, image = line / per_image;
+    const size_t place = line % per_image, count = g->axis->outputs;
+    const size_t padded = tango_nn__ceil(columns, TANGO_NN__PANEL) * TANGO_NN__PANEL;
+    for (size_t i = 0; i < g->tall; i++) {
+        const size_t y = g->rows > 1 ? place * g->tall + i : 0;
+        const size_t phase = g->rows > 1 ? 0 : place;
+        const size_t first = phase + tile * count * s->dilation;
+        const size_t row = (image * s->out_height + y) * s->out_width + first;
+        if (y >= s->out_height || first >= s->out_width) break;
+        p->kernels->transform(g->axis->output, sums, g->column_block, m,
+                              g->axis->points * g->m_step, g->m_step,
+                              tango_nn__output_4_3 + i * 6, padded);
+        if (s->dilation == 1) {
+            p->kernels->finish(p->e, p->out, p->w->outputs, row, column,
+                               tango_nn__min(count, s->out_width - first), columns, sums,
+                               g->column_block);
+            continue;
+        }
+        for (size_t n = 0; n < count && first + n * s->dilation < s->out_width; n++) {
+            p->kernels->finish(p->e, p->out, p->w->outputs, row + n * s->dilation, column,
+                               1, columns, sums + n * g->column_block, g->column_block);
+        }
+    }
+}
+
+static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__winograd *g = (const tango_nn__winograd *)data;
+    const size_t block = index % g->tile_blocks, outputs = g->p->w->outputs;
+    const size_t column = index / g->tile_blocks * g->column_block;
+    const size_t columns = tango_nn__min(g->column_block, outputs - column);
+    const size_t unit = block / g->unit_blocks, channels = g->p->shape.channels;
+    const size_t first = block % g->unit_blocks * g->tile_block;
+    const size_t tiles = tango_nn__min(g->tile_block, g->unit - first);
+    const size_t points = g->axis->points;
+    size_t line = unit + first / g->line_tiles, tile = first % g->line_tiles;
+    float *m = tango_nn__scratch(g->p->c, worker);
+    float *v = m + g->rows * points * g->m_step, *u = v + points * g->v_step;
+    float *wide = u + g->p->kernels->tile_panels * points * g->u_step;
+    float *strip = wide + 9 * g->depth * TANGO_NN__PANEL;
+    TANGO_ASSERT((size_t)(strip - m) + (TANGO_NN__RUN * 4 + 3) * TANGO_NN__STRIDE
+                 <= TANGO_NN__WORKER / sizeof *m);
+    for (size_t k = 0; k < channels; k += g->depth) {
+        const size_t depth = tango_nn__min(g->depth, channels - k);
+        for (size_t row = 0; row < g->rows; row++) {
+            tango_nn__winograd_inputs(g, v, strip, line, tile, tiles, row, k, depth);
+            tango_nn__winograd_multiply(g, m + row * points * g->m_step, v, u, wide,
+                                        tiles, column, columns, row, k, depth);
+        }
+    }
+    for (size_t t = 0; t < tiles; t++) {
+        tango_nn__winograd_finish(g, strip, m + t * g->column_block, line, tile, column,
+                                  columns);
+        if (++tile == g->line_tiles) tile = 0, line++;
+    }
+}
+
+static int tango_nn__winograd_run(const tango_nn__product *p)
+{
+    tango_nn__winograd g;
+    g.p = p;
+    if (!tango_nn__winograd_fits(&g)) return 0;
+    tango_nn__winograd_cut(&g);
+    if (!tango_nn__winograd_pays(&g)) return 0;
+    tango_nn__run(p->c, g.tile_blocks * g.column_blocks, tango_nn__winograd_task, &g);
+    return 1;
 }
 
 /* ==== 4 >>norms ==== Group, layer, RMS ===================================== */

@@ -33,6 +33,11 @@ static const cli_option options[] = {
         "models" },
     { 271, "rescale", "R",
         "takes back what guidance makes too large, 0 (nothing) to 1" },
+    { 290, "guidance-from", "P", "part of the run before which guidance is off, 0 to 1" },
+    { 291, "guidance-until", "P",
+        "part of the run from which guidance is off again, 1 if not given" },
+    { 292, "cache", "N",
+        "computes the deep part of the UNet every N steps only: faster, not the same" },
     { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
     { 259, "sampler", "NAME",
         "ddpm, ddim, dpm, euler or unipc; consistency or ctm of distilled models" },
@@ -441,6 +446,12 @@ static void read_options(job *j)
             p->rescale = cli_number(c, 0, 1);
             if (p->rescale == 0.0) p->rescale = -1.0;
             break;
+        case 290: p->guidance_from = cli_number(c, 0, 1); break;
+        case 291:
+            p->guidance_until = cli_number(c, 0, 1);
+            if (p->guidance_until == 0.0) p->guidance_until = -1.0;
+            break;
+        case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
         case 258:
             p->seed =
                 (uint64_t)cli_integer(c, -9223372036854775807LL, 9223372036854775807LL);
@@ -527,8 +538,8 @@ static void prepare_dump(job *j)
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
-        0 };
-    static const int of_guidance[] = { 'n', 271, 0 }, of_integers[] = { 272, 0 },
+        290, 291, 292, 0 };
+    static const int of_guidance[] = { 'n', 271, 290, 291, 0 }, of_integers[] = { 272, 0 },
                      of_ddim[] = { 260, 0 }, of_sigmas[] = { 261, 0 },
                      of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;

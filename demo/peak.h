@@ -32,7 +32,7 @@ enum { PEAKS = sizeof peaks / sizeof peaks[0] };
 
 /* The loop for a kernel table and factors of so many bits; where the table has no
    instruction of its own for 8 bits it computes with 16. NULL: none. */
-static const peak *peak_of(const char *kernels, int bits)
+static inline const peak *peak_of(const char *kernels, int bits)
 {
     const peak *wider = NULL;
     for (size_t i = 0; i < PEAKS; i++) {
@@ -99,7 +99,7 @@ static void peak_task(void *data, size_t index, size_t worker)
 
 /* Operations per second of all threads of a context together; 0 where there is no loop.
    Takes about two milliseconds. */
-static double peak_rate(const tango_nn_context *c, const peak *what)
+static inline double peak_rate(const tango_nn_context *c, const peak *what)
 {
     const size_t threads = c->threads < PEAK_THREADS ? c->threads : PEAK_THREADS;
     peak_run run = { what, { 0 } };
@@ -113,7 +113,7 @@ static double peak_rate(const tango_nn_context *c, const peak *what)
 }
 
 /* The best of several rates: whatever else runs can only lower one. */
-static double peak_best(const tango_nn_context *c, const peak *what, int tries)
+static inline double peak_best(const tango_nn_context *c, const peak *what, int tries)
 {
     double best = 0, rate;
     for (int i = 0; i < tries; i++) {

@@ -44,7 +44,7 @@ optimised()
     include "$3" | compile "$1" "$2" -O2 -DNDEBUG -c -o "$tmp/alone.o"
 }
 
-no_simd="-DTANGO_NN_NO_SIMD -DTANGO_AUDIO_NO_SIMD"
+no_simd="-DTANGO_NN_NO_SIMD -DTANGO_AUDIO_NO_SIMD -DTANGO_IO_NO_SIMD"
 plain()
 {
     # shellcheck disable=SC2086 # several words

@@ -776,6 +776,10 @@ static tango_params open_case(watch *w, const char *name)
     p.steps = (size_t)number(&w->json, args, "steps", 0);
     p.guidance = number(&w->json, args, "guidance", 0);
     p.rescale = number(&w->json, args, "rescale", -1); /* or none, whatever the model's */
+    p.eta = number(&w->json, args, "eta", -1);
+    p.guidance_from = number(&w->json, args, "guidance_from", 0);
+    p.guidance_until = number(&w->json, args, "guidance_until", 0);
+    p.cache = (size_t)number(&w->json, args, "cache", 0);
     p.sampler = tango_sampler_named(text_of(&w->json, args, "sampler"));
     p.seed = (uint64_t)number(&w->json, args, "seed", 0);
     p.samples = (size_t)number(&w->json, args, "samples", 1);
@@ -840,14 +844,15 @@ static void check_case(const tango_model *m, const char *name)
     release(NULL);
 }
 
-static const char *const v1_cases[] = { "v1_ddpm", "v1_samples", "v1_unipc" };
+static const char *const v1_cases[] = { "v1_ddpm", "v1_samples", "v1_unipc", "v1_cache",
+    "v1_window" };
 static const char *const tiny_cases[] = { "tiny_ddpm", "tiny_ddim", "tiny_plain",
     "tiny_odd", "tiny_rescale" };
 
 static void a_random_model_agrees_with_pytorch(void)
 {
     table_head("v1, f32");
-    for (size_t i = 0; i < 3; i++) check_case(&v1, v1_cases[i]);
+    for (size_t i = 0; i < 5; i++) check_case(&v1, v1_cases[i]);
 }
 
 static void the_shipped_model_agrees_with_pytorch(void)
@@ -861,15 +866,15 @@ static void every_kernel_level_agrees_with_pytorch(void)
 {
     table_head("worst stage by level");
     for (size_t level = 0; level < levels; level++)
-        for (size_t i = 0; i < 8; i++) {
-            const char *name = i < 3 ? v1_cases[i] : tiny_cases[i - 3];
+        for (size_t i = 0; i < 10; i++) {
+            const char *name = i < 5 ? v1_cases[i] : tiny_cases[i - 5];
             char label[64];
             watch w;
             tango_params p;
-            if (level == 0 && i >= 3 && strcmp(name, "tiny_plain") != 0) continue;
+            if (level == 0 && i >= 5 && strcmp(name, "tiny_plain") != 0) continue;
             p = open_case(&w, name);
             p.kernels = contexts[level].kernels;
-            CHECK(generate(i < 3 ? &v1 : &tiny, &p).result == TANGO_OK);
+            CHECK(generate(i < 5 ? &v1 : &tiny, &p).result == TANGO_OK);
             snprintf(label, sizeof label, "%s %s", w.name,
                 tango_nn_kernels_name(p.kernels));
             judge(&w, label, 0);
@@ -1496,10 +1501,10 @@ static tango_params short_case(watch *w, const char *name)
 
 static void memory_is_exactly_what_the_plan_says(void)
 {
-    for (size_t i = 0; i < 8; i++) {
-        const tango_model *m = i < 3 ? &v1 : &tiny;
+    for (size_t i = 0; i < 10; i++) {
+        const tango_model *m = i < 5 ? &v1 : &tiny;
         watch w;
-        tango_params p = short_case(&w, i < 3 ? v1_cases[i] : tiny_cases[i - 3]);
+        tango_params p = short_case(&w, i < 5 ? v1_cases[i] : tiny_cases[i - 5]);
         sound clean = generate(m, &p), less = generate_in(m, &p, 0, 0, 1),
               dirty = generate_in(m, &p, 0, 0xff, 0),
               shifted = generate_in(m, &p, 1 + 4 * i, 0xff, 0);
@@ -1547,6 +1552,9 @@ static void a_plan_is_enough_for_many_steps(void)
                 p.guidance = runs % 3 ? 3.0 : 1.0;
                 p.samples = 1 + (i + k) % 2;
                 p.eta = 0.5 * (double)(runs % 2);
+                p.cache = runs % 5;
+                p.guidance_from = 0.1 * (double)(runs % 7);
+                p.guidance_until = runs % 2 ? 0.0 : 0.8;
                 p.on_stage = runs % 4 ? NULL : no_stage;
                 p.on_step = three_steps;
                 s = generate(which ? &tiny : &v1, &p);
@@ -1659,15 +1667,17 @@ static void watching_stages_changes_nothing(void)
 static void threads_change_no_bit(void)
 {
     static const size_t threads[] = { 2, 3, 8 };
-    for (size_t i = 0; i < 4 + levels; i++) {
+    for (size_t i = 0; i < 5 + levels; i++) {
         const tango_model *m = i < 2 ? &tiny : &v1;
         watch w;
         tango_params p = short_case(&w, i == 0   ? "tiny_ddpm"
                                         : i == 1 ? "tiny_odd"
                                         : i == 2 ? "v1_samples"
+                                        : i == 3 ? "v1_window"
                                                  : "v1_unipc");
         sound one;
-        if (i >= 4) p.kernels = contexts[i - 4].kernels;
+        if (i == 3) p.steps = 6; /* guidance on steps 1 to 3, a kept part on 2 to 5 */
+        if (i >= 5) p.kernels = contexts[i - 5].kernels;
         one = generate(m, &p);
         for (size_t k = 0; k < 3; k++) {
             tango_nn_pool *pool = tango_nn_pool_start(
@@ -1683,6 +1693,80 @@ static void threads_change_no_bit(void)
         }
         release(NULL);
     }
+}
+
+/* Every step, the whole run, no step at all: what was there without these numbers. */
+static void windows_and_caches_end_where_they_should(void)
+{
+    watch w;
+    const tango_params start = short_case(&w, "v1_samples");
+    tango_params p = start;
+    const sound whole = generate(&v1, &start);
+    sound off;
+    p.cache = 1;
+    p.guidance_until = 1;
+    CHECK(same_sound(generate(&v1, &p), whole));
+    p.guidance = 1;
+    off = generate(&v1, &p);
+    CHECK(off.result == TANGO_OK && !same_sound(off, whole));
+    p = start;
+    p.guidance_until = -1;
+    CHECK(same_sound(generate(&v1, &p), off));
+    p.guidance_until = 0.49; /* int(0.98) */
+    CHECK(same_sound(generate(&v1, &p), off));
+    p.guidance_until = 0.5;
+    CHECK(!same_sound(generate(&v1, &p), off));
+    p.guidance_until = 0;
+    p.guidance_from = 1;
+    CHECK(same_sound(generate(&v1, &p), off));
+    p.guidance_from = 0.49;
+    CHECK(same_sound(generate(&v1, &p), whole));
+    release(NULL);
+}
+
+/* A text of one token beside a longer one goes the short way, alone the long one. */
+static void a_lone_token_is_what_attention_makes_of_it(void)
+{
+    tango_nn_context *c = &contexts[levels - 1];
+    const size_t positions = 6;
+    tango_params p;
+    tango_error error;
+    float *x = floats(positions * 15 * 2), *states = floats(2 * 3 * 24), *out[2];
+    memset(&p, 0, sizeof p);
+    p.kernels = c->kernels;
+    for (size_t i = 0; i < positions * 15; i++)
+        x[i] = x[positions * 15 + i] = (float)sin(0.7 * (double)i);
+    for (size_t i = 0; i < 2 * 3 * 24; i++) states[i] = (float)cos(0.3 * (double)i);
+    for (size_t texts = 1; texts <= 2; texts++) {
+        static const size_t counts[2] = { 1, 3 };
+        static const float time = 500;
+        const size_t size = (size_t)1 << 23;
+        tango_arena arena;
+        tango__net net;
+        tango__denoiser d;
+        tango__image s = { texts, 3, 2 };
+        memset(&d, 0, sizeof d);
+        d.context = states;
+        d.context_batch = texts;
+        d.tokens = 3;
+        d.repeat = d.steps = 1;
+        d.counts = counts;
+        d.timesteps = &time;
+        d.groups = v1.unet.groups;
+        out[texts - 1] = floats(2 * positions * 15);
+        memcpy(out[texts - 1], x, 2 * positions * 15 * sizeof(float));
+        tango__arena_over(&arena, take(size), size);
+        tango__net_begin(&net, &v1, &p, &arena, &error);
+        tango__loop_begin(&net);
+        tango__enter_one(&net, "unet");
+        tango__enter(&net, "down_blocks", 0);
+        tango__enter(&net, "attentions", 0);
+        tango__transformer(&net, out[texts - 1], s, 15, v1.unet.heads[0], &d);
+        CHECK(net.result == TANGO_OK);
+    }
+    CHECK(compare(out[1], out[0], positions * 15).relative <= 1e-6);
+    CHECK(compare(out[1] + positions * 15, out[0], positions * 15).relative > 1e-3);
+    release(NULL);
 }
 
 static void callbacks_stop_a_run(void)
@@ -1776,6 +1860,7 @@ static void numbers_out_of_range_are_refused(void)
         (double)NAN };
     static const double rescales[] = { 1.001, -1.001, HUGE_VAL, -HUGE_VAL,
         (double)NAN };
+    static const double parts[] = { 1.001, -1.001, HUGE_VAL, (double)NAN };
     watch w;
     const tango_params good = open_case(&w, "v1_ddpm");
     tango_params p = good;
@@ -1792,6 +1877,10 @@ static void numbers_out_of_range_are_refused(void)
     for (size_t i = 0; i < 5; i++) p.guidance = guidances[i], refused(&p, "guidance: ");
     p = good;
     for (size_t i = 0; i < 5; i++) p.rescale = rescales[i], refused(&p, "rescale: ");
+    p = good;
+    for (size_t i = 0; i < 4; i++) p.guidance_from = parts[i], refused(&p, "guidance ");
+    p = good;
+    for (size_t i = 0; i < 4; i++) p.guidance_until = parts[i], refused(&p, "guidance ");
     p = good;
     p.denormalize = 1;
     p.denormalize_std = (float)NAN, refused(&p, "denormalize: ");
@@ -1981,6 +2070,8 @@ int main(int argc, char **argv)
     RUN(a_plan_is_enough_for_latents_mels_and_encoding);
     RUN(watching_stages_changes_nothing);
     RUN(threads_change_no_bit);
+    RUN(windows_and_caches_end_where_they_should);
+    RUN(a_lone_token_is_what_attention_makes_of_it);
     RUN(callbacks_stop_a_run);
     RUN(a_part_that_is_done_is_read_no_more);
     RUN(numbers_out_of_range_are_refused);

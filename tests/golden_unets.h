@@ -721,6 +721,32 @@ static void calls_agree_with_diffusers(void)
     calls_agree(0);
 }
 
+/* With the first text left out, the second one's image is what it was beside it. */
+static void each_text_minds_its_own_image(void)
+{
+    static const char *const names[] = { "film_call", "film_heads_call" };
+    for (size_t i = 0; i < 2; i++) {
+        const size_t node = case_named("calls", names[i]);
+        const tango_unet_config c = config_of(text_of(&cases, node, "model"));
+        scene s = open_call(node, &c);
+        const size_t half = s.like.count / 2;
+        const float *both, *alone;
+        made m;
+        make_unet(&m, "alone", &c);
+        both = run_call(&m.model, &s, &contexts[levels - 1]);
+        CHECK(s.size.batch == 2);
+        s.size.batch = s.like.shape[0] = 1;
+        s.like.count = half;
+        s.x += half;
+        s.d.first_text = 1;
+        alone = run_call(&m.model, &s, &contexts[levels - 1]);
+        CHECK(compare(alone, both + half, half).relative <= 1e-6);
+        CHECK(compare(alone, both, half).relative > 1e-2);
+        drop(&m);
+    }
+    release(NULL);
+}
+
 static void calls_agree_at_the_fastest_level(void)
 {
     calls_agree(levels - 1);
@@ -865,6 +891,7 @@ static float *run_loop(const tango_model *m, size_t node, const tango_nn_context
     p->sampler = tango_sampler_named(text_of(&cases, node, "sampler"));
     p->steps = (size_t)number(&cases, node, "steps", 0);
     p->guidance = number(&cases, node, "guidance", 0);
+    p->guidance_until = 1;
     p->eta = number(&cases, node, "eta", 0);
     p->seed = (uint64_t)number(&cases, node, "seed", 0);
     p->samples = (size_t)number(&cases, node, "samples", 1);
@@ -1468,6 +1495,7 @@ static void run_unets(void)
     cases = load_json("unets/cases.json");
     blocks = NULL; /* the cases stay */
     RUN(calls_agree_with_diffusers);
+    RUN(each_text_minds_its_own_image);
     RUN(runs_agree_with_diffusers);
     RUN(the_published_module_gave_these_numbers);
     RUN(levels_are_the_published_ones);

@@ -346,6 +346,49 @@ static void long_runs_have_the_sum_of_their_bytes(void)
     }
 }
 
+/* Folded or by the table, in one piece or byte by byte, at every length around the steps
+   of 16 and 64 bytes and at every alignment: one sum. */
+static void folded_sums_are_those_of_the_table(void)
+{
+    static unsigned char p[1200];
+    tango_io_crc32 fast, table;
+    size_t i, n, at;
+    int bad = 0;
+    for (i = 0; i < sizeof p; i++) p[i] = (unsigned char)noise();
+    tango_io_crc32_begin(&fast);
+    table = fast;
+    table.folds = 0;
+    for (at = 0; at < 17; at++) {
+        uint32_t one = 0x12345678u;
+        for (n = 1; n < 1100; n++) {
+            one = tango_io_crc32_add(&table, one, p + at + n - 1, 1);
+            bad += tango_io_crc32_add(&fast, 0x12345678u, p + at, n) != one;
+            bad += tango_io_crc32_add(&table, 0x12345678u, p + at, n) != one;
+        }
+    }
+    CHECK(bad == 0);
+    CHECK(fast.by64[0] == (uint64_t)tango_io__crc_power(0x40000000u, 575) << 32);
+    for (i = 0; i < sizeof p; i++) p[i] = (unsigned char)(i % 251);
+    CHECK(tango_io_crc32_add(&fast, 0, p, 1000) == 0x721746a6u);
+    CHECK(tango_io_crc32_add(&table, 0, p, 1000) == 0x721746a6u);
+}
+
+/* A sum that is moved on is that of the bytes with zeros behind them. */
+static void sums_move_on_by_powers(void)
+{
+    static const unsigned char zero[300] = { 0 };
+    tango_io_crc32 table;
+    size_t n;
+    int bad = 0;
+    tango_io_crc32_begin(&table);
+    for (n = 0; n <= sizeof zero; n++) {
+        uint32_t power = tango_io__crc_power(TANGO_IO__CRC_X8, n);
+        uint32_t moved = ~tango_io_crc32_add(&table, ~0x9abcdef0u, zero, n);
+        bad += tango_io__crc_product(power, 0x9abcdef0u) != moved;
+    }
+    CHECK(bad == 0);
+}
+
 /* ---- 4 file ----------------------------------------------------------------------- */
 
 static tango_io_output output;
@@ -2582,6 +2625,8 @@ int main(void)
     RUN(the_checksum_is_the_documented_one);
     RUN(sums_do_not_depend_on_the_pieces);
     RUN(long_runs_have_the_sum_of_their_bytes);
+    RUN(folded_sums_are_those_of_the_table);
+    RUN(sums_move_on_by_powers);
     RUN(output_appears_only_when_committed);
     RUN(an_abandoned_output_leaves_the_old_file);
     RUN(a_mapping_shows_the_file_and_is_released_twice);

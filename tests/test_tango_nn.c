@@ -447,6 +447,20 @@ static void convolve(double *want, double *tolerance, const float *x,
     }
 }
 
+/* Whether the rule of room 12 takes a shape. */
+static int winograd_pays(const tango_nn_conv *s, const tango_nn_matrix *w)
+{
+    tango_nn__product p;
+    tango_nn__winograd g;
+    tango_nn__fill(&p, &contexts[0], NULL, NULL, s, w, NULL);
+    g.p = &p;
+    if (!tango_nn__winograd_fits(&g)) return 0;
+    tango_nn__winograd_cut(&g);
+    return tango_nn__winograd_pays(&g);
+}
+
+/* Of the direct form each sum has its own tolerance; Winograd's convolutions are held to
+   5e-6 of the largest output. */
 static double conv_error(const tango_nn_conv *s, size_t outputs, tango_nn_type type)
 {
     weights w = make_weights(outputs, s->channels, s->kernel_height * s->kernel_width,
@@ -456,9 +470,15 @@ static double conv_error(const tango_nn_conv *s, size_t outputs, tango_nn_type t
     const size_t in = s->batch * source_height * source_width * s->channels;
     const size_t count = s->batch * s->out_height * s->out_width * outputs;
     float *x = noise_array(in), *out = array(count);
-    double *want = (double *)take(count * sizeof *want), most = 0;
+    double *want = (double *)take(count * sizeof *want), most = 0, peak = 0;
     double *tolerance = (double *)take(count * sizeof *want);
     convolve(want, tolerance, x, s, &w);
+    for (size_t i = 0; i < count; i++) {
+        if (fabs(want[i]) > peak) peak = fabs(want[i]);
+    }
+    for (size_t i = 0; i < count && winograd_pays(s, &w.matrix); i++) {
+        tolerance[i] = 5e-6 * peak;
+    }
     for (size_t i = 0; i < levels; i++) {
         double error;
         memset(out, 0xff, count * sizeof *out);
@@ -534,6 +554,238 @@ static void the_models_convolutions_are_right(void)
     CHECK(conv_error(&odd, 16, TANGO_NN_F32) <= 1);
     CHECK(conv_error(&wave, 16, TANGO_NN_F32) <= 1);
     CHECK(conv_error(&upward, 60, TANGO_NN_F16) <= 1);
+}
+
+/* ---- Winograd's convolutions ------------------------------------------------------ */
+
+/* How far the matrices are from computing `outputs` outputs of `taps` taps exactly: sum
+   over p of A[o][p] G[p][r] B[p][i] must be 1 for i = o + r, else 0. */
+static double identity_error(const float *b, const float *g, const float *a,
+                             size_t outputs, size_t taps)
+{
+    const size_t points = outputs + taps - 1;
+    double most = 0;
+    for (size_t i = 0; i < outputs * taps * points; i++) {
+        const size_t o = i / points / taps, r = i / points % taps, n = i % points;
+        double sum = 0;
+        for (size_t p = 0; p < points; p++) {
+            sum += (double)a[o * points + p] * (double)g[p * taps + r]
+                   * (double)b[p * points + n];
+        }
+        sum = fabs(sum - (n == o + r));
+        if (!(sum <= most)) most = sum;
+    }
+    return most;
+}
+
+/* The smallest error of the identity after one entry of a matrix has changed by 1/64. */
+static double least_harm(const float *b, const float *g, const float *a, size_t outputs,
+                         size_t taps)
+{
+    const size_t points = outputs + taps - 1;
+    const size_t counts[3] = { points * points, points * taps, outputs * points };
+    const float *from[3];
+    double least = 1;
+    from[0] = b;
+    from[1] = g;
+    from[2] = a;
+    for (size_t m = 0; m < 3; m++) {
+        for (size_t i = 0; i < counts[m]; i++) {
+            float *copy = copy_array(from[m], counts[m]);
+            double error;
+            copy[i] += 1 / 64.0f;
+            error = identity_error(m == 0 ? copy : b, m == 1 ? copy : g,
+                                   m == 2 ? copy : a, outputs, taps);
+            if (error < least) least = error;
+            drop(copy, counts[m]);
+        }
+    }
+    return least;
+}
+
+static void the_matrices_compute_a_convolution(void)
+{
+    CHECK(identity_error(tango_nn__input_2_3, tango_nn__weight_2_3, tango_nn__output_2_3,
+                         2, 3) < 1e-7);
+    CHECK(identity_error(tango_nn__input_4_3, tango_nn__weight_4_3, tango_nn__output_4_3,
+                         4, 3) < 1e-6);
+    CHECK(identity_error(tango_nn__input_4_4, tango_nn__weight_4_4, tango_nn__output_4_4,
+                         4, 4) < 1e-6);
+    CHECK(least_harm(tango_nn__input_2_3, tango_nn__weight_2_3, tango_nn__output_2_3, 2,
+                     3) > 1e-3);
+    CHECK(least_harm(tango_nn__input_4_3, tango_nn__weight_4_3, tango_nn__output_4_3, 4,
+                     3) > 1e-4);
+    CHECK(least_harm(tango_nn__input_4_4, tango_nn__weight_4_4, tango_nn__output_4_4, 4,
+                     4) > 1e-4);
+}
+
+static void transforms_of_every_width_agree_with_the_reference(void)
+{
+    float *x = noise_array(6 * 400), *got = array(7 * 50), *want = array(7 * 50);
+    const tango_nn_kernels *reference = tango_nn_reference();
+    const float coef[6] = { 1, -0.5f, 0, 2, -0.25f, 0.125f };
+    for (size_t l = 0; l < levels; l++) {
+        for (int kind = 0; kind <= (int)TANGO_NN__OUTPUT_4_3_TALL; kind++) {
+            for (size_t count = 0; count <= 50; count++) {
+                for (size_t i = 0; i < 7 * 50; i++) got[i] = want[i] = GUARD;
+                contexts[l].kernels->transform((tango_nn__transform)kind, got, 50, x, 400,
+                                               51, coef, count);
+                reference->transform((tango_nn__transform)kind, want, 50, x, 400, 51,
+                                     coef, count);
+                for (size_t i = 0; i < 7 * 50; i++) CHECK_NEAR(got[i], want[i], 4e-5);
+            }
+        }
+    }
+    drop(x, 6 * 400);
+    drop(got, 7 * 50);
+    drop(want, 7 * 50);
+}
+
+static void blends_and_wide_weights_agree_with_the_reference(void)
+{
+    float *x = noise_array(6 * 60), *got = array(60), *want = array(60);
+    const tango_nn_kernels *reference = tango_nn_reference();
+    const float coef[6] = { 1, -0.5f, 3, 2, -0.25f, 0.125f };
+    const float *rows[6];
+    for (size_t i = 0; i < 6; i++) rows[i] = x + 60 * i;
+    for (size_t l = 0; l < levels; l++) {
+        const tango_nn_kernels *kernels = contexts[l].kernels;
+        for (size_t count = 0; count <= 60; count++) {
+            for (size_t terms = 0; terms <= 6; terms++) {
+                const float slope = count % 3 ? 0.1f : 0.0f;
+                for (size_t i = 0; i < 60; i++) got[i] = want[i] = GUARD;
+                kernels->blend(got, rows, coef, terms, count, slope);
+                reference->blend(want, rows, coef, terms, count, slope);
+                for (size_t i = 0; i < 60; i++) CHECK_NEAR(got[i], want[i], 2e-6);
+            }
+            for (int type = 0; type <= (int)TANGO_NN_F16; type++) {
+                for (size_t i = 0; i < 60; i++) got[i] = want[i] = GUARD;
+                kernels->widen(got, x, 3, (tango_nn_type)type, count);
+                reference->widen(want, x, 3, (tango_nn_type)type, count);
+                CHECK(memcmp(got, want, 60 * sizeof *got) == 0);
+            }
+        }
+    }
+    drop(x, 6 * 60);
+    drop(got, 60);
+    drop(want, 60);
+}
+
+/* The largest error of a convolution over the largest output, all levels. The plan is
+   made here, so that also shapes are computed for which it would not pay. `epilogue` not
+   0: every part of one, in place. */
+static double winograd_error(const tango_nn_conv *s, size_t outputs, tango_nn_type type,
+                             int epilogue)
+{
+    weights w = make_weights(outputs, s->channels, s->kernel_height * s->kernel_width,
+                             type);
+    const size_t source_height = s->source_height ? s->source_height : s->height;
+    const size_t source_width = s->source_width ? s->source_width : s->width;
+    const size_t in = s->batch * source_height * source_width * s->channels;
+    const size_t rows = s->batch * s->out_height * s->out_width, count = rows * outputs;
+    float *x = noise_array(in), *add = noise_array(count), *bias = noise_array(outputs);
+    float *image_bias = noise_array(s->batch * outputs);
+    double *want = (double *)take(count * sizeof *want), most = 0, peak = 0;
+    double *tolerance = (double *)take(count * sizeof *want);
+    convolve(want, tolerance, x, s, &w);
+    for (size_t i = 0; i < count; i++) {
+        const double b = (double)bias[i % outputs]
+            + (double)image_bias[i / (s->out_height * s->out_width * outputs) * outputs
+                                 + i % outputs];
+        if (fabs(want[i]) > peak) peak = fabs(want[i]);
+        if (epilogue) want[i] = activate(want[i] + b, TANGO_NN_SILU) + (double)add[i];
+    }
+    for (size_t l = 0; l < levels; l++) {
+        float *out = copy_array(add, count);
+        tango_nn_epilogue e = { 0 };
+        tango_nn__product p;
+        tango_nn__winograd g;
+        e.bias = bias;
+        e.image_bias = image_bias;
+        e.image_rows = s->out_height * s->out_width;
+        e.activation = TANGO_NN_SILU;
+        e.add = out;
+        if (!epilogue) memset(&e, 0, sizeof e);
+        tango_nn__fill(&p, &contexts[l], out, x, s, &w.matrix, &e);
+        g.p = &p;
+        CHECK(tango_nn__winograd_fits(&g));
+        tango_nn__winograd_cut(&g);
+        tango_nn__run(p.c, g.tile_blocks * g.column_blocks, tango_nn__winograd_task, &g);
+        for (size_t i = 0; i < count; i++) {
+            const double error = fabs((double)out[i] - want[i]);
+            if (!(error <= most)) most = error;
+        }
+        drop(out, count);
+    }
+    free(want);
+    free(tolerance);
+    drop(x, in);
+    drop(add, count);
+    drop(bias, outputs);
+    drop(image_bias, s->batch * outputs);
+    drop_weights(&w);
+    return most / peak;
+}
+
+/* The mark: 5e-6 of the largest output of a layer. */
+static void winograd_is_right_for_ragged_shapes(void)
+{
+    for (size_t i = 0; i < 24; i++) {
+        tango_nn_conv s = random_conv(i % 2 > 0, 1);
+        s.height += 8;
+        s.channels += 15;
+        s.kernel_height = i % 2 ? 3 : pick(3, 16);
+        if (s.kernel_width > 1 || i % 2) s.kernel_width = 3;
+        s.stride = 1;
+        if (i % 2) s.dilation = 1;
+        s.out_height = s.height + s.pad_top - pick(0, 3);
+        s.out_width = s.width == 1 && i % 2 == 0 ? 1 : s.width + s.pad_left;
+        CHECK(winograd_error(&s, pick(16, 70), i % 3 ? TANGO_NN_F32 : TANGO_NN_F16,
+                             i % 4 > 1) <= 5e-6);
+    }
+}
+
+static void winograd_of_several_blocks_is_right(void)
+{
+    tango_nn_conv square = { 2, 37, 21, 150, 37, 21, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
+    tango_nn_conv twice = { 1, 44, 26, 256, 44, 26, 3, 3, 1, 1, 1, 1, 22, 13, 0 };
+    tango_nn_conv narrow = { 2, 70, 2, 260, 70, 2, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
+    tango_nn_conv single = { 2, 30, 1, 40, 30, 1, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
+    tango_nn_conv wave = { 1, 1030, 1, 64, 1030, 1, 11, 1, 1, 3, 15, 0, 0, 0, 0.1f };
+    tango_nn_conv short_wave = { 2, 900, 1, 300, 900, 1, 7, 1, 1, 1, 3, 0, 0, 0, 0.1f };
+    tango_nn_conv three = { 2, 300, 1, 280, 300, 1, 3, 1, 1, 5, 5, 0, 0, 0, 0.1f };
+    tango_nn_conv upward = { 1, 80, 1, 64, 83, 1, 4, 1, 1, 1, 3, 0, 0, 0, 0.1f };
+    CHECK(winograd_error(&square, 200, TANGO_NN_F32, 1) <= 5e-6);
+    CHECK(winograd_error(&twice, 40, TANGO_NN_F32, 0) <= 5e-6);
+    CHECK(winograd_error(&narrow, 150, TANGO_NN_F16, 1) <= 5e-6);
+    CHECK(winograd_error(&single, 40, TANGO_NN_F32, 0) <= 5e-6);
+    CHECK(winograd_error(&wave, 64, TANGO_NN_F32, 1) <= 5e-6);
+    CHECK(winograd_error(&short_wave, 100, TANGO_NN_F16, 0) <= 5e-6);
+    CHECK(winograd_error(&three, 90, TANGO_NN_F32, 1) <= 5e-6);
+    CHECK(winograd_error(&upward, 300, TANGO_NN_F32, 0) <= 5e-6);
+}
+
+/* The rule: every wide layer of the models, no small one, no layer that it cannot do. */
+static void winograd_is_chosen_where_it_pays(void)
+{
+    static const size_t shapes[][10] = { /* batch, height, width, channels, outputs,
+                                           kernel height, width, stride, dilation; pays */
+        { 2, 256, 16, 320, 320, 3, 3, 1, 1, 1 }, { 2, 128, 8, 1920, 640, 3, 3, 1, 1, 1 },
+        { 2, 64, 4, 1280, 1280, 3, 3, 1, 1, 1 }, { 2, 32, 2, 1280, 1280, 3, 3, 1, 1, 1 },
+        { 1, 1024, 64, 128, 128, 3, 3, 1, 1, 1 }, { 1, 512, 1, 512, 512, 11, 1, 1, 5, 1 },
+        { 1, 163872, 1, 32, 32, 7, 1, 1, 1, 1 }, { 2, 64, 16, 48, 48, 3, 3, 1, 1, 1 },
+        { 1, 2, 1, 512, 512, 3, 1, 1, 1, 0 }, { 1, 3, 3, 320, 320, 3, 3, 1, 1, 0 },
+        { 2, 256, 16, 320, 320, 3, 3, 2, 1, 0 }, { 2, 256, 16, 320, 320, 3, 3, 1, 2, 0 },
+        { 2, 256, 16, 320, 320, 1, 1, 1, 1, 0 }, { 2, 256, 16, 8, 320, 3, 3, 1, 1, 0 },
+        { 1, 5121, 1, 512, 1, 7, 1, 1, 1, 0 }, { 1, 512, 1, 512, 512, 17, 1, 1, 1, 0 }
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const size_t *d = shapes[i];
+        tango_nn_conv s = { d[0], d[1], d[2], d[3], d[1] / d[7], d[2], d[5], d[6], d[7],
+                            d[8], d[5] / 2 * d[8], d[6] / 2 * d[8], 0, 0, 0 };
+        tango_nn_matrix w = { NULL, d[4], d[5] * d[6] * d[3], TANGO_NN_F32 };
+        CHECK(winograd_pays(&s, &w) == (int)d[9]);
+    }
 }
 
 /* ---- Norms ------------------------------------------------------------------------ */
@@ -1217,6 +1469,12 @@ int main(void)
     RUN(plain_convolutions_are_right);
     RUN(strides_dilations_enlarging_and_slopes_are_right);
     RUN(the_models_convolutions_are_right);
+    RUN(the_matrices_compute_a_convolution);
+    RUN(transforms_of_every_width_agree_with_the_reference);
+    RUN(blends_and_wide_weights_agree_with_the_reference);
+    RUN(winograd_is_right_for_ragged_shapes);
+    RUN(winograd_of_several_blocks_is_right);
+    RUN(winograd_is_chosen_where_it_pays);
     RUN(group_norms_are_right);
     RUN(group_norm_survives_large_means_and_small_variances);
     RUN(a_wrong_epsilon_is_detected);

@@ -24,7 +24,7 @@ LEFT_OUT = {
     "griffin/wave_60.npy",             # drifts too far to be compared
 }
 FEWER_ROWS = {"layers/stft_chirp/y.npy": 32}
-CASES = ("v1_ddpm", "v1_samples", "v1_unipc")
+CASES = ("v1_ddpm", "v1_samples", "v1_unipc", "v1_cache", "v1_window")
 
 
 def copy(source, out, path):

@@ -270,6 +270,8 @@ CASES = [   # name, model, arguments
     ("tiny_dpm", "tiny", dict(prompt="an organ chord", seed=4, steps=20, seconds=1.28, sampler="dpm", keep="ends")),
     ("v1_ddpm", "v1", dict(prompt="a dog barks", seed=11, steps=6, seconds=0.52)), ("v1_samples", "v1", dict(prompt="heavy rain on a roof", seed=12, steps=3, seconds=0.36, samples=3, guidance=2.5)),
     ("v1_unipc", "v1", dict(prompt="bird song", seed=13, steps=8, seconds=0.64, sampler="unipc")), ("v2_ddpm", "v2", dict(prompt="a bell rings", seed=21, steps=6, seconds=0.64)),
+    ("v1_cache", "v1", dict(prompt="rain on a roof", negative="bird song and wind", seed=14, steps=8, seconds=0.36, sampler="dpm", cache=3, keep="ends")),
+    ("v1_window", "v1", dict(prompt="a dog barks", seed=15, steps=10, seconds=0.28, sampler="ddim", eta=0.5, samples=2, rescale=0.5, guidance_from=0.25, guidance_until=0.75, cache=4, keep="ends")),
     ("v2_ddim", "v2", dict(prompt="a bell rings twice", seed=22, steps=10, seconds=0.64, sampler="ddim", guidance=1.0)), ("v3_ddpm", "v3", dict(prompt="waves at the sea", seed=31, steps=5, seconds=0.92)),
     ("v3_negative", "v3", dict(prompt="a drum", negative="noise, hiss and people talking in the background", seed=32, steps=4, seconds=0.64)), ("v3_dpm", "v3", dict(prompt="a drum", seed=33, steps=6, seconds=0.64, sampler="dpm")),
     ("v4_ddpm", "v4", dict(prompt="a helicopter", seed=41, steps=6, seconds=0.64)), ("v5_ddpm", "v5", dict(prompt="a flute", seed=51, steps=6, seconds=0.64)), ("v5_ddim", "v5", dict(prompt="a guitar", seed=52, steps=8, seconds=0.68, sampler="ddim")),
