@@ -5296,14 +5296,15 @@ static tango_nn_conv tango__conv_post(const tango__voice_stage *g)
     return tango__conv1d(g->length, g->channels, 7, 1, 0.01f);
 }
 
-/* What a convolution reads for the rows s, with ends at multiples of the grid. */
-static tango__span tango__widened(
-    tango__span s, size_t pad, size_t grid, size_t length)
+/* What a convolution reads for the rows s, with ends at multiples of `grid`. */
+static tango__span tango__read_for(
+    tango__span s, const tango_nn_conv *layer, size_t grid, size_t length)
 {
+    const size_t pad = layer->pad_top;
     tango__span r;
     r.from = s.from > pad ? s.from - pad : 0;
     r.from -= r.from % grid;
-    r.to = s.to + pad;
+    r.to = s.to + pad + tango_nn_conv_ahead(layer);
     r.to += (grid - r.to % grid) % grid;
     if (r.to > length) r.to = length;
     return r;
@@ -5323,7 +5324,7 @@ static void tango__branch_spans(const tango_vocoder_config *c, size_t branch,
                 tango__branch_layer(c, branch, j - 1, g->made, g->channels / 2);
             grid = tango_nn_conv_grid(&before);
         }
-        r[j] = tango__widened(r[j + 1], layer.pad_top, grid, g->made);
+        r[j] = tango__read_for(r[j + 1], &layer, grid, g->made);
     }
 }
 
@@ -5378,10 +5379,11 @@ static void tango__stage_turn(
     const tango_vocoder_config *c, tango__voice_stage *g, size_t x_to, int last)
 {
     const tango_nn_conv up = tango__upsampling(g);
+    const size_t ahead = tango_nn_conv_ahead(&up), there = x_to > ahead ? x_to - ahead : 0;
     g->x.from = tango__x_kept(g);
     g->x.to = x_to;
     g->rows.from = g->rows.to;
-    g->rows.to = last ? g->length + g->taps - 1 : x_to - x_to % tango_nn_conv_grid(&up);
+    g->rows.to = last ? g->length + g->taps - 1 : there - there % tango_nn_conv_grid(&up);
     g->u.from = tango__u_kept(c, g);
     g->u.to = g->rows.to * g->rate > g->crop ? g->rows.to * g->rate - g->crop : 0;
     if (last) g->u.to = g->made;
@@ -5394,13 +5396,14 @@ static void tango__stage_turn(
 static void tango__post_turn(tango__voice_stage *g, size_t x_to, int last)
 {
     const tango_nn_conv post = tango__conv_post(g);
-    const size_t grid = tango_nn_conv_grid(&post), pad = post.pad_top;
+    const size_t grid = tango_nn_conv_grid(&post), pad = post.pad_top,
+                 beyond = pad + tango_nn_conv_ahead(&post);
     g->x.from = tango__x_kept(g);
     g->x.to = x_to;
     g->s.from = g->s.to;
-    if (x_to > g->s.to + pad) g->s.to = (x_to - pad) - (x_to - pad) % grid;
+    if (x_to > g->s.to + beyond) g->s.to = (x_to - beyond) - (x_to - beyond) % grid;
     if (last) g->s.to = g->made;
-    g->rows.to = g->s.to + pad; /* of its 7 taps 3 lie ahead */
+    g->rows.to = g->s.to + pad; /* half of its taps lie behind an output */
 }
 
 /* The next turn of all stages; 0 if there is none. */

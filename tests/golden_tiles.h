@@ -56,7 +56,8 @@ static int block_is_right(const tango_vocoder_config *c, const tango__voice_stag
             const tango_nn_conv layer =
                 tango__branch_layer(c, b, j, g->made, g->channels / 2);
             const size_t grid = tango_nn_conv_grid(&layer);
-            ok = ok && finds(r[j], layer.pad_top, layer.pad_top, r[j + 1], g->made)
+            ok = ok && finds(r[j], layer.pad_top,
+                        layer.pad_top + tango_nn_conv_ahead(&layer), r[j + 1], g->made)
                  && r[j + 1].from % grid == 0
                  && (r[j + 1].to % grid == 0 || r[j + 1].to == g->made);
         }
@@ -71,12 +72,13 @@ static int turn_is_right(const tango_vocoder_config *c, const tango__voice *v,
     int ok = v->now.from == before->now.to;
     for (size_t i = 0; i <= v->stages; i++) {
         const tango__voice_stage *g = &v->stage[i], *old = &before->stage[i];
+        const tango_nn_conv up = tango__upsampling(g);
         ok = ok && g->x.to == there && g->x.from <= old->x.to && g->s.from == old->s.to
              && g->s.from <= g->s.to;
         there = g->s.to;
         if (i == v->stages) return ok && finds(g->x, 3, 3, g->s, g->length);
-        ok = ok && g->rows.from == old->rows.to && finds(g->x, g->taps - 1, 0, g->rows,
-                 g->length) && g->u.from <= old->u.to && g->u.to <= g->made
+        ok = ok && g->rows.from == old->rows.to && finds(g->x, g->taps - 1,
+                 tango_nn_conv_ahead(&up), g->rows, g->length) && g->u.from <= old->u.to && g->u.to <= g->made
              && block_is_right(c, g);
     }
     return ok;
