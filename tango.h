@@ -5194,7 +5194,7 @@ static void tango__encode_mel(
 
 enum {
     TANGO__TILE_FIRST = 128, /* frames: the sound begins early, */
-    TANGO__TILE = 256        /* and later borders are rare */
+    TANGO__TILE = 384        /* and later borders are rare */
 };
 
 typedef struct tango__span { size_t from, to; } tango__span; /* rows from .. to - 1 */
