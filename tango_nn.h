@@ -326,6 +326,14 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e);
 
+/* Outputs of a 1-D convolution that belong together, counted from output 0: computed in
+   parts that begin at multiples of it, each with all inputs that it reads, a convolution
+   gives the same numbers as in one piece, whatever the lengths of the parts. */
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape);
+/* How many inputs behind the last one under an output's taps it reads too: transforms
+   read them, and what they add is only rounding. */
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape);
+
 /* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
 
 /* out = activation((x - mean) / sqrt(variance + eps) * weight + bias), with mean and
@@ -516,6 +524,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__IN_PLACE 320u /* inputs of a K block of rows that are not gathered: the
                                   widths of the models are its multiples; 20 KiB a panel
                                   leave room for the rows of a tile */
+#define TANGO_NN__GRID 4u      /* outputs that a transform makes at once, d apart where
+                                  the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
@@ -2552,6 +2562,18 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
 }
 
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
+{
+    return TANGO_NN__GRID * (shape->dilation ? shape->dilation : 1);
+}
+
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
+{
+    const size_t taps = shape->kernel_height;
+    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
+    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+}
+
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
                                size_t rows, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e)
@@ -2691,18 +2713,21 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
+   the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
+    const int line = g->rows == 1;
     const double channels = (double)g->p->shape.channels;
     const double outputs = (double)g->p->w->outputs;
-    const double tiles = (double)(g->lines * g->line_tiles);
+    const double tiles = line ? TANGO_NN__TILES : (double)(g->lines * g->line_tiles);
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
-    const double input = 8 * tiles * channels * (double)g->column_blocks;
-    const double weight =
-        3 * (double)(g->parts * g->tile_blocks) * channels * outputs;
-    const double direct = (double)g->p->rows * (double)g->p->w->inputs * outputs;
+    const double input = 8 * tiles * channels * (line ? 1 : (double)g->column_blocks);
+    const double weight = 3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels
+                          * outputs;
+    const double rows = line ? tiles * (double)g->axis->outputs : (double)g->p->rows;
+    const double direct = rows * (double)g->p->w->inputs * outputs;
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
 }
 
