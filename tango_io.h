@@ -579,7 +579,7 @@ typedef struct tango_io_blob_writer {
     tango_io_checksum sum;
     unsigned char number[8];            /* big-endian machines: the number that a piece */
     size_t number_size, held;           /* has left incomplete, low byte first */
-    size_t panel_size, panel_at;        /* there, of BLOCKS: bytes of a panel, and where */
+    size_t panel_size, panel_at;        /* there, of BLOCKS: a panel, and the place */
 } tango_io_blob_writer;
 
 /* *size = bytes of work (the header) that tango_io_blob_write_begin needs. Of each tensor

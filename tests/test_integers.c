@@ -319,6 +319,7 @@ static void convolutions_agree_on_all_levels_and_threads(void)
         float *first = noise_array(rows * outputs), *out = noise_array(rows * outputs);
         float *plain = noise_array(rows * outputs), peak = 0, off = 0;
         float *last = noise_array(rows * outputs);
+        const size_t bytes = rows * outputs * sizeof *last;
         float *panels = (float *)take(tango_nn_panels_size(outputs, w.matrix.inputs,
                                                            TANGO_NN_F32));
         tango_nn_matrix floats = w.matrix;
@@ -346,9 +347,9 @@ static void convolutions_agree_on_all_levels_and_threads(void)
             for (size_t k = 0; k < rows * outputs; k++) { /* Winograd's are of floats */
                 CHECK_NEAR(out[k], first[k], 4e-6f * peak);
             }
-            if (c->stride == 2) CHECK(memcmp(out, first, rows * outputs * sizeof *out) == 0);
-            if (i % 2) CHECK(memcmp(out, last, rows * outputs * sizeof *out) == 0);
-            memcpy(last, out, rows * outputs * sizeof *out);
+            if (c->stride == 2) CHECK(memcmp(out, first, bytes) == 0);
+            if (i % 2) CHECK(memcmp(out, last, bytes) == 0);
+            memcpy(last, out, bytes);
         }
         free(last);
         free(x);

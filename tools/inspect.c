@@ -84,10 +84,12 @@ static unsigned long little(const unsigned char *p, size_t size)
 }
 
 /* Number (p, k, c) of blocks of integers: a scale times an integer. */
-static double block_number(const tango_io_tensor *t, size_t panel, size_t k, size_t column)
+static double block_number(const tango_io_tensor *t, size_t panel, size_t k,
+                           size_t column)
 {
     size_t inputs = t->shape[1] * t->shape[2];
-    size_t bytes = 64 * ((inputs + TANGO_IO_BLOCK - 1) / TANGO_IO_BLOCK + (inputs + 1) / 2);
+    size_t blocks = (inputs + TANGO_IO_BLOCK - 1) / TANGO_IO_BLOCK;
+    size_t bytes = 64 * (blocks + (inputs + 1) / 2);
     const unsigned char *block = (const unsigned char *)t->data + panel * bytes
                                  + k / TANGO_IO_BLOCK * (64 + TANGO_IO_BLOCK / 2 * 64);
     size_t pair = 64 + k % TANGO_IO_BLOCK / 2 * 64 + column * 4 + k % 2 * 2;
@@ -103,9 +105,10 @@ static statistics measure(const tango_io_tensor *t)
 {
     statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, 0, 0 };
     if (t->layout == TANGO_IO_BLOCKS) {
+        const size_t inputs = t->shape[1] * t->shape[2];
         for (size_t o = 0; o < t->shape[0]; o++)
-            for (size_t k = 0; k < t->shape[1] * t->shape[2]; k++)
-                add_number(&s, block_number(t, o / TANGO_IO_PANEL, k, o % TANGO_IO_PANEL));
+            for (size_t k = 0; k < inputs; k++)
+                add_number(&s, block_number(t, o / 16, k, o % 16));
         s.norm = sqrt(s.norm);
         return s;
     }
