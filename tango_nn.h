@@ -2583,9 +2583,11 @@ TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
 
 TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
 {
-    const size_t taps = shape->kernel_height;
-    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
-    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+    /* More than 3 taps are cut into parts of 4, the last filled with zeros; the last input
+       of a transform meets only the last tap. */
+    const size_t taps = shape->kernel_height, zeros = tango_nn__ceil(taps, 4) * 4 - taps;
+    if (taps <= 3 || zeros == 0) return 0;
+    return (zeros - 1) * (shape->dilation ? shape->dilation : 1);
 }
 
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
