@@ -552,10 +552,10 @@ typedef struct tango_params {
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
-        size_t count); /* samples first .. first + count - 1 of a sound, in order and while
+        size_t count); /* samples first .. first + count - 1 of a sound, in order, while
                           HiFi-GAN makes the rest (Griffin-Lim: all at once); as the
-                          vocoder gives them, before what some models do to the whole wave
-                          (ConsistencyTTA centres it). Not 0 stops the run */
+                          vocoder gives them, before what some models do to the whole
+                          wave (ConsistencyTTA centres it). Not 0 stops the run */
     void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
                                TANGO_PART_: their pages may be given back */
     void *user;
@@ -5048,7 +5048,7 @@ static void tango__norm_conv(tango__net *net, float *out, double *out_sums,
                      first = from > 0 ? from - 1 : 0, at = from * s.width * outputs;
         tango__image strip = s;
         tango_nn_conv shape;
-        strip.height = (to < s.height ? to + 1 : to) - first; /* a row more on each side */
+        strip.height = (to < s.height ? to + 1 : to) - first; /* and a row around */
         shape = tango__conv3x3(strip, channels);
         shape.out_height = to - from;
         shape.pad_top = from > 0 ? 0 : 1;
@@ -5351,8 +5351,8 @@ static tango_nn_conv tango__conv1d(
     return c;
 }
 
-/* The rows `to` of a 1-D convolution whose input rows `in` lie at x. They are all that the
-   layer reads, except before row 0 and behind the last of the signal: zeros there. */
+/* The rows `to` of a 1-D convolution whose input rows `in` lie at x. They are all that
+   the layer reads, except before row 0 and behind the last of the signal: zeros there. */
 static void tango__conv_part(tango__net *net, float *out, tango__span to, const float *x,
     tango__span in, tango_nn_conv shape, const char *name, size_t outputs, tango__after e)
 {
@@ -5382,8 +5382,8 @@ static size_t tango__wave_length(const tango_vocoder_config *c, size_t frames)
 }
 
 /* Layer j of a branch's six: three times a dilated convolution and a plain one. */
-static tango_nn_conv tango__branch_layer(
-    const tango_vocoder_config *c, size_t branch, size_t j, size_t length, size_t channels)
+static tango_nn_conv tango__branch_layer(const tango_vocoder_config *c, size_t branch,
+    size_t j, size_t length, size_t channels)
 {
     return tango__conv1d(length, channels, c->branch_kernels[branch],
         j % 2 == 0 ? c->dilations[branch][j / 2] : 1, 0.1f);
@@ -5420,7 +5420,7 @@ static tango__span tango__read_for(
     return r;
 }
 
-/* Layer j of a branch reads r[j] and writes r[j + 1]; from r[6], what the branch gives. */
+/* Layer j of a branch reads r[j] and writes r[j + 1]; r[6] is what the branch gives. */
 static void tango__branch_spans(const tango_vocoder_config *c, size_t branch,
     const tango__voice_stage *g, tango__span r[7])
 {
@@ -5489,7 +5489,8 @@ static void tango__stage_turn(
     const tango_vocoder_config *c, tango__voice_stage *g, size_t x_to, int last)
 {
     const tango_nn_conv up = tango__upsampling(g);
-    const size_t ahead = tango_nn_conv_ahead(&up), there = x_to > ahead ? x_to - ahead : 0;
+    const size_t ahead = tango_nn_conv_ahead(&up),
+                 there = x_to > ahead ? x_to - ahead : 0;
     g->x.from = tango__x_kept(g);
     g->x.to = x_to;
     g->rows.from = g->rows.to;

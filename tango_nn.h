@@ -2583,8 +2583,8 @@ TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
 
 TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
 {
-    /* More than 3 taps are cut into parts of 4, the last filled with zeros; the last input
-       of a transform meets only the last tap. */
+    /* More than 3 taps are cut into parts of 4, the last filled with zeros; the last
+       input of a transform meets only the last tap. */
     const size_t taps = shape->kernel_height, zeros = tango_nn__ceil(taps, 4) * 4 - taps;
     if (taps <= 3 || zeros == 0) return 0;
     return (zeros - 1) * (shape->dilation ? shape->dilation : 1);
@@ -2729,8 +2729,8 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
-   the length: parts of a convolution then give the numbers of the whole. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block,
+   whatever the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
     const int line = g->rows == 1;

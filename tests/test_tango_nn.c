@@ -773,7 +773,8 @@ static size_t parts_that_differ(const tango_nn_context *c, const tango_nn_conv *
 {
     const size_t grid = tango_nn_conv_grid(whole), outputs = w->matrix.outputs;
     const size_t pad = whole->pad_top, beyond = pad + tango_nn_conv_ahead(whole) - less;
-    float *all = array(whole->out_height * outputs), *out = array(whole->height * outputs);
+    float *all = array(whole->out_height * outputs);
+    float *out = array(whole->height * outputs);
     size_t differ = 0, to;
     tango_nn_conv2d(c, all, x, whole, &w->matrix, NULL);
     for (size_t from = 0; from < whole->out_height; from = to) {
