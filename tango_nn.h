@@ -326,6 +326,14 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e);
 
+/* Outputs of a 1-D convolution that belong together, counted from output 0: computed in
+   parts that begin at multiples of it, each with all inputs that it reads, a convolution
+   gives the same numbers as in one piece, whatever the lengths of the parts. */
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape);
+/* How many inputs behind the last one under an output's taps it reads too: transforms
+   read them, and what they add is only rounding. */
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape);
+
 /* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
 
 /* out = activation((x - mean) / sqrt(variance + eps) * weight + bias), with mean and
@@ -514,6 +522,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__ROWS 210u    /* rows of a block at most: whole tiles of 14 and of 6 */
 #define TANGO_NN__COLUMNS 512u /* columns of a block at most */
 #define TANGO_NN__SUMS 528u    /* floats between rows of sums, COLUMNS + 16 */
+#define TANGO_NN__GRID 4u      /* outputs that a transform makes at once, d apart where
+                                  the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
@@ -551,7 +561,7 @@ typedef enum tango_nn__transform {
 
    Of room 12:
    blend: to = coef[0]*x[0] + coef[1]*x[1] + ..., `terms` rows of `count` numbers, each
-         through the leaky ReLU if slope is not 0; zeros without terms.
+         through the leaky ReLU if slope is not 0; zeros without terms; terms <= 6.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
@@ -1434,20 +1444,50 @@ TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x
     tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
 }
 
+/* A blend of a constant number of terms: the factors stay in registers. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
+                                                      const float *coef, size_t count,
+                                                      float slope, const size_t terms,
+                                                      const int is_leaky)
+{
+    const __m256 factor = _mm256_set1_ps(slope);
+    const float *row[6];
+    __m256 c[6];
+    TANGO_NN__UNROLL
+    for (size_t t = 0; t < terms; t++) row[t] = x[t], c[t] = _mm256_set1_ps(coef[t]);
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 sum = _mm256_setzero_ps();
+        TANGO_NN__UNROLL
+        for (size_t t = 0; t < terms; t++) {
+            __m256 v = tango_nn__load8(row[t] + i, n);
+            if (is_leaky) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
+            sum = t > 0 ? _mm256_fmadd_ps(c[t], v, sum) : _mm256_mul_ps(c[t], v);
+        }
+        tango_nn__store8(to + i, sum, n);
+    }
+}
+
 TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
                                                 const float *coef, size_t terms,
                                                 size_t count, float slope)
 {
-    const __m256 factor = _mm256_set1_ps(slope != 0.0f ? slope : 1.0f);
-    for (size_t i = 0; i < count; i += 8) {
-        const size_t n = count - i;
-        __m256 sum = _mm256_setzero_ps();
-        for (size_t t = 0; t < terms; t++) {
-            __m256 v = tango_nn__load8(x[t] + i, n);
-            if (slope != 0.0f) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(coef[t]), v, sum);
-        }
-        tango_nn__store8(to + i, sum, n);
+    if (slope != 0.0f && terms > 1) {
+        tango_nn__blend_ref(to, x, coef, terms, count, slope);
+        return;
+    }
+    switch (terms) {
+    case 0: tango_nn__blend8(to, x, coef, count, slope, 0, 0); break;
+    case 1:
+        if (slope != 0.0f) tango_nn__blend8(to, x, coef, count, slope, 1, 1);
+        else tango_nn__blend8(to, x, coef, count, slope, 1, 0);
+        break;
+    case 2: tango_nn__blend8(to, x, coef, count, slope, 2, 0); break;
+    case 3: tango_nn__blend8(to, x, coef, count, slope, 3, 0); break;
+    case 4: tango_nn__blend8(to, x, coef, count, slope, 4, 0); break;
+    case 5: tango_nn__blend8(to, x, coef, count, slope, 5, 0); break;
+    case 6: tango_nn__blend8(to, x, coef, count, slope, 6, 0); break;
+    default: break;
     }
 }
 
@@ -2454,6 +2494,18 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
 }
 
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
+{
+    return TANGO_NN__GRID * (shape->dilation ? shape->dilation : 1);
+}
+
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
+{
+    const size_t taps = shape->kernel_height;
+    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
+    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+}
+
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
                                size_t rows, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e)
@@ -2479,9 +2531,8 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
      3x3 kernels         F(4, 3) along the height; along the width too, or F(2, 3) where
                          the width is 2 or less
      1-D, 3 taps         F(4, 3), dilated ones each phase of the dilation for itself
-     1-D, more taps      F(4, 4) of parts of 4 taps: the inputs of part c of tile t are
-                         those of part 0 of tile t + c, so that one transform serves all
-                         parts, and their sums meet before `output`
+     1-D, more taps      F(4, 4) of parts of 4 taps, whose sums meet before `output`: part
+                         c of tile t reads what part 0 of tile t + c does
    A task does a block of tiles and of output columns. For each block of channels and each
    row of points it brings the inputs into scratch memory (tango_nn__winograd_bring) and
    transforms them once, V; then for each panel the weights, U, which stay in the
@@ -2515,8 +2566,7 @@ static const tango_nn__axis tango_nn__axis_4_4 = {
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
-   every dilation-th position of one. Blocks of tiles cross from line to line, unless
-   there are parts, which need further tiles of the same line behind their block. */
+   every dilation-th position of one. Blocks of tiles cross from line to line. */
 typedef struct tango_nn__winograd {
     const tango_nn__product *p;
     const tango_nn__axis *axis;   /* along the width */
@@ -2524,8 +2574,7 @@ typedef struct tango_nn__winograd {
     size_t rows;                  /* rows of points: 6 or 1 */
     size_t parts;
     size_t lines, line_tiles;
-    size_t unit;                  /* tiles that are cut into blocks together */
-    size_t tile_block, unit_blocks, tile_blocks, column_block, column_blocks;
+    size_t tile_block, tile_blocks, column_block, column_blocks;
     size_t depth;                 /* channels of a block */
     size_t v_step, u_step, m_step; /* floats between points */
 } tango_nn__winograd;
@@ -2557,14 +2606,14 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
     return 1;
 }
 
-/* Channels of a block at most. Along two axes A takes differences of large sums, which
-   must be more exact: short sums, added up, are. With 256 channels the error would be
-   twice that with 128; where an input is enlarged, neighbours are equal and it doubles
-   once more. */
+/* Channels of a block at most; those of all parts are one sum. Along two axes A takes
+   differences of large sums, which must be more exact: short sums, added up, are. With
+   256 channels the error would be twice that with 128; where an input is enlarged,
+   neighbours are equal and it doubles once more. */
 static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
 {
     const tango_nn_conv *s = &g->p->shape;
-    if (g->rows == 1) return TANGO_NN__DEPTH;
+    if (g->rows == 1) return TANGO_NN__DEPTH / g->parts;
     return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
 }
 
@@ -2574,12 +2623,10 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 {
     const size_t outputs = g->p->w->outputs, channels = g->p->shape.channels;
     const size_t points = g->rows * g->axis->points, pair = 2 * TANGO_NN__PANEL;
+    const size_t tiles = g->lines * g->line_tiles;
     size_t columns, most, blocks;
-    g->unit = g->parts > 1 ? g->line_tiles : g->lines * g->line_tiles;
-    g->unit_blocks = tango_nn__ceil(g->unit, TANGO_NN__TILES);
-    g->tile_block = tango_nn__ceil(g->unit, g->unit_blocks);
-    g->unit_blocks = tango_nn__ceil(g->unit, g->tile_block);
-    g->tile_blocks = g->unit_blocks * (g->parts > 1 ? g->lines : 1);
+    g->tile_block = tango_nn__ceil(tiles, tango_nn__ceil(tiles, TANGO_NN__TILES));
+    g->tile_blocks = tango_nn__ceil(tiles, g->tile_block);
     most = TANGO_NN__M_SIZE / (points * g->tile_block) / pair * pair;
     most = tango_nn__min(most, TANGO_NN__COLUMNS);
     columns = outputs / tango_nn__ceil(16, g->tile_blocks);
@@ -2591,25 +2638,28 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
-    g->v_step = (g->tile_block + g->parts - 1) * TANGO_NN__STRIDE + TANGO_NN__GAP;
-    g->u_step = g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
+    g->v_step = g->tile_block * TANGO_NN__STRIDE + TANGO_NN__GAP;
+    g->u_step = g->parts * g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
     g->m_step = g->tile_block * g->column_block + TANGO_NN__GAP;
 }
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
+   the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
+    const int line = g->rows == 1;
     const double channels = (double)g->p->shape.channels;
     const double outputs = (double)g->p->w->outputs;
-    const double tiles = (double)(g->lines * g->line_tiles);
+    const double tiles = line ? TANGO_NN__TILES : (double)(g->lines * g->line_tiles);
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
-    const double input = 8 * tiles * channels * (double)g->column_blocks;
-    const double weight =
-        3 * (double)(g->parts * g->tile_blocks) * channels * outputs;
-    const double direct = (double)g->p->rows * (double)g->p->w->inputs * outputs;
+    const double input = 8 * tiles * channels * (line ? 1 : (double)g->column_blocks);
+    const double weight = 3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels
+                          * outputs;
+    const double rows = line ? tiles * (double)g->axis->outputs : (double)g->p->rows;
+    const double direct = rows * (double)g->p->w->inputs * outputs;
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
 }
 
@@ -2648,30 +2698,30 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
     }
 }
 
-/* V[point][t] (depth) = B x of the tiles of a block, and of the parts - 1 behind it. */
+/* V[point][t] (parts, depth) = B x of the tiles of a block. */
 static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, float *strip,
                                       size_t line, size_t tile, size_t tiles, size_t row,
                                       size_t channel, size_t depth)
 {
     const tango_nn__axis *axis = g->axis;
-    const size_t count = tiles + g->parts - 1;
-    for (size_t t = 0, n; t < count; t += n) {
-        n = tango_nn__min(TANGO_NN__RUN, count - t);
-        if (g->parts == 1) n = tango_nn__min(n, g->line_tiles - tile);
-        tango_nn__winograd_bring(g, strip, line, row, tile * axis->outputs,
-                                 (n - 1) * axis->outputs + axis->points, channel, depth);
-        for (size_t i = 0; i < n; i++) {
-            g->p->kernels->transform(axis->input, v + (t + i) * TANGO_NN__STRIDE,
-                                     g->v_step,
-                                     strip + i * axis->outputs * TANGO_NN__STRIDE, 0,
-                                     TANGO_NN__STRIDE, NULL, depth);
+    const size_t step = axis->outputs * TANGO_NN__STRIDE;
+    for (size_t t = 0, n; t < tiles; t += n) {
+        n = tango_nn__min(tango_nn__min(TANGO_NN__RUN, tiles - t), g->line_tiles - tile);
+        tango_nn__winograd_bring(
+            g, strip, line, row, tile * axis->outputs,
+            (n + g->parts - 2) * axis->outputs + axis->points, channel, depth);
+        for (size_t i = 0; i < n * g->parts; i++) {
+            const size_t at = i / g->parts, part = i % g->parts;
+            g->p->kernels->transform(
+                axis->input, v + (t + at) * TANGO_NN__STRIDE + part * depth, g->v_step,
+                strip + (at + part) * step, 0, TANGO_NN__STRIDE, NULL, depth);
         }
         tile += n;
-        if (g->parts == 1 && tile == g->line_tiles) tile = 0, line++;
+        if (tile == g->line_tiles) tile = 0, line++;
     }
 }
 
-/* U[point] (depth, 16) = row `row` of G w of one panel, taps of part `part`. Weights that
+/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Weights that
    are not float, and parts with taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
@@ -2713,24 +2763,20 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
         n = tango_nn__min(kernels->tile_panels, all - panel);
-        for (size_t part = 0; part < g->parts; part++) {
-            for (size_t i = 0; i < n; i++) {
-                tango_nn__winograd_weights(g, u + i * u_panel, wide,
-                                           column / TANGO_NN__PANEL + panel + i, part,
-                                           row, channel, depth);
-            }
-            for (size_t j = 0; j < points; j++) {
-                float *sums = m + j * g->m_step + panel * TANGO_NN__PANEL;
-                const float *a = v + j * g->v_step + part * TANGO_NN__STRIDE;
-                for (size_t t = 0; t < heights; t++) {
-                    const size_t r = t * tiles / heights;
-                    kernels->tile(sums + r * g->column_block, g->column_block,
-                                  a + r * TANGO_NN__STRIDE, u + j * g->u_step,
-                                  u_panel * sizeof *u, TANGO_NN_F32,
-                                  (t + 1) * tiles / heights - r, n, depth,
-                                  channel > 0 || part > 0);
-                }
-            }
+        for (size_t i = 0; i < n * g->parts; i++) {
+            const size_t at = i / g->parts, part = i % g->parts;
+            tango_nn__winograd_weights(
+                g, u + at * u_panel + part * depth * TANGO_NN__PANEL, wide,
+                column / TANGO_NN__PANEL + panel + at, part, row, channel, depth);
+        }
+        for (size_t i = 0; i < points * heights; i++) {
+            const size_t j = i / heights, t = i % heights, r = t * tiles / heights;
+            kernels->tile(m + j * g->m_step + r * g->column_block
+                              + panel * TANGO_NN__PANEL,
+                          g->column_block, v + j * g->v_step + r * TANGO_NN__STRIDE,
+                          u + j * g->u_step, u_panel * sizeof *u, TANGO_NN_F32,
+                          (t + 1) * tiles / heights - r, n, g->parts * depth,
+                          channel > 0);
         }
     }
 }
@@ -2773,16 +2819,16 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
     const size_t block = index % g->tile_blocks, outputs = g->p->w->outputs;
     const size_t column = index / g->tile_blocks * g->column_block;
     const size_t columns = tango_nn__min(g->column_block, outputs - column);
-    const size_t unit = block / g->unit_blocks, channels = g->p->shape.channels;
-    const size_t first = block % g->unit_blocks * g->tile_block;
-    const size_t tiles = tango_nn__min(g->tile_block, g->unit - first);
+    const size_t first = block * g->tile_block, channels = g->p->shape.channels;
+    const size_t tiles = tango_nn__min(g->tile_block, g->lines * g->line_tiles - first);
     const size_t points = g->axis->points;
-    size_t line = unit + first / g->line_tiles, tile = first % g->line_tiles;
+    size_t line = first / g->line_tiles, tile = first % g->line_tiles;
     float *m = tango_nn__scratch(g->p->c, worker);
     float *v = m + g->rows * points * g->m_step, *u = v + points * g->v_step;
     float *wide = u + g->p->kernels->tile_panels * points * g->u_step;
     float *strip = wide + 9 * g->depth * TANGO_NN__PANEL;
-    TANGO_ASSERT((size_t)(strip - m) + (TANGO_NN__RUN * 4 + 3) * TANGO_NN__STRIDE
+    TANGO_ASSERT((size_t)(strip - m)
+                 + 4 * (TANGO_NN__RUN + TANGO_NN__PARTS) * TANGO_NN__STRIDE
                  <= TANGO_NN__WORKER / sizeof *m);
     for (size_t k = 0; k < channels; k += g->depth) {
         const size_t depth = tango_nn__min(g->depth, channels - k);
