@@ -347,6 +347,20 @@ TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const 
                                    size_t groups, float eps, const float *weight,
                                    const float *bias, tango_nn_activation activation);
 
+/* The same of one image in two parts, so that each can follow the layer that makes x, or
+   go before the one that reads out, a strip of rows at a time.
+   sums: sums[group] += (sum of x, sum of x^2) over the rows given.   sums (groups, 2)
+   apply: out as above from the sums over `count` values of each group.
+   x, out (rows, channels); out may be x. */
+TANGO_API void tango_nn_group_sums(const tango_nn_context *c, double *sums,
+                                   const float *x, size_t rows, size_t channels,
+                                   size_t groups);
+TANGO_API void tango_nn_group_apply(const tango_nn_context *c, float *out, const float *x,
+                                    size_t rows, size_t channels, size_t groups,
+                                    const double *sums, size_t count, float eps,
+                                    const float *weight, const float *bias,
+                                    tango_nn_activation activation);
+
 /* out = (x - mean) / sqrt(variance + eps) * weight + bias, over each row of `channels`
    values.                                                    (torch.nn.LayerNorm)
    x, out (rows, channels)   weight, bias (channels) or NULL. out may be x. */
@@ -2569,9 +2583,11 @@ TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
 
 TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
 {
-    const size_t taps = shape->kernel_height;
-    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
-    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+    /* More than 3 taps are cut into parts of 4, the last filled with zeros; the last
+       input of a transform meets only the last tap. */
+    const size_t taps = shape->kernel_height, zeros = tango_nn__ceil(taps, 4) * 4 - taps;
+    if (taps <= 3 || zeros == 0) return 0;
+    return (zeros - 1) * (shape->dilation ? shape->dilation : 1);
 }
 
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
@@ -2713,8 +2729,8 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
-   the length: parts of a convolution then give the numbers of the whole. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block,
+   whatever the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
     const int line = g->rows == 1;
@@ -3034,6 +3050,57 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
                                      scale, shift, g->activation);
         }
     }
+}
+
+/* What both parts of a norm of one image need. */
+static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const float *x,
+                                               size_t rows, size_t channels,
+                                               size_t groups)
+{
+    const size_t room = TANGO_NN__SHARED / (2 * sizeof(double)); /* pairs of sums */
+    tango_nn__group_norm g;
+    TANGO_ASSERT(groups > 0 && groups <= room && channels % groups == 0);
+    memset(&g, 0, sizeof g);
+    g.c = c;
+    g.x = x;
+    g.partials = (double *)tango_nn__shared(c);
+    g.rows = rows;
+    g.channels = channels;
+    g.groups = groups;
+    g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
+    g.chunks = tango_nn__min(g.chunks, room / groups);
+    return g;
+}
+
+TANGO_API void tango_nn_group_sums(const tango_nn_context *c, double *sums,
+                                   const float *x, size_t rows, size_t channels,
+                                   size_t groups)
+{
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
+    if (rows == 0 || channels == 0) return;
+    tango_nn__run(c, g.chunks, tango_nn__group_moments_task, &g);
+    for (size_t i = 0; i < g.chunks * groups * 2; i++) {
+        sums[i % (groups * 2)] += g.partials[i];
+    }
+}
+
+TANGO_API void tango_nn_group_apply(const tango_nn_context *c, float *out, const float *x,
+                                    size_t rows, size_t channels, size_t groups,
+                                    const double *sums, size_t count, float eps,
+                                    const float *weight, const float *bias,
+                                    tango_nn_activation activation)
+{
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
+    if (rows == 0 || channels == 0) return;
+    g.out = out;
+    g.eps = eps;
+    g.weight = weight;
+    g.bias = bias;
+    g.activation = activation;
+    for (size_t i = 0; i < groups * 2; i += 2) {
+        tango_nn__statistics(sums + i, count, eps, &g.partials[i], &g.partials[i + 1]);
+    }
+    tango_nn__run(c, g.chunks, tango_nn__group_normalize_task, &g);
 }
 
 TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const float *x,

@@ -23,7 +23,8 @@
 
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
-    { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output, as it is made" },
+    { 'o', "output", "FILE",
+        "WAV to write, out.wav if not given; - is standard output, while it is made" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
     { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },

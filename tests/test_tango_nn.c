@@ -766,6 +766,67 @@ static void winograd_of_several_blocks_is_right(void)
 }
 
 /* The rule: every wide layer of the models, no small one, no layer that it cannot do. */
+/* How many parts of a 1-D convolution differ from the same rows of the whole, each with
+   `less` inputs fewer behind it than it may read. */
+static size_t parts_that_differ(const tango_nn_context *c, const tango_nn_conv *whole,
+                                const weights *w, const float *x, size_t less)
+{
+    const size_t grid = tango_nn_conv_grid(whole), outputs = w->matrix.outputs;
+    const size_t pad = whole->pad_top, beyond = pad + tango_nn_conv_ahead(whole) - less;
+    float *all = array(whole->out_height * outputs);
+    float *out = array(whole->height * outputs);
+    size_t differ = 0, to;
+    tango_nn_conv2d(c, all, x, whole, &w->matrix, NULL);
+    for (size_t from = 0; from < whole->out_height; from = to) {
+        const size_t first = from > pad ? from - pad : 0;
+        tango_nn_conv part = *whole;
+        float *read;
+        size_t end;
+        to = from + grid * pick(1, 12);
+        if (to > whole->out_height) to = whole->out_height;
+        end = to + beyond < whole->height ? to + beyond : whole->height;
+        part.height = end - first;
+        part.pad_top = from > pad ? 0 : pad - from;
+        part.out_height = to - from;
+        read = copy_array(x + first * whole->channels, part.height * whole->channels);
+        tango_nn_conv2d(c, out, read, &part, &w->matrix, NULL);
+        differ += memcmp(out, all + from * outputs,
+                         (to - from) * outputs * sizeof *out) != 0;
+        drop(read, part.height * whole->channels);
+    }
+    drop(all, whole->out_height * outputs);
+    drop(out, whole->height * outputs);
+    return differ;
+}
+
+static void parts_of_a_long_convolution_are_the_whole(void)
+{
+    static const size_t kernels[] = { 1, 3, 5, 7, 9, 11, 13, 17 };
+    size_t differ = 0, cut_short = 0;
+    for (size_t run = 0; run < 8 * 4; run++) {
+        const size_t kernel = kernels[run % 8], dilation = run / 8 * 2 + 1 - run / 24;
+        const size_t length = pick(150, 500), channels = 8 * pick(2, 10);
+        tango_nn_conv s = { 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0.1f };
+        weights w = make_weights(16 * pick(1, 8), channels, kernel, TANGO_NN_F32);
+        float *x = noise_array(length * channels);
+        s.height = s.out_height = length;
+        s.channels = channels;
+        s.kernel_height = kernel;
+        s.dilation = dilation;
+        s.pad_top = dilation * (kernel - 1) / 2;
+        for (size_t l = 0; l < levels; l++) {
+            differ += parts_that_differ(&contexts[l], &s, &w, x, 0);
+            if (tango_nn_conv_ahead(&s) > 0) {
+                cut_short += parts_that_differ(&contexts[l], &s, &w, x, dilation);
+            }
+        }
+        drop_weights(&w);
+        drop(x, length * channels);
+    }
+    CHECK(differ == 0);
+    CHECK(cut_short > 0);
+}
+
 static void winograd_is_chosen_where_it_pays(void)
 {
     static const size_t shapes[][10] = { /* batch, height, width, channels, outputs,
@@ -867,6 +928,42 @@ static void group_norms_are_right(void)
         CHECK(group_norm_error(pick(1, 3), pick(1, 70), channels, groups, 0, 1, 1e-5f,
                                1e-5, i % 2 ? silu : none) < 3e-6);
     }
+}
+
+/* Sums strip by strip, then applied strip by strip, here with a row of the one before. */
+static void a_group_norm_in_strips_is_the_same(void)
+{
+    enum { ROWS = 203, CHANNELS = 24, GROUPS = 6, STRIP = 37 };
+    float *x = noise_array(ROWS * CHANNELS), *w = noise_array(CHANNELS);
+    float *b = noise_array(CHANNELS), *whole = noise_array(ROWS * CHANNELS);
+    for (size_t l = 0; l < levels; l++) {
+        const tango_nn_context *c = &contexts[l];
+        double sums[2 * GROUPS] = { 0 }, most = 0;
+        tango_nn_group_norm(c, whole, x, 1, ROWS, CHANNELS, GROUPS, 1e-6f, w, b,
+                            TANGO_NN_SILU);
+        for (size_t r = 0; r < ROWS; r += STRIP) {
+            const size_t rows = ROWS - r < STRIP ? ROWS - r : STRIP;
+            tango_nn_group_sums(c, sums, x + r * CHANNELS, rows, CHANNELS, GROUPS);
+        }
+        for (size_t r = 0; r < ROWS; r += STRIP) {
+            const size_t first = r > 0 ? r - 1 : 0;
+            const size_t rows = ROWS - r < STRIP ? ROWS - first : r + STRIP - first;
+            float *out = copy_array(x + first * CHANNELS, rows * CHANNELS);
+            tango_nn_group_apply(c, out, out, rows, CHANNELS, GROUPS, sums,
+                                 ROWS * CHANNELS / GROUPS, 1e-6f, w, b, TANGO_NN_SILU);
+            for (size_t i = 0; i < rows * CHANNELS; i++) {
+                const double d = fabs((double)out[i]
+                                      - (double)whole[first * CHANNELS + i]);
+                if (!(d <= most)) most = d;
+            }
+            drop(out, rows * CHANNELS);
+        }
+        CHECK(most < 1e-6);
+    }
+    drop(x, ROWS * CHANNELS);
+    drop(w, CHANNELS);
+    drop(b, CHANNELS);
+    drop(whole, ROWS * CHANNELS);
 }
 
 static void group_norm_survives_large_means_and_small_variances(void)
@@ -1485,8 +1582,10 @@ int main(void)
     RUN(blends_and_wide_weights_agree_with_the_reference);
     RUN(winograd_is_right_for_ragged_shapes);
     RUN(winograd_of_several_blocks_is_right);
+    RUN(parts_of_a_long_convolution_are_the_whole);
     RUN(winograd_is_chosen_where_it_pays);
     RUN(group_norms_are_right);
+    RUN(a_group_norm_in_strips_is_the_same);
     RUN(group_norm_survives_large_means_and_small_variances);
     RUN(a_wrong_epsilon_is_detected);
     RUN(layer_and_rms_norms_are_right);
