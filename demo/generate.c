@@ -733,8 +733,15 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
 /* Bits of the factors that most of the model's numbers are computed with. */
 static int bits_of(const tango_model *m)
 {
-    (void)m;
-    return 32;
+    tango_io_tensor t;
+    size_t i, whole = 0, all = 0;
+    for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
+        tango_io_blob_tensor(&m->blob, i, &t);
+        if (t.layout != TANGO_IO_PANELS) continue;
+        all++;
+        whole += t.type == TANGO_IO_I16;
+    }
+    return 2 * whole > all ? 16 : 32;
 }
 
 /* Measures the peak of the instructions that this run has used, and shows the profile. */

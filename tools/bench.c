@@ -26,6 +26,7 @@ typedef struct bench_type { const char *name; tango_nn_type type; int bits; } be
 static const bench_type bench_types[] = {
     { "f32", TANGO_NN_F32, 32 },
     { "f16", TANGO_NN_F16, 32 }, /* widened to floats first */
+    { "i16", TANGO_NN_I16, 16 },
 };
 enum { TYPES = sizeof bench_types / sizeof bench_types[0] };
 
@@ -334,9 +335,12 @@ static void open_model(bench *b, stages *s, tango_io_file *file, tango_model *m,
         cli_fail_file(name, s->error.text);
     for (size_t i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
         tango_io_blob_tensor(&m->blob, i, &t);
-        if (tango_part_of(t.name) == TANGO_PART_VAE && t.type == TANGO_IO_F16)
-            b->type = &bench_types[1]; /* of the printed line; tango.h looks for itself */
+        /* Of the printed line and the peak; tango.h looks at each tensor itself. */
+        if (t.layout != TANGO_IO_PANELS) continue;
+        if (t.type == TANGO_IO_F16) b->type = &bench_types[1];
+        if (t.type == TANGO_IO_I16) b->type = &bench_types[2];
     }
+    b->peak = peak_of(tango_nn_kernels_name(b->c.kernels), b->type->bits);
     if (seconds <= 0) seconds = m->defaults.seconds > 0 ? m->defaults.seconds : 10.24;
     if (b->quick) seconds = 0.64;
     s->params.kernels = b->c.kernels;
@@ -405,7 +409,7 @@ static void start_threads(bench *b, size_t threads)
 static const cli_option options[] = {
     { 't', "threads", "N", "threads, 1 to 256 (1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
-    { 'T', "type", "TYPE", "type of weights: f32 or f16 (f32)" },
+    { 'T', "type", "TYPE", "type of weights: f32, f16 or i16 (f32)" },
     { 'f', "filter", "TEXT", "only shapes or stages whose line contains TEXT" },
     { 's', "seconds", "S", "time for all lines together (30); at least 3 rounds" },
     { 'S', "stages", NULL, "the stages of a model instead" },
