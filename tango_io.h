@@ -348,6 +348,9 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
    done, so leaves no trace in the size of the process. Does nothing for what is not
    mapped, and on systems that have no way (strict C99 hides it: _DEFAULT_SOURCE). */
 TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size);
+/* The bytes [data, data + size) of a mapping are needed soon: a system that can begins to
+   read them from the disk meanwhile. Of other bytes, and elsewhere, nothing happens. */
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_unmap(tango_io_file *file);
 
@@ -471,7 +474,7 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
             0    4  offset of the name             16   64  shape[8], zero beyond the rank
             4    4  length of the name             80    8  offset of the data
             8    2  type of the elements           88    8  size of the data
-           10    2  layout: 0 plain, 1 panels      96    8  checksum of the data (room 3)
+           10    2  layout: 0, 1, 2, below         96    8  checksum of the data (room 3)
            12    4  rank, 0 to 8
 
                     pool, after it, without gaps and in this order:
@@ -493,12 +496,25 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
    column c:
        element (p, k, c) = w[output 16p + c, tap, channel],   zero where 16p + c >=
        outputs
-   so its size is ceil(outputs/16) * 16 * taps * channels elements. */
+   so its size is ceil(outputs/16) * 16 * taps * channels elements.
+   BLOCKS holds such a matrix in integers, type I16. Each panel is cut along k into blocks
+   of 128, the last one as long as what is left, to an even number. A block is
+       16 scales, F32: one for each column c
+       for each pair of inner indices k, k + 1, k even: for each column c the integers
+           q(k, c), q(k + 1, c)
+   with element (p, k, c) = scale(c) q(k, c), zero beyond the outputs and the last k. A
+   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes, K = taps * channels. Scales are finite
+   and not negative, which tango_io_blob_check looks at. */
 
-typedef enum tango_io_layout { TANGO_IO_PLAIN = 0, TANGO_IO_PANELS = 1 } tango_io_layout;
+typedef enum tango_io_layout {
+    TANGO_IO_PLAIN = 0,
+    TANGO_IO_PANELS = 1,
+    TANGO_IO_BLOCKS = 2
+} tango_io_layout;
 
 #define TANGO_IO_NAME_MAX 4096          /* bytes of a key, tensor name or archive path */
 #define TANGO_IO_PANEL 16               /* columns of a panel */
+#define TANGO_IO_BLOCK 128              /* inner indices of a block of BLOCKS */
 
 typedef struct tango_io_tensor {
     const char *name;                   /* NUL-terminated */
@@ -536,7 +552,8 @@ TANGO_API void tango_io_blob_tensor(const tango_io_blob *blob, size_t index,
 /* 1 and *out if there is a tensor `name`, else 0. Binary search. */
 TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
                                  tango_io_tensor *out);
-/* Compares the data of tensor `index` with its checksum, and its padding with zero. */
+/* Compares the data of tensor `index` with its checksum, and its padding with zero; of
+   BLOCKS, all scales must be finite and not negative. */
 TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t index,
                                            tango_error *error);
 
@@ -565,6 +582,7 @@ typedef struct tango_io_blob_writer {
     tango_io_checksum sum;
     unsigned char number[8];            /* big-endian machines: the number that a piece */
     size_t number_size, held;           /* has left incomplete, low byte first */
+    size_t panel_size, panel_at;        /* there, of BLOCKS: a panel, and the place */
 } tango_io_blob_writer;
 
 /* *size = bytes of work (the header) that tango_io_blob_write_begin needs. Of each tensor
@@ -618,6 +636,7 @@ typedef struct tango_io_torch {
     size_t numbers;                     /* Python's numbers in it, by names */
     int summed;                         /* 0: saved without checksums, or without zip;
                                            damage to numbers cannot be noticed */
+    size_t stored;                      /* records of the archive; 0 without zip */
     const unsigned char *data;          /* the rest is private */
     const void *objects, *entries, *records, *items;
     const char *names;
@@ -651,6 +670,26 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
 TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
                                                 const tango_io_file *file, void *work,
                                                 size_t work_size, tango_error *error);
+#endif
+#ifndef TANGO_NO_STDIO
+/* A record of an archive as its directory describes it. */
+typedef struct tango_io_torch_record {
+    const char *name;                   /* name_size bytes of clean UTF-8, not ended */
+    size_t name_size;
+    size_t offset, size;                /* of its data in the file */
+    uint32_t crc;                       /* of its data, if torch->summed is set */
+} tango_io_torch_record;
+
+/* The same, but the CRC-32 of records that hold numbers (ROOT/data/KEY) are not looked at:
+   who so reads a file of gigabytes once compares them itself while the numbers pass, and
+   keeps nothing of a file that is damaged. */
+TANGO_API tango_result tango_io_torch_open_unsummed(tango_io_torch *torch,
+                                                    const tango_io_file *file,
+                                                    void *work, size_t work_size,
+                                                    tango_error *error);
+/* Record number `index` < torch->stored, in order of name. */
+TANGO_API void tango_io_torch_record_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_record *out);
 #endif
 /* Tensor number `index` < torch->count, in order of name. */
 TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
@@ -2517,6 +2556,16 @@ static void tango_io__drop_view(unsigned char *view, size_t size)
 #endif
 }
 
+static void tango_io__expect_view(unsigned char *view, size_t size)
+{
+#ifdef MADV_WILLNEED
+    madvise((void *)view, size, MADV_WILLNEED);
+#else
+    (void)view;
+    (void)size;
+#endif
+}
+
 static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2680,6 +2729,12 @@ static void tango_io__drop_view(unsigned char *view, size_t size)
     VirtualUnlock(view, size);
 }
 
+static void tango_io__expect_view(unsigned char *view, size_t size)
+{
+    (void)view;                                 /* Windows 8 has PrefetchVirtualMemory */
+    (void)size;
+}
+
 static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2807,6 +2862,19 @@ TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size
     }
     if (first < end)
         tango_io__drop_view((unsigned char *)file->mapping + first, end - first);
+}
+
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size)
+{
+    const size_t page = tango_io__page();
+    const uintptr_t begin = (uintptr_t)file->data, at = (uintptr_t)data;
+    size_t first, end;
+    if (!file->mapping || page == 0 || at < begin || at - begin > file->size) return;
+    first = (size_t)(at - begin);
+    end = size < file->size - first ? first + size : file->size;
+    if (first < end)
+        tango_io__expect_view((unsigned char *)file->mapping + (first - first % page),
+                              end - (first - first % page));
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -3003,6 +3071,13 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
 TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
 {
     (void)file;                                 /* it was loaded, not mapped */
+    (void)data;
+    (void)size;
+}
+
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size)
+{
+    (void)file;
     (void)data;
     (void)size;
 }
@@ -3473,8 +3548,15 @@ static int tango_io__round_up(uint64_t *out, uint64_t n, uint64_t to)
     return 1;
 }
 
-/* Bytes of a tensor's data; 0 if the shape is impossible: layout and rank do not agree, a
-   product over 2^63 - 1, or a size that this machine cannot address. */
+/* Bytes of a panel of BLOCKS over k inner indices; 0 on overflow, and for k 0. */
+static uint64_t tango_io__panel_bytes(uint64_t k)
+{
+    if (k > (uint64_t)INT64_MAX / 64) return 0;
+    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0) + k / 2 + k % 2);
+}
+
+/* Bytes of a tensor's data; 0 if the shape is impossible: layout, type and rank do not
+   agree, a product over 2^63 - 1, or a size that this machine cannot address. */
 static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t layout,
                                     const uint64_t *shape, size_t rank)
 {
@@ -3487,6 +3569,13 @@ static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t
     if (layout == TANGO_IO_PANELS) {
         if (rank != 3 || !tango_io__round_up(&whole[0], whole[0], TANGO_IO_PANEL))
             return 0;
+    } else if (layout == TANGO_IO_BLOCKS) {
+        if (rank != 3 || type != TANGO_IO_I16) return 0;
+        if (!tango_io__count(&count, whole + 1, 2)) return 0;
+        whole[0] = whole[0] / TANGO_IO_PANEL + (whole[0] % TANGO_IO_PANEL != 0);
+        whole[1] = tango_io__panel_bytes(count) / 2; /* in integers of 2 bytes */
+        whole[2] = 1;
+        if (whole[1] == 0 && count > 0) return 0;
     } else if (layout != TANGO_IO_PLAIN) {
         return 0;
     }
@@ -3617,7 +3706,7 @@ static tango_result tango_io__blob_open_tensor(const unsigned char *begin, size_
     tango_io_type type = (tango_io_type)tango_io__u16(r + 8);
     uint32_t layout = tango_io__u16(r + 10), rank = tango_io__u32(r + 12), i;
     uint64_t shape[TANGO_IO_RANK_MAX], offset = tango_io__u64(r + 80), size;
-    if (type > TANGO_IO_BOOL || layout > TANGO_IO_PANELS)
+    if (type > TANGO_IO_BOOL || layout > TANGO_IO_BLOCKS)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "blob tensor: unknown type %u or layout %u (offset %z)",
                              (uint64_t)type, (uint64_t)layout, record + 8);
@@ -3824,6 +3913,22 @@ TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
     return 1;
 }
 
+/* Offset of the first scale of BLOCKS that is negative, infinite or NaN, or the size. */
+static size_t tango_io__bad_scale(const tango_io_tensor *t)
+{
+    const size_t whole = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t panel = (size_t)tango_io__panel_bytes((uint64_t)t->shape[1] *
+                                                       t->shape[2]);
+    const unsigned char *p = (const unsigned char *)t->data;
+    size_t from, block, i;
+    for (from = 0; panel > 0 && from < t->size; from += panel)
+        for (block = 0; block < panel; block += whole)
+            for (i = 0; i < 64; i += 4)
+                if (tango_io__u32(p + from + block + i) >= 0x7f800000u)
+                    return from + block + i;
+    return t->size;
+}
+
 TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t index,
                                            tango_error *error)
 {
@@ -3853,6 +3958,12 @@ TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t ind
                                  "blob tensor %s: padding is not zero (offset %z)",
                                  tensor.name, end);
     }
+    end = tensor.layout == TANGO_IO_BLOCKS ? tango_io__bad_scale(&tensor) : tensor.size;
+    if (end < tensor.size)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "blob tensor %s: a scale is negative or not finite "
+                             "(offset %z)",
+                             tensor.name, (size_t)(p - blob->data) + end);
     return TANGO_OK;
 }
 
@@ -4049,6 +4160,10 @@ static void tango_io__blob_expect(tango_io_blob_writer *w)
     w->left = tango_io__u64(record + 88);
     w->number_size = tango_io_type_size((tango_io_type)tango_io__u16(record + 8));
     w->held = 0;
+    w->panel_size = w->panel_at = 0;
+    if (tango_io__u16(record + 10) == TANGO_IO_BLOCKS)
+        w->panel_size = (size_t)tango_io__panel_bytes(tango_io__u64(record + 24) *
+                                                      tango_io__u64(record + 32));
 }
 
 /* Moves on to the next tensor that has data, storing the checksums of those that end
@@ -4077,6 +4192,14 @@ static tango_result tango_io__blob_put(tango_io_blob_writer *w, const void *data
     return tango_io_write(w->output, data, size, error);
 }
 
+/* Bytes of the number that comes next: a block of BLOCKS begins with its scales. */
+static size_t tango_io__blob_number(const tango_io_blob_writer *w)
+{
+    const size_t block = 64 + TANGO_IO_BLOCK / 2 * 64;
+    if (w->panel_size == 0) return w->number_size;
+    return w->panel_at % w->panel_size % block < 64 ? 4 : 2;
+}
+
 /* On a big-endian machine: each number is turned; a piece may end inside of one. */
 static tango_result tango_io__blob_turn(tango_io_blob_writer *w, const unsigned char *p,
                                         size_t size, tango_error *error)
@@ -4085,11 +4208,13 @@ static tango_result tango_io__blob_turn(tango_io_blob_writer *w, const unsigned 
     size_t i, k, n = 0;
     tango_result r = TANGO_OK;
     for (i = 0; i < size && r == TANGO_OK; i++) {
-        w->number[w->number_size - ++w->held] = p[i];
-        if (w->held < w->number_size) continue;
+        const size_t number = tango_io__blob_number(w);
+        w->number[number - ++w->held] = p[i];
+        if (w->held < number) continue;
         for (k = 0; k < w->held; k++) turned[n++] = w->number[k];
+        w->panel_at += w->held;
         w->held = 0;
-        if (n < sizeof turned) continue;
+        if (n + 8 <= sizeof turned) continue;
         r = tango_io__blob_put(w, turned, n, error);
         n = 0;
     }
@@ -4215,6 +4340,7 @@ typedef struct tango_io__zip {
     const unsigned char *data;
     size_t size, directory, directory_size, count;
     int summed;                 /* an entry states a CRC-32 that is not 0 */
+    int later;                  /* numbers are not summed here */
     const void *file;           /* tango_io_file whose pages are given back, or NULL */
 } tango_io__zip;
 
@@ -4496,8 +4622,30 @@ static uint32_t tango_io__zip_sum(const tango_io__zip *zip, const tango_io_crc32
     return crc;
 }
 
+/* Compares a record with its CRC-32. */
+static tango_result tango_io__zip_check(const tango_io__zip *zip,
+                                        const tango_io_crc32 *table,
+                                        const tango_io__record *record,
+                                        tango_error *error)
+{
+    if (!zip->summed || tango_io__zip_sum(zip, table, record) == record->crc)
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_DATA,
+                         "zip: data of entry %q does not match its CRC-32 (offset %z)",
+                         zip->data + record->name, record->name_size, record->data);
+}
+
+/* Whether the record is ROOT/data/KEY: numbers, of which only views are made. */
+static int tango_io__zip_numbers(const tango_io__zip *zip, const tango_io__record *record)
+{
+    const unsigned char *name = zip->data + record->name;
+    size_t n = record->name_size, root = 0;
+    while (root < n && name[root] != '/') root++;
+    return n - root > 6 && tango_io__equal(name + root, 6, "/data/");
+}
+
 /* Reads the whole directory into records[0..zip->count), checks that they fill the file,
-   their CRC-32, and that names are unique; leaves them sorted by name. torch can save
+   their CRC-32 (of numbers not if it is for later), and that names are unique; leaves them sorted by name. torch can save
    without checksums (set_crc32_options): then all of them are 0. */
 static tango_result tango_io__zip_records(tango_io__zip *zip,
                                           tango_io__record *records, tango_error *error)
@@ -4530,12 +4678,9 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
-        if (zip->summed &&
-            tango_io__zip_sum(zip, &table, &records[i]) != records[i].crc)
-            return tango_io_fail(
-                error, TANGO_ERROR_DATA,
-                "zip: data of entry %q does not match its CRC-32 (offset %z)",
-                zip->data + records[i].name, records[i].name_size, records[i].data);
+        if (!zip->later || !tango_io__zip_numbers(zip, &records[i]))
+            r = tango_io__zip_check(zip, &table, &records[i], error);
+        if (r != TANGO_OK) return r;
         at = next;
     }
     tango_io__sort(records, n, sizeof *records, tango_io__record_name, zip->data);
@@ -5986,8 +6131,8 @@ static tango_result tango_io__torch_run(tango_io__pickle *p, tango_io__torch_fil
 }
 
 static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file,
-                                         const void *data, size_t data_size, void *work,
-                                         size_t work_size, tango_error *error)
+                                         int later, const void *data, size_t data_size,
+                                         void *work, size_t work_size, tango_error *error)
 {
     tango_io__torch_file f;
     tango_io__pickle p;
@@ -6004,6 +6149,7 @@ static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
                              "torch: %z bytes of work are not enough", work_size);
     f.zip.file = file;
+    f.zip.later = later;
     tango_io__zero(&p, sizeof p);
     p.max = f.need;
     p.records = (tango_io__record *)part[0];
@@ -6031,6 +6177,7 @@ static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file
     t.entry_count = p.entry_count;
     t.pickle = p.base;
     t.summed = !f.is_legacy && f.zip.summed;
+    t.stored = f.is_legacy ? 0 : f.records;
     if (f.is_legacy) r = tango_io__legacy_numbers(&p, &f.legacy, data_size);
     if (r != TANGO_OK) return r;
     tango_io__torch_select(&t, top);
@@ -6043,7 +6190,7 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
                                            size_t data_size, void *work, size_t work_size,
                                            tango_error *error)
 {
-    return tango_io__torch_open(torch, NULL, data, data_size, work, work_size, error);
+    return tango_io__torch_open(torch, NULL, 0, data, data_size, work, work_size, error);
 }
 
 #ifndef TANGO_NO_STDIO
@@ -6051,8 +6198,29 @@ TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
                                                 const tango_io_file *file, void *work,
                                                 size_t work_size, tango_error *error)
 {
-    return tango_io__torch_open(torch, file, file->data, file->size, work, work_size,
+    return tango_io__torch_open(torch, file, 0, file->data, file->size, work, work_size,
                                 error);
+}
+
+TANGO_API tango_result tango_io_torch_open_unsummed(tango_io_torch *torch,
+                                                    const tango_io_file *file,
+                                                    void *work, size_t work_size,
+                                                    tango_error *error)
+{
+    return tango_io__torch_open(torch, file, 1, file->data, file->size, work, work_size,
+                                error);
+}
+
+TANGO_API void tango_io_torch_record_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_record *out)
+{
+    const tango_io__record *record = (const tango_io__record *)torch->records + index;
+    TANGO_ASSERT(index < torch->stored);
+    out->name = (const char *)torch->data + record->name;
+    out->name_size = record->name_size;
+    out->offset = record->data;
+    out->size = record->size;
+    out->crc = record->crc;
 }
 #endif
 

@@ -44,11 +44,15 @@ refuses() {
 fresh
 claim converts_to_f32 0 "937 tensors, 483159 parameters, f32" ./convert model -o a.tango -t f32
 claim converts_to_f16 0 "937 tensors, 483159 parameters, f16" ./convert model -o b.tango -t f16
+claim converts_to_i16 0 "937 tensors, 483159 parameters, i16" ./convert model -o i.tango -t i16
 claim default_type_is_the_checkpoints 0 "" ./convert model --output=c.tango --quiet
 claim default_equals_f32 0 "CRC-32" ./inspect c.tango tango.provenance --json
 claim same_input_same_bytes 0 "" cmp a.tango c.tango
 claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
+claim inspect_finds_i16_whole 0 " 0 damaged" ./inspect i.tango
+claim inspect_lists_blocks_of_integers 0 "i16   blocks    20.8 KB" ./inspect i.tango vocoder.ups.0
+claim first_layers_stay_floats 0 "15 x 9 x 8        f32   panels" ./inspect i.tango unet.conv_in
 claim inspect_says_which_of_two_opposites_counts 0 "note: --check has no effect" ./inspect --check --no-check a.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
 claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango
@@ -78,6 +82,28 @@ claim defaults_and_unknown_keys 0 "" ./convert model -o e.tango -q
 claim defaults_are_kept 0 "u64     7" ./inspect e.tango default.steps
 claim rescale_is_one_of_them 0 "0.625" ./inspect e.tango default.rescale
 claim attribution_is_kept 0 "by nobody" ./inspect e.tango tango.attribution_text
+
+# --- damaged archives, full disks -----------------------------------------------------
+# damage FILE AT: the byte there becomes another one.
+damage() {
+    old=$(od -An -tu1 -j "$2" -N 1 "model/$1")
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\$(printf %03o $(((old + 128) % 256)))" |
+        dd of="model/$1" bs=1 seek="$2" conv=notrunc 2> dd.log || cat dd.log
+}
+for file in pytorch_model_main.bin pytorch_model_vae.bin; do
+    size=$(wc -c < "model/$file")
+    for part in 1 2 3 4 5 6 7; do
+        fresh # one of the two may be padding, which means nothing
+        damage $file $((size / 8 * part)); damage $file $((size / 8 * part + 100))
+        refuses "$file: bytes at $part/8" "$file: zip: "
+        [ $part -ne 4 ] || claim "$file: --list finds it too" 1 "CRC-32" ./convert model --list
+    done
+done
+fresh
+rm -rf target; mkdir target
+claim a_full_disk 1 "writing failed" sh -c 'trap "" XFSZ; ulimit -f 600; exec ./convert model -o target/x.tango'
+claim a_full_disk_leaves_nothing 0 "" [ -z "$(ls -A target)" ]
 
 # --- the checkpoint does not fit the configuration ------------------------------------
 fresh; edit unet_config.json '"layers_per_block": 2' '"layers_per_block": 3'
