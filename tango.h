@@ -551,6 +551,11 @@ typedef struct tango_params {
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
+    int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
+        size_t count); /* samples first .. first + count - 1 of a sound, in order and while
+                          HiFi-GAN makes the rest (Griffin-Lim: all at once); as the
+                          vocoder gives them, before what some models do to the whole wave
+                          (ConsistencyTTA centres it). Not 0 stops the run */
     void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
                                TANGO_PART_: their pages may be given back */
     void *user;
@@ -5180,6 +5185,44 @@ static void tango__encode_mel(
 
 /* ==== 10 >>vocoder ==== Private: HiFi-GAN =================================== */
 
+/* The generator works through a clip in tiles of frames, all of its stages for one tile
+   before the next: its memory does not grow with the clip, and sound comes out while it
+   works. A stage goes as far as what it reads is there, and keeps the rows that its next
+   turn reads again. Inside a residual block the rows around a border are computed twice
+   instead, 1 to 2 per cent of all. Layers are cut at multiples of tango_nn_conv_grid, so
+   the samples are those of the clip in one piece, bit for bit. */
+
+enum {
+    TANGO__TILE_FIRST = 128, /* frames: the sound begins early, */
+    TANGO__TILE = 384        /* and later borders are rare */
+};
+
+typedef struct tango__span { size_t from, to; } tango__span; /* rows from .. to - 1 */
+
+/* A stage of the generator in one of its turns. Its upsampling is a convolution: output
+   row t reads the inputs t - taps + 1 .. t and holds `rate` samples, so the rows laid end
+   to end are the signal with `crop` samples in front. As the last stage stands conv_post,
+   which upsamples nothing. */
+typedef struct tango__voice_stage {
+    size_t channels, length, rate, taps, crop, made; /* inputs `length`, samples `made` */
+    tango__span x, rows, u, s; /* inputs there, rows made now, samples there (upsampled),
+                                  samples made now */
+    float *x_tail, *u_tail;    /* what later turns read of x and u */
+} tango__voice_stage;
+
+typedef struct tango__voice {
+    size_t frames, stages;
+    tango__span now; /* frames of this turn */
+    tango__voice_stage stage[TANGO_LEVELS_MAX + 1];
+    float *x, *u, *t, *y; /* one stage's at a time; t and y inside a residual block */
+} tango__voice;
+
+/* Who hears the samples of a tile; see on_audio in tango_params. */
+typedef struct tango__listener {
+    const tango_params *params;
+    size_t sound, kept; /* of the sound, so many samples are told */
+} tango__listener;
+
 /* 1-D, stride 1, the size stays; x passes a leaky ReLU on its way in. */
 static tango_nn_conv tango__conv1d(
     size_t length, size_t channels, size_t kernel, size_t dilation, float slope)
@@ -5198,6 +5241,21 @@ static tango_nn_conv tango__conv1d(
     return c;
 }
 
+/* The rows `to` of a 1-D convolution whose input rows `in` lie at x. They are all that the
+   layer reads, except before row 0 and behind the last of the signal: zeros there. */
+static void tango__conv_part(tango__net *net, float *out, tango__span to, const float *x,
+    tango__span in, tango_nn_conv shape, const char *name, size_t outputs, tango__after e)
+{
+    const size_t left = in.from + shape.pad_top;
+    size_t skip = 0;
+    if (to.from > left) skip = to.from - left;
+    shape.pad_top = skip > 0 ? 0 : left - to.from;
+    shape.height = in.to - in.from - skip;
+    shape.out_height = to.to - to.from;
+    if (x != NULL) x += skip * shape.channels;
+    tango__conv(net, out, x, &shape, name, outputs, e);
+}
+
 /* Length after upsampling stage i: (L - 1) r - 2 p + k with p = (k - r) / 2.
                                                              (torch.nn.ConvTranspose1d) */
 static size_t tango__upsampled(const tango_vocoder_config *c, size_t i, size_t length)
@@ -5213,90 +5271,383 @@ static size_t tango__wave_length(const tango_vocoder_config *c, size_t frames)
     return frames;
 }
 
-/* Transposed convolution as a plain one: output row t holds `rate` consecutive samples,
-   so the rows laid end to end are the upsampled signal, of which the first p samples are
-   cropped by pointing behind them. Returns that place; room is taken from the arena. */
-static float *tango__upsample(
-    tango__net *net, const float *x, size_t i, size_t length, size_t channels)
+/* Layer j of a branch's six: three times a dilated convolution and a plain one. */
+static tango_nn_conv tango__branch_layer(
+    const tango_vocoder_config *c, size_t branch, size_t j, size_t length, size_t channels)
 {
-    const tango_vocoder_config *c = &net->model->vocoder;
-    const size_t rate = c->rates[i], taps = (c->kernels[i] + rate - 1) / rate,
-                 half = channels / 2;
-    char part[] = "ups.0";
-    float *rows = tango__floats(net, length + taps - 1, rate, half);
-    tango_nn_conv conv = tango__conv1d(length, channels, taps, 1, 0.1f);
-    conv.out_height = length + taps - 1;
-    conv.pad_top = taps - 1;
-    part[4] = (char)('0' + i); /* i < TANGO_LEVELS_MAX < 10 */
-    tango__conv(net, rows, x, &conv, part, rate * half, tango__plain());
-    return tango__at(rows, (c->kernels[i] - rate) / 2 * half);
+    return tango__conv1d(length, channels, c->branch_kernels[branch],
+        j % 2 == 0 ? c->dilations[branch][j / 2] : 1, 0.1f);
 }
 
-/* y = x; then for each dilation y += conv2(lrelu(conv1_dilated(lrelu(y)))).  y is not x.
-                                                             (hifi-gan ResBlock1) */
-static void tango__vocoder_branch(tango__net *net, float *y, const float *x, float *t,
-    size_t length, size_t channels, size_t index, size_t branch)
+static tango_nn_conv tango__conv_pre(size_t frames, const tango_vocoder_config *c)
+{
+    return tango__conv1d(frames, c->mels, 7, 1, 0.0f);
+}
+
+static tango_nn_conv tango__upsampling(const tango__voice_stage *g)
+{
+    tango_nn_conv conv = tango__conv1d(g->length, g->channels, g->taps, 1, 0.1f);
+    conv.pad_top = g->taps - 1;
+    return conv;
+}
+
+static tango_nn_conv tango__conv_post(const tango__voice_stage *g)
+{
+    return tango__conv1d(g->length, g->channels, 7, 1, 0.01f);
+}
+
+/* What a convolution reads for the rows s, with ends at multiples of `grid`. */
+static tango__span tango__read_for(
+    tango__span s, const tango_nn_conv *layer, size_t grid, size_t length)
+{
+    const size_t pad = layer->pad_top;
+    tango__span r;
+    r.from = s.from > pad ? s.from - pad : 0;
+    r.from -= r.from % grid;
+    r.to = s.to + pad + tango_nn_conv_ahead(layer);
+    r.to += (grid - r.to % grid) % grid;
+    if (r.to > length) r.to = length;
+    return r;
+}
+
+/* Layer j of a branch reads r[j] and writes r[j + 1]; from r[6], what the branch gives. */
+static void tango__branch_spans(const tango_vocoder_config *c, size_t branch,
+    const tango__voice_stage *g, tango__span r[7])
+{
+    size_t j;
+    for (j = 6; j-- > 0;) {
+        const tango_nn_conv layer =
+            tango__branch_layer(c, branch, j, g->made, g->channels / 2);
+        size_t grid = 1; /* of the layer that writes r[j] */
+        if (j > 0) {
+            const tango_nn_conv before =
+                tango__branch_layer(c, branch, j - 1, g->made, g->channels / 2);
+            grid = tango_nn_conv_grid(&before);
+        }
+        r[j] = tango__read_for(r[j + 1], &layer, grid, g->made);
+    }
+}
+
+/* The upsampled samples that all branches read for the samples s. */
+static tango__span tango__stage_reads(
+    const tango_vocoder_config *c, const tango__voice_stage *g, tango__span s)
+{
+    tango__span all = s, r[7];
+    size_t b;
+    for (b = 0; b < c->branches; b++) {
+        r[6] = s;
+        tango__branch_spans(c, b, g, r);
+        if (r[0].from < all.from) all.from = r[0].from;
+        if (r[0].to > all.to) all.to = r[0].to;
+    }
+    return all;
+}
+
+/* Where a stage can end while u ends at u.to: as far as all branches can read, at a
+   multiple of the grid of their last layers, which share one dilation and so one grid. */
+static size_t tango__stage_end(
+    const tango_vocoder_config *c, const tango__voice_stage *g, tango__span s)
+{
+    const tango_nn_conv layer = tango__branch_layer(c, 0, 5, g->made, g->channels / 2);
+    const size_t grid = tango_nn_conv_grid(&layer);
+    for (s.to = g->u.to - g->u.to % grid; s.to > s.from;) {
+        const size_t to = tango__stage_reads(c, g, s).to;
+        size_t beyond = to > g->u.to ? to - g->u.to : 0;
+        if (beyond == 0) return s.to;
+        beyond += (grid - beyond % grid) % grid;
+        s.to -= beyond < s.to - s.from ? beyond : s.to - s.from;
+    }
+    return s.from;
+}
+
+/* The first input that the stage's next turn reads. */
+static size_t tango__x_kept(const tango__voice_stage *g)
+{
+    const size_t before = g->taps - 1;
+    return g->rows.to > before ? g->rows.to - before : 0;
+}
+
+static size_t tango__u_kept(const tango_vocoder_config *c, const tango__voice_stage *g)
+{
+    tango__span next;
+    next.from = next.to = g->s.to;
+    return tango__stage_reads(c, g, next).from;
+}
+
+/* How far a stage comes when its inputs are there up to x_to. */
+static void tango__stage_turn(
+    const tango_vocoder_config *c, tango__voice_stage *g, size_t x_to, int last)
+{
+    const tango_nn_conv up = tango__upsampling(g);
+    const size_t ahead = tango_nn_conv_ahead(&up), there = x_to > ahead ? x_to - ahead : 0;
+    g->x.from = tango__x_kept(g);
+    g->x.to = x_to;
+    g->rows.from = g->rows.to;
+    g->rows.to = last ? g->length + g->taps - 1 : there - there % tango_nn_conv_grid(&up);
+    g->u.from = tango__u_kept(c, g);
+    g->u.to = g->rows.to * g->rate > g->crop ? g->rows.to * g->rate - g->crop : 0;
+    if (last) g->u.to = g->made;
+    g->s.from = g->s.to;
+    g->s.to = g->made;
+    if (!last) g->s.to = tango__stage_end(c, g, g->s);
+}
+
+/* The same of conv_post, which reads 3 samples on each side. */
+static void tango__post_turn(tango__voice_stage *g, size_t x_to, int last)
+{
+    const tango_nn_conv post = tango__conv_post(g);
+    const size_t grid = tango_nn_conv_grid(&post), pad = post.pad_top,
+                 beyond = pad + tango_nn_conv_ahead(&post);
+    g->x.from = tango__x_kept(g);
+    g->x.to = x_to;
+    g->s.from = g->s.to;
+    if (x_to > g->s.to + beyond) g->s.to = (x_to - beyond) - (x_to - beyond) % grid;
+    if (last) g->s.to = g->made;
+    g->rows.to = g->s.to + pad; /* half of its taps lie behind an output */
+}
+
+/* The next turn of all stages; 0 if there is none. */
+static int tango__voice_turn(
+    tango__voice *v, const tango_vocoder_config *c, size_t first, size_t tile)
+{
+    const tango_nn_conv pre = tango__conv_pre(v->frames, c);
+    const size_t grid = tango_nn_conv_grid(&pre), left = v->frames - v->now.to;
+    size_t size = v->now.to == 0 ? first : tile, i, x_to;
+    const int last = (size += (grid - size % grid) % grid) >= left;
+    if (left == 0) return 0;
+    v->now.from = v->now.to;
+    v->now.to = x_to = last ? v->frames : v->now.from + size;
+    for (i = 0; i < v->stages; i++) {
+        tango__stage_turn(c, &v->stage[i], x_to, last);
+        x_to = v->stage[i].s.to;
+    }
+    tango__post_turn(&v->stage[v->stages], x_to, last);
+    return 1;
+}
+
+static void tango__voice_shape(
+    tango__voice *v, const tango_vocoder_config *c, size_t frames)
+{
+    size_t i, length = frames, channels = c->channels;
+    memset(v, 0, sizeof *v);
+    v->frames = frames;
+    v->stages = c->stages;
+    for (i = 0; i <= c->stages; i++, channels /= 2) {
+        tango__voice_stage *g = &v->stage[i];
+        g->channels = channels;
+        g->length = g->made = length;
+        g->taps = 7; /* of conv_post */
+        if (i == c->stages) break;
+        g->rate = c->rates[i];
+        g->taps = (c->kernels[i] + g->rate - 1) / g->rate;
+        g->crop = (c->kernels[i] - g->rate) / 2;
+        g->made = length = tango__upsampled(c, i, length);
+    }
+}
+
+/* Rows of what the stages hold, at most; times the channels: floats. */
+typedef struct tango__voice_room {
+    size_t x, u, t, y; /* floats of the largest of all stages */
+    size_t x_tail[TANGO_LEVELS_MAX + 1], u_tail[TANGO_LEVELS_MAX + 1]; /* rows */
+} tango__voice_room;
+
+static void tango__most(size_t *most, size_t value)
+{
+    if (value > *most) *most = value;
+}
+
+static void tango__stage_room(tango__voice_room *room, const tango_vocoder_config *c,
+    const tango__voice_stage *g, size_t i)
+{
+    const size_t half = g->channels / 2, end = g->rows.to * g->rate;
+    size_t b, j;
+    tango__most(&room->x, (g->x.to - g->x.from) * g->channels);
+    tango__most(&room->u, ((end > g->u.to + g->crop ? end : g->u.to + g->crop)
+                              - g->u.from) * half);
+    tango__most(&room->x, (g->s.to - g->s.from) * half);
+    tango__most(&room->x_tail[i], g->x.to - tango__x_kept(g));
+    tango__most(&room->u_tail[i], g->u.to - tango__u_kept(c, g));
+    for (b = 0; b < c->branches; b++) {
+        tango__span r[7];
+        r[6] = g->s;
+        tango__branch_spans(c, b, g, r);
+        for (j = 1; j < 6; j += 2) tango__most(&room->t, (r[j].to - r[j].from) * half);
+        tango__most(&room->y, (r[2].to - r[2].from) * half);
+    }
+}
+
+/* Goes through all turns without computing, then takes what they need. */
+static void tango__voice_begin(
+    tango__net *net, tango__voice *v, size_t frames, size_t first, size_t tile)
 {
     const tango_vocoder_config *c = &net->model->vocoder;
-    const size_t kernel = c->branch_kernels[branch];
+    tango__voice_room room;
+    tango__voice_stage *post;
+    size_t i;
+    memset(&room, 0, sizeof room);
+    tango__voice_shape(v, c, frames);
+    post = &v->stage[v->stages];
+    while (tango__voice_turn(v, c, first, tile)) {
+        tango__most(&room.x, (v->now.to - v->stage[0].x.from) * c->channels);
+        for (i = 0; i < v->stages; i++)
+            tango__stage_room(&room, c, &v->stage[i], i);
+        tango__most(&room.x, (post->x.to - post->x.from) * post->channels);
+        if (post->x.to > tango__x_kept(post))
+            tango__most(&room.x_tail[i], post->x.to - tango__x_kept(post));
+    }
+    tango__voice_shape(v, c, frames);
+    v->x = tango__floats(net, room.x, 1, 1);
+    v->u = tango__floats(net, room.u, 1, 1);
+    v->t = tango__floats(net, room.t, 1, 1);
+    v->y = tango__floats(net, room.y, 1, 1);
+    for (i = 0; i <= v->stages; i++) {
+        tango__voice_stage *g = &v->stage[i];
+        g->x_tail = tango__floats(net, room.x_tail[i], g->channels, 1);
+        g->u_tail = tango__floats(net, room.u_tail[i], g->channels / 2, 1);
+    }
+}
+
+static void tango__rows_move(
+    const tango__net *net, float *to, const float *from, size_t rows, size_t channels)
+{
+    if (!tango__idle(net) && rows > 0)
+        memcpy(to, from, rows * channels * sizeof(float));
+}
+
+/* u = the upsampled samples that this turn of stage i reads, of x. */
+static void tango__upsample(tango__net *net, tango__voice *v, size_t i)
+{
+    tango__voice_stage *g = &v->stage[i];
+    const size_t half = g->channels / 2, kept = tango__x_kept(g);
+    const size_t old = g->rows.from * g->rate > g->crop
+                           ? g->rows.from * g->rate - g->crop - g->u.from
+                           : 0; /* samples of earlier turns */
+    char part[] = "ups.0";
+    part[4] = (char)('0' + i); /* i < TANGO_LEVELS_MAX < 10 */
+    tango__rows_move(net, tango__at(v->u, g->crop * half), g->u_tail, old, half);
+    tango__conv_part(net, tango__at(v->u, (g->rows.from * g->rate - g->u.from) * half),
+        g->rows, v->x, g->x, tango__upsampling(g), part, g->rate * half, tango__plain());
+    tango__rows_move(net, g->x_tail, tango__at(v->x, (kept - g->x.from) * g->channels),
+        g->x.to - kept, g->channels);
+}
+
+/* The samples s of one branch: y = u, then for each dilation
+   y += conv2(lrelu(conv1_dilated(lrelu(y)))). They go to `out`, or stay in v->y if that
+   is NULL; returns where they are.                          (hifi-gan ResBlock1) */
+static float *tango__vocoder_branch(tango__net *net, const tango__voice *v, float *out,
+    size_t i, size_t branch, tango__span s)
+{
+    const tango_vocoder_config *c = &net->model->vocoder;
+    const tango__voice_stage *g = &v->stage[i];
+    const size_t half = g->channels / 2;
     char part[] = "convs1.0";
-    size_t name = tango__enter(net, "resblocks", index), j;
-    for (j = 0; j < 3; j++, x = y) {
-        tango_nn_conv conv =
-            tango__conv1d(length, channels, kernel, c->dilations[branch][j], 0.1f);
+    size_t name = tango__enter(net, "resblocks", i * c->branches + branch), j;
+    const float *x = tango__at(v->u, g->crop * half), *add;
+    float *at = NULL;
+    tango__span r[7], in = g->u;
+    r[6] = s;
+    tango__branch_spans(c, branch, g, r);
+    for (j = 0; j < 6; j += 2) {
         part[5] = '1';
-        part[7] = (char)('0' + j);
-        tango__conv(net, t, x, &conv, part, channels, tango__plain());
-        conv = tango__conv1d(length, channels, kernel, 1, 0.1f);
+        part[7] = (char)('0' + j / 2);
+        in.to = r[j].to; /* of y, what lies behind is of an earlier layer */
+        tango__conv_part(net, v->t, r[j + 1], x, in,
+            tango__branch_layer(c, branch, j, g->made, half), part, half, tango__plain());
+        add = x == NULL ? NULL : x + (r[j + 2].from - in.from) * half;
+        at = j == 4 && out != NULL ? out
+                                   : tango__at(v->y, (r[j + 2].from - r[2].from) * half);
         part[5] = '2';
-        tango__conv(net, y, t, &conv, part, channels, tango__plus(x));
+        tango__conv_part(net, at, r[j + 2], v->t, r[j + 1],
+            tango__branch_layer(c, branch, j + 1, g->made, half), part, half,
+            tango__plus(add));
+        x = v->y;
+        in.from = r[2].from;
     }
     tango__leave(net, name);
+    return at;
 }
 
-/* out = mean over the branches of stage i applied to x */
-static void tango__vocoder_stage(
-    tango__net *net, float *out, const float *x, size_t i, size_t length, size_t channels)
+/* out = the samples s of stage i: the mean over its branches. */
+static void tango__vocoder_blocks(
+    tango__net *net, const tango__voice *v, float *out, size_t i, tango__span s)
 {
-    const size_t branches = net->model->vocoder.branches, count = length * channels;
-    float *t = tango__floats(net, length, channels, 1),
-          *y = tango__floats(net, length, channels, 1);
+    const size_t branches = net->model->vocoder.branches,
+                 count = (s.to - s.from) * (v->stage[i].channels / 2);
     size_t b;
     for (b = 0; b < branches; b++) {
         const float scale = b + 1 == branches ? 1.0f / (float)branches : 1.0f;
-        tango__vocoder_branch(
-            net, b == 0 ? out : y, x, t, length, channels, i * branches + b, b);
+        const float *y = tango__vocoder_branch(net, v, b == 0 ? out : NULL, i, b, s);
         if (b > 0) tango__add(net, out, out, y, count, scale);
     }
 }
 
-/* wave (160 T + 32) = HiFi-GAN of mel (T, F).  (Kong et al. 2020, generator V1) */
-static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_t frames)
+/* One turn of stage i: from x to x, which then is what the next stage reads. */
+static void tango__vocoder_stage(tango__net *net, tango__voice *v, size_t i)
+{
+    const tango_vocoder_config *c = &net->model->vocoder;
+    tango__voice_stage *g = &v->stage[i];
+    const tango__voice_stage *next = g + 1;
+    const size_t half = g->channels / 2, kept = tango__u_kept(c, g),
+                 old = g->s.from - next->x.from;
+    tango__upsample(net, v, i);
+    tango__rows_move(net, v->x, next->x_tail, old, half);
+    if (g->s.to > g->s.from || tango__idle(net))
+        tango__vocoder_blocks(net, v, tango__at(v->x, old * half), i, g->s);
+    tango__rows_move(net, g->u_tail,
+        tango__at(v->u, (g->crop + kept - g->u.from) * half), g->u.to - kept, half);
+}
+
+/* wave[s] of this turn. */
+static void tango__vocoder_end(tango__net *net, tango__voice *v, float *wave)
+{
+    tango__voice_stage *g = &v->stage[v->stages];
+    const size_t kept = tango__x_kept(g);
+    tango__conv_part(net, tango__at(wave, g->s.from), g->s, v->x, g->x,
+        tango__conv_post(g), "conv_post", 1, tango__then(TANGO_NN_TANH));
+    if (g->x.to > kept)
+        tango__rows_move(net, g->x_tail,
+            tango__at(v->x, (kept - g->x.from) * g->channels), g->x.to - kept,
+            g->channels);
+}
+
+/* Tells the listener the samples s. */
+static void tango__tell_audio(
+    tango__net *net, const tango__listener *l, const float *wave, tango__span s)
+{
+    const tango_params *p = l->params;
+    if (s.to > l->kept) s.to = l->kept;
+    if (p->on_audio == NULL || s.from >= s.to || tango__idle(net)) return;
+    tango__finite(net, wave + s.from, s.to - s.from, "wave", SIZE_MAX);
+    if (net->result == TANGO_OK
+        && p->on_audio(p->user, l->sound, wave + s.from, s.from, s.to - s.from))
+        net->result = tango_io_fail(net->error, TANGO_ERROR_CANCELLED,
+            "stopped at sample %z of the wave", s.to);
+}
+
+/* wave (160 T + 32) = HiFi-GAN of mel (T, F), in tiles of so many frames; listener may be
+   NULL.  (Kong et al. 2020, generator V1) */
+static void tango__hifigan(tango__net *net, float *wave, const float *mel, size_t frames,
+    size_t first, size_t tile, const tango__listener *listener)
 {
     const tango_vocoder_config *c = &net->model->vocoder;
     const size_t mark = net->arena->used, name = tango__enter_one(net, "vocoder");
-    size_t channels = c->channels, length = frames, widest = frames * c->channels, i,
-           at = 0, stage;
-    tango_nn_conv conv = tango__conv1d(frames, c->mels, 7, 1, 0.0f);
-    float *x[2], *up;
-    for (i = 0; i < c->stages; i++) {
-        length = tango__upsampled(c, i, length);
-        if (length * (channels >> (i + 1)) > widest)
-            widest = length * (channels >> (i + 1));
+    tango__span all;
+    tango__voice v;
+    size_t i, old;
+    all.from = 0;
+    all.to = frames;
+    tango__voice_begin(net, &v, frames, first, tile);
+    while (net->result == TANGO_OK && tango__voice_turn(&v, c, first, tile)) {
+        old = v.now.from - v.stage[0].x.from;
+        tango__rows_move(net, v.x, v.stage[0].x_tail, old, c->channels);
+        tango__conv_part(net, tango__at(v.x, old * c->channels), v.now, mel, all,
+            tango__conv_pre(frames, c), "conv_pre", c->channels, tango__plain());
+        for (i = 0; i < v.stages; i++) tango__vocoder_stage(net, &v, i);
+        tango__vocoder_end(net, &v, wave);
+        if (listener != NULL)
+            tango__tell_audio(net, listener, wave, v.stage[v.stages].s);
+        if (tango__idle(net)) break; /* every turn has the same layers */
     }
-    x[0] = tango__floats(net, widest, 1, 1);
-    x[1] = tango__floats(net, widest, 1, 1);
-    tango__conv(net, x[0], mel, &conv, "conv_pre", channels, tango__plain());
-    for (i = 0, length = frames; i < c->stages; i++, at ^= 1) {
-        stage = net->arena->used;
-        up = tango__upsample(net, x[at], i, length, channels);
-        length = tango__upsampled(c, i, length);
-        channels /= 2;
-        tango__vocoder_stage(net, x[at ^ 1], up, i, length, channels);
-        tango_arena_release(net->arena, stage);
-    }
-    conv = tango__conv1d(length, channels, 7, 1, 0.01f);
-    tango__conv(net, wave, x[at], &conv, "conv_post", 1, tango__then(TANGO_NN_TANH));
     tango__leave(net, name);
     tango_arena_release(net->arena, mark);
 }
@@ -6056,14 +6407,23 @@ static void tango__sound_all(
     const size_t mark = net->arena->used, kept = plan->samples;
     float *whole = kept < plan->whole ? tango__floats(net, plan->whole, 1, 1) : NULL,
           lowest = 0.0f, highest = 0.0f;
+    tango__listener listener;
+    tango__span all = { 0, 0 };
     size_t i, k;
+    listener.params = p;
+    listener.kept = kept;
     for (i = 0; i < p->samples && i < net->passes; i++) {
         float *to = tango__at(wave, i * kept), *made = whole != NULL ? whole : to;
         const float *from = mel;
         if (from != NULL) from += i * plan->frames * net->model->mels;
-        if (p->vocoder == TANGO_HIFIGAN) tango__hifigan(net, made, from, plan->frames);
+        listener.sound = i;
+        if (p->vocoder == TANGO_HIFIGAN)
+            tango__hifigan(net, made, from, plan->frames, TANGO__TILE_FIRST, TANGO__TILE,
+                &listener);
         else tango__griffin_lim(net, plan, made, from);
         tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
+        all.to = plan->whole;
+        if (p->vocoder == TANGO_GRIFFIN_LIM) tango__tell_audio(net, &listener, made, all);
         tango__audible(net, made, kept);
         if (tango__idle(net)) continue;
         if (i == 0) lowest = highest = made[0];
@@ -6184,7 +6544,8 @@ static tango_result tango__probe(const tango_model *model, tango_error *error)
         size.width = model->mels >> (model->vae.levels - 1);
         tango__decode(&net, NULL, NULL, size);
     }
-    if (model->parts & TANGO_PART_VOCODER) tango__hifigan(&net, NULL, NULL, 64);
+    if (model->parts & TANGO_PART_VOCODER)
+        tango__hifigan(&net, NULL, NULL, 64, TANGO__TILE_FIRST, TANGO__TILE, NULL);
     if (model->parts & TANGO_PART_RANK) tango__rank_probe(&net);
     return net.result;
 }

@@ -326,6 +326,14 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
                                const tango_nn_conv *shape, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e);
 
+/* Outputs of a 1-D convolution that belong together, counted from output 0: computed in
+   parts that begin at multiples of it, each with all inputs that it reads, a convolution
+   gives the same numbers as in one piece, whatever the lengths of the parts. */
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape);
+/* How many inputs behind the last one under an output's taps it reads too: transforms
+   read them, and what they add is only rounding. */
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape);
+
 /* ==== 4 >>norms ==== Group, layer, RMS ===================================== */
 
 /* out = activation((x - mean) / sqrt(variance + eps) * weight + bias), with mean and
@@ -513,7 +521,11 @@ void *memset(void *to, int value, size_t count);
                                   them in different cache sets */
 #define TANGO_NN__ROWS 210u    /* rows of a block at most: whole tiles of 14 and of 6 */
 #define TANGO_NN__COLUMNS 512u /* columns of a block at most */
-#define TANGO_NN__SUMS 528u    /* floats between rows of sums, COLUMNS + 16 */
+#define TANGO_NN__IN_PLACE 320u /* inputs of a K block of rows that are not gathered: the
+                                  widths of the models are its multiples; 20 KiB a panel
+                                  leave room for the rows of a tile */
+#define TANGO_NN__GRID 4u      /* outputs that a transform makes at once, d apart where
+                                  the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
@@ -532,10 +544,10 @@ typedef enum tango_nn__transform {
 
 /* The function table. All counts may be 0; pointers need the alignment of float.
 
-   tile: sum (rows, 16*panels) = a w^T of one K block, added to sum if accumulate is set.
-         a (rows, depth) with rows TANGO_NN__STRIDE apart, rows <= tile_rows; panels of
-         `type` b_stride bytes apart, panels <= tile_panels. Each sum runs over k in
-         order, from 0.
+   tile: sum (rows, 16*panels) = a b of one K block, added to sum if accumulate is set.
+         a (rows, depth) with rows a_stride apart, 0 < rows <= tile_rows; b: panels of
+         (depth, 16), b_stride numbers apart, 0 < panels <= tile_panels. Each sum runs
+         over k in order, from 0.
    finish: the epilogue for (rows, columns) sums, to out[row + r][column + c]; out has
          e's row length `stride`.
    gather: rows of `count` numbers of x, `step` apart, through the leaky ReLU if slope is
@@ -551,7 +563,7 @@ typedef enum tango_nn__transform {
 
    Of room 12:
    blend: to = coef[0]*x[0] + coef[1]*x[1] + ..., `terms` rows of `count` numbers, each
-         through the leaky ReLU if slope is not 0; zeros without terms.
+         through the leaky ReLU if slope is not 0; zeros without terms; terms <= 6.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
@@ -561,8 +573,8 @@ typedef enum tango_nn__transform {
 struct tango_nn_kernels {
     const char *name;
     size_t tile_rows, tile_panels;
-    void (*tile)(float *sum, size_t sum_stride, const float *a, const void *b,
-                 size_t b_stride, tango_nn_type type, size_t rows, size_t panels,
+    void (*tile)(float *sum, size_t sum_stride, const float *a, size_t a_stride,
+                 const float *b, size_t b_stride, size_t rows, size_t panels,
                  size_t depth, int accumulate);
     void (*finish)(const tango_nn_epilogue *e, float *out, size_t stride, size_t row,
                    size_t column, size_t rows, size_t columns, const float *sum,
@@ -645,33 +657,19 @@ static float tango_nn__activate_one(float x, tango_nn_activation activation)
     return x;
 }
 
-/* Up to 4 rows of one panel at a time, so that a weight is converted once for them. */
 static void tango_nn__tile_ref(float *sum, size_t sum_stride, const float *a,
-                               const void *b, size_t b_stride, tango_nn_type type,
+                               size_t a_stride, const float *b, size_t b_stride,
                                size_t rows, size_t panels, size_t depth, int accumulate)
 {
-    for (size_t p = 0; p < panels; p++) {
-        const void *panel = (const char *)b + p * b_stride;
-        float acc[4][TANGO_NN__PANEL] = { { 0 } };
-        for (size_t k = 0; k < depth; k++) {
-            float w[TANGO_NN__PANEL]; /* w[16p .. 16p+15][k] */
-            if (type == TANGO_NN_F32) {
-                memcpy(w, (const float *)panel + k * TANGO_NN__PANEL, sizeof w);
-            } else {
-                const uint16_t *half = (const uint16_t *)panel + k * TANGO_NN__PANEL;
-                for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
-                    w[i] = tango_nn_half_to_float(half[i]);
-                }
-            }
-            for (size_t r = 0; r < rows; r++) {
-                const float x = a[r * TANGO_NN__STRIDE + k];
-                for (size_t i = 0; i < TANGO_NN__PANEL; i++) acc[r][i] += x * w[i];
-            }
-        }
+    for (size_t p = 0; p < panels; p++, b += b_stride, sum += TANGO_NN__PANEL) {
         for (size_t r = 0; r < rows; r++) {
-            float *to = sum + r * sum_stride + p * TANGO_NN__PANEL;
+            float acc[TANGO_NN__PANEL] = { 0 }, *to = sum + r * sum_stride;
+            for (size_t k = 0; k < depth; k++) {
+                const float x = a[r * a_stride + k], *w = b + k * TANGO_NN__PANEL;
+                for (size_t i = 0; i < TANGO_NN__PANEL; i++) acc[i] += x * w[i];
+            }
             for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
-                to[i] = accumulate ? to[i] + acc[r][i] : acc[r][i];
+                to[i] = accumulate ? to[i] + acc[i] : acc[i];
             }
         }
     }
@@ -1108,29 +1106,48 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weights8(const void *panel, siz
                    : _mm256_loadu_ps((const float *)panel + at);
 }
 
-/* The tile for a constant number of rows: 2 accumulators a row stay in registers, 12 of
-   16 for the full height. Inlined for each height and type. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile8(float *sum, size_t sum_stride,
-                                                     const float *a, const void *b,
-                                                     size_t depth, int accumulate,
-                                                     const size_t rows, const int is_half)
+/* One input: acc += x b for the rows of a tile. The last row lies `last` numbers behind
+   the first: a tile of an odd number of rows computes its last one twice. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__rows8(__m256 acc[][2], const float *a,
+                                                     size_t a_stride, size_t last,
+                                                     const float *b, const size_t height)
 {
-    __m256 acc[6][2];
+    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
     TANGO_NN__UNROLL
-    for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
-    for (size_t k = 0; k < depth; k++) {
-        const __m256 b0 = tango_nn__weights8(b, k * TANGO_NN__PANEL, is_half);
-        const __m256 b1 = tango_nn__weights8(b, k * TANGO_NN__PANEL + 8, is_half);
-        TANGO_NN__UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            const __m256 x = _mm256_broadcast_ss(a + r * TANGO_NN__STRIDE + k);
-            acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
-            acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
-        }
+    for (size_t r = 0; r < height; r++) {
+        const __m256 x = _mm256_broadcast_ss(a + (r + 1 < height ? r * a_stride : last));
+        acc[r][0] = _mm256_fmadd_ps(x, b0, acc[r][0]);
+        acc[r][1] = _mm256_fmadd_ps(x, b1, acc[r][1]);
+    }
+}
+
+/* The tile for a constant height, rows rounded up to an even number: 2 accumulators a
+   row stay in registers, 12 of 16 for the full height. Inlined for each height. Four
+   inputs a turn keep the additions of addresses few. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile8(float *sum, size_t sum_stride,
+                                                     const float *a, size_t a_stride,
+                                                     const float *b, size_t rows,
+                                                     size_t depth, int accumulate,
+                                                     const size_t height)
+{
+    const size_t last = (rows - 1) * a_stride;
+    __m256 acc[6][2];
+    size_t k = 0;
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < height; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (; k + 4 <= depth; k += 4, a += 4, b += 4 * TANGO_NN__PANEL) {
+        tango_nn__rows8(acc, a, a_stride, last, b, height);
+        tango_nn__rows8(acc, a + 1, a_stride, last, b + TANGO_NN__PANEL, height);
+        tango_nn__rows8(acc, a + 2, a_stride, last, b + 2 * TANGO_NN__PANEL, height);
+        tango_nn__rows8(acc, a + 3, a_stride, last, b + 3 * TANGO_NN__PANEL, height);
+    }
+    for (; k < depth; k++, a++, b += TANGO_NN__PANEL) {
+        tango_nn__rows8(acc, a, a_stride, last, b, height);
     }
     TANGO_NN__UNROLL
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < height; r++) {
         float *to = sum + r * sum_stride;
+        if (r == rows) break; /* odd */
         if (accumulate) {
             acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(to), acc[r][0]);
             acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(to + 8), acc[r][1]);
@@ -1141,38 +1158,37 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile8(float *sum, size_t sum_stri
 }
 
 TANGO_NN__AVX2 static void tango_nn__tile_avx2(float *sum, size_t sum_stride,
-                                               const float *a, const void *b,
-                                               size_t b_stride, tango_nn_type type,
+                                               const float *a, size_t a_stride,
+                                               const float *b, size_t b_stride,
                                                size_t rows, size_t panels, size_t depth,
                                                int accumulate)
 {
     (void)b_stride;
     (void)panels; /* always 1 */
 #ifdef TANGO_NN_SMALL
-    tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, rows, type != TANGO_NN_F32);
+    tango_nn__tile8(sum, sum_stride, a, a_stride, b, rows, depth, accumulate, rows);
 #else
-    if (type == TANGO_NN_F32) {
-        switch (rows) {
-        case 1: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 1, 0); break;
-        case 2: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 2, 0); break;
-        case 3: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 3, 0); break;
-        case 4: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 4, 0); break;
-        case 5: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 5, 0); break;
-        case 6: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 6, 0); break;
-        default: break;
-        }
+    if (rows > 4) {
+        tango_nn__tile8(sum, sum_stride, a, a_stride, b, rows, depth, accumulate, 6);
+    } else if (rows > 2) {
+        tango_nn__tile8(sum, sum_stride, a, a_stride, b, rows, depth, accumulate, 4);
     } else {
-        switch (rows) {
-        case 1: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 1, 1); break;
-        case 2: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 2, 1); break;
-        case 3: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 3, 1); break;
-        case 4: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 4, 1); break;
-        case 5: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 5, 1); break;
-        case 6: tango_nn__tile8(sum, sum_stride, a, b, depth, accumulate, 6, 1); break;
-        default: break;
-        }
+        tango_nn__tile8(sum, sum_stride, a, a_stride, b, rows, depth, accumulate, 2);
     }
 #endif
+}
+
+/* The epilogue of whole vectors in the plain case. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store_rows8(
+    const tango_nn_epilogue *e, float *out, size_t stride, size_t at, size_t rows,
+    const float *sum, size_t sum_stride, __m256 bias)
+{
+    for (size_t r = 0; r < rows; r++, at += stride, sum += sum_stride) {
+        __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum), bias);
+        if (e->multiply) v = _mm256_mul_ps(v, _mm256_loadu_ps(e->multiply + at));
+        if (e->add) v = _mm256_add_ps(v, _mm256_loadu_ps(e->add + at));
+        _mm256_storeu_ps(out + at, v);
+    }
 }
 
 TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
@@ -1188,6 +1204,10 @@ TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, flo
         if (e->image_bias) {
             image = row / e->image_rows * stride + column + i;
             left = e->image_rows - row % e->image_rows;
+        }
+        if (n >= 8 && !e->image_bias && e->activation == TANGO_NN_NONE) {
+            tango_nn__store_rows8(e, out, stride, at, rows, sum + i, sum_stride, bias);
+            continue;
         }
         for (size_t r = 0; r < rows; r++, at += stride) {
             __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum + r * sum_stride + i), bias);
@@ -1434,20 +1454,50 @@ TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x
     tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
 }
 
+/* A blend of a constant number of terms: the factors stay in registers. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
+                                                      const float *coef, size_t count,
+                                                      float slope, const size_t terms,
+                                                      const int is_leaky)
+{
+    const __m256 factor = _mm256_set1_ps(slope);
+    const float *row[6];
+    __m256 c[6];
+    TANGO_NN__UNROLL
+    for (size_t t = 0; t < terms; t++) row[t] = x[t], c[t] = _mm256_set1_ps(coef[t]);
+    for (size_t i = 0; i < count; i += 8) {
+        const size_t n = count - i;
+        __m256 sum = _mm256_setzero_ps();
+        TANGO_NN__UNROLL
+        for (size_t t = 0; t < terms; t++) {
+            __m256 v = tango_nn__load8(row[t] + i, n);
+            if (is_leaky) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
+            sum = t > 0 ? _mm256_fmadd_ps(c[t], v, sum) : _mm256_mul_ps(c[t], v);
+        }
+        tango_nn__store8(to + i, sum, n);
+    }
+}
+
 TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
                                                 const float *coef, size_t terms,
                                                 size_t count, float slope)
 {
-    const __m256 factor = _mm256_set1_ps(slope != 0.0f ? slope : 1.0f);
-    for (size_t i = 0; i < count; i += 8) {
-        const size_t n = count - i;
-        __m256 sum = _mm256_setzero_ps();
-        for (size_t t = 0; t < terms; t++) {
-            __m256 v = tango_nn__load8(x[t] + i, n);
-            if (slope != 0.0f) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
-            sum = _mm256_fmadd_ps(_mm256_set1_ps(coef[t]), v, sum);
-        }
-        tango_nn__store8(to + i, sum, n);
+    if (slope != 0.0f && terms > 1) {
+        tango_nn__blend_ref(to, x, coef, terms, count, slope);
+        return;
+    }
+    switch (terms) {
+    case 0: tango_nn__blend8(to, x, coef, count, slope, 0, 0); break;
+    case 1:
+        if (slope != 0.0f) tango_nn__blend8(to, x, coef, count, slope, 1, 1);
+        else tango_nn__blend8(to, x, coef, count, slope, 1, 0);
+        break;
+    case 2: tango_nn__blend8(to, x, coef, count, slope, 2, 0); break;
+    case 3: tango_nn__blend8(to, x, coef, count, slope, 3, 0); break;
+    case 4: tango_nn__blend8(to, x, coef, count, slope, 4, 0); break;
+    case 5: tango_nn__blend8(to, x, coef, count, slope, 5, 0); break;
+    case 6: tango_nn__blend8(to, x, coef, count, slope, 6, 0); break;
+    default: break;
     }
 }
 
@@ -1669,41 +1719,41 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
     return x;
 }
 
-/* The 16 weights of input k of a panel. */
-TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__weights16(const void *panel, size_t k,
-                                                             int is_half)
+/* See tango_nn__rows8. `second` is the panel behind b; with one panel it is not read. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__rows16(
+    __m512 acc[][2], const float *a, size_t a_stride, size_t last, const float *b,
+    const float *second, const size_t height, const size_t panels)
 {
-    return is_half ? _mm512_maskz_cvtph_ps(TANGO_NN__ALL, _mm256_loadu_si256(
-                         (const __m256i *)(const void *)((const uint16_t *)panel
-                                                         + k * TANGO_NN__PANEL)))
-                   : _mm512_loadu_ps((const float *)panel + k * TANGO_NN__PANEL);
+    const __m512 b0 = _mm512_loadu_ps(b);
+    const __m512 b1 = panels > 1 ? _mm512_loadu_ps(second) : b0;
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < height; r++) {
+        const __m512 x = _mm512_set1_ps(a[r + 1 < height ? r * a_stride : last]);
+        acc[r][0] = _mm512_fmadd_ps(x, b0, acc[r][0]);
+        if (panels > 1) acc[r][1] = _mm512_fmadd_ps(x, b1, acc[r][1]);
+    }
 }
 
-/* The tile for a constant number of rows and panels: 28 of 32 registers are accumulators
-   for 14 rows of 2 panels. Each broadcast of x serves two multiplications, so that the
-   two load ports keep up with the two multipliers. */
+/* The tile for a constant height, rows rounded up to an even number, and a constant
+   number of panels: 28 of 32 registers are accumulators for 14 rows of 2 panels. Each
+   broadcast of x serves two multiplications, so that the two load ports keep up with the
+   two multipliers. */
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile16(
-    float *sum, size_t sum_stride, const float *a, const void *b, size_t b_stride,
-    size_t depth, int accumulate, const size_t rows, const size_t panels,
-    const int is_half)
+    float *sum, size_t sum_stride, const float *a, size_t a_stride, const float *b,
+    size_t b_stride, size_t rows, size_t depth, int accumulate, const size_t height,
+    const size_t panels)
 {
-    const void *second = (const char *)b + (panels - 1) * b_stride;
+    const size_t last = (rows - 1) * a_stride;
     __m512 acc[14][2];
     TANGO_NN__UNROLL
-    for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-    for (size_t k = 0; k < depth; k++) {
-        const __m512 b0 = tango_nn__weights16(b, k, is_half);
-        const __m512 b1 = panels > 1 ? tango_nn__weights16(second, k, is_half) : b0;
-        TANGO_NN__UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            const __m512 x = _mm512_set1_ps(a[r * TANGO_NN__STRIDE + k]);
-            acc[r][0] = _mm512_fmadd_ps(x, b0, acc[r][0]);
-            if (panels > 1) acc[r][1] = _mm512_fmadd_ps(x, b1, acc[r][1]);
-        }
+    for (size_t r = 0; r < height; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
+    for (size_t k = 0; k < depth; k++, a++, b += TANGO_NN__PANEL) {
+        tango_nn__rows16(acc, a, a_stride, last, b, b + b_stride, height, panels);
     }
     TANGO_NN__UNROLL
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < height; r++) {
         float *to = sum + r * sum_stride;
+        if (r == rows) break; /* odd */
         if (accumulate) acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(to), acc[r][0]);
         _mm512_storeu_ps(to, acc[r][0]);
         if (panels == 1) continue;
@@ -1716,28 +1766,21 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile16(
 #ifndef TANGO_NN_SMALL
 /* Chooses the tile of constant height. */
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__heights16(
-    float *sum, size_t sum_stride, const float *a, const void *b, size_t b_stride,
-    size_t depth, int accumulate, size_t rows, const size_t panels, const int is_half)
+    float *sum, size_t sum_stride, const float *a, size_t a_stride, const float *b,
+    size_t b_stride, size_t rows, size_t depth, int accumulate, const size_t panels)
 {
 #define TANGO_NN__HEIGHT(n)                                                             \
     case n:                                                                             \
-        tango_nn__tile16(sum, sum_stride, a, b, b_stride, depth, accumulate, n, panels, \
-                         is_half);                                                      \
+        tango_nn__tile16(sum, sum_stride, a, a_stride, b, b_stride, rows, depth,        \
+                         accumulate, n, panels);                                        \
         break;
-    switch (rows) {
-        TANGO_NN__HEIGHT(1)
+    switch (rows + rows % 2) {
         TANGO_NN__HEIGHT(2)
-        TANGO_NN__HEIGHT(3)
         TANGO_NN__HEIGHT(4)
-        TANGO_NN__HEIGHT(5)
         TANGO_NN__HEIGHT(6)
-        TANGO_NN__HEIGHT(7)
         TANGO_NN__HEIGHT(8)
-        TANGO_NN__HEIGHT(9)
         TANGO_NN__HEIGHT(10)
-        TANGO_NN__HEIGHT(11)
         TANGO_NN__HEIGHT(12)
-        TANGO_NN__HEIGHT(13)
         TANGO_NN__HEIGHT(14)
     default: break;
     }
@@ -1746,27 +1789,21 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__heights16(
 #endif
 
 TANGO_NN__AVX512 static void tango_nn__tile_avx512(float *sum, size_t sum_stride,
-                                                   const float *a, const void *b,
-                                                   size_t b_stride, tango_nn_type type,
+                                                   const float *a, size_t a_stride,
+                                                   const float *b, size_t b_stride,
                                                    size_t rows, size_t panels,
                                                    size_t depth, int accumulate)
 {
 #ifdef TANGO_NN_SMALL
-    tango_nn__tile16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, panels,
-                     type != TANGO_NN_F32);
+    tango_nn__tile16(sum, sum_stride, a, a_stride, b, b_stride, rows, depth, accumulate,
+                     rows, panels);
 #else
-    if (type == TANGO_NN_F32 && panels == 2) {
-        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 2,
-                            0);
-    } else if (type == TANGO_NN_F32) {
-        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 1,
-                            0);
-    } else if (panels == 2) {
-        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 2,
-                            1);
+    if (panels == 2) {
+        tango_nn__heights16(sum, sum_stride, a, a_stride, b, b_stride, rows, depth,
+                            accumulate, 2);
     } else {
-        tango_nn__heights16(sum, sum_stride, a, b, b_stride, depth, accumulate, rows, 1,
-                            1);
+        tango_nn__heights16(sum, sum_stride, a, a_stride, b, b_stride, rows, depth,
+                            accumulate, 1);
     }
 #endif
 }
@@ -2208,7 +2245,8 @@ static void tango_nn__cut(tango_nn__product *p)
     }
     p->row_block = tango_nn__ceil(p->rows, p->row_blocks);
     p->column_blocks = tango_nn__ceil(outputs, columns);
-    p->column_block = columns;
+    columns = tango_nn__ceil(outputs, p->column_blocks);
+    p->column_block = tango_nn__ceil(columns, 2 * TANGO_NN__PANEL) * 2 * TANGO_NN__PANEL;
 }
 
 static void tango_nn__find_places(const tango_nn__product *p, tango_nn__place *places,
@@ -2342,37 +2380,101 @@ static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
     }
 }
 
+/* Asks for the cache lines of `bytes` bytes, which are needed soon. */
+TANGO_NN__INLINE void tango_nn__fetch(const void *p, size_t bytes)
+{
+#ifdef __GNUC__
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i, 0, 2);
+#else
+    (void)p;
+    (void)bytes;
+#endif
+}
+
+/* What the epilogue of a tile will touch: memory that nobody has used for long. */
+TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t row,
+                                           size_t column, size_t rows)
+{
+    const size_t outputs = p->w->outputs;
+    for (size_t r = row; r < row + rows; r++) {
+        tango_nn__fetch(p->out + r * outputs + column, 1);
+        if (p->e->multiply) tango_nn__fetch(p->e->multiply + r * outputs + column, 1);
+        if (p->e->add) tango_nn__fetch(p->e->add + r * outputs + column, 1);
+    }
+}
+
+/* The rows of a block as tiles of nearly equal height, a last tile of few rows would be
+   slow: tile t begins at this row. All heights are even but the last. */
+TANGO_NN__INLINE size_t tango_nn__tile_row(size_t t, size_t tiles, size_t rows)
+{
+    return tango_nn__min(t * tango_nn__ceil(rows, 2) / tiles * 2, rows);
+}
+
 /* One K block of a block of the output: all panels, and for each all row tiles, so that
-   a panel stays in the first-level cache. After the last K block the epilogue follows
-   while the tile is still there. */
-static void tango_nn__multiply(const tango_nn__product *p, float *sums, const float *a,
-                               size_t row, size_t rows, size_t column, size_t columns,
-                               size_t k, size_t depth)
+   a panel stays in the first-level cache. The panel that follows is fetched to the
+   second-level cache meanwhile, an equal part before each tile; so are the sums of a
+   tile and what its epilogue touches. After the last K block the epilogue follows while
+   the tile is still there. a (rows, depth), rows a_stride apart;
+   wide: for a K block of panels that are not float. */
+static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *wide,
+                               const float *a, size_t a_stride, size_t row, size_t rows,
+                               size_t column, size_t columns, size_t k, size_t depth)
 {
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
-    const size_t element = tango_nn__type_size(p->w->type);
-    const size_t panel_size = inputs * TANGO_NN__PANEL * element;
+    const size_t line = TANGO_NN__PANEL * tango_nn__type_size(p->w->type);
     const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
+    const size_t slice = tango_nn__ceil(depth, tiles) * line;
+    const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
         const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
-        const char *b = (const char *)p->w->panels
-                        + (column + at) / TANGO_NN__PANEL * panel_size
-                        + k * TANGO_NN__PANEL * element;
+        const char *from = (const char *)p->w->panels
+                           + ((column + at) / TANGO_NN__PANEL * inputs + k) * line;
+        const char *next = at + width < columns && tiles > 1
+                               ? from + panels * inputs * line : NULL;
+        const float *b = (const float *)(const void *)from;
+        size_t b_stride = inputs * TANGO_NN__PANEL;
+        if (p->w->type != TANGO_NN_F32) { /* once for all rows */
+            b_stride = depth * TANGO_NN__PANEL;
+            for (size_t i = 0; i < panels; i++) {
+                kernels->widen(wide + i * b_stride, from + i * inputs * line, 0,
+                               p->w->type, b_stride);
+            }
+            b = wide;
+        }
         for (size_t t = 0; t < tiles; t++) {
-            /* Tiles of nearly equal height: a last tile of one row would be slow. */
-            const size_t r = t * rows / tiles, height = (t + 1) * rows / tiles - r;
+            const size_t r = tango_nn__tile_row(t, tiles, rows);
+            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
             /* With a single K block no sum is kept: one place serves all tiles. */
-            float *sum = depth == inputs ? sums : sums + r * TANGO_NN__SUMS + at;
-            kernels->tile(sum, TANGO_NN__SUMS, a + r * TANGO_NN__STRIDE, b, panel_size,
-                          p->w->type, height, panels, depth, k > 0);
-            if (k + depth < inputs) continue;
+            float *sum = depth == inputs ? sums : sums + at * rows + r * width;
+            if (next) tango_nn__fetch(next + t * slice, slice);
+            if (last) tango_nn__fetch_rows(p, row + r, column + at, height);
+            kernels->tile(sum, width, a + r * a_stride, a_stride, b, b_stride, height,
+                          panels, depth, k > 0);
+            if (!last) continue;
             kernels->finish(p->e, p->out, p->w->outputs, row + r, column + at, height,
-                            count, sum, TANGO_NN__SUMS);
+                            count, sum, width);
         }
     }
+}
+
+/* Inputs of a K block: nearly equal blocks of at most `most`. */
+static size_t tango_nn__depth(size_t inputs, size_t most)
+{
+    const size_t blocks = tango_nn__ceil(inputs, most);
+    return blocks > 1 ? tango_nn__ceil(tango_nn__ceil(inputs, blocks), 16) * 16 : most;
+}
+
+/* Whether the rows of the product are those of x, so that none must be gathered. */
+static int tango_nn__is_direct(const tango_nn__product *p)
+{
+    const tango_nn_conv *s = &p->shape;
+    return s->kernel_height == 1 && s->kernel_width == 1 && s->stride == 1
+           && s->pad_top == 0 && s->pad_left == 0 && s->slope == 0.0f
+           && s->out_height == s->height && s->source_height == s->height
+           && s->out_width == s->width && s->source_width == s->width;
 }
 
 static void tango_nn__product_task(void *data, size_t index, size_t worker)
@@ -2382,18 +2484,24 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
     const size_t column = index / p->row_blocks * p->column_block;
     const size_t inputs = p->w->inputs;
     const size_t columns = tango_nn__min(p->column_block, p->w->outputs - column);
+    const int direct = tango_nn__is_direct(p);
+    const size_t block =
+        tango_nn__depth(inputs, direct ? TANGO_NN__IN_PLACE : TANGO_NN__DEPTH);
     size_t rows, k = 0;
     float *a = tango_nn__scratch(p->c, worker);
     float *sums = a + TANGO_NN__ROWS * TANGO_NN__STRIDE;
+    float *wide = sums + TANGO_NN__ROWS * TANGO_NN__COLUMNS;
     tango_nn__place *places =
-        (tango_nn__place *)(void *)(sums + TANGO_NN__ROWS * TANGO_NN__SUMS);
+        (tango_nn__place *)(void *)(wide + 2 * TANGO_NN__PANEL * TANGO_NN__IN_PLACE);
     if (row >= p->rows) return; /* rounding up the block can leave the last one empty */
     rows = tango_nn__min(p->row_block, p->rows - row);
-    tango_nn__find_places(p, places, row, rows);
+    if (!direct) tango_nn__find_places(p, places, row, rows);
     do { /* once even without inputs, for the epilogue */
-        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, inputs - k);
-        tango_nn__gather_rows(p, a, places, rows, k, depth);
-        tango_nn__multiply(p, sums, a, row, rows, column, columns, k, depth);
+        const size_t depth = tango_nn__min(block, inputs - k);
+        const float *x = direct ? p->x + row * inputs + k : a;
+        if (!direct) tango_nn__gather_rows(p, a, places, rows, k, depth);
+        tango_nn__multiply(p, sums, wide, x, direct ? inputs : TANGO_NN__STRIDE, row,
+                           rows, column, columns, k, depth);
         k += depth;
     } while (k < inputs);
 }
@@ -2454,6 +2562,18 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
 }
 
+TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
+{
+    return TANGO_NN__GRID * (shape->dilation ? shape->dilation : 1);
+}
+
+TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
+{
+    const size_t taps = shape->kernel_height;
+    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
+    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+}
+
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
                                size_t rows, const tango_nn_matrix *w,
                                const tango_nn_epilogue *e)
@@ -2479,9 +2599,8 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
      3x3 kernels         F(4, 3) along the height; along the width too, or F(2, 3) where
                          the width is 2 or less
      1-D, 3 taps         F(4, 3), dilated ones each phase of the dilation for itself
-     1-D, more taps      F(4, 4) of parts of 4 taps: the inputs of part c of tile t are
-                         those of part 0 of tile t + c, so that one transform serves all
-                         parts, and their sums meet before `output`
+     1-D, more taps      F(4, 4) of parts of 4 taps, whose sums meet before `output`: part
+                         c of tile t reads what part 0 of tile t + c does
    A task does a block of tiles and of output columns. For each block of channels and each
    row of points it brings the inputs into scratch memory (tango_nn__winograd_bring) and
    transforms them once, V; then for each panel the weights, U, which stay in the
@@ -2515,8 +2634,7 @@ static const tango_nn__axis tango_nn__axis_4_4 = {
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
-   every dilation-th position of one. Blocks of tiles cross from line to line, unless
-   there are parts, which need further tiles of the same line behind their block. */
+   every dilation-th position of one. Blocks of tiles cross from line to line. */
 typedef struct tango_nn__winograd {
     const tango_nn__product *p;
     const tango_nn__axis *axis;   /* along the width */
@@ -2524,8 +2642,7 @@ typedef struct tango_nn__winograd {
     size_t rows;                  /* rows of points: 6 or 1 */
     size_t parts;
     size_t lines, line_tiles;
-    size_t unit;                  /* tiles that are cut into blocks together */
-    size_t tile_block, unit_blocks, tile_blocks, column_block, column_blocks;
+    size_t tile_block, tile_blocks, column_block, column_blocks;
     size_t depth;                 /* channels of a block */
     size_t v_step, u_step, m_step; /* floats between points */
 } tango_nn__winograd;
@@ -2557,14 +2674,14 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
     return 1;
 }
 
-/* Channels of a block at most. Along two axes A takes differences of large sums, which
-   must be more exact: short sums, added up, are. With 256 channels the error would be
-   twice that with 128; where an input is enlarged, neighbours are equal and it doubles
-   once more. */
+/* Channels of a block at most; those of all parts are one sum. Along two axes A takes
+   differences of large sums, which must be more exact: short sums, added up, are. With
+   256 channels the error would be twice that with 128; where an input is enlarged,
+   neighbours are equal and it doubles once more. */
 static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
 {
     const tango_nn_conv *s = &g->p->shape;
-    if (g->rows == 1) return TANGO_NN__DEPTH;
+    if (g->rows == 1) return TANGO_NN__DEPTH / g->parts;
     return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
 }
 
@@ -2574,12 +2691,10 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 {
     const size_t outputs = g->p->w->outputs, channels = g->p->shape.channels;
     const size_t points = g->rows * g->axis->points, pair = 2 * TANGO_NN__PANEL;
+    const size_t tiles = g->lines * g->line_tiles;
     size_t columns, most, blocks;
-    g->unit = g->parts > 1 ? g->line_tiles : g->lines * g->line_tiles;
-    g->unit_blocks = tango_nn__ceil(g->unit, TANGO_NN__TILES);
-    g->tile_block = tango_nn__ceil(g->unit, g->unit_blocks);
-    g->unit_blocks = tango_nn__ceil(g->unit, g->tile_block);
-    g->tile_blocks = g->unit_blocks * (g->parts > 1 ? g->lines : 1);
+    g->tile_block = tango_nn__ceil(tiles, tango_nn__ceil(tiles, TANGO_NN__TILES));
+    g->tile_blocks = tango_nn__ceil(tiles, g->tile_block);
     most = TANGO_NN__M_SIZE / (points * g->tile_block) / pair * pair;
     most = tango_nn__min(most, TANGO_NN__COLUMNS);
     columns = outputs / tango_nn__ceil(16, g->tile_blocks);
@@ -2591,25 +2706,28 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
-    g->v_step = (g->tile_block + g->parts - 1) * TANGO_NN__STRIDE + TANGO_NN__GAP;
-    g->u_step = g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
+    g->v_step = g->tile_block * TANGO_NN__STRIDE + TANGO_NN__GAP;
+    g->u_step = g->parts * g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
     g->m_step = g->tile_block * g->column_block + TANGO_NN__GAP;
 }
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
+   the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
+    const int line = g->rows == 1;
     const double channels = (double)g->p->shape.channels;
     const double outputs = (double)g->p->w->outputs;
-    const double tiles = (double)(g->lines * g->line_tiles);
+    const double tiles = line ? TANGO_NN__TILES : (double)(g->lines * g->line_tiles);
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
-    const double input = 8 * tiles * channels * (double)g->column_blocks;
-    const double weight =
-        3 * (double)(g->parts * g->tile_blocks) * channels * outputs;
-    const double direct = (double)g->p->rows * (double)g->p->w->inputs * outputs;
+    const double input = 8 * tiles * channels * (line ? 1 : (double)g->column_blocks);
+    const double weight = 3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels
+                          * outputs;
+    const double rows = line ? tiles * (double)g->axis->outputs : (double)g->p->rows;
+    const double direct = rows * (double)g->p->w->inputs * outputs;
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
 }
 
@@ -2648,30 +2766,30 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
     }
 }
 
-/* V[point][t] (depth) = B x of the tiles of a block, and of the parts - 1 behind it. */
+/* V[point][t] (parts, depth) = B x of the tiles of a block. */
 static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, float *strip,
                                       size_t line, size_t tile, size_t tiles, size_t row,
                                       size_t channel, size_t depth)
 {
     const tango_nn__axis *axis = g->axis;
-    const size_t count = tiles + g->parts - 1;
-    for (size_t t = 0, n; t < count; t += n) {
-        n = tango_nn__min(TANGO_NN__RUN, count - t);
-        if (g->parts == 1) n = tango_nn__min(n, g->line_tiles - tile);
-        tango_nn__winograd_bring(g, strip, line, row, tile * axis->outputs,
-                                 (n - 1) * axis->outputs + axis->points, channel, depth);
-        for (size_t i = 0; i < n; i++) {
-            g->p->kernels->transform(axis->input, v + (t + i) * TANGO_NN__STRIDE,
-                                     g->v_step,
-                                     strip + i * axis->outputs * TANGO_NN__STRIDE, 0,
-                                     TANGO_NN__STRIDE, NULL, depth);
+    const size_t step = axis->outputs * TANGO_NN__STRIDE;
+    for (size_t t = 0, n; t < tiles; t += n) {
+        n = tango_nn__min(tango_nn__min(TANGO_NN__RUN, tiles - t), g->line_tiles - tile);
+        tango_nn__winograd_bring(
+            g, strip, line, row, tile * axis->outputs,
+            (n + g->parts - 2) * axis->outputs + axis->points, channel, depth);
+        for (size_t i = 0; i < n * g->parts; i++) {
+            const size_t at = i / g->parts, part = i % g->parts;
+            g->p->kernels->transform(
+                axis->input, v + (t + at) * TANGO_NN__STRIDE + part * depth, g->v_step,
+                strip + (at + part) * step, 0, TANGO_NN__STRIDE, NULL, depth);
         }
         tile += n;
-        if (g->parts == 1 && tile == g->line_tiles) tile = 0, line++;
+        if (tile == g->line_tiles) tile = 0, line++;
     }
 }
 
-/* U[point] (depth, 16) = row `row` of G w of one panel, taps of part `part`. Weights that
+/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Weights that
    are not float, and parts with taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
@@ -2713,24 +2831,21 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
         n = tango_nn__min(kernels->tile_panels, all - panel);
-        for (size_t part = 0; part < g->parts; part++) {
-            for (size_t i = 0; i < n; i++) {
-                tango_nn__winograd_weights(g, u + i * u_panel, wide,
-                                           column / TANGO_NN__PANEL + panel + i, part,
-                                           row, channel, depth);
-            }
-            for (size_t j = 0; j < points; j++) {
-                float *sums = m + j * g->m_step + panel * TANGO_NN__PANEL;
-                const float *a = v + j * g->v_step + part * TANGO_NN__STRIDE;
-                for (size_t t = 0; t < heights; t++) {
-                    const size_t r = t * tiles / heights;
-                    kernels->tile(sums + r * g->column_block, g->column_block,
-                                  a + r * TANGO_NN__STRIDE, u + j * g->u_step,
-                                  u_panel * sizeof *u, TANGO_NN_F32,
-                                  (t + 1) * tiles / heights - r, n, depth,
-                                  channel > 0 || part > 0);
-                }
-            }
+        for (size_t i = 0; i < n * g->parts; i++) {
+            const size_t at = i / g->parts, part = i % g->parts;
+            tango_nn__winograd_weights(
+                g, u + at * u_panel + part * depth * TANGO_NN__PANEL, wide,
+                column / TANGO_NN__PANEL + panel + at, part, row, channel, depth);
+        }
+        for (size_t i = 0; i < points * heights; i++) {
+            const size_t j = i / heights, t = i % heights;
+            const size_t r = tango_nn__tile_row(t, heights, tiles);
+            kernels->tile(m + j * g->m_step + r * g->column_block
+                              + panel * TANGO_NN__PANEL,
+                          g->column_block, v + j * g->v_step + r * TANGO_NN__STRIDE,
+                          TANGO_NN__STRIDE, u + j * g->u_step, u_panel,
+                          tango_nn__tile_row(t + 1, heights, tiles) - r, n,
+                          g->parts * depth, channel > 0);
         }
     }
 }
@@ -2773,16 +2888,16 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
     const size_t block = index % g->tile_blocks, outputs = g->p->w->outputs;
     const size_t column = index / g->tile_blocks * g->column_block;
     const size_t columns = tango_nn__min(g->column_block, outputs - column);
-    const size_t unit = block / g->unit_blocks, channels = g->p->shape.channels;
-    const size_t first = block % g->unit_blocks * g->tile_block;
-    const size_t tiles = tango_nn__min(g->tile_block, g->unit - first);
+    const size_t first = block * g->tile_block, channels = g->p->shape.channels;
+    const size_t tiles = tango_nn__min(g->tile_block, g->lines * g->line_tiles - first);
     const size_t points = g->axis->points;
-    size_t line = unit + first / g->line_tiles, tile = first % g->line_tiles;
+    size_t line = first / g->line_tiles, tile = first % g->line_tiles;
     float *m = tango_nn__scratch(g->p->c, worker);
     float *v = m + g->rows * points * g->m_step, *u = v + points * g->v_step;
     float *wide = u + g->p->kernels->tile_panels * points * g->u_step;
     float *strip = wide + 9 * g->depth * TANGO_NN__PANEL;
-    TANGO_ASSERT((size_t)(strip - m) + (TANGO_NN__RUN * 4 + 3) * TANGO_NN__STRIDE
+    TANGO_ASSERT((size_t)(strip - m)
+                 + 4 * (TANGO_NN__RUN + TANGO_NN__PARTS) * TANGO_NN__STRIDE
                  <= TANGO_NN__WORKER / sizeof *m);
     for (size_t k = 0; k < channels; k += g->depth) {
         const size_t depth = tango_nn__min(g->depth, channels - k);
@@ -3057,10 +3172,11 @@ static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum, const f
     const size_t panel_size = depth * TANGO_NN__PANEL;
     for (size_t p = 0; p < panels; p += kernels->tile_panels) {
         for (size_t t = 0; t < tiles; t++) {
-            const size_t r = t * rows / tiles, height = (t + 1) * rows / tiles - r;
+            const size_t r = tango_nn__tile_row(t, tiles, rows);
+            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
             kernels->tile(sum + r * TANGO_NN__STRIDE + p * TANGO_NN__PANEL,
-                          TANGO_NN__STRIDE, a + r * TANGO_NN__STRIDE, b + p * panel_size,
-                          panel_size * sizeof(float), TANGO_NN_F32, height,
+                          TANGO_NN__STRIDE, a + r * TANGO_NN__STRIDE, TANGO_NN__STRIDE,
+                          b + p * panel_size, panel_size, height,
                           tango_nn__min(kernels->tile_panels, panels - p), depth,
                           accumulate);
         }

@@ -23,7 +23,7 @@
 
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
-    { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output" },
+    { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output, as it is made" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
     { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },
@@ -84,6 +84,9 @@ typedef struct job {
     candidate *candidates; /* (samples), by number or, when judged, best first */
     cli_level *levels;     /* (files), as they were before they fitted the WAV */
     double compute; /* seconds of tango_generate */
+    tango_io_output out;
+    tango_io_wav wav; /* what standard output gets while it is made */
+    size_t streamed;  /* its samples, 0 where nothing is written so early */
     tango_profile profile; /* of --profile: without it the clock is NULL */
     double peak;           /* operations per second, measured behind the run */
     const char *instruction;
@@ -301,6 +304,65 @@ static void score_text(const job *j, size_t i, char *out, size_t size)
         snprintf(out, size, "  score %.4f (sample %zu)", (double)c->score, c->sample);
 }
 
+static tango_io_wav_spec spec_of(const job *j, size_t samples)
+{
+    tango_io_wav_spec spec;
+    memset(&spec, 0, sizeof spec);
+    spec.channels = 1;
+    spec.rate = (uint32_t)j->opened->rate;
+    spec.format = j->format;
+    spec.frames = samples;
+    return spec;
+}
+
+/* Whether standard output can have the samples while the vocoder works: the file of the
+   whole wave would hold the same. Not where something follows that needs the whole: a
+   choice among sounds, centring, lowering (HiFi-GAN is never too loud). */
+static int streams(const job *j, const tango_plan *plan)
+{
+    return strcmp(j->output, "-") == 0 && j->best == 0 && !j->opened->centre_wave
+           && plan->params.vocoder == TANGO_HIFIGAN;
+}
+
+/* on_audio: the header goes before the first samples. */
+static int stream_audio(
+    void *user, size_t sound, const float *samples, size_t first, size_t count)
+{
+    job *j = (job *)user;
+    const tango_io_wav_spec spec = spec_of(j, j->streamed);
+    (void)sound;
+    if (first == 0) {
+        cli_progress_end(&j->progress);
+        cli_catch_interrupts();
+    }
+    if ((first == 0
+            && (tango_io_create(&j->out, j->output, &j->error) != TANGO_OK
+                || tango_io_wav_begin(&j->wav, &j->out, &spec, &j->error) != TANGO_OK))
+        || tango_io_wav_frames(&j->wav, samples, count, &j->error) != TANGO_OK)
+        cli_fail("%s", j->error.text);
+    fflush(stdout); /* an error stays until the end */
+    return cli_interrupted();
+}
+
+/* The WAV of one sound; 0 with a message in j->error if that failed. */
+static int write_sound(job *j, const char *name, const float *wave, size_t samples)
+{
+    const tango_io_wav_spec spec = spec_of(j, samples);
+    tango_io_output *out = &j->out;
+    tango_result result;
+    if (j->streamed != 0) {
+        result = tango_io_wav_end(&j->wav, &j->error);
+    } else {
+        if (tango_io_create(out, name, &j->error) != TANGO_OK) return 0;
+        result = tango_io_wav_write(out, wave, &spec, &j->error);
+    }
+    if (result == TANGO_OK && !cli_interrupted()
+        && tango_io_commit(out, &j->error) == TANGO_OK)
+        return 1;
+    tango_io_abandon(out);
+    return 0;
+}
+
 static void save(job *j, const tango_plan *plan, float *waves, size_t rate)
 {
     size_t i;
@@ -308,23 +370,12 @@ static void save(job *j, const tango_plan *plan, float *waves, size_t rate)
         char path[4096], level[64], score[64];
         const char *name = file_name(j, i, path, sizeof path);
         float *wave = waves + j->candidates[i].sample * plan->samples;
-        tango_io_output out;
-        tango_io_wav_spec spec;
-        memset(&spec, 0, sizeof spec);
-        spec.channels = 1;
-        spec.rate = (uint32_t)rate;
-        spec.format = j->format;
-        spec.frames = plan->samples;
         memset(&j->levels[i], 0, sizeof *j->levels);
         if (j->format != TANGO_IO_WAV_FLOAT32)
             j->levels[i] = cli_level_fit(wave, plan->samples, j->clip);
         cli_level_text(&j->levels[i], level, sizeof level);
         score_text(j, i, score, sizeof score);
-        if (tango_io_create(&out, name, &j->error) != TANGO_OK)
-            cli_fail("%s", j->error.text);
-        if (tango_io_wav_write(&out, wave, &spec, &j->error) != TANGO_OK
-            || cli_interrupted() || tango_io_commit(&out, &j->error) != TANGO_OK) {
-            tango_io_abandon(&out);
+        if (!write_sound(j, name, wave, plan->samples)) {
             if (cli_interrupted()) exit(130);
             cli_fail("%s", j->error.text);
         }
@@ -665,6 +716,10 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
             tango_vocoder_name(plan->params.vocoder),
             (unsigned long long)plan->params.seed, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
+    if (streams(j, plan)) {
+        j->params.on_audio = stream_audio;
+        j->streamed = plan->samples;
+    }
     result = tango_generate(wave, model, &j->params, memory, plan->memory, &j->error);
     j->compute = cli_seconds() - j->progress.start;
     cli_progress_end(&j->progress);

@@ -2007,6 +2007,7 @@ static void long_prompts_are_cut_and_said_so(void)
 
 #include "golden_unets.h"
 #include "golden_rank.h"
+#include "golden_tiles.h"
 
 /* ----------------------------------------------------------------------------------- */
 
@@ -2078,6 +2079,7 @@ int main(int argc, char **argv)
     RUN(the_largest_run_is_only_refused_for_memory);
     RUN(texts_are_padded_with_the_models_id);
     RUN(long_prompts_are_cut_and_said_so);
+    run_tiles();
     run_rank();
     run_unets();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);

@@ -37,6 +37,7 @@ for stage in text "unet step" "vae decode" "vae encode" hifi-gan griffin-lim stf
 done
 claim "stages as JSON"                      entries --stages --model "$model"
 claim "their operations are counted"        has '"unet step".*"gflops": [1-9]' json
+claim "shapes that others ask for"          sh -c './bench --list --filter "small linear" >l && (cat l; echo x) | ./bench --quick --ask >t && [ "$(wc -l <t)" -eq 3 ] && grep -q "^0\.[0-9]*[1-9]" t && grep -q none t'
 claim "transforms"                          sh -c './bench --fft --quick >t && grep -q "transform of 1024" t'
 claim "an unknown kernel is an error"       sh -c '! ./bench --kernels mmx 2>e && grep -q mmx e'
 claim "an unknown type is a usage error"    sh -c './bench --type i3 2>e; [ $? -eq 2 ] && grep -q "f32" e'

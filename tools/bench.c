@@ -265,6 +265,39 @@ static void bench_shapes(bench *b, const char *filter)
     if (b->json) printf("\n]}\n");
 }
 
+/* Runs the shape of each line on standard input and says the seconds, so that others can
+   take turns with us; lines are as --list prints them. */
+static void answer(bench *b)
+{
+    static unsigned char chosen[SHAPES];
+    char line[128], text[96];
+    memset(chosen, 1, sizeof chosen);
+    prepare(b, chosen);
+    printf("ready\n");
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        size_t i = 0;
+        line[strcspn(line, "\n")] = 0;
+        for (text[0] = 0; i < SHAPES && strcmp(line, text) != 0; i++)
+            describe(&shapes[i], text, sizeof text);
+        if (strcmp(line, text) != 0) printf("none\n");
+        else printf("%.9f\n", operations(&shapes[i - 1]) / measure(b, &shapes[i - 1]));
+        fflush(stdout);
+    }
+}
+
+static void list(const bench *b, const char *filter)
+{
+    static unsigned char chosen[SHAPES];
+    char text[96];
+    (void)choose(b, filter, chosen);
+    for (size_t i = 0; i < SHAPES; i++) {
+        if (!chosen[i]) continue;
+        describe(&shapes[i], text, sizeof text);
+        puts(text);
+    }
+}
+
 /* ---- Stages ----------------------------------------------------------------------- */
 
 static double bench_seconds(void *user)
@@ -380,6 +413,8 @@ static const cli_option options[] = {
     { 'l', "length", "S", "seconds of sound of --stages (the model's own)" },
     { 'F', "fft", NULL, "tango_audio.h instead: transforms, mel, resampling" },
     { 'Q', "quick", NULL, "one round of what is small, to see that it runs" },
+    { 'L', "list", NULL, "only the shapes' lines, no measurement" },
+    { 'A', "ask", NULL, "run the shape of each line on standard input, say the seconds" },
     { 'j', "json", NULL, "print JSON" },
     { 'h', "help", NULL, "print this" },
     { 0, NULL, NULL, NULL }
@@ -400,7 +435,7 @@ int main(int argc, char **argv)
     const char *filter = "", *model = "demo/tiny.tango";
     size_t threads = 1;
     double length = 0;
-    int id, fft = 0, by_stage = 0;
+    int id, fft = 0, by_stage = 0, only_list = 0, ask = 0;
     bench b;
     memset(&b, 0, sizeof b);
     b.c.kernels = tango_nn_detect();
@@ -420,6 +455,8 @@ int main(int argc, char **argv)
         case 'l': length = cli_number(&c, 0.1, TANGO_SECONDS_MAX); break;
         case 'F': fft = 1; break;
         case 'Q': b.quick = 1; break;
+        case 'L': only_list = 1; break;
+        case 'A': ask = 1; break;
         case 'j': b.json = 1; break;
         case 'h': cli_help("bench [options]",
                            "Speed of tango_nn.h on the shapes of the models, of a "
@@ -436,7 +473,9 @@ int main(int argc, char **argv)
     start_threads(&b, threads);
     if (by_stage) cli_idle(&c, of_shapes, "a model has the types that it has");
     b.peak = peak_of(tango_nn_kernels_name(b.c.kernels), b.type->bits);
-    if (by_stage) bench_stages(&b, model, filter, length);
+    if (only_list) list(&b, filter);
+    else if (ask) answer(&b);
+    else if (by_stage) bench_stages(&b, model, filter, length);
     else bench_shapes(&b, filter);
 #ifdef TANGO_PTHREADS
     tango_nn_pool_stop((tango_nn_pool *)b.c.pool);
