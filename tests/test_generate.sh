@@ -264,7 +264,7 @@ claim "the best two of five"                  sh -c './generate -m ranked.tango 
 claim "are two files"                         test -s best_0.wav -a -s best_1.wav -a ! -e best_2.wav
 claim "--json has all five scores"            sh -c '[ "$(tr "{" "\n" <j | grep -c "\"score\": ")" -eq 5 ] && [ "$(grep -o "\"file\": null" j | wc -l)" -eq 3 ]'
 claim "from the highest to the lowest"        sh -c 'tr "{" "\n" <j | sed -n "s/.*\"score\": \([-0-9.]*\),.*/\1/p" >s && sort -rgu s | cmp s -'
-claim "which are said"                        grep -q "wrote   best_0.wav .*score $(scores j | sed -n '1s/..$//p').* (sample $(order j | head -n 1))" stderr
+claim "which are said"                        grep -q "wrote   best_0.wav .*score $(scores j | awk 'NR == 1 { printf "%.4f", $1 }').* (sample $(order j | head -n 1))" stderr
 claim "the first is the best"                 same best_0.wav "all_$(order j | sed -n 1p).wav"
 claim "the second the next"                   same best_1.wav "all_$(order j | sed -n 2p).wav"
 claim "the best one may go anywhere"          sh -c './generate -m ranked.tango -q --steps 2 --seconds 0.64 --seed 3 --samples 5 --best 1 -o - "a dog barks" >one.wav && cmp one.wav best_0.wav'

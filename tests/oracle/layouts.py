@@ -464,7 +464,7 @@ def published(spec, folder, kind):
             key, shape, kind = row[0], [] if row[1] == "scalar" else [int(x) for x in row[1].split("x")], row[2]
             if not keep(key): continue
             if key.endswith("encoder.embed_tokens.weight"): out[rename(key)] = out[rename(key.replace("encoder.embed_tokens", "shared"))]; continue
-            t = torch.zeros(shape, dtype=getattr(torch, kind)) if kind.startswith("int") else torch.rand(shape)
+            t = torch.zeros(shape, dtype=getattr(torch, kind)) if kind.startswith("int") else (torch.rand(shape) - 0.5) * 0.04
             out[rename(key)] = t
         return out
     def save(x, name): torch.save(x, os.path.join(folder, name)); print(name, os.path.getsize(os.path.join(folder, name)))

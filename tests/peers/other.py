@@ -163,8 +163,8 @@ def onnx_run():
 
 def torch_run():
     import torch
-    torch.set_num_threads(THREADS)
     module, inputs = stage()
+    torch.set_num_threads(THREADS)      # behind reference.py, which asks for one
     if BACKEND == "bf16":
         module = module.bfloat16()
         inputs = {k: v.bfloat16() if v.is_floating_point() else v for k, v in inputs.items()}
