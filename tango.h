@@ -552,10 +552,10 @@ typedef struct tango_params {
     int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
-        size_t count); /* samples first .. first + count - 1 of a sound, in order and while
+        size_t count); /* samples first .. first + count - 1 of a sound, in order, while
                           HiFi-GAN makes the rest (Griffin-Lim: all at once); as the
-                          vocoder gives them, before what some models do to the whole wave
-                          (ConsistencyTTA centres it). Not 0 stops the run */
+                          vocoder gives them, before what some models do to the whole
+                          wave (ConsistencyTTA centres it). Not 0 stops the run */
     void (*on_done)(void *user, unsigned part); /* this run reads no more weights of this
                                TANGO_PART_: their pages may be given back */
     void *user;
@@ -3784,7 +3784,8 @@ static float *tango__at(float *base, size_t offset)
     return base == NULL ? NULL : base + offset;
 }
 
-/* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}. */
+/* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}.
+   Matrices in panels may be there in blocks of integers. */
 static const void *tango__tensor(tango__net *net, const char *leaf,
     tango_io_layout layout, size_t a, size_t b, size_t c, tango_nn_type *type)
 {
@@ -3798,9 +3799,11 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_DATA, "model: no tensor '%s'", net->name);
     if (net->result == TANGO_OK) {
-        int fits = tensor.rank == rank && tensor.layout == layout
+        const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
+        int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
                    && (tensor.type == TANGO_IO_F32
-                       || (tensor.type == TANGO_IO_F16 && type != NULL));
+                       || (tensor.type == TANGO_IO_F16 && type != NULL)
+                       || (tensor.type == TANGO_IO_I16 && blocks));
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
@@ -3810,7 +3813,10 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;
-    if (type != NULL) *type = tensor.type == TANGO_IO_F16 ? TANGO_NN_F16 : TANGO_NN_F32;
+    if (type != NULL)
+        *type = tensor.type == TANGO_IO_I16   ? TANGO_NN_I16
+                : tensor.type == TANGO_IO_F16 ? TANGO_NN_F16
+                                              : TANGO_NN_F32;
     return tensor.data;
 }
 
@@ -4580,30 +4586,25 @@ static const float *tango__time_projection(
         table, ((d->step + 1) * d->emb_rows - tango__emb_parts(d)) * outputs);
 }
 
-/* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x. d
-   is NULL in the VAE, whose blocks know no time.
-                                             (diffusers ResnetBlock2D, ldm ResnetBlock) */
+/* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x.
+                                                           (diffusers ResnetBlock2D) */
 static void tango__resnet(tango__net *net, float *out, const float *x, tango__image s,
     size_t channels, size_t outputs, const tango__denoiser *d)
 {
     const size_t rows = tango__rows(s), mark = net->arena->used;
-    const size_t groups = d != NULL ? d->groups : net->model->vae.groups;
-    const float eps = d != NULL ? d->eps : net->model->vae.eps;
     float *n = tango__floats(net, rows, channels, 1),
           *h = tango__floats(net, rows, outputs, 1);
     tango_nn_conv first = tango__conv3x3(s, channels),
                   second = tango__conv3x3(s, outputs);
     tango__after e = tango__plain();
-    if (d != NULL) {
-        e.image_bias = tango__time_projection(net, d, outputs);
-        e.image_rows = rows / tango__emb_parts(d);
-    }
-    tango__group_norm(net, n, x, s, channels, groups, eps, "norm1", TANGO_NN_SILU);
+    e.image_bias = tango__time_projection(net, d, outputs);
+    e.image_rows = rows / tango__emb_parts(d);
+    tango__group_norm(net, n, x, s, channels, d->groups, d->eps, "norm1", TANGO_NN_SILU);
     tango__conv(net, h, n, &first, "conv1", outputs, e);
-    tango__group_norm(net, h, h, s, outputs, groups, eps, "norm2", TANGO_NN_SILU);
+    tango__group_norm(net, h, h, s, outputs, d->groups, d->eps, "norm2", TANGO_NN_SILU);
     if (channels != outputs) {
-        tango__linear(net, out, x, rows, d != NULL ? "conv_shortcut" : "nin_shortcut",
-            outputs, channels, tango__plain());
+        tango__linear(net, out, x, rows, "conv_shortcut", outputs, channels,
+            tango__plain());
         x = out;
     }
     tango__conv(net, out, h, &second, "conv2", outputs, tango__plus(x));
@@ -4979,97 +4980,218 @@ static void tango__unet(
 
 /* ==== 9 >>vae ==== Private: AutoencoderKL, both ways ======================== */
 
+/* Positions of a strip: norms of large maps are applied to so many at a time, just before
+   the layer that reads them, and summed just behind the one that made them. Less would
+   leave the convolutions too little to share out. */
+enum { TANGO__STRIP = 16384 };
+
+/* A map on its way through the VAE, with the sums that its next norm needs, and what the
+   layers between two maps work in. */
+typedef struct tango__map {
+    tango__image s; /* of one image */
+    size_t channels;
+    float *x, *h;
+    double *sums, *inner; /* (groups, 2) of x and, within a resnet, of h */
+} tango__map;
+
+/* Floats that x and h hold, as they are taken; `now` is the one that is x. */
+typedef struct tango__map_room {
+    size_t most[2], now;
+} tango__map_room;
+
+static void tango__room_for(tango__map_room *room, size_t x, size_t h)
+{
+    if (x > room->most[room->now]) room->most[room->now] = x;
+    if (h > room->most[room->now ^ 1]) room->most[room->now ^ 1] = h;
+}
+
+static void tango__map_take(tango__net *net, tango__map *m, const tango__map_room *room)
+{
+    const size_t groups = net->model->vae.groups;
+    m->x = tango__floats(net, room->most[0], 1, 1);
+    m->h = tango__floats(net, room->most[1], 1, 1);
+    m->sums = (double *)(void *)tango__floats(net, groups, 4, 1); /* two doubles each */
+    m->inner = (double *)(void *)tango__floats(net, groups, 4, 1);
+}
+
+/* h becomes the map. */
+static void tango__map_swap(tango__map *m)
+{
+    float *x = m->x;
+    m->x = m->h;
+    m->h = x;
+}
+
+static void tango__map_sums(tango__net *net, tango__map *m)
+{
+    const size_t groups = net->model->vae.groups;
+    if (tango__idle(net)) return;
+    memset(m->sums, 0, 2 * groups * sizeof(double));
+    tango_nn_group_sums(
+        &net->nn, m->sums, m->x, tango__rows(m->s), m->channels, groups);
+    tango__lap(net, TANGO_LAYER_NORM, 0.0);
+}
+
+/* out (H*W, outputs) = conv3x3(silu(norm(x))) + add, with the sums of x given and, where
+   out_sums is not NULL, those of out made. add may be NULL or out. */
+static void tango__norm_conv(tango__net *net, float *out, double *out_sums,
+    const float *x, const double *sums, tango__image s, size_t channels, const char *norm,
+    const char *conv, size_t outputs, const float *add)
+{
+    const tango_vae_config *c = &net->model->vae;
+    const size_t mark = net->arena->used, rows = tango__rows(s);
+    const size_t high = s.width < TANGO__STRIP ? (TANGO__STRIP / s.width + 3) / 4 * 4 : 4;
+    size_t name = tango__enter_one(net, norm), from;
+    const float *weight = tango__vector(net, "weight", channels),
+                *bias = tango__vector(net, "bias", channels);
+    float *n =
+        tango__floats(net, high + 2 < s.height ? high + 2 : s.height, s.width, channels);
+    tango__leave(net, name);
+    if (!tango__idle(net) && out_sums != NULL)
+        memset(out_sums, 0, 2 * c->groups * sizeof(double));
+    for (from = 0; from < s.height; from += high) {
+        const size_t to = s.height - from < high ? s.height : from + high,
+                     first = from > 0 ? from - 1 : 0, at = from * s.width * outputs;
+        tango__image strip = s;
+        tango_nn_conv shape;
+        strip.height = (to < s.height ? to + 1 : to) - first; /* and a row around */
+        shape = tango__conv3x3(strip, channels);
+        shape.out_height = to - from;
+        shape.pad_top = from > 0 ? 0 : 1;
+        if (!tango__idle(net))
+            tango_nn_group_apply(&net->nn, n, x + first * s.width * channels,
+                tango__rows(strip), channels, c->groups, sums,
+                rows * (channels / c->groups), c->eps, weight, bias, TANGO_NN_SILU);
+        tango__lap(net, TANGO_LAYER_NORM, 0.0);
+        tango__conv(net, tango__at(out, at), n, &shape, conv, outputs,
+            tango__plus(add == NULL ? NULL : add + at));
+        if (tango__idle(net)) break; /* every strip has the same layers */
+        if (out_sums != NULL)
+            tango_nn_group_sums(&net->nn, out_sums, out + at, (to - from) * s.width,
+                outputs, c->groups);
+        tango__lap(net, TANGO_LAYER_NORM, 0.0);
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* x = nin_shortcut(x), in place: strips go from the end where rows become longer, so that
+   none is written over before it is read. */
+static void tango__shortcut(tango__net *net, tango__map *m, size_t outputs)
+{
+    const size_t mark = net->arena->used, rows = tango__rows(m->s),
+                 most = rows < TANGO__STRIP ? rows : TANGO__STRIP,
+                 strips = rows == 0 ? 0 : (rows - 1) / most + 1;
+    float *t = tango__floats(net, most, outputs, 1);
+    size_t k;
+    for (k = 0; k < strips; k++) {
+        const size_t from = most * (outputs > m->channels ? strips - 1 - k : k),
+                     count = rows - from < most ? rows - from : most;
+        tango__linear(net, t, tango__at(m->x, from * m->channels), count, "nin_shortcut",
+            outputs, m->channels, tango__plain());
+        if (tango__idle(net)) break;
+        memcpy(m->x + from * outputs, t, count * outputs * sizeof(float));
+    }
+    tango_arena_release(net->arena, mark);
+}
+
+/* x = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x)))))), in place.
+                                                                     (ldm ResnetBlock) */
+static void tango__vae_resnet(
+    tango__net *net, tango__map *m, const char *part, size_t index, size_t outputs)
+{
+    const size_t name = tango__enter(net, part, index);
+    tango__norm_conv(net, m->h, m->inner, m->x, m->sums, m->s, m->channels, "norm1",
+        "conv1", outputs, NULL);
+    if (m->channels != outputs) tango__shortcut(net, m, outputs);
+    m->channels = outputs;
+    tango__norm_conv(net, m->x, m->sums, m->h, m->inner, m->s, outputs, "norm2", "conv2",
+        outputs, m->x);
+    tango__leave(net, name);
+}
+
 /* x += proj_out(attention of norm(x)), one head of the full width, in place. (ldm
    AttnBlock) */
-static void tango__vae_attention(
-    tango__net *net, float *x, tango__image s, size_t channels)
+static void tango__vae_attention(tango__net *net, tango__map *m)
 {
-    const size_t rows = tango__rows(s), mark = net->arena->used;
+    const size_t rows = tango__rows(m->s), channels = m->channels;
     size_t name = tango__enter_one(net, "attn_1");
-    float *n = tango__floats(net, rows, channels, 1),
-          *q = tango__floats(net, rows, channels, 1);
-    float *k = tango__floats(net, rows, channels, 1),
-          *v = tango__floats(net, rows, channels, 1);
+    float *n = m->h, *q = tango__at(n, rows * channels),
+          *k = tango__at(q, rows * channels), *v = tango__at(k, rows * channels);
     tango_nn_attention shape;
     memset(&shape, 0, sizeof shape);
-    shape.batch = s.batch;
-    shape.queries = shape.keys = s.height * s.width;
+    shape.batch = 1;
+    shape.queries = shape.keys = rows;
     shape.heads = 1;
     shape.width = channels;
     shape.scale = (float)(1.0 / TANGO_SQRT((double)channels));
-    tango__group_norm(net, n, x, s, channels, net->model->vae.groups,
+    tango__group_norm(net, n, m->x, m->s, channels, net->model->vae.groups,
         net->model->vae.eps, "norm", TANGO_NN_NONE);
     tango__linear(net, q, n, rows, "q", channels, channels, tango__plain());
     tango__linear(net, k, n, rows, "k", channels, channels, tango__plain());
     tango__linear(net, v, n, rows, "v", channels, channels, tango__plain());
     tango__attend(net, n, q, k, v, &shape, TANGO_LAYER_SELF_ATTENTION);
-    tango__linear(net, x, n, rows, "proj_out", channels, channels, tango__plus(x));
+    tango__linear(net, m->x, n, rows, "proj_out", channels, channels, tango__plus(m->x));
     tango__leave(net, name);
-    tango_arena_release(net->arena, mark);
 }
 
-/* Resnet, attention, resnet at the VAE's deepest level: from x[0] to x[0]. */
-static void tango__vae_middle(
-    tango__net *net, float *x[2], tango__image s, size_t channels)
+/* Resnet, attention, resnet at the VAE's deepest level. */
+static void tango__vae_middle(tango__net *net, tango__map *m)
 {
-    size_t middle = tango__enter_one(net, "mid"), name = tango__enter_one(net, "block_1");
-    tango__resnet(net, x[1], x[0], s, channels, channels, NULL);
-    tango__leave(net, name);
-    tango__vae_attention(net, x[1], s, channels);
-    name = tango__enter_one(net, "block_2");
-    tango__resnet(net, x[0], x[1], s, channels, channels, NULL);
-    tango__leave(net, name);
+    const size_t middle = tango__enter_one(net, "mid"), channels = m->channels;
+    tango__map_sums(net, m);
+    tango__vae_resnet(net, m, "block_1", SIZE_MAX, channels);
+    tango__vae_attention(net, m);
+    tango__map_sums(net, m);
+    tango__vae_resnet(net, m, "block_2", SIZE_MAX, channels);
     tango__leave(net, middle);
 }
 
 /* The levels of the decoder, deepest first: res_blocks + 1 resnets, then twice the size.
-   Starts at x[0]; returns where the result is and updates the size. */
-static float *tango__vae_up(
-    tango__net *net, float *x[2], tango__image *s, size_t channels)
+ */
+static void tango__vae_up(tango__net *net, tango__map *m)
 {
     const tango_vae_config *c = &net->model->vae;
-    size_t level, j, name, block, at = 0;
+    size_t level, j, name;
     for (level = c->levels; level-- > 0;) {
         name = tango__enter(net, "up", level);
-        for (j = 0; j <= c->res_blocks; j++, at ^= 1) {
-            block = tango__enter(net, "block", j);
-            tango__resnet(net, x[at ^ 1], x[at], *s, channels,
-                c->channels * c->multiples[level], NULL);
-            channels = c->channels * c->multiples[level];
-            tango__leave(net, block);
-        }
+        for (j = 0; j <= c->res_blocks; j++)
+            tango__vae_resnet(net, m, "block", j, c->channels * c->multiples[level]);
         if (level > 0) {
-            tango__image large = *s;
+            const tango__image small = m->s;
             tango_nn_conv conv;
-            large.height *= 2;
-            large.width *= 2;
-            conv = tango__conv3x3(large, channels);
-            conv.source_height = s->height;
-            conv.source_width = s->width;
-            tango__conv(
-                net, x[at ^ 1], x[at], &conv, "upsample.conv", channels, tango__plain());
-            at ^= 1;
-            *s = large;
+            m->s.height *= 2;
+            m->s.width *= 2;
+            conv = tango__conv3x3(m->s, m->channels);
+            conv.source_height = small.height;
+            conv.source_width = small.width;
+            tango__conv(net, m->h, m->x, &conv, "upsample.conv", m->channels,
+                tango__plain());
+            tango__map_swap(m);
+            tango__map_sums(net, m);
         }
         tango__leave(net, name);
     }
-    return x[at];
 }
 
-/* Floats of the largest array between two layers of the decoder. */
-static size_t tango__vae_widest(const tango_vae_config *c, tango__image s)
+/* What the decoder's maps take, level by level as above. */
+static tango__map_room tango__vae_room_up(const tango_vae_config *c, tango__image s)
 {
-    size_t widest = 0, level;
-    for (level = c->levels; level-- > 0;) { /* what arrives from below has its channels */
-        size_t below = level + 1 < c->levels ? c->channels * c->multiples[level + 1] : 0;
-        size_t channels = below > c->channels * c->multiples[level]
-                              ? below
-                              : c->channels * c->multiples[level];
-        if (tango__rows(s) * channels > widest) widest = tango__rows(s) * channels;
+    size_t level, channels = c->channels * c->multiples[c->levels - 1];
+    tango__map_room room;
+    memset(&room, 0, sizeof room);
+    tango__room_for(&room, 0, 4 * tango__rows(s) * channels); /* of the attention */
+    for (level = c->levels; level-- > 0;) {
+        const size_t outputs = c->channels * c->multiples[level],
+                     wide = channels > outputs ? channels : outputs;
+        tango__room_for(&room, tango__rows(s) * wide, tango__rows(s) * outputs);
+        channels = outputs;
+        if (level == 0) break;
         s.height *= 2;
         s.width *= 2;
+        tango__room_for(&room, 0, tango__rows(s) * channels);
+        room.now ^= 1;
     }
-    return widest;
+    return room;
 }
 
 /* mel (T, F) = decoder of one latent (H*W, C), already divided by the scale factor.
@@ -5078,73 +5200,71 @@ static void tango__decode(
     tango__net *net, float *mel, const float *latent, tango__image s)
 {
     const tango_vae_config *c = &net->model->vae;
-    const size_t mark = net->arena->used,
-                 deepest = c->channels * c->multiples[c->levels - 1];
-    const size_t widest = tango__vae_widest(c, s),
-                 shallow = c->channels * c->multiples[0];
-    float *z = tango__floats(net, tango__rows(s), c->latent_channels, 1), *x[2], *result;
-    tango_nn_conv conv = tango__conv3x3(s, c->latent_channels);
+    const size_t mark = net->arena->used;
+    const tango__map_room room = tango__vae_room_up(c, s);
+    const tango_nn_conv conv = tango__conv3x3(s, c->latent_channels);
+    float *z = tango__floats(net, tango__rows(s), c->latent_channels, 1);
+    tango__map m;
     size_t name;
-    x[0] = tango__floats(net, widest, 1, 1);
-    x[1] = tango__floats(net, widest, 1, 1);
+    m.s = s;
+    m.channels = c->channels * c->multiples[c->levels - 1];
+    tango__map_take(net, &m, &room);
     tango__linear(net, z, latent, tango__rows(s), "post_quant_conv", c->latent_channels,
         c->embedding, tango__plain());
     name = tango__enter_one(net, "decoder");
-    tango__conv(net, x[0], z, &conv, "conv_in", deepest, tango__plain());
-    tango__vae_middle(net, x, s, deepest);
-    result = tango__vae_up(net, x, &s, deepest);
-    tango__group_norm(
-        net, result, result, s, shallow, c->groups, c->eps, "norm_out", TANGO_NN_SILU);
-    conv = tango__conv3x3(s, shallow);
-    tango__conv(net, mel, result, &conv, "conv_out", c->out_channels, tango__plain());
+    tango__conv(net, m.x, z, &conv, "conv_in", m.channels, tango__plain());
+    tango__vae_middle(net, &m);
+    tango__vae_up(net, &m);
+    tango__norm_conv(net, mel, NULL, m.x, m.sums, m.s, m.channels, "norm_out", "conv_out",
+        c->out_channels, NULL);
     tango__leave(net, name);
     tango_arena_release(net->arena, mark);
 }
 
 /* The levels of the encoder: res_blocks resnets, then 3x3 with stride 2, for which the
-   reference pads the right and the bottom only. As tango__vae_up otherwise. */
-static float *tango__vae_down(
-    tango__net *net, float *x[2], tango__image *s, size_t channels)
+   reference pads the right and the bottom only. */
+static void tango__vae_down(tango__net *net, tango__map *m)
 {
     const tango_vae_config *c = &net->model->vae;
-    size_t level, j, name, block, at = 0;
+    size_t level, j, name;
     for (level = 0; level < c->levels; level++) {
         name = tango__enter(net, "down", level);
-        for (j = 0; j < c->res_blocks; j++, at ^= 1) {
-            block = tango__enter(net, "block", j);
-            tango__resnet(net, x[at ^ 1], x[at], *s, channels,
-                c->channels * c->multiples[level], NULL);
-            channels = c->channels * c->multiples[level];
-            tango__leave(net, block);
-        }
+        for (j = 0; j < c->res_blocks; j++)
+            tango__vae_resnet(net, m, "block", j, c->channels * c->multiples[level]);
         if (level + 1 < c->levels) {
-            tango_nn_conv conv = tango__conv3x3(*s, channels);
+            tango_nn_conv conv = tango__conv3x3(m->s, m->channels);
             conv.stride = 2;
             conv.pad_top = conv.pad_left = 0;
-            s->height = conv.out_height = s->height / 2;
-            s->width = conv.out_width = s->width / 2;
-            tango__conv(net, x[at ^ 1], x[at], &conv, "downsample.conv", channels,
+            m->s.height = conv.out_height = m->s.height / 2;
+            m->s.width = conv.out_width = m->s.width / 2;
+            tango__conv(net, m->h, m->x, &conv, "downsample.conv", m->channels,
                 tango__plain());
-            at ^= 1;
+            tango__map_swap(m);
+            tango__map_sums(net, m);
         }
         tango__leave(net, name);
     }
-    return x[at];
 }
 
-/* The same for the encoder, where level 0 receives ch channels from conv_in. */
-static size_t tango__vae_widest_down(const tango_vae_config *c, tango__image s)
+/* What the encoder's maps take; level 0 receives ch channels from conv_in. */
+static tango__map_room tango__vae_room_down(const tango_vae_config *c, tango__image s)
 {
-    size_t widest = 0, arrives = 1, level;
+    size_t level, channels = c->channels;
+    tango__map_room room;
+    memset(&room, 0, sizeof room);
     for (level = 0; level < c->levels; level++) {
-        size_t multiple = arrives > c->multiples[level] ? arrives : c->multiples[level];
-        if (tango__rows(s) * c->channels * multiple > widest)
-            widest = tango__rows(s) * c->channels * multiple;
-        arrives = c->multiples[level];
+        const size_t outputs = c->channels * c->multiples[level],
+                     wide = channels > outputs ? channels : outputs;
+        tango__room_for(&room, tango__rows(s) * wide, tango__rows(s) * outputs);
+        channels = outputs;
+        if (level + 1 == c->levels) break;
         s.height /= 2;
         s.width /= 2;
+        tango__room_for(&room, 0, tango__rows(s) * channels);
+        room.now ^= 1;
     }
-    return widest;
+    tango__room_for(&room, 0, 4 * tango__rows(s) * channels); /* of the attention */
+    return room;
 }
 
 /* moments (H*W, 2 C), mean then log-variance, of one mel (T, F); s is the mel's size.
@@ -5153,32 +5273,28 @@ static void tango__encode_mel(
     tango__net *net, float *moments, const float *mel, tango__image s)
 {
     const tango_vae_config *c = &net->model->vae;
-    const size_t mark = net->arena->used,
-                 deepest = c->channels * c->multiples[c->levels - 1];
-    const size_t widest = tango__vae_widest_down(c, s);
+    const size_t mark = net->arena->used;
+    const tango__map_room room = tango__vae_room_down(c, s);
+    const tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
     tango__image coarse = s;
+    tango__map m;
     size_t name;
-    float *x[2], *result, *z;
-    tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
+    float *z;
     coarse.height >>= c->levels - 1;
     coarse.width >>= c->levels - 1;
-    x[0] = tango__floats(net, widest, 1, 1);
-    x[1] = tango__floats(net, widest, 1, 1);
+    m.s = s;
+    m.channels = c->channels;
+    tango__map_take(net, &m, &room);
     z = tango__floats(net, tango__rows(coarse), 2 * c->latent_channels, 1);
     name = tango__enter_one(net, "encoder");
-    tango__conv(net, x[0], mel, &conv, "conv_in", c->channels, tango__plain());
-    result = tango__vae_down(net, x, &s, c->channels);
-    if (result != x[0]) { /* the middle starts at x[0] */
-        x[1] = x[0];
-        x[0] = result;
-    }
-    tango__vae_middle(net, x, s, deepest);
-    tango__group_norm(
-        net, x[0], x[0], s, deepest, c->groups, c->eps, "norm_out", TANGO_NN_SILU);
-    conv = tango__conv3x3(s, deepest);
-    tango__conv(net, z, x[0], &conv, "conv_out", 2 * c->latent_channels, tango__plain());
+    tango__conv(net, m.x, mel, &conv, "conv_in", c->channels, tango__plain());
+    tango__map_sums(net, &m);
+    tango__vae_down(net, &m);
+    tango__vae_middle(net, &m);
+    tango__norm_conv(net, z, NULL, m.x, m.sums, m.s, m.channels, "norm_out", "conv_out",
+        2 * c->latent_channels, NULL);
     tango__leave(net, name);
-    tango__linear(net, moments, z, tango__rows(s), "quant_conv", 2 * c->embedding,
+    tango__linear(net, moments, z, tango__rows(coarse), "quant_conv", 2 * c->embedding,
         2 * c->latent_channels, tango__plain());
     tango_arena_release(net->arena, mark);
 }
@@ -5241,8 +5357,8 @@ static tango_nn_conv tango__conv1d(
     return c;
 }
 
-/* The rows `to` of a 1-D convolution whose input rows `in` lie at x. They are all that the
-   layer reads, except before row 0 and behind the last of the signal: zeros there. */
+/* The rows `to` of a 1-D convolution whose input rows `in` lie at x. They are all that
+   the layer reads, except before row 0 and behind the last of the signal: zeros there. */
 static void tango__conv_part(tango__net *net, float *out, tango__span to, const float *x,
     tango__span in, tango_nn_conv shape, const char *name, size_t outputs, tango__after e)
 {
@@ -5272,8 +5388,8 @@ static size_t tango__wave_length(const tango_vocoder_config *c, size_t frames)
 }
 
 /* Layer j of a branch's six: three times a dilated convolution and a plain one. */
-static tango_nn_conv tango__branch_layer(
-    const tango_vocoder_config *c, size_t branch, size_t j, size_t length, size_t channels)
+static tango_nn_conv tango__branch_layer(const tango_vocoder_config *c, size_t branch,
+    size_t j, size_t length, size_t channels)
 {
     return tango__conv1d(length, channels, c->branch_kernels[branch],
         j % 2 == 0 ? c->dilations[branch][j / 2] : 1, 0.1f);
@@ -5310,7 +5426,7 @@ static tango__span tango__read_for(
     return r;
 }
 
-/* Layer j of a branch reads r[j] and writes r[j + 1]; from r[6], what the branch gives. */
+/* Layer j of a branch reads r[j] and writes r[j + 1]; r[6] is what the branch gives. */
 static void tango__branch_spans(const tango_vocoder_config *c, size_t branch,
     const tango__voice_stage *g, tango__span r[7])
 {
@@ -5379,7 +5495,8 @@ static void tango__stage_turn(
     const tango_vocoder_config *c, tango__voice_stage *g, size_t x_to, int last)
 {
     const tango_nn_conv up = tango__upsampling(g);
-    const size_t ahead = tango_nn_conv_ahead(&up), there = x_to > ahead ? x_to - ahead : 0;
+    const size_t ahead = tango_nn_conv_ahead(&up),
+                 there = x_to > ahead ? x_to - ahead : 0;
     g->x.from = tango__x_kept(g);
     g->x.to = x_to;
     g->rows.from = g->rows.to;

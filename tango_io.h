@@ -471,7 +471,7 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
             0    4  offset of the name             16   64  shape[8], zero beyond the rank
             4    4  length of the name             80    8  offset of the data
             8    2  type of the elements           88    8  size of the data
-           10    2  layout: 0 plain, 1 panels      96    8  checksum of the data (room 3)
+           10    2  layout: 0, 1, 2, below         96    8  checksum of the data (room 3)
            12    4  rank, 0 to 8
 
                     pool, after it, without gaps and in this order:
@@ -493,12 +493,25 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
    column c:
        element (p, k, c) = w[output 16p + c, tap, channel],   zero where 16p + c >=
        outputs
-   so its size is ceil(outputs/16) * 16 * taps * channels elements. */
+   so its size is ceil(outputs/16) * 16 * taps * channels elements.
+   BLOCKS holds such a matrix in integers, type I16. Each panel is cut along k into blocks
+   of 128, the last one as long as what is left, to an even number. A block is
+       16 scales, F32: one for each column c
+       for each pair of inner indices k, k + 1, k even: for each column c the integers
+           q(k, c), q(k + 1, c)
+   with element (p, k, c) = scale(c) q(k, c), zero beyond the outputs and the last k. A
+   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes, K = taps * channels. Scales are finite
+   and not negative, which tango_io_blob_check looks at. */
 
-typedef enum tango_io_layout { TANGO_IO_PLAIN = 0, TANGO_IO_PANELS = 1 } tango_io_layout;
+typedef enum tango_io_layout {
+    TANGO_IO_PLAIN = 0,
+    TANGO_IO_PANELS = 1,
+    TANGO_IO_BLOCKS = 2
+} tango_io_layout;
 
 #define TANGO_IO_NAME_MAX 4096          /* bytes of a key, tensor name or archive path */
 #define TANGO_IO_PANEL 16               /* columns of a panel */
+#define TANGO_IO_BLOCK 128              /* inner indices of a block of BLOCKS */
 
 typedef struct tango_io_tensor {
     const char *name;                   /* NUL-terminated */
@@ -536,7 +549,8 @@ TANGO_API void tango_io_blob_tensor(const tango_io_blob *blob, size_t index,
 /* 1 and *out if there is a tensor `name`, else 0. Binary search. */
 TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
                                  tango_io_tensor *out);
-/* Compares the data of tensor `index` with its checksum, and its padding with zero. */
+/* Compares the data of tensor `index` with its checksum, and its padding with zero; of
+   BLOCKS, all scales must be finite and not negative. */
 TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t index,
                                            tango_error *error);
 
@@ -565,6 +579,7 @@ typedef struct tango_io_blob_writer {
     tango_io_checksum sum;
     unsigned char number[8];            /* big-endian machines: the number that a piece */
     size_t number_size, held;           /* has left incomplete, low byte first */
+    size_t panel_size, panel_at;        /* there, of BLOCKS: a panel, and the place */
 } tango_io_blob_writer;
 
 /* *size = bytes of work (the header) that tango_io_blob_write_begin needs. Of each tensor
@@ -3473,8 +3488,15 @@ static int tango_io__round_up(uint64_t *out, uint64_t n, uint64_t to)
     return 1;
 }
 
-/* Bytes of a tensor's data; 0 if the shape is impossible: layout and rank do not agree, a
-   product over 2^63 - 1, or a size that this machine cannot address. */
+/* Bytes of a panel of BLOCKS over k inner indices; 0 on overflow, and for k 0. */
+static uint64_t tango_io__panel_bytes(uint64_t k)
+{
+    if (k > (uint64_t)INT64_MAX / 64) return 0;
+    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0) + k / 2 + k % 2);
+}
+
+/* Bytes of a tensor's data; 0 if the shape is impossible: layout, type and rank do not
+   agree, a product over 2^63 - 1, or a size that this machine cannot address. */
 static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t layout,
                                     const uint64_t *shape, size_t rank)
 {
@@ -3487,6 +3509,13 @@ static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t
     if (layout == TANGO_IO_PANELS) {
         if (rank != 3 || !tango_io__round_up(&whole[0], whole[0], TANGO_IO_PANEL))
             return 0;
+    } else if (layout == TANGO_IO_BLOCKS) {
+        if (rank != 3 || type != TANGO_IO_I16) return 0;
+        if (!tango_io__count(&count, whole + 1, 2)) return 0;
+        whole[0] = whole[0] / TANGO_IO_PANEL + (whole[0] % TANGO_IO_PANEL != 0);
+        whole[1] = tango_io__panel_bytes(count) / 2; /* in integers of 2 bytes */
+        whole[2] = 1;
+        if (whole[1] == 0 && count > 0) return 0;
     } else if (layout != TANGO_IO_PLAIN) {
         return 0;
     }
@@ -3617,7 +3646,7 @@ static tango_result tango_io__blob_open_tensor(const unsigned char *begin, size_
     tango_io_type type = (tango_io_type)tango_io__u16(r + 8);
     uint32_t layout = tango_io__u16(r + 10), rank = tango_io__u32(r + 12), i;
     uint64_t shape[TANGO_IO_RANK_MAX], offset = tango_io__u64(r + 80), size;
-    if (type > TANGO_IO_BOOL || layout > TANGO_IO_PANELS)
+    if (type > TANGO_IO_BOOL || layout > TANGO_IO_BLOCKS)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "blob tensor: unknown type %u or layout %u (offset %z)",
                              (uint64_t)type, (uint64_t)layout, record + 8);
@@ -3824,6 +3853,22 @@ TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
     return 1;
 }
 
+/* Offset of the first scale of BLOCKS that is negative, infinite or NaN, or the size. */
+static size_t tango_io__bad_scale(const tango_io_tensor *t)
+{
+    const size_t whole = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t panel = (size_t)tango_io__panel_bytes((uint64_t)t->shape[1] *
+                                                       t->shape[2]);
+    const unsigned char *p = (const unsigned char *)t->data;
+    size_t from, block, i;
+    for (from = 0; panel > 0 && from < t->size; from += panel)
+        for (block = 0; block < panel; block += whole)
+            for (i = 0; i < 64; i += 4)
+                if (tango_io__u32(p + from + block + i) >= 0x7f800000u)
+                    return from + block + i;
+    return t->size;
+}
+
 TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t index,
                                            tango_error *error)
 {
@@ -3853,6 +3898,12 @@ TANGO_API tango_result tango_io_blob_check(const tango_io_blob *blob, size_t ind
                                  "blob tensor %s: padding is not zero (offset %z)",
                                  tensor.name, end);
     }
+    end = tensor.layout == TANGO_IO_BLOCKS ? tango_io__bad_scale(&tensor) : tensor.size;
+    if (end < tensor.size)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "blob tensor %s: a scale is negative or not finite "
+                             "(offset %z)",
+                             tensor.name, (size_t)(p - blob->data) + end);
     return TANGO_OK;
 }
 
@@ -4049,6 +4100,10 @@ static void tango_io__blob_expect(tango_io_blob_writer *w)
     w->left = tango_io__u64(record + 88);
     w->number_size = tango_io_type_size((tango_io_type)tango_io__u16(record + 8));
     w->held = 0;
+    w->panel_size = w->panel_at = 0;
+    if (tango_io__u16(record + 10) == TANGO_IO_BLOCKS)
+        w->panel_size = (size_t)tango_io__panel_bytes(tango_io__u64(record + 24) *
+                                                      tango_io__u64(record + 32));
 }
 
 /* Moves on to the next tensor that has data, storing the checksums of those that end
@@ -4077,6 +4132,14 @@ static tango_result tango_io__blob_put(tango_io_blob_writer *w, const void *data
     return tango_io_write(w->output, data, size, error);
 }
 
+/* Bytes of the number that comes next: a block of BLOCKS begins with its scales. */
+static size_t tango_io__blob_number(const tango_io_blob_writer *w)
+{
+    const size_t block = 64 + TANGO_IO_BLOCK / 2 * 64;
+    if (w->panel_size == 0) return w->number_size;
+    return w->panel_at % w->panel_size % block < 64 ? 4 : 2;
+}
+
 /* On a big-endian machine: each number is turned; a piece may end inside of one. */
 static tango_result tango_io__blob_turn(tango_io_blob_writer *w, const unsigned char *p,
                                         size_t size, tango_error *error)
@@ -4085,11 +4148,13 @@ static tango_result tango_io__blob_turn(tango_io_blob_writer *w, const unsigned 
     size_t i, k, n = 0;
     tango_result r = TANGO_OK;
     for (i = 0; i < size && r == TANGO_OK; i++) {
-        w->number[w->number_size - ++w->held] = p[i];
-        if (w->held < w->number_size) continue;
+        const size_t number = tango_io__blob_number(w);
+        w->number[number - ++w->held] = p[i];
+        if (w->held < number) continue;
         for (k = 0; k < w->held; k++) turned[n++] = w->number[k];
+        w->panel_at += w->held;
         w->held = 0;
-        if (n < sizeof turned) continue;
+        if (n + 8 <= sizeof turned) continue;
         r = tango_io__blob_put(w, turned, n, error);
         n = 0;
     }

@@ -71,6 +71,14 @@ LAYOUT
         ...                              ...
         w[0..15][inputs-1]               w[16..31][inputs-1]
 
+    Panels of 16-bit integers are cut into blocks of 128 inputs, the last one as long as
+    what is left, to the next even number, with zeros. A block begins with its 16 scales,
+    a float for each output; then follow its integers in pairs of inputs,
+
+        q[0][k] q[0][k+1]  q[1][k] q[1][k+1]  ...  q[15][k] q[15][k+1]     k even
+
+    and w[o][k] = scale[o] q[o][k]. How the scales are chosen stands in room 9.
+
     The inputs of a convolution count tap by tap: input k = tap*channels + channel, and
     tap = ky*kernel_width + kx.
 
@@ -132,7 +140,8 @@ CONTENTS
         9 >>reference   kernels in plain C
        10 >>avx2        kernels for AVX2, FMA and F16C
        11 >>avx512      kernels for AVX-512
-       12 >>winograd    convolutions of few multiplications
+       12 >>vnni        kernels for AVX-512 with VNNI
+       13 >>winograd    convolutions of few multiplications
        and the implementation of rooms 1 to 7
 */
 #ifndef TANGO_NN_H
@@ -201,8 +210,13 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 
 /* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
 
-/* Element types of weights. */
-typedef enum tango_nn_type { TANGO_NN_F32 = 0, TANGO_NN_F16 = 1 } tango_nn_type;
+/* Element types of weights. I16 is for matrices only: blocks of integers with scales (see
+   LAYOUT). */
+typedef enum tango_nn_type {
+    TANGO_NN_F32 = 0,
+    TANGO_NN_F16 = 1,
+    TANGO_NN_I16 = 2
+} tango_nn_type;
 
 /* Functions of one number, with the names of torch.nn.functional:
    SILU       x / (1 + exp(-x))
@@ -241,8 +255,9 @@ typedef struct tango_nn_context {
 /* Bytes of scratch memory for a number of threads; 0 if they do not fit in size_t. */
 TANGO_API size_t tango_nn_work_size(size_t threads);
 
-/* The fastest kernels that this CPU and operating system can run: "avx512", "avx2" or
-   "reference". Features decide, never the model of the CPU. */
+/* The fastest kernels that this CPU and operating system can run: "vnni" (AVX-512 with
+   its integer products), "avx512", "avx2" or "reference". Features decide, never the
+   model of the CPU. */
 TANGO_API const tango_nn_kernels *tango_nn_detect(void);
 
 /* The kernels in plain C, which the others are tested against. */
@@ -261,12 +276,15 @@ typedef struct tango_nn_matrix {
     tango_nn_type type;
 } tango_nn_matrix;
 
-/* Bytes of ceil(outputs/16) panels; 0 if they do not fit in size_t. */
+/* Bytes of ceil(outputs/16) panels; 0 if they do not fit in size_t. I16: each panel has
+   64 ceil(inputs/128) + 64 ceil(inputs/2) bytes. */
 TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type);
 
 /* Packs one panel from the order of torch:
        panel[(tap*channels + channel)*16 + o] = w[(o*channels + channel)*taps + tap]
    panel (taps*channels, 16) of `type`   w (outputs, channels, taps), outputs <= 16.
+   I16: the blocks of LAYOUT, whose values differ from w by at most half a scale; a block
+   with NaN or infinity gets the scale NaN.
    Columns from `outputs` on become zero. For panel p of a larger matrix pass
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
@@ -346,6 +364,20 @@ TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const 
                                    size_t batch, size_t rows, size_t channels,
                                    size_t groups, float eps, const float *weight,
                                    const float *bias, tango_nn_activation activation);
+
+/* The same of one image in two parts, so that each can follow the layer that makes x, or
+   go before the one that reads out, a strip of rows at a time.
+   sums: sums[group] += (sum of x, sum of x^2) over the rows given.   sums (groups, 2)
+   apply: out as above from the sums over `count` values of each group.
+   x, out (rows, channels); out may be x. */
+TANGO_API void tango_nn_group_sums(const tango_nn_context *c, double *sums,
+                                   const float *x, size_t rows, size_t channels,
+                                   size_t groups);
+TANGO_API void tango_nn_group_apply(const tango_nn_context *c, float *out, const float *x,
+                                    size_t rows, size_t channels, size_t groups,
+                                    const double *sums, size_t count, float eps,
+                                    const float *weight, const float *bias,
+                                    tango_nn_activation activation);
 
 /* out = (x - mean) / sqrt(variance + eps) * weight + bias, over each row of `channels`
    values.                                                    (torch.nn.LayerNorm)
@@ -528,11 +560,17 @@ void *memset(void *to, int value, size_t count);
                                   the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
+/* Integers: a block has one scale, and a K block is a whole number of blocks. */
+#define TANGO_NN__BLOCK 128u    /* inputs of a block */
+#define TANGO_NN__SCALES 64u    /* bytes of the 16 scales of a block of weights */
+#define TANGO_NN__INTEGERS 272u /* 16-bit integers between quantised rows */
+#define TANGO_NN__INT_SUMS 528u /* floats between rows of their sums, COLUMNS + 16 */
+
 /* Scratch memory: one part that all tasks share, then one for each worker. */
 #define TANGO_NN__SHARED ((size_t)1 << 18)
 #define TANGO_NN__WORKER ((size_t)1 << 21)
 
-/* The transforms of room 12 by name: of inputs, of weights, of sums; the numbers of
+/* The transforms of room 13 by name: of inputs, of weights, of sums; the numbers of
    outputs and taps of the convolution; TALL where rows are summed up first. */
 typedef enum tango_nn__transform {
     TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
@@ -561,7 +599,17 @@ typedef enum tango_nn__transform {
    transpose: panel (depth, 16) = the transpose of x (rows <= 16, depth), rows `stride`
          apart; further columns are zero.
 
-   Of room 12:
+   Of integers:
+   quantize: q (rows, depth), rows TANGO_NN__INTEGERS apart, and scales[r]: row r of x as
+         one block of integers (room 9). depth <= 128, a multiple of 16; x rows
+         TANGO_NN__STRIDE apart.
+   tile_i16: sum (rows, 16*panels) = a w^T of one K block, added to sum if accumulate is
+         set. a (rows, depth) with rows TANGO_NN__INTEGERS apart, the scale of row r in
+         its block i at scales[i*TANGO_NN__ROWS + r], rows <= TANGO_NN__ROWS, panels <=
+         tile_panels. Gives the same bytes in every table.
+   widen_i16: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel.
+
+   Of room 13:
    blend: to = coef[0]*x[0] + coef[1]*x[1] + ..., `terms` rows of `count` numbers, each
          through the leaky ReLU if slope is not 0; zeros without terms; terms <= 6.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
@@ -598,7 +646,14 @@ struct tango_nn_kernels {
                    float scale, const float *weight, const float *bias);
     void (*transpose)(float *panel, const float *x, size_t stride, size_t rows,
                       size_t depth);
-    /* room 12 */
+    /* integers */
+    void (*quantize)(int16_t *q, float *scales, const float *x, size_t rows,
+                     size_t depth);
+    void (*tile_i16)(float *sum, size_t sum_stride, const int16_t *a, const float *scales,
+                     const void *b, size_t b_stride, size_t rows, size_t panels,
+                     size_t depth, int accumulate);
+    void (*widen_i16)(float *to, const void *panel, size_t k, size_t depth);
+    /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
                   size_t count, float slope);
     void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const float *x,
@@ -613,6 +668,13 @@ TANGO_NN__INLINE size_t tango_nn__min(size_t a, size_t b) { return a < b ? a : b
 TANGO_NN__INLINE size_t tango_nn__ceil(size_t a, size_t b)
 {
     return a / b + (a % b != 0);
+}
+
+/* Bytes from the start of a panel of integers to the block of input k, a multiple of
+   TANGO_NN__BLOCK: what k inputs take. */
+TANGO_NN__INLINE size_t tango_nn__block_at(size_t k)
+{
+    return k / TANGO_NN__BLOCK * (TANGO_NN__SCALES + TANGO_NN__BLOCK / 2 * 64);
 }
 
 /* Denormals as zero, as a result (FTZ, bit 15) and as an operand (DAZ, bit 6). Returns
@@ -799,6 +861,159 @@ static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
     }
 }
 
+/* Blocks of integers. A block of n <= 128 numbers x becomes q = round(x / scale) with
+   |q[i]| <= 32767 and a 2-norm |q| <= sqrt(2^31 - 1) = 46340.95. By Cauchy and Schwarz
+   every partial sum of the product of two blocks is at most |q_a| |q_w| <= 2^31 - 1: it
+   is exact in 32 bits, in any order. x / scale has a norm of at most 46334: rounding to
+   integers adds at most sqrt(128) / 2 < 5.66 to it, and the rounding of norm, factor and
+   product in float less than 12 units of 2^-24, 0.04 at that size: 46339.7 in all.
+
+   The scale is a function of the numbers alone, by exactly rounded operations in a fixed
+   order, so that every table finds the same integers. The largest number is found on the
+   bits without sign, where NaN > infinity > all else. */
+#define TANGO_NN__NORM 46334.0f
+#define TANGO_NN__LARGEST 32767.0f
+#define TANGO_NN__SMALLEST 0x0d800000u /* bits of 2^-100: a block below it is zero */
+#define TANGO_NN__INFINITE 0x7f800000u /* bits of infinity */
+
+TANGO_NN__INLINE float tango_nn__from_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The power of two that brings a number of these bits into [1, 4), where squares of a
+   block neither overflow nor vanish. Multiplying by it is exact. */
+TANGO_NN__INLINE float tango_nn__block_power(uint32_t largest)
+{
+    const uint32_t exponent = largest >> 23;
+    return tango_nn__from_bits((254u - (exponent < 253u ? exponent : 253u)) << 23);
+}
+
+/* 1 / scale of a block from the bits of its largest number, that power and the norm of
+   the block times the power. */
+TANGO_NN__INLINE float tango_nn__block_factor(uint32_t largest, float power, float norm)
+{
+    const float by_norm = TANGO_NN__NORM / norm;
+    const float by_most = TANGO_NN__LARGEST / (tango_nn__from_bits(largest) * power);
+    return (by_norm < by_most ? by_norm : by_most) * power;
+}
+
+/* To the nearest integer, ties to even; |x| < 2^31. */
+TANGO_NN__INLINE int32_t tango_nn__round(float x)
+{
+    const int32_t down = (int32_t)x; /* towards zero */
+    const float rest = x - (float)down, size = rest < 0.0f ? -rest : rest;
+    if (size < 0.5f || (size == 0.5f && down % 2 == 0)) return down;
+    return x < 0.0f ? down - 1 : down + 1;
+}
+
+/* q = one block of x; returns its scale. Squares are summed in 16 lanes, halves last. */
+static float tango_nn__quantize_block(int16_t *q, const float *x, size_t depth)
+{
+    uint32_t largest = 0;
+    float lane[16] = { 0 }, power, factor;
+    for (size_t i = 0; i < depth; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffffu;
+        if (bits > largest) largest = bits;
+    }
+    if (largest < TANGO_NN__SMALLEST || largest >= TANGO_NN__INFINITE) {
+        memset(q, 0, depth * sizeof *q);
+        return largest < TANGO_NN__SMALLEST ? 0.0f : tango_nn__from_bits(0x7fc00000u);
+    }
+    power = tango_nn__block_power(largest);
+    for (size_t i = 0; i < depth; i++) {
+        const float v = x[i] * power;
+        lane[i % 16] += v * v;
+    }
+    for (size_t half = 8; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
+    }
+    factor = tango_nn__block_factor(largest, power,
+                                    (float)TANGO_SQRT((double)lane[0]));
+    for (size_t i = 0; i < depth; i++) q[i] = (int16_t)tango_nn__round(x[i] * factor);
+    return 1.0f / factor;
+}
+
+static void tango_nn__quantize_ref(int16_t *q, float *scales, const float *x, size_t rows,
+                                   size_t depth)
+{
+    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += TANGO_NN__STRIDE) {
+        scales[r] = tango_nn__quantize_block(q, x, depth);
+    }
+}
+
+/* sum of the products of two pairs, in two's complement: weights from a damaged file may
+   break the bound, and wrap as the instructions do. */
+TANGO_NN__INLINE uint32_t tango_nn__pair(const int16_t *a, const int16_t *b)
+{
+    return (uint32_t)((int32_t)a[0] * b[0]) + (uint32_t)((int32_t)a[1] * b[1]);
+}
+
+/* The 32 bits of a two's complement number. */
+TANGO_NN__INLINE int32_t tango_nn__signed(uint32_t bits)
+{
+    return bits <= 0x7fffffffu ? (int32_t)bits : -(int32_t)(0xffffffffu - bits) - 1;
+}
+
+/* One row of a block: to (16) = or += the exact sums times scale_a scale_w. */
+static void tango_nn__tile_row_i16(float *to, const int16_t *a, float scale,
+                                   const char *block, size_t depth, int accumulate)
+{
+    float scales[TANGO_NN__PANEL];
+    int16_t w[2 * TANGO_NN__PANEL];
+    uint32_t acc[TANGO_NN__PANEL] = { 0 };
+    memcpy(scales, block, sizeof scales);
+    block += TANGO_NN__SCALES;
+    for (size_t k = 0; k < depth; k += 2, block += sizeof w) {
+        memcpy(w, block, sizeof w);
+        for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
+            acc[i] += tango_nn__pair(a + k, w + 2 * i);
+        }
+    }
+    for (size_t i = 0; i < TANGO_NN__PANEL; i++) {
+        const float v = (float)tango_nn__signed(acc[i]) * (scale * scales[i]);
+        to[i] = accumulate ? to[i] + v : v;
+    }
+}
+
+static void tango_nn__widen_i16_ref(float *to, const void *panel, size_t k, size_t depth)
+{
+    for (size_t i = 0; i < depth; i++, k++) {
+        const char *block = (const char *)panel
+                            + tango_nn__block_at(k / TANGO_NN__BLOCK * TANGO_NN__BLOCK);
+        const char *pairs = block + TANGO_NN__SCALES + k % TANGO_NN__BLOCK / 2 * 64;
+        for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
+            float scale;
+            int16_t q;
+            memcpy(&scale, block + o * sizeof scale, sizeof scale);
+            memcpy(&q, pairs + o * 4 + k % 2 * 2, sizeof q);
+            *to++ = (float)q * scale;
+        }
+    }
+}
+
+static void tango_nn__tile_i16_ref(float *sum, size_t sum_stride, const int16_t *a,
+                                   const float *scales, const void *b, size_t b_stride,
+                                   size_t rows, size_t panels, size_t depth,
+                                   int accumulate)
+{
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
+        const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - k);
+        const char *block = (const char *)b + tango_nn__block_at(k);
+        for (size_t p = 0; p < panels; p++, block += b_stride) {
+            for (size_t r = 0; r < rows; r++) {
+                tango_nn__tile_row_i16(sum + r * sum_stride + p * TANGO_NN__PANEL,
+                                       a + r * TANGO_NN__INTEGERS + k, scales[r], block,
+                                       n, accumulate || k > 0);
+            }
+        }
+    }
+}
+
 /* Matrices of Winograd's convolutions F(outputs, taps) in one dimension, of the points
    0, 1, -1, 1/2, -2, (2,) infinity (0, 1, -1, infinity for two outputs). With the values
    a of the points, `output` holds the powers of a, `weight` the powers of a over the
@@ -940,6 +1155,8 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
     tango_nn__gather_ref,     tango_nn__maximum_ref,      tango_nn__exponentials_ref,
     tango_nn__moments_ref,   tango_nn__column_moments_ref, tango_nn__normalize_ref,
     tango_nn__center_ref,    tango_nn__transpose_ref,
+    tango_nn__quantize_ref,  tango_nn__tile_i16_ref,
+    tango_nn__widen_i16_ref,
     tango_nn__blend_ref,     tango_nn__transform_ref,    tango_nn__widen_ref
 };
 
@@ -947,7 +1164,9 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
 
 #ifdef TANGO_NN__X86
 #define TANGO_NN__AVX2 TANGO_NN__TARGET("avx2,fma,f16c")
-#define TANGO_NN__AVX512 TANGO_NN__TARGET("avx512f,avx512dq,avx2,fma,f16c")
+#define TANGO_NN__AVX512 TANGO_NN__TARGET("avx512f,avx512dq,avx512bw,avx2,fma,f16c")
+#define TANGO_NN__VNNI                                                                  \
+    TANGO_NN__TARGET("avx512vnni,avx512f,avx512dq,avx512bw,avx2,fma,f16c")
 #ifdef TANGO_NN_SMALL
 #define TANGO_NN__UNROLL
 #elif defined __clang__
@@ -956,8 +1175,8 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
 #define TANGO_NN__UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* 2 if AVX-512, 1 if AVX2 with FMA and F16C can be used, else 0. The operating system
-   must save the registers too: XCR0 says so. */
+/* 3 if AVX-512 with VNNI, 2 if AVX-512, 1 if AVX2 with FMA and F16C can be used, else 0.
+   The operating system must save the registers too: XCR0 says so. */
 static int tango_nn__cpu_level(void)
 {
     unsigned a, b, c, d, saved, features;
@@ -969,7 +1188,8 @@ static int tango_nn__cpu_level(void)
     if ((saved & 0x06) != 0x06) return 0; /* SSE and AVX registers */
     if (!(features >> 12 & 1) || !(features >> 29 & 1) || !(b >> 5 & 1)) return 0;
     if ((saved & 0xe6) != 0xe6) return 1; /* mask registers, upper halves, 16..31 */
-    return (b >> 16 & 1) && (b >> 17 & 1) ? 2 : 1; /* AVX512F, AVX512DQ */
+    if (!(b >> 16 & 1) || !(b >> 17 & 1) || !(b >> 30 & 1)) return 1; /* F, DQ, BW */
+    return c >> 11 & 1 ? 3 : 2;
 }
 
 /* The first n of 8 lanes. Rows end in the middle of a vector; nothing beyond the end may
@@ -1454,6 +1674,194 @@ TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x
     tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
 }
 
+/* The bits without sign of the largest of `depth` numbers. */
+TANGO_NN__INLINE TANGO_NN__AVX2 uint32_t tango_nn__largest8(const float *x, size_t depth)
+{
+    const __m256i sign = _mm256_set1_epi32(0x7fffffff);
+    __m256i m0 = _mm256_setzero_si256(), m1 = m0;
+    __m128i m;
+    for (size_t i = 0; i < depth; i += 16) {
+        const __m256i v0 = _mm256_castps_si256(_mm256_loadu_ps(x + i));
+        const __m256i v1 = _mm256_castps_si256(_mm256_loadu_ps(x + i + 8));
+        m0 = _mm256_max_epi32(m0, _mm256_and_si256(v0, sign));
+        m1 = _mm256_max_epi32(m1, _mm256_and_si256(v1, sign));
+    }
+    m0 = _mm256_max_epi32(m0, m1);
+    m = _mm_max_epi32(_mm256_castsi256_si128(m0), _mm256_extracti128_si256(m0, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+/* The 2-norm of x * power, in the order of tango_nn__quantize_block. */
+TANGO_NN__INLINE TANGO_NN__AVX2 float tango_nn__norm8(const float *x, size_t depth,
+                                                      float power)
+{
+    const __m256 factor = _mm256_set1_ps(power);
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+    __m128 s;
+    for (size_t i = 0; i < depth; i += 16) {
+        const __m256 v0 = _mm256_mul_ps(_mm256_loadu_ps(x + i), factor);
+        const __m256 v1 = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), factor);
+        s0 = _mm256_add_ps(s0, _mm256_mul_ps(v0, v0));
+        s1 = _mm256_add_ps(s1, _mm256_mul_ps(v1, v1));
+    }
+    s0 = _mm256_add_ps(s0, s1);
+    s = _mm_add_ps(_mm256_castps256_ps128(s0), _mm256_extractf128_ps(s0, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    s = _mm_add_ss(s, _mm_movehdup_ps(s));
+    return _mm_cvtss_f32(_mm_sqrt_ss(s));
+}
+
+TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
+                                                   const float *x, size_t rows,
+                                                   size_t depth)
+{
+    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += TANGO_NN__STRIDE) {
+        const uint32_t largest = tango_nn__largest8(x, depth);
+        float power, factor;
+        __m256 f;
+        if (largest < TANGO_NN__SMALLEST || largest >= TANGO_NN__INFINITE) {
+            scales[r] = tango_nn__quantize_block(q, x, depth);
+            continue;
+        }
+        power = tango_nn__block_power(largest);
+        factor = tango_nn__block_factor(largest, power,
+                                        tango_nn__norm8(x, depth, power));
+        scales[r] = 1.0f / factor;
+        f = _mm256_set1_ps(factor);
+        for (size_t i = 0; i < depth; i += 16) {
+            const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(x + i), f);
+            const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f);
+            const __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(low),
+                                                 _mm256_cvtps_epi32(high));
+            _mm256_storeu_si256((__m256i *)(void *)(q + i),
+                                _mm256_permute4x64_epi64(v, 0xd8));
+        }
+    }
+}
+
+/* The low or the high halves of pairs as floats times their scales. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__widen_i16_8(const char *pairs,
+                                                             __m128i shift, __m256 scale)
+{
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    v = _mm256_srai_epi32(_mm256_sll_epi32(v, shift), 16);
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(v), scale);
+}
+
+TANGO_NN__AVX2 static void tango_nn__widen_i16_avx2(float *to, const void *panel,
+                                                    size_t k, size_t depth)
+{
+    for (size_t i = 0; i < depth; i++, k++, to += TANGO_NN__PANEL) {
+        const char *block = (const char *)panel
+                            + tango_nn__block_at(k / TANGO_NN__BLOCK * TANGO_NN__BLOCK);
+        const char *pairs = block + TANGO_NN__SCALES + k % TANGO_NN__BLOCK / 2 * 64;
+        const __m128i shift = _mm_cvtsi32_si128(k % 2 ? 0 : 16);
+        const __m256 s0 = _mm256_loadu_ps((const float *)(const void *)block);
+        const __m256 s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
+        _mm256_storeu_ps(to, tango_nn__widen_i16_8(pairs, shift, s0));
+        _mm256_storeu_ps(to + 8, tango_nn__widen_i16_8(pairs + 32, shift, s1));
+    }
+}
+
+/* Accumulators are vectors of unsigned numbers: sums of weights from a damaged file wrap.
+   As __m256i they would be numbers of 64 bits to the compiler, which then copies them. */
+typedef uint32_t tango_nn__sums8 __attribute__((vector_size(32)));
+
+/* One block for a constant number of rows; registers as in tango_nn__tile8. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile_i16_8(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales,
+    const char *block, size_t depth, int accumulate, const size_t rows)
+{
+    const char *w = block + TANGO_NN__SCALES;
+    tango_nn__sums8 acc[6][2];
+    __m256 s0, s1;
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        acc[r][0] = acc[r][1] = (tango_nn__sums8)_mm256_setzero_si256();
+    }
+    for (size_t k = 0; k < depth; k += 2, w += 64) {
+        const __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)w);
+        const __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32));
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            int32_t pair;
+            __m256i x;
+            memcpy(&pair, a + r * TANGO_NN__INTEGERS + k, sizeof pair);
+            x = _mm256_set1_epi32(pair);
+            acc[r][0] += (tango_nn__sums8)_mm256_madd_epi16(x, b0);
+            acc[r][1] += (tango_nn__sums8)_mm256_madd_epi16(x, b1);
+        }
+    }
+    s0 = _mm256_loadu_ps((const float *)(const void *)block);
+    s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        const __m256 scale = _mm256_set1_ps(scales[r]);
+        float *to = sum + r * sum_stride;
+        __m256 v0 = _mm256_mul_ps(_mm256_cvtepi32_ps((__m256i)acc[r][0]),
+                                  _mm256_mul_ps(scale, s0));
+        __m256 v1 = _mm256_mul_ps(_mm256_cvtepi32_ps((__m256i)acc[r][1]),
+                                  _mm256_mul_ps(scale, s1));
+        if (accumulate) {
+            v0 = _mm256_add_ps(_mm256_loadu_ps(to), v0);
+            v1 = _mm256_add_ps(_mm256_loadu_ps(to + 8), v1);
+        }
+        _mm256_storeu_ps(to, v0);
+        _mm256_storeu_ps(to + 8, v1);
+    }
+}
+
+/* The blocks of a K block, one after the other, for a constant number of rows. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blocks_i16_8(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t depth, int accumulate, const size_t rows)
+{
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
+        tango_nn__tile_i16_8(sum, sum_stride, a + k, scales,
+                             (const char *)b + tango_nn__block_at(k),
+                             tango_nn__min(TANGO_NN__BLOCK, depth - k),
+                             accumulate || k > 0, rows);
+    }
+}
+
+/* Tiles of 6 rows, and of what is left, in nearly equal heights. */
+TANGO_NN__AVX2 static void tango_nn__tile_i16_avx2(float *sum, size_t sum_stride,
+                                                   const int16_t *a, const float *scales,
+                                                   const void *b, size_t b_stride,
+                                                   size_t rows, size_t panels,
+                                                   size_t depth, int accumulate)
+{
+    const size_t tiles = tango_nn__ceil(rows, 6);
+    (void)b_stride;
+    (void)panels; /* always 1 */
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t r = t * rows / tiles, height = (t + 1) * rows / tiles - r;
+        float *to = sum + r * sum_stride;
+        const int16_t *from = a + r * TANGO_NN__INTEGERS;
+        const float *scale = scales + r;
+#ifdef TANGO_NN_SMALL
+        tango_nn__blocks_i16_8(to, sum_stride, from, scale, b, depth, accumulate, height);
+#else
+#define TANGO_NN__HEIGHT(n)                                                             \
+    case n:                                                                             \
+        tango_nn__blocks_i16_8(to, sum_stride, from, scale, b, depth, accumulate, n);    \
+        break;
+        switch (height) {
+            TANGO_NN__HEIGHT(1)
+            TANGO_NN__HEIGHT(2)
+            TANGO_NN__HEIGHT(3)
+            TANGO_NN__HEIGHT(4)
+            TANGO_NN__HEIGHT(5)
+            TANGO_NN__HEIGHT(6)
+        default: break;
+        }
+#undef TANGO_NN__HEIGHT
+#endif
+    }
+}
+
 /* A blend of a constant number of terms: the factors stay in registers. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
                                                       const float *coef, size_t count,
@@ -1592,6 +2000,8 @@ static const tango_nn_kernels tango_nn__kernels_avx2 = {
     tango_nn__gather_avx2,     tango_nn__maximum_avx2,      tango_nn__exponentials_avx2,
     tango_nn__moments_avx2,    tango_nn__column_moments_avx2, tango_nn__normalize_avx2,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
+    tango_nn__quantize_avx2,   tango_nn__tile_i16_avx2,
+    tango_nn__widen_i16_avx2,
     tango_nn__blend_avx2,      tango_nn__transform_avx2,    tango_nn__widen_avx2
 };
 
@@ -1915,6 +2325,101 @@ TANGO_NN__AVX512 static void tango_nn__normalize_avx512(float *out, const float 
     }
 }
 
+typedef uint32_t tango_nn__sums16 __attribute__((vector_size(64)));
+
+/* The pair of 16-bit integers at p in all lanes. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512i tango_nn__pair16(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+
+/* to (rows, 16*panels) = or += the exact sums of a block, times both scales. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__scale_i16_16(
+    float *to, size_t stride, tango_nn__sums16 acc[14][2], const char *block,
+    size_t b_stride, const float *scales, int accumulate, const size_t rows,
+    const size_t panels)
+{
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        const __m512 scale = _mm512_set1_ps(scales[r]);
+        TANGO_NN__UNROLL
+        for (size_t p = 0; p < panels; p++) {
+            const __m512 s = _mm512_loadu_ps((const void *)(block + p * b_stride));
+            __m512 v = _mm512_maskz_cvtepi32_ps(TANGO_NN__ALL, (__m512i)acc[r][p]);
+            float *at = to + r * stride + p * TANGO_NN__PANEL;
+            v = _mm512_mul_ps(v, _mm512_mul_ps(scale, s));
+            if (accumulate) v = _mm512_add_ps(_mm512_loadu_ps(at), v);
+            _mm512_storeu_ps(at, v);
+        }
+    }
+}
+
+/* The blocks of a K block, one after the other, for a constant number of rows and panels;
+   registers as in tango_nn__tile16. */
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t b_stride, size_t depth, int accumulate, const size_t rows, const size_t panels)
+{
+    for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
+        const char *block = (const char *)b + tango_nn__block_at(done);
+        const char *w = block + TANGO_NN__SCALES, *second = w + (panels - 1) * b_stride;
+        const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - done);
+        tango_nn__sums16 acc[14][2];
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            acc[r][0] = acc[r][1] = (tango_nn__sums16)_mm512_setzero_si512();
+        }
+        for (size_t k = 0; k < n; k += 2, w += 64, second += 64) {
+            const __m512i b0 = _mm512_loadu_si512((const void *)w);
+            const __m512i b1 = panels > 1 ? _mm512_loadu_si512((const void *)second) : b0;
+            TANGO_NN__UNROLL
+            for (size_t r = 0; r < rows; r++) {
+                const __m512i x = tango_nn__pair16(a + r * TANGO_NN__INTEGERS + done + k);
+                acc[r][0] += (tango_nn__sums16)_mm512_madd_epi16(x, b0);
+                if (panels > 1) acc[r][1] += (tango_nn__sums16)_mm512_madd_epi16(x, b1);
+            }
+        }
+        tango_nn__scale_i16_16(sum, sum_stride, acc, block, b_stride, scales,
+                               accumulate || done > 0, rows, panels);
+        scales += TANGO_NN__ROWS;
+    }
+}
+
+/* Tiles of 14 rows, then of what is left, largest first. */
+TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate)
+{
+    while (rows > 0) {
+        size_t n;
+#define TANGO_NN__HEIGHT(height)                                                        \
+    n = height;                                                                         \
+    if (panels == 2) {                                                                  \
+        tango_nn__blocks_i16_16(sum, sum_stride, a, scales, b, b_stride, depth,         \
+                                accumulate, height, 2);                                 \
+    } else {                                                                            \
+        tango_nn__blocks_i16_16(sum, sum_stride, a, scales, b, b_stride, depth,         \
+                                accumulate, height, 1);                                 \
+    }
+        if (rows >= 14) {
+            TANGO_NN__HEIGHT(14)
+        } else if (rows >= 7) {
+            TANGO_NN__HEIGHT(7)
+        } else if (rows >= 3) {
+            TANGO_NN__HEIGHT(3)
+        } else {
+            TANGO_NN__HEIGHT(1)
+        }
+#undef TANGO_NN__HEIGHT
+        rows -= n;
+        sum += n * sum_stride;
+        a += n * TANGO_NN__INTEGERS;
+        scales += n;
+    }
+}
+
 TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
                                                     const float *coef, size_t terms,
                                                     size_t count, float slope)
@@ -2019,6 +2524,98 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
     tango_nn__exponentials_avx512, tango_nn__moments_avx2,
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
+    tango_nn__quantize_avx2,   tango_nn__tile_i16_avx512,
+    tango_nn__widen_i16_avx2,
+    tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
+};
+
+/* ==== 12 >>vnni ==== Kernels for AVX-512 with VNNI ========================= */
+
+/* Products of integers only: vpdpwssd multiplies pairs and adds them to the sums in one
+   instruction. All else is that of AVX-512. */
+
+/* sum += the products of pairs. As an intrinsic of 64-bit numbers it would make GCC copy
+   each sum twice. */
+TANGO_NN__INLINE TANGO_NN__VNNI tango_nn__sums16 tango_nn__pairs_vnni(
+    tango_nn__sums16 sum, __m512i x, __m512i b)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
+    return sum;
+}
+
+/* See tango_nn__blocks_i16_16. */
+TANGO_NN__INLINE TANGO_NN__VNNI void tango_nn__blocks_i16_vnni(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t b_stride, size_t depth, int accumulate, const size_t rows, const size_t panels)
+{
+    for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
+        const char *block = (const char *)b + tango_nn__block_at(done);
+        const char *w = block + TANGO_NN__SCALES, *second = w + (panels - 1) * b_stride;
+        const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - done);
+        tango_nn__sums16 acc[14][2];
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            acc[r][0] = acc[r][1] = (tango_nn__sums16)_mm512_setzero_si512();
+        }
+        for (size_t k = 0; k < n; k += 2, w += 64, second += 64) {
+            const __m512i b0 = _mm512_loadu_si512((const void *)w);
+            const __m512i b1 = panels > 1 ? _mm512_loadu_si512((const void *)second) : b0;
+            TANGO_NN__UNROLL
+            for (size_t r = 0; r < rows; r++) {
+                const __m512i x = tango_nn__pair16(a + r * TANGO_NN__INTEGERS + done + k);
+                acc[r][0] = tango_nn__pairs_vnni(acc[r][0], x, b0);
+                if (panels > 1) acc[r][1] = tango_nn__pairs_vnni(acc[r][1], x, b1);
+            }
+        }
+        tango_nn__scale_i16_16(sum, sum_stride, acc, block, b_stride, scales,
+                               accumulate || done > 0, rows, panels);
+        scales += TANGO_NN__ROWS;
+    }
+}
+
+/* See tango_nn__tile_i16_avx512. */
+TANGO_NN__VNNI static void tango_nn__tile_i16_vnni(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate)
+{
+    while (rows > 0) {
+        size_t n;
+#define TANGO_NN__HEIGHT(height)                                                        \
+    n = height;                                                                         \
+    if (panels == 2) {                                                                  \
+        tango_nn__blocks_i16_vnni(sum, sum_stride, a, scales, b, b_stride, depth,       \
+                                  accumulate, height, 2);                               \
+    } else {                                                                            \
+        tango_nn__blocks_i16_vnni(sum, sum_stride, a, scales, b, b_stride, depth,       \
+                                  accumulate, height, 1);                               \
+    }
+        if (rows >= 14) {
+            TANGO_NN__HEIGHT(14)
+        } else if (rows >= 7) {
+            TANGO_NN__HEIGHT(7)
+        } else if (rows >= 3) {
+            TANGO_NN__HEIGHT(3)
+        } else {
+            TANGO_NN__HEIGHT(1)
+        }
+#undef TANGO_NN__HEIGHT
+        rows -= n;
+        sum += n * sum_stride;
+        a += n * TANGO_NN__INTEGERS;
+        scales += n;
+    }
+}
+
+static const tango_nn_kernels tango_nn__kernels_vnni = {
+    "vnni", 14, 2,
+    tango_nn__tile_avx512,     tango_nn__finish_avx512,       tango_nn__activate_avx512,
+    tango_nn__leaky_relu_avx2, tango_nn__add_avx2,            tango_nn__scale_avx2,
+    tango_nn__gather_avx512,   tango_nn__maximum_avx2,
+    tango_nn__exponentials_avx512, tango_nn__moments_avx2,
+    tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
+    tango_nn__center_avx2,     tango_nn__transpose_avx2,
+    tango_nn__quantize_avx2,   tango_nn__tile_i16_vnni,
+    tango_nn__widen_i16_avx2,
     tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 #endif /* TANGO_NN__X86 */
@@ -2041,6 +2638,7 @@ TANGO_API const tango_nn_kernels *tango_nn_detect(void)
 {
 #ifdef TANGO_NN__X86
     const int level = tango_nn__cpu_level();
+    if (level >= 3) return &tango_nn__kernels_vnni;
     if (level >= 2) return &tango_nn__kernels_avx512;
     if (level >= 1) return &tango_nn__kernels_avx2;
 #endif
@@ -2061,6 +2659,7 @@ TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name)
     const int level = tango_nn__cpu_level();
     if (level >= 1 && tango_nn__same(name, "avx2")) return &tango_nn__kernels_avx2;
     if (level >= 2 && tango_nn__same(name, "avx512")) return &tango_nn__kernels_avx512;
+    if (level >= 3 && tango_nn__same(name, "vnni")) return &tango_nn__kernels_vnni;
 #endif
     return NULL;
 }
@@ -2168,13 +2767,18 @@ TANGO_API uint16_t tango_nn_float_to_half(float value)
 
 static size_t tango_nn__type_size(tango_nn_type type)
 {
-    return type == TANGO_NN_F16 ? 2 : 4;
+    return type == TANGO_NN_F32 ? 4 : 2;
 }
 
 TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type)
 {
     size_t bytes;
     const size_t panels = tango_nn__ceil(outputs, TANGO_NN__PANEL);
+    if (type == TANGO_NN_I16) {
+        bytes = tango_nn__ceil(inputs, TANGO_NN__BLOCK) + tango_nn__ceil(inputs, 2);
+        if (!tango_mul_ok(bytes, 64, &bytes)) return 0;
+        return tango_mul_ok(bytes, panels, &bytes) ? bytes : 0;
+    }
     if (!tango_mul_ok(panels, inputs, &bytes)) return 0;
     if (!tango_mul_ok(bytes, TANGO_NN__PANEL * tango_nn__type_size(type), &bytes)) {
         return 0;
@@ -2182,10 +2786,35 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
     return bytes;
 }
 
+/* Block `k` to k + depth - 1 of a panel of integers, from the order of torch. */
+static void tango_nn__pack_block(char *block, const float *w, size_t outputs,
+                                 size_t channels, size_t taps, size_t k, size_t depth)
+{
+    float x[TANGO_NN__BLOCK] = { 0 }, scale;
+    int16_t q[TANGO_NN__BLOCK];
+    for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
+        for (size_t i = 0; i < depth; i++) {
+            const size_t tap = (k + i) / channels, channel = (k + i) % channels;
+            x[i] = o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
+        }
+        scale = tango_nn__quantize_block(q, x, TANGO_NN__BLOCK);
+        memcpy(block + o * sizeof scale, &scale, sizeof scale);
+        for (size_t i = 0; i < depth; i += 2) {
+            memcpy(block + TANGO_NN__SCALES + i / 2 * 64 + o * 4, q + i, 4);
+        }
+    }
+}
+
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
                                    size_t outputs, size_t channels, size_t taps)
 {
+    const size_t inputs = taps * channels;
     TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
+    for (size_t k = 0; type == TANGO_NN_I16 && k < inputs; k += TANGO_NN__BLOCK) {
+        tango_nn__pack_block((char *)panel + tango_nn__block_at(k), w, outputs, channels,
+                             taps, k, tango_nn__min(TANGO_NN__BLOCK, inputs - k));
+    }
+    if (type == TANGO_NN_I16) return;
     for (size_t tap = 0; tap < taps; tap++) {
         for (size_t channel = 0; channel < channels; channel++) {
             const size_t to = (tap * channels + channel) * TANGO_NN__PANEL;
@@ -2506,6 +3135,81 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
     } while (k < inputs);
 }
 
+/* The same for weights of 16-bit integers. Rows are gathered a few at a time and
+   quantised while they are in the first-level cache. */
+#define TANGO_NN__GATHERED 14u
+
+/* q (rows, depth) and its scales: inputs k .. k + depth - 1 of the rows. strip
+   (GATHERED, STRIDE) holds them in between, with zeros up to whole vectors. */
+static void tango_nn__quantize_rows(const tango_nn__product *p, int16_t *q, float *scales,
+                                    float *strip, const tango_nn__place *places,
+                                    size_t rows, size_t k, size_t depth)
+{
+    const size_t whole = tango_nn__ceil(depth, 16) * 16;
+    for (size_t r = 0; r < rows; r += TANGO_NN__GATHERED) {
+        const size_t n = tango_nn__min(TANGO_NN__GATHERED, rows - r);
+        tango_nn__gather_rows(p, strip, places + r, n, k, depth);
+        for (size_t i = 0; i < n && whole > depth; i++) {
+            memset(strip + i * TANGO_NN__STRIDE + depth, 0,
+                   (whole - depth) * sizeof *strip);
+        }
+        for (size_t at = 0; at < whole; at += TANGO_NN__BLOCK) {
+            p->kernels->quantize(q + r * TANGO_NN__INTEGERS + at,
+                                 scales + at / TANGO_NN__BLOCK * TANGO_NN__ROWS + r,
+                                 strip + at, n,
+                                 tango_nn__min(TANGO_NN__BLOCK, whole - at));
+        }
+    }
+}
+
+/* See tango_nn__multiply. All row tiles of a panel are one call. */
+static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums,
+                                   const int16_t *q, const float *scales, size_t row,
+                                   size_t rows, size_t column, size_t columns, size_t k,
+                                   size_t depth)
+{
+    const tango_nn_kernels *kernels = p->kernels;
+    const size_t inputs = p->w->inputs, outputs = p->w->outputs;
+    const size_t panel_size = tango_nn_panels_size(1, inputs, TANGO_NN_I16);
+    const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
+    for (size_t at = 0; at < columns; at += width) {
+        const size_t count = tango_nn__min(width, columns - at);
+        const char *b = (const char *)p->w->panels
+                        + (column + at) / TANGO_NN__PANEL * panel_size
+                        + tango_nn__block_at(k);
+        kernels->tile_i16(sums + at, TANGO_NN__INT_SUMS, q, scales, b, panel_size, rows,
+                          tango_nn__ceil(count, TANGO_NN__PANEL), depth, k > 0);
+        if (k + depth < inputs) continue;
+        kernels->finish(p->e, p->out, outputs, row, column + at, rows, count, sums + at,
+                        TANGO_NN__INT_SUMS);
+    }
+}
+
+static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
+{
+    const tango_nn__product *p = (const tango_nn__product *)data;
+    const size_t row = index % p->row_blocks * p->row_block;
+    const size_t column = index / p->row_blocks * p->column_block;
+    const size_t inputs = p->w->inputs;
+    const size_t columns = tango_nn__min(p->column_block, p->w->outputs - column);
+    float *strip = tango_nn__scratch(p->c, worker);
+    float *scales = strip + TANGO_NN__GATHERED * TANGO_NN__STRIDE;
+    float *sums = scales + TANGO_NN__DEPTH / TANGO_NN__BLOCK * TANGO_NN__ROWS;
+    int16_t *q = (int16_t *)(void *)(sums + TANGO_NN__ROWS * TANGO_NN__INT_SUMS);
+    tango_nn__place *places =
+        (tango_nn__place *)(void *)(q + TANGO_NN__ROWS * TANGO_NN__INTEGERS);
+    size_t rows;
+    if (row >= p->rows) return;
+    rows = tango_nn__min(p->row_block, p->rows - row);
+    if (inputs == 0) memset(sums, 0, rows * TANGO_NN__INT_SUMS * sizeof *sums);
+    tango_nn__find_places(p, places, row, rows);
+    for (size_t k = 0; k < inputs || k == 0; k += TANGO_NN__DEPTH) {
+        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, inputs - k);
+        tango_nn__quantize_rows(p, q, scales, strip, places, rows, k, depth);
+        tango_nn__multiply_i16(p, sums, q, scales, row, rows, column, columns, k, depth);
+    }
+}
+
 /* Turns a 1-D convolution, whose time is the height, on its side: along the width the
    inputs of neighbouring taps are gathered in one run. */
 static void tango_nn__lay_flat(tango_nn_conv *s)
@@ -2547,7 +3251,7 @@ static void tango_nn__fill(tango_nn__product *p, const tango_nn_context *c, floa
     p->rows = shape->batch * shape->out_height * shape->out_width;
 }
 
-/* Room 12: does the convolution and returns 1 if the shape is one for it, else 0. */
+/* Room 13: does the convolution and returns 1 if the shape is one for it, else 0. */
 static int tango_nn__winograd_run(const tango_nn__product *p);
 
 TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const float *x,
@@ -2559,7 +3263,10 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     if (p.rows == 0 || w->outputs == 0) return;
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
-    tango_nn__run(c, p.row_blocks * p.column_blocks, tango_nn__product_task, &p);
+    tango_nn__run(c, p.row_blocks * p.column_blocks,
+                  w->type == TANGO_NN_I16 ? tango_nn__product_i16_task
+                                          : tango_nn__product_task,
+                  &p);
 }
 
 TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
@@ -2569,9 +3276,11 @@ TANGO_API size_t tango_nn_conv_grid(const tango_nn_conv *shape)
 
 TANGO_API size_t tango_nn_conv_ahead(const tango_nn_conv *shape)
 {
-    const size_t taps = shape->kernel_height;
-    if (taps <= 3) return 0; /* more are cut into parts of 4, the last filled with zeros */
-    return (tango_nn__ceil(taps, 4) * 4 - taps) * (shape->dilation ? shape->dilation : 1);
+    /* More than 3 taps are cut into parts of 4, the last filled with zeros; the last
+       input of a transform meets only the last tap. */
+    const size_t taps = shape->kernel_height, zeros = tango_nn__ceil(taps, 4) * 4 - taps;
+    if (taps <= 3 || zeros == 0) return 0;
+    return (zeros - 1) * (shape->dilation ? shape->dilation : 1);
 }
 
 TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const float *x,
@@ -2587,7 +3296,7 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
     tango_nn_conv2d(c, out, x, &shape, w, e);
 }
 
-/* ==== 12 >>winograd ==== Convolutions of few multiplications =============== */
+/* ==== 13 >>winograd ==== Convolutions of few multiplications =============== */
 
 /* Winograd's convolutions of stride 1. F(m, r) computes m neighbouring outputs of r taps
    from m + r - 1 products ("points") instead of m*r:
@@ -2713,8 +3422,8 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
    about 8 and is made again for each block of columns, one of G w 3 and for each block of
-   tiles, one of A's operands 5. Along one axis the rule is that of one full block whatever
-   the length: parts of a convolution then give the numbers of the whole. */
+   tiles, one of A's operands 5. Along one axis the rule is that of one full block,
+   whatever the length: parts of a convolution then give the numbers of the whole. */
 static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
     const int line = g->rows == 1;
@@ -2724,8 +3433,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
     const double input = 8 * tiles * channels * (line ? 1 : (double)g->column_blocks);
-    const double weight = 3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels
-                          * outputs;
+    const double weight =
+        3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels * outputs;
     const double rows = line ? tiles * (double)g->axis->outputs : (double)g->p->rows;
     const double direct = rows * (double)g->p->w->inputs * outputs;
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
@@ -2807,9 +3516,18 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
         x = (const float *)w->panels + from;
     } else {
         for (size_t i = 0; i < height * taps; i++) {
-            if (first + i >= kernel) memset(wide + i * count, 0, count * sizeof *wide);
-            else g->p->kernels->widen(wide + i * count, w->panels, from + i * step,
-                                      w->type, count);
+            if (first + i >= kernel) {
+                memset(wide + i * count, 0, count * sizeof *wide);
+            } else if (w->type == TANGO_NN_I16) {
+                g->p->kernels->widen_i16(
+                    wide + i * count,
+                    (const char *)w->panels
+                        + panel * tango_nn_panels_size(1, w->inputs, TANGO_NN_I16),
+                    (first + i) * channels + channel, depth);
+            } else {
+                g->p->kernels->widen(wide + i * count, w->panels, from + i * step,
+                                     w->type, count);
+            }
         }
         step = count;
         x = wide;
@@ -3034,6 +3752,57 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
                                      scale, shift, g->activation);
         }
     }
+}
+
+/* What both parts of a norm of one image need. */
+static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const float *x,
+                                               size_t rows, size_t channels,
+                                               size_t groups)
+{
+    const size_t room = TANGO_NN__SHARED / (2 * sizeof(double)); /* pairs of sums */
+    tango_nn__group_norm g;
+    TANGO_ASSERT(groups > 0 && groups <= room && channels % groups == 0);
+    memset(&g, 0, sizeof g);
+    g.c = c;
+    g.x = x;
+    g.partials = (double *)tango_nn__shared(c);
+    g.rows = rows;
+    g.channels = channels;
+    g.groups = groups;
+    g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
+    g.chunks = tango_nn__min(g.chunks, room / groups);
+    return g;
+}
+
+TANGO_API void tango_nn_group_sums(const tango_nn_context *c, double *sums,
+                                   const float *x, size_t rows, size_t channels,
+                                   size_t groups)
+{
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
+    if (rows == 0 || channels == 0) return;
+    tango_nn__run(c, g.chunks, tango_nn__group_moments_task, &g);
+    for (size_t i = 0; i < g.chunks * groups * 2; i++) {
+        sums[i % (groups * 2)] += g.partials[i];
+    }
+}
+
+TANGO_API void tango_nn_group_apply(const tango_nn_context *c, float *out, const float *x,
+                                    size_t rows, size_t channels, size_t groups,
+                                    const double *sums, size_t count, float eps,
+                                    const float *weight, const float *bias,
+                                    tango_nn_activation activation)
+{
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
+    if (rows == 0 || channels == 0) return;
+    g.out = out;
+    g.eps = eps;
+    g.weight = weight;
+    g.bias = bias;
+    g.activation = activation;
+    for (size_t i = 0; i < groups * 2; i += 2) {
+        tango_nn__statistics(sums + i, count, eps, &g.partials[i], &g.partials[i + 1]);
+    }
+    tango_nn__run(c, g.chunks, tango_nn__group_normalize_task, &g);
 }
 
 TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const float *x,

@@ -23,7 +23,8 @@
 
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
-    { 'o', "output", "FILE", "WAV to write, out.wav if not given; - is standard output, as it is made" },
+    { 'o', "output", "FILE",
+        "WAV to write, out.wav if not given; - is standard output, while it is made" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
     { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },
@@ -55,7 +56,7 @@ static const cli_option options[] = {
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
     { 267, "bits", "16|24|32|f32", "of the WAV; 16 if not given" },
     { 272, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
-    { 268, "kernels", "NAME", "reference, avx2 or avx512; the best if not given" },
+    { 268, "kernels", "NAME", "reference, avx2, avx512 or vnni; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
     { 281, "profile", NULL,
         "say which layers took the time, beside the machine's peak" },

@@ -170,13 +170,13 @@ static int table_row(const char *name, const char *stage, difference d, double t
 
 /* ---- Kernel levels, order of axes ------------------------------------------------- */
 
-static const char *const level_names[] = { "reference", "avx2", "avx512" };
-static tango_nn_context contexts[3]; /* one for each level of this machine */
+static const char *const level_names[] = { "reference", "avx2", "avx512", "vnni" };
+static tango_nn_context contexts[4]; /* one for each level of this machine */
 static size_t levels;
 
 static void start_levels(void)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         tango_nn_context *c = &contexts[levels];
         c->kernels = tango_nn_kernels_named(level_names[i]);
         if (c->kernels == NULL) continue;

@@ -28,7 +28,8 @@ static tango_vocoder_config any_vocoder(uint32_t *state)
     }
     for (size_t b = 0; b < c.branches; b++) {
         c.branch_kernels[b] = 2 * any(state, 0, 6) + 1;
-        for (size_t j = 0; j < 3; j++) c.dilations[b][j] = any(state, 1, any(state, 1, 64));
+        for (size_t j = 0; j < 3; j++)
+            c.dilations[b][j] = any(state, 1, any(state, 1, 64));
     }
     return c;
 }
@@ -51,7 +52,8 @@ static int block_is_right(const tango_vocoder_config *c, const tango__voice_stag
         tango__span r[7];
         r[6] = g->s;
         tango__branch_spans(c, b, g, r);
-        ok = ok && (r[6].from == r[6].to || (g->u.from <= r[0].from && g->u.to >= r[0].to));
+        ok = ok && (r[6].from == r[6].to
+                       || (g->u.from <= r[0].from && g->u.to >= r[0].to));
         for (size_t j = 0; j < 6; j++) {
             const tango_nn_conv layer =
                 tango__branch_layer(c, b, j, g->made, g->channels / 2);
@@ -77,9 +79,9 @@ static int turn_is_right(const tango_vocoder_config *c, const tango__voice *v,
              && g->s.from <= g->s.to;
         there = g->s.to;
         if (i == v->stages) return ok && finds(g->x, 3, 3, g->s, g->length);
-        ok = ok && g->rows.from == old->rows.to && finds(g->x, g->taps - 1,
-                 tango_nn_conv_ahead(&up), g->rows, g->length) && g->u.from <= old->u.to && g->u.to <= g->made
-             && block_is_right(c, g);
+        ok = ok && g->rows.from == old->rows.to
+             && finds(g->x, g->taps - 1, tango_nn_conv_ahead(&up), g->rows, g->length)
+             && g->u.from <= old->u.to && g->u.to <= g->made && block_is_right(c, g);
     }
     return ok;
 }
@@ -95,8 +97,10 @@ static void every_turn_finds_what_it_reads(void)
         const size_t frames = any(&state, 1, 300), tile = any(&state, 1, 40);
         tango__voice v, before;
         tango__voice_shape(&v, &c, frames);
-        for (before = v; tango__voice_turn(&v, &c, tile / 2 + 1, tile); before = v, turns++)
+        for (before = v; tango__voice_turn(&v, &c, tile / 2 + 1, tile); before = v) {
             wrong += !turn_is_right(&c, &v, &before);
+            turns++;
+        }
         unfinished += v.stage[v.stages].s.to != tango__wave_length(&c, frames);
     }
     CHECK(turns > 20000 && wrong == 0 && unfinished == 0);
@@ -120,7 +124,7 @@ static float *voiced(const tango_model *m, const tango_params *p, size_t frames,
     if (net.result != TANGO_OK) stop("vocoder", error.text);
     tango__arena_over(&arena, memset(take(*memory), 0xff, *memory), *memory);
     for (size_t i = 0; i < frames * mels; i++)
-        mel[i] = (float)(4.0 * sin((double)i * 0.37) * cos((double)(i / mels) * 0.11) - 4);
+        mel[i] = (float)(4 * sin((double)i * 0.37) * cos((double)(i / mels) * 0.11) - 4);
     memset(wave, 0xff, samples * sizeof *wave);
     tango__net_begin(&net, m, p, &arena, &error);
     tango__hifigan(&net, wave, mel, frames, first, tile, NULL);
@@ -180,7 +184,8 @@ typedef struct heard {
     int orderly;
 } heard;
 
-static int hear(void *user, size_t sound, const float *samples, size_t first, size_t count)
+static int hear(
+    void *user, size_t sound, const float *samples, size_t first, size_t count)
 {
     heard *h = (heard *)user;
     if (sound != h->sound) h->orderly &= h->next == h->samples && sound == h->sound + 1;

@@ -44,11 +44,15 @@ refuses() {
 fresh
 claim converts_to_f32 0 "937 tensors, 483159 parameters, f32" ./convert model -o a.tango -t f32
 claim converts_to_f16 0 "937 tensors, 483159 parameters, f16" ./convert model -o b.tango -t f16
+claim converts_to_i16 0 "937 tensors, 483159 parameters, i16" ./convert model -o i.tango -t i16
 claim default_type_is_the_checkpoints 0 "" ./convert model --output=c.tango --quiet
 claim default_equals_f32 0 "CRC-32" ./inspect c.tango tango.provenance --json
 claim same_input_same_bytes 0 "" cmp a.tango c.tango
 claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
+claim inspect_finds_i16_whole 0 " 0 damaged" ./inspect i.tango
+claim inspect_lists_blocks_of_integers 0 "i16   blocks    20.8 KB" ./inspect i.tango vocoder.ups.0
+claim first_layers_stay_floats 0 "15 x 9 x 8        f32   panels" ./inspect i.tango unet.conv_in
 claim inspect_says_which_of_two_opposites_counts 0 "note: --check has no effect" ./inspect --check --no-check a.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
 claim inspect_writes_json 0 '"shape": [15, 9, 8], "offset": ' ./inspect --json a.tango

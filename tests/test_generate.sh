@@ -124,6 +124,10 @@ mv out.wav first.wav
 claim "-o - writes the same bytes to stdout"  sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 -o - "a dog barks" >pipe.wav' "$model"
 claim "equal to the file"                     same pipe.wav first.wav
 claim "and leaves no file"                    test ! -e out.wav
+claim "HiFi-GAN is heard while it works"      sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan -o whole.wav x' "$model"
+claim "and gives the bytes of the file"       same pipe.wav whole.wav
+claim "of floats too"                         sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan --bits f32 -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan --bits f32 -o whole.wav x && cmp pipe.wav whole.wav' "$model"
+claim "a reader that leaves is an error"      sh -c '{ ./generate -m "$0" -q --steps 1 --vocoder hifigan -o - x 2>e; echo $? >code; } | head -c 10 >/dev/null; grep -q writing e && grep -qx 1 code' "$model"
 claim "one thread gives the same bytes"       runs -t 1 -o t1.wav "a dog barks"
 claim "equal again"                           same t1.wav first.wav
 claim "TANGO_THREADS says how many threads"   sh -c 'TANGO_THREADS=1 ./generate -m "$0" -q --json --steps 1 -s 0.64 -o t.wav x | grep -q "\"threads\": 1,"' "$model"

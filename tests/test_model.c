@@ -268,14 +268,14 @@ static void distil(int how)
 
 static void one_seed_is_one_sound(void)
 {
-    static const char *const names[] = { "reference", "avx2", "avx512" };
+    static const char *const names[] = { "reference", "avx2", "avx512", "vnni" };
     static trace first, one, many;
     for (size_t kind = 0; kind < 3; kind++)
         for (int how = 0; how < 3; how++) {
             build(kind, 0);
             distil(how);
             run(&first, tango_nn_reference(), 0);
-            for (size_t i = 0; i < 3; i++) {
+            for (size_t i = 0; i < 4; i++) {
                 const tango_nn_kernels *k = tango_nn_kernels_named(names[i]);
                 if (k == NULL) continue;
                 run(&one, k, 0);

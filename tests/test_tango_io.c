@@ -725,8 +725,9 @@ static void each_rule_of_the_blob_has_its_message(void)
     CHECK(blob_refuses(VALUES + 24, UINT64_MAX, 8, "passes the header"));
     CHECK(blob_refuses(VALUES + 24, UINT64_MAX / 8 + 1, 8, "passes the header"));
     CHECK(blob_refuses(TENSORS + 8, 13, 2, "unknown type"));
-    CHECK(blob_refuses(TENSORS + 10, 2, 2, "layout 2"));
+    CHECK(blob_refuses(TENSORS + 10, 3, 2, "layout 3"));
     CHECK(blob_refuses(TENSORS + 10, 1, 2, "impossible shape"));
+    CHECK(blob_refuses(TENSORS + 10, 2, 2, "impossible shape"));
     CHECK(blob_refuses(TENSORS + 12, 9, 4, "rank 9"));
     CHECK(blob_refuses(TENSORS + 24, (uint64_t)1 << 63, 8, "impossible shape"));
     CHECK(blob_refuses(TENSORS + 32, 1, 8, "beyond the rank"));
@@ -737,6 +738,100 @@ static void each_rule_of_the_blob_has_its_message(void)
     CHECK(blob_refuses(POOL, 0xff, 1, "not clean UTF-8"));
     CHECK(blob_refuses(POOL, 'z', 1, "not in order"));
     CHECK(blob_refuses(POOL + 5, 1, 1, "padding is not zero"));
+}
+
+/* A blob of one matrix in blocks of integers, 17 outputs of 131 inputs: two panels of a
+   block of 128 and one of 3. scale: of every column. */
+static void blocks_of(bytes *b, float scale, unsigned piece)
+{
+    tango_io_tensor t;
+    tango_io_blob_writer writer;
+    unsigned char work[512], whole[16384];
+    float scales[16];
+    int16_t numbers[64 * 32];
+    size_t n = 0, i, panel;
+    memset(&t, 0, sizeof t);
+    t.name = "w", t.type = TANGO_IO_I16, t.layout = TANGO_IO_BLOCKS, t.rank = 3;
+    t.shape[0] = 17, t.shape[1] = 1, t.shape[2] = 131;
+    for (i = 0; i < 16; i++) scales[i] = scale;
+    for (i = 0; i < 64 * 32; i++) numbers[i] = (int16_t)(i * 31 - 30000);
+    CHECK(tango_io_create(&output, file_name, &error) == TANGO_OK);
+    CHECK(tango_io_blob_write_begin(&writer, &output, NULL, 0, &t, 1, work, sizeof work,
+                                    &error) == TANGO_OK);
+    CHECK(t.size == 2 * (64 + 64 * 64 + 64 + 2 * 64));
+    for (panel = 0; panel < 2; panel++) {
+        const void *parts[4] = { scales, numbers, scales, numbers };
+        const size_t sizes[4] = { 64, 64 * 64, 64, 2 * 64 };
+        for (i = 0; i < 4; i++) {
+            const char *p = (const char *)parts[i];
+            size_t at, step;
+            for (at = 0; at < sizes[i]; at += step) {
+                step = sizes[i] - at < piece ? sizes[i] - at : piece;
+                CHECK(tango_io_blob_write_data(&writer, p + at, step, &error)
+                      == TANGO_OK);
+            }
+        }
+    }
+    CHECK(tango_io_blob_write_end(&writer, &error) == TANGO_OK);
+    CHECK(tango_io_commit(&output, &error) == TANGO_OK);
+    CHECK(tango_io_load(whole, sizeof whole, &n, file_name, &error) == TANGO_OK);
+    add(b, whole, n);
+    remove(file_name);
+}
+
+static void blocks_of_integers_are_written_and_their_scales_checked(void)
+{
+    const float bad[] = { NAN, INFINITY, -INFINITY, -1.0f };
+    size_t i;
+    for (i = 0; i < 6; i++) {
+        bytes b = { NULL, 0, 0 };
+        tango_io_blob blob;
+        tango_io_tensor t;
+        const unsigned char *p;
+        unsigned char *from;
+        void *block;
+        blocks_of(&b, i < 4 ? bad[i] : 0.5f, i < 5 ? 5000 : 3);
+        from = exact(b.p, b.n, &block);
+        CHECK(tango_io_blob_open(&blob, from, b.n, &error) == TANGO_OK);
+        CHECK(tango_io_blob_find(&blob, "w", &t) == 1 && t.layout == TANGO_IO_BLOCKS);
+        if (i < 4) {
+            CHECK(tango_io_blob_check(&blob, 0, &error) == TANGO_ERROR_DATA);
+            CHECK(strstr(error.text, "w: a scale is negative or not finite") != NULL);
+        } else {
+            p = (const unsigned char *)t.data;
+            CHECK(tango_io_blob_check(&blob, 0, &error) == TANGO_OK);
+            CHECK(p[0] == 0 && p[2] == 0 && p[3] == 0x3f); /* 0.5 */
+            CHECK(p[64] == 0xd0 && p[65] == 0x8a);         /* -30000 */
+            CHECK(p[4160 + 3] == 0x3f && p[4352 + 64] == 0xd0);
+        }
+        free(block);
+        release(&b);
+    }
+}
+
+/* Only type I16 and three dimensions have blocks, and their size follows. */
+static void blocks_of_another_kind_are_refused(void)
+{
+    static const struct { size_t at; unsigned value; const char *words; } wrong[] = {
+        { 8, TANGO_IO_F32, "impossible shape" }, { 10, 3, "layout 3" },
+        { 12, 2, "beyond the rank" }, { 24, 2, "by its shape" },
+        { 88, 1, "by its shape" },
+    };
+    size_t i;
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        bytes b = { NULL, 0, 0 };
+        tango_io_blob blob;
+        unsigned char *p;
+        void *block;
+        blocks_of(&b, 1.0f, 5000);
+        b.p[64 + wrong[i].at] = (unsigned char)wrong[i].value;
+        blob_seal(b.p);
+        p = exact(b.p, b.n, &block);
+        CHECK(tango_io_blob_open(&blob, p, b.n, &error) != TANGO_OK);
+        CHECK(says(wrong[i].words));
+        free(block);
+        release(&b);
+    }
 }
 
 static void a_blob_with_impossible_contents_is_not_written(void)
@@ -2638,6 +2733,8 @@ int main(void)
     RUN(every_flipped_bit_of_a_blob_is_found);
     RUN(a_forged_header_cannot_reach_outside);
     RUN(each_rule_of_the_blob_has_its_message);
+    RUN(blocks_of_integers_are_written_and_their_scales_checked);
+    RUN(blocks_of_another_kind_are_refused);
     RUN(a_blob_with_impossible_contents_is_not_written);
     RUN(archives_of_three_writers_give_the_same_tensors);
     RUN(a_bare_tensor_is_a_file_too);

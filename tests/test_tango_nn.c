@@ -15,8 +15,8 @@
 /* ---- Tools ------------------------------------------------------------------------ */
 
 #define GUARD 12345.0f
-static const char *const level_names[] = { "reference", "avx2", "avx512" };
-static tango_nn_context contexts[3]; /* one for each level of this machine */
+static const char *const level_names[] = { "reference", "avx2", "avx512", "vnni" };
+static tango_nn_context contexts[4]; /* one for each level of this machine */
 static size_t levels;
 static uint32_t state = 1;
 
@@ -88,7 +88,7 @@ static double worst(const float *got, const double *want, const double *toleranc
 
 static void start_levels(void)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const tango_nn_kernels *kernels = tango_nn_kernels_named(level_names[i]);
         tango_nn_context *c = &contexts[levels];
         if (kernels == NULL) continue;
@@ -765,7 +765,69 @@ static void winograd_of_several_blocks_is_right(void)
     CHECK(winograd_error(&upward, 300, TANGO_NN_F32, 0) <= 5e-6);
 }
 
-/* The rule: every wide layer of the models, no small one, no layer that it cannot do. */
+/* The rule: every wide layer of the models, no small one along two axes, no layer that it
+   cannot do. Along one axis the length does not count. */
+/* How many parts of a 1-D convolution differ from the same rows of the whole, each with
+   `less` inputs fewer behind it than it may read. */
+static size_t parts_that_differ(const tango_nn_context *c, const tango_nn_conv *whole,
+                                const weights *w, const float *x, size_t less)
+{
+    const size_t grid = tango_nn_conv_grid(whole), outputs = w->matrix.outputs;
+    const size_t pad = whole->pad_top, beyond = pad + tango_nn_conv_ahead(whole) - less;
+    float *all = array(whole->out_height * outputs);
+    float *out = array(whole->height * outputs);
+    size_t differ = 0, to;
+    tango_nn_conv2d(c, all, x, whole, &w->matrix, NULL);
+    for (size_t from = 0; from < whole->out_height; from = to) {
+        const size_t first = from > pad ? from - pad : 0;
+        tango_nn_conv part = *whole;
+        float *read;
+        size_t end;
+        to = from + grid * pick(1, 12);
+        if (to > whole->out_height) to = whole->out_height;
+        end = to + beyond < whole->height ? to + beyond : whole->height;
+        part.height = end - first;
+        part.pad_top = from > pad ? 0 : pad - from;
+        part.out_height = to - from;
+        read = copy_array(x + first * whole->channels, part.height * whole->channels);
+        tango_nn_conv2d(c, out, read, &part, &w->matrix, NULL);
+        differ += memcmp(out, all + from * outputs,
+                         (to - from) * outputs * sizeof *out) != 0;
+        drop(read, part.height * whole->channels);
+    }
+    drop(all, whole->out_height * outputs);
+    drop(out, whole->height * outputs);
+    return differ;
+}
+
+static void parts_of_a_long_convolution_are_the_whole(void)
+{
+    static const size_t kernels[] = { 1, 3, 5, 7, 9, 11, 13, 17 };
+    size_t differ = 0, cut_short = 0;
+    for (size_t run = 0; run < 8 * 4; run++) {
+        const size_t kernel = kernels[run % 8], dilation = run / 8 * 2 + 1 - run / 24;
+        const size_t length = pick(150, 500), channels = 8 * pick(2, 10);
+        tango_nn_conv s = { 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0.1f };
+        weights w = make_weights(16 * pick(1, 8), channels, kernel, TANGO_NN_F32);
+        float *x = noise_array(length * channels);
+        s.height = s.out_height = length;
+        s.channels = channels;
+        s.kernel_height = kernel;
+        s.dilation = dilation;
+        s.pad_top = dilation * (kernel - 1) / 2;
+        for (size_t l = 0; l < levels; l++) {
+            differ += parts_that_differ(&contexts[l], &s, &w, x, 0);
+            if (tango_nn_conv_ahead(&s) > 0) {
+                cut_short += parts_that_differ(&contexts[l], &s, &w, x, dilation);
+            }
+        }
+        drop_weights(&w);
+        drop(x, length * channels);
+    }
+    CHECK(differ == 0);
+    CHECK(cut_short > 0);
+}
+
 static void winograd_is_chosen_where_it_pays(void)
 {
     static const size_t shapes[][10] = { /* batch, height, width, channels, outputs,
@@ -774,7 +836,7 @@ static void winograd_is_chosen_where_it_pays(void)
         { 2, 64, 4, 1280, 1280, 3, 3, 1, 1, 1 }, { 2, 32, 2, 1280, 1280, 3, 3, 1, 1, 1 },
         { 1, 1024, 64, 128, 128, 3, 3, 1, 1, 1 }, { 1, 512, 1, 512, 512, 11, 1, 1, 5, 1 },
         { 1, 163872, 1, 32, 32, 7, 1, 1, 1, 1 }, { 2, 64, 16, 48, 48, 3, 3, 1, 1, 1 },
-        { 1, 2, 1, 512, 512, 3, 1, 1, 1, 0 }, { 1, 3, 3, 320, 320, 3, 3, 1, 1, 0 },
+        { 1, 2, 1, 512, 512, 3, 1, 1, 1, 1 }, { 1, 3, 3, 320, 320, 3, 3, 1, 1, 0 },
         { 2, 256, 16, 320, 320, 3, 3, 2, 1, 0 }, { 2, 256, 16, 320, 320, 3, 3, 1, 2, 0 },
         { 2, 256, 16, 320, 320, 1, 1, 1, 1, 0 }, { 2, 256, 16, 8, 320, 3, 3, 1, 1, 0 },
         { 1, 5121, 1, 512, 1, 7, 1, 1, 1, 0 }, { 1, 512, 1, 512, 512, 17, 1, 1, 1, 0 }
@@ -867,6 +929,42 @@ static void group_norms_are_right(void)
         CHECK(group_norm_error(pick(1, 3), pick(1, 70), channels, groups, 0, 1, 1e-5f,
                                1e-5, i % 2 ? silu : none) < 3e-6);
     }
+}
+
+/* Sums strip by strip, then applied strip by strip, here with a row of the one before. */
+static void a_group_norm_in_strips_is_the_same(void)
+{
+    enum { ROWS = 203, CHANNELS = 24, GROUPS = 6, STRIP = 37 };
+    float *x = noise_array(ROWS * CHANNELS), *w = noise_array(CHANNELS);
+    float *b = noise_array(CHANNELS), *whole = noise_array(ROWS * CHANNELS);
+    for (size_t l = 0; l < levels; l++) {
+        const tango_nn_context *c = &contexts[l];
+        double sums[2 * GROUPS] = { 0 }, most = 0;
+        tango_nn_group_norm(c, whole, x, 1, ROWS, CHANNELS, GROUPS, 1e-6f, w, b,
+                            TANGO_NN_SILU);
+        for (size_t r = 0; r < ROWS; r += STRIP) {
+            const size_t rows = ROWS - r < STRIP ? ROWS - r : STRIP;
+            tango_nn_group_sums(c, sums, x + r * CHANNELS, rows, CHANNELS, GROUPS);
+        }
+        for (size_t r = 0; r < ROWS; r += STRIP) {
+            const size_t first = r > 0 ? r - 1 : 0;
+            const size_t rows = ROWS - r < STRIP ? ROWS - first : r + STRIP - first;
+            float *out = copy_array(x + first * CHANNELS, rows * CHANNELS);
+            tango_nn_group_apply(c, out, out, rows, CHANNELS, GROUPS, sums,
+                                 ROWS * CHANNELS / GROUPS, 1e-6f, w, b, TANGO_NN_SILU);
+            for (size_t i = 0; i < rows * CHANNELS; i++) {
+                const double d = fabs((double)out[i]
+                                      - (double)whole[first * CHANNELS + i]);
+                if (!(d <= most)) most = d;
+            }
+            drop(out, rows * CHANNELS);
+        }
+        CHECK(most < 1e-6);
+    }
+    drop(x, ROWS * CHANNELS);
+    drop(w, CHANNELS);
+    drop(b, CHANNELS);
+    drop(whole, ROWS * CHANNELS);
 }
 
 static void group_norm_survives_large_means_and_small_variances(void)
@@ -1344,18 +1442,27 @@ static void backwards(void *pool, size_t count, tango_nn_task *task, void *data)
 }
 
 enum { LAYER_ROWS = 700, LAYER_WIDTH = 96, LAYER_OUT = LAYER_ROWS * LAYER_WIDTH };
+enum { LAYERS = 9 };
 
-/* Every layer once; out (7, LAYER_OUT). */
+/* Every layer once, convolutions of each kind; out (LAYERS, LAYER_OUT). */
 static void all_layers(const tango_nn_context *c, float *out, const float *x,
-                       const weights *square, const weights *taps)
+                       const weights *square, const weights *taps, const weights *line)
 {
     const tango_nn_conv conv = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 1, 1, 1, 0, 0, 0.1f };
+    const tango_nn_conv wide = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 2, 2, 2, 0, 0, 0.1f };
+    const tango_nn_conv wave = { 1, 700, 1, 32, 700, 1, 7, 1, 1, 3, 9, 0, 0, 0, 0.1f };
     const tango_nn_attention a = { 2, 350, 350, 3, 32, 0.2f, 1, NULL, NULL, 0 };
     tango_nn_epilogue e = { 0 };
     e.activation = TANGO_NN_GELU;
     tango_nn_linear(c, out, x, LAYER_ROWS, &square->matrix, &e);
     out += LAYER_OUT;
+    CHECK(winograd_pays(&conv, &taps->matrix) && !winograd_pays(&wide, &taps->matrix)
+          && winograd_pays(&wave, &line->matrix));
     tango_nn_conv2d(c, out, x, &conv, &taps->matrix, NULL);
+    out += LAYER_OUT;
+    tango_nn_conv2d(c, out, x, &wide, &taps->matrix, NULL);
+    out += LAYER_OUT;
+    tango_nn_conv2d(c, out, x, &wave, &line->matrix, NULL);
     out += LAYER_OUT;
     tango_nn_attend(c, out, x, x, x, &a);
     out += LAYER_OUT;
@@ -1375,24 +1482,26 @@ static void check_same_bits(void (*parallel_for)(void *, size_t, tango_nn_task *
 {
     weights square = make_weights(LAYER_WIDTH, LAYER_WIDTH, 1, TANGO_NN_F32);
     weights taps = make_weights(LAYER_WIDTH, 32, 9, TANGO_NN_F16);
+    weights line = make_weights(LAYER_WIDTH, 32, 7, TANGO_NN_F32);
     float *x = noise_array(LAYER_OUT);
-    float *one = array(7 * LAYER_OUT), *many = array(7 * LAYER_OUT);
+    float *one = array(LAYERS * LAYER_OUT), *many = array(LAYERS * LAYER_OUT);
     for (size_t l = 0; l < levels; l++) {
         tango_nn_context c = contexts[l];
-        memset(one, 0, 7 * LAYER_OUT * sizeof *one);
-        memset(many, 0xff, 7 * LAYER_OUT * sizeof *one);
-        all_layers(&c, one, x, &square, &taps);
+        memset(one, 0, LAYERS * LAYER_OUT * sizeof *one);
+        memset(many, 0xff, LAYERS * LAYER_OUT * sizeof *one);
+        all_layers(&c, one, x, &square, &taps, &line);
         c.parallel_for = parallel_for;
         c.pool = pool;
         c.threads = threads;
-        all_layers(&c, many, x, &square, &taps);
-        CHECK(memcmp(one, many, 7 * LAYER_OUT * sizeof *one) == 0);
+        all_layers(&c, many, x, &square, &taps, &line);
+        CHECK(memcmp(one, many, LAYERS * LAYER_OUT * sizeof *one) == 0);
     }
     drop(x, LAYER_OUT);
-    drop(one, 7 * LAYER_OUT);
-    drop(many, 7 * LAYER_OUT);
+    drop(one, LAYERS * LAYER_OUT);
+    drop(many, LAYERS * LAYER_OUT);
     drop_weights(&square);
     drop_weights(&taps);
+    drop_weights(&line);
 }
 
 static void any_order_of_tasks_gives_the_same_bits(void)
@@ -1474,8 +1583,10 @@ int main(void)
     RUN(blends_and_wide_weights_agree_with_the_reference);
     RUN(winograd_is_right_for_ragged_shapes);
     RUN(winograd_of_several_blocks_is_right);
+    RUN(parts_of_a_long_convolution_are_the_whole);
     RUN(winograd_is_chosen_where_it_pays);
     RUN(group_norms_are_right);
+    RUN(a_group_norm_in_strips_is_the_same);
     RUN(group_norm_survives_large_means_and_small_variances);
     RUN(a_wrong_epsilon_is_detected);
     RUN(layer_and_rms_norms_are_right);

@@ -315,6 +315,7 @@ static void open_tango(origin *o)
     before = root->stores;
     if (!add_first(o, root, tango_weights[2])) return;
     o->stft = root->stores; /* no part of the model: only checked */
+    o->stft->next = NULL;
     root->stores = before;
 }
 

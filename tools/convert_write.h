@@ -174,7 +174,7 @@ static size_t parameter_count(const plan *p)
 #define PIECE 16384 /* numbers read at a time from tensors that keep their order */
 
 typedef struct job {
-    tango_io_type type; /* of matrices and the embedding */
+    tango_io_type type; /* of matrices and, if no integers, the embedding */
     tango_io_blob_writer writer;
     float *numbers; /* PIECE, or 16 rows of the widest matrix */
     void *packed;   /* the same as it is written */
@@ -195,9 +195,36 @@ static int is_matrix(const weight *w)
     return w->kind == MATRIX || w->kind == TRANSPOSED;
 }
 
+/* The first and the last layer of a network, next to sound and noise, stay floats. */
+static int is_at_the_border(const weight *w)
+{
+    static const char *const names[] = { "conv_in.weight",   "conv_out.weight",
+                                         "conv_pre.weight",  "conv_post.weight",
+                                         "quant_conv.weight" }; /* post_quant_conv too */
+    size_t n = strlen(w->name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t m = strlen(names[i]);
+        if (n >= m && strcmp(w->name + n - m, names[i]) == 0) return 1;
+    }
+    return 0;
+}
+
 static tango_io_type type_of(const weight *w, tango_io_type type)
 {
+    if (type == TANGO_IO_I16) {
+        return is_matrix(w) && !is_at_the_border(w) ? TANGO_IO_I16 : TANGO_IO_F32;
+    }
     return is_matrix(w) || w->kind == EMBEDDING ? type : TANGO_IO_F32;
+}
+
+/* The same type of a matrix as the kernels name it. */
+static tango_nn_type matrix_type(const weight *w, tango_io_type type)
+{
+    switch (type_of(w, type)) {
+    case TANGO_IO_I16: return TANGO_NN_I16;
+    case TANGO_IO_F16: return TANGO_NN_F16;
+    default: return TANGO_NN_F32;
+    }
 }
 
 /* How tensor w appears in the blob. */
@@ -207,6 +234,7 @@ static void describe(const weight *w, tango_io_type type, tango_io_tensor *t)
     t->name = w->name;
     t->type = type_of(w, type);
     t->layout = is_matrix(w) ? TANGO_IO_PANELS : TANGO_IO_PLAIN;
+    if (t->type == TANGO_IO_I16) t->layout = TANGO_IO_BLOCKS;
     t->rank = is_matrix(w) ? 3 : w->rank;
     if (is_matrix(w)) {
         matrix_shape(w, t->shape);
@@ -339,7 +367,8 @@ static int write_panels(job *j, const weight *w)
     size_t dims[3];
     matrix_shape(w, dims);
     size_t inputs = dims[1] * dims[2];
-    size_t bytes = tango_nn_panels_size(TANGO_IO_PANEL, inputs, (tango_nn_type)j->type);
+    tango_nn_type type = matrix_type(w, j->type);
+    size_t bytes = tango_nn_panels_size(TANGO_IO_PANEL, inputs, type);
     for (size_t first = 0; first < dims[0]; first += TANGO_IO_PANEL) {
         size_t n = dims[0] - first < TANGO_IO_PANEL ? dims[0] - first : TANGO_IO_PANEL;
         if (w->kind == MATRIX) {
@@ -350,8 +379,7 @@ static int write_panels(job *j, const weight *w)
                 if (!fetch_transposed_column(j, w, first + i, j->numbers + i * inputs))
                     return 0;
         }
-        tango_nn_pack_panel(j->packed, (tango_nn_type)j->type, j->numbers, n, dims[2],
-                            dims[1]);
+        tango_nn_pack_panel(j->packed, type, j->numbers, n, dims[2], dims[1]);
         if (!write_packed(j, bytes)) return 0;
     }
     return 1;

@@ -68,10 +68,50 @@ static tango_io_view stored_numbers(const tango_io_tensor *t)
     return v;
 }
 
+static void add_number(statistics *s, double x)
+{
+    if (!(fabs(x) <= 1e300)) s->finite = 0;
+    s->low = x < s->low ? x : s->low;
+    s->high = x > s->high ? x : s->high;
+    s->norm += x * x;
+}
+
+static unsigned long little(const unsigned char *p, size_t size)
+{
+    unsigned long bits = 0;
+    while (size-- > 0) bits = bits << 8 | p[size];
+    return bits;
+}
+
+/* Number (p, k, c) of blocks of integers: a scale times an integer. */
+static double block_number(const tango_io_tensor *t, size_t panel, size_t k,
+                           size_t column)
+{
+    size_t inputs = t->shape[1] * t->shape[2];
+    size_t blocks = (inputs + TANGO_IO_BLOCK - 1) / TANGO_IO_BLOCK;
+    size_t bytes = 64 * (blocks + (inputs + 1) / 2);
+    const unsigned char *block = (const unsigned char *)t->data + panel * bytes
+                                 + k / TANGO_IO_BLOCK * (64 + TANGO_IO_BLOCK / 2 * 64);
+    size_t pair = 64 + k % TANGO_IO_BLOCK / 2 * 64 + column * 4 + k % 2 * 2;
+    uint32_t bits = (uint32_t)little(block + column * 4, 4);
+    long q = (long)little(block + pair, 2);
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return (double)scale * (double)(q < 32768 ? q : q - 65536);
+}
+
 /* Columns beyond the outputs of the last panel are padding and do not count. */
 static statistics measure(const tango_io_tensor *t)
 {
     statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, 0, 0 };
+    if (t->layout == TANGO_IO_BLOCKS) {
+        const size_t inputs = t->shape[1] * t->shape[2];
+        for (size_t o = 0; o < t->shape[0]; o++)
+            for (size_t k = 0; k < inputs; k++)
+                add_number(&s, block_number(t, o / 16, k, o % 16));
+        s.norm = sqrt(s.norm);
+        return s;
+    }
     tango_io_view v = stored_numbers(t);
     float chunk[64 * TANGO_IO_PANEL];
     int panels = t->layout == TANGO_IO_PANELS;
@@ -84,14 +124,17 @@ static statistics measure(const tango_io_tensor *t)
             double x = (double)chunk[i];
             size_t column = at / panel_size * TANGO_IO_PANEL + at % TANGO_IO_PANEL;
             if (panels && column >= t->shape[0]) continue;
-            if (!(fabs(x) <= 1e300)) s.finite = 0;
-            s.low = x < s.low ? x : s.low;
-            s.high = x > s.high ? x : s.high;
-            s.norm += x * x;
+            add_number(&s, x);
         }
     }
     s.norm = sqrt(s.norm);
     return s;
+}
+
+static const char *layout_name(const tango_io_tensor *t)
+{
+    static const char *const names[] = { "plain", "panels", "blocks" };
+    return names[t->layout];
 }
 
 /* ---- Tables for people ------------------------------------------------------------ */
@@ -146,7 +189,7 @@ static void print_tensor(const tango_io_tensor *t, int width, int check, int bad
         snprintf(shape + n, sizeof shape - n, i ? " x %zu" : "%zu", t->shape[i]);
     }
     printf("  %-*s  %-16s  %-4s  %-6s  %9s", width, t->name, shape,
-           tango_io_type_name(t->type), t->layout == TANGO_IO_PANELS ? "panels" : "plain",
+           tango_io_type_name(t->type), layout_name(t),
            bytes_text(size, (double)t->size));
     if (check) {
         statistics s = measure(t);
@@ -203,8 +246,7 @@ static void json_tensor(const tango_io_blob *b, const tango_io_tensor *t, int ch
     fputs("{\"name\": ", stdout);
     json_text(t->name);
     printf(", \"type\": \"%s\", \"layout\": \"%s\", \"shape\": [",
-           tango_io_type_name(t->type),
-           t->layout == TANGO_IO_PANELS ? "panels" : "plain");
+           tango_io_type_name(t->type), layout_name(t));
     for (size_t i = 0; i < t->rank; i++) printf(i ? ", %zu" : "%zu", t->shape[i]);
     printf("], \"offset\": %zu, \"size\": %zu",
            ((const unsigned char *)t->data - b->data), t->size);
