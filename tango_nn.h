@@ -289,6 +289,10 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
                                    size_t outputs, size_t channels, size_t taps);
+/* The same bytes, turned by the kernels' transpose: what packs gigabytes calls this. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps);
 
 /* IEEE binary16. Every half is exact in float; a signalling NaN becomes quiet. Float to
    half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
@@ -2827,6 +2831,38 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
                     ((float *)panel)[to + o] = v;
                 }
             }
+        }
+    }
+}
+
+/* Rows of a piece of w become rows of a panel, all taps of a channel behind one another;
+   from there each goes to its tap. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps)
+{
+    enum { ROWS = 256 };
+    float turned[ROWS * TANGO_NN__PANEL];
+    const size_t step = taps > 0 && taps <= ROWS ? ROWS / taps : 0;
+    TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
+    if (step == 0 || type != TANGO_NN_F32) {
+        tango_nn_pack_panel(panel, type, w, outputs, channels, taps);
+        return;
+    }
+    if (taps == 1) {
+        kernels->transpose((float *)panel, w, channels, outputs, channels);
+        return;
+    }
+    for (size_t first = 0; first < channels; first += step) {
+        const size_t count = channels - first < step ? channels - first : step;
+        float *to = (float *)panel + first * TANGO_NN__PANEL;
+        kernels->transpose(turned, w + first * taps, channels * taps, outputs,
+                           count * taps);
+        for (size_t tap = 0; tap < taps; tap++, to += channels * TANGO_NN__PANEL) {
+            const float *from = turned + tap * TANGO_NN__PANEL;
+            for (size_t c = 0; c < count; c++)
+                memcpy(to + c * TANGO_NN__PANEL, from + c * taps * TANGO_NN__PANEL,
+                       TANGO_NN__PANEL * sizeof(float));
         }
     }
 }
