@@ -3463,8 +3463,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
     const double input = 8 * tiles * channels * (line ? 1 : (double)g->column_blocks);
-    const double weight = 3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels
-                          * outputs;
+    const double weight =
+        3 * (double)(g->parts * (line ? 1 : g->tile_blocks)) * channels * outputs;
     const double rows = line ? tiles * (double)g->axis->outputs : (double)g->p->rows;
     const double direct = rows * (double)g->p->w->inputs * outputs;
     return points * (multiply + input + weight + 5 * tiles * outputs) < 0.9 * direct;
