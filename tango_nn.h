@@ -43,7 +43,7 @@ WHAT IT DOES
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, weights of 8 bits, GPUs, automatic differentiation, shape inference. It reads
+    Training, 8-bit weights, GPUs, automatic differentiation, shape inference. It reads
     no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
