@@ -290,6 +290,10 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
                                    size_t outputs, size_t channels, size_t taps);
+/* The same bytes, turned by the kernels' transpose: what packs gigabytes calls this. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps);
 
 /* IEEE binary16. Every half is exact in float; a signalling NaN becomes quiet. Float to
    half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
@@ -2854,6 +2858,38 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
     }
 }
 
+/* Rows of a piece of w become rows of a panel, all taps of a channel behind one another;
+   from there each goes to its tap. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps)
+{
+    enum { ROWS = 256 };
+    float turned[ROWS * TANGO_NN__PANEL];
+    const size_t step = taps > 0 && taps <= ROWS ? ROWS / taps : 0;
+    TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
+    if (step == 0 || type != TANGO_NN_F32) {
+        tango_nn_pack_panel(panel, type, w, outputs, channels, taps);
+        return;
+    }
+    if (taps == 1) {
+        kernels->transpose((float *)panel, w, channels, outputs, channels);
+        return;
+    }
+    for (size_t first = 0; first < channels; first += step) {
+        const size_t count = channels - first < step ? channels - first : step;
+        float *to = (float *)panel + first * TANGO_NN__PANEL;
+        kernels->transpose(turned, w + first * taps, channels * taps, outputs,
+                           count * taps);
+        for (size_t tap = 0; tap < taps; tap++, to += channels * TANGO_NN__PANEL) {
+            const float *from = turned + tap * TANGO_NN__PANEL;
+            for (size_t c = 0; c < count; c++)
+                memcpy(to + c * TANGO_NN__PANEL, from + c * taps * TANGO_NN__PANEL,
+                       TANGO_NN__PANEL * sizeof(float));
+        }
+    }
+}
+
 /* ==== 3 >>product ==== Linear layers and convolutions ====================== */
 
 /* Where an output row reads: image b, and the input row and column of tap (0, 0), which
@@ -4315,6 +4351,8 @@ TANGO_API int tango_nn_all_finite(const float *x, size_t count)
 /* ==== 7 >>pool ==== Threads for parallel_for =============================== */
 
 #ifdef TANGO_PTHREADS
+enum { TANGO_NN__PAUSES = 1000, TANGO_NN__YIELDS = 100 }; /* before a thread sleeps */
+
 struct tango_nn_pool {
     pthread_mutex_t mutex;
     pthread_cond_t work, done; /* a layer has come; the last worker has left it */
@@ -4362,14 +4400,28 @@ static void tango_nn__pool_work(tango_nn_pool *pool, size_t worker)
     }
 }
 
+/* A hint to the CPU that this thread waits: it leaves its core to a sibling. */
+static void tango_nn__pause(void)
+{
+#ifdef TANGO_NN__X86
+    _mm_pause();
+#elif defined __GNUC__ && defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Waits a moment for *place to differ from `value`, without the mutex. Layers follow one
-   another within microseconds; to sleep and be woken takes longer than that. Where two
-   threads share a core, yielding lets the other one work. */
+   another within microseconds; to sleep and be woken takes longer than that. So first the
+   thread keeps its core, for some 10 to 50 microseconds: on a busy machine a yielded core
+   is gone for milliseconds. Then it yields, since where two threads share a core the
+   other one must work; then the caller sleeps. */
 static void tango_nn__pool_spin(const size_t *place, size_t value)
 {
 #if defined __GNUC__
-    for (int i = 0; i < 100 && __atomic_load_n(place, __ATOMIC_ACQUIRE) == value; i++) {
-        sched_yield();
+    for (int i = 0; i < TANGO_NN__PAUSES + TANGO_NN__YIELDS; i++) {
+        if (__atomic_load_n(place, __ATOMIC_ACQUIRE) != value) return;
+        if (i < TANGO_NN__PAUSES) tango_nn__pause();
+        else sched_yield();
     }
 #else
     (void)place;
