@@ -37,12 +37,13 @@ QUICK EXAMPLE
 WHAT IT DOES
     Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
     its input), group, layer and RMS normalisation, multi-head attention with a streaming
-    softmax, activations, softmax, table look-up. Weights are f32 or f16, activations f32.
-    Kernels are plain C, AVX2 with FMA, and AVX-512; the best one that the machine has is
-    chosen at run time, so that no compiler flag is needed.
+    softmax, activations, softmax, table look-up. Weights are f32, f16 or 16-bit integers
+    with scales, activations f32.
+    Kernels are plain C, AVX2 with FMA, and AVX-512 with and without VNNI; the best one
+    that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, integer weights, GPUs, automatic differentiation, shape inference. It reads
+    Training, 8-bit weights, GPUs, automatic differentiation, shape inference. It reads
     no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
@@ -1754,30 +1755,52 @@ TANGO_NN__INLINE TANGO_NN__AVX2 float tango_nn__norm8(const float *x, size_t dep
     return _mm_cvtss_f32(_mm_sqrt_ss(s));
 }
 
+/* q = x * factor, rounded. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__round8(int16_t *q, const float *x,
+                                                      size_t depth, float factor)
+{
+    const __m256 f = _mm256_set1_ps(factor);
+    for (size_t i = 0; i < depth; i += 16) {
+        const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(x + i), f);
+        const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f);
+        const __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(low),
+                                             _mm256_cvtps_epi32(high));
+        _mm256_storeu_si256((__m256i *)(void *)(q + i),
+                            _mm256_permute4x64_epi64(v, 0xd8));
+    }
+}
+
+/* Step by step for several rows: what one waits for, others fill. */
 TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
                                                    const float *x, size_t rows,
                                                    size_t depth)
 {
-    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += TANGO_NN__STRIDE) {
-        const uint32_t largest = tango_nn__largest8(x, depth);
-        float power, factor;
-        __m256 f;
-        if (largest < TANGO_NN__SMALLEST || largest >= TANGO_NN__INFINITE) {
-            scales[r] = tango_nn__quantize_block(q, x, depth);
-            continue;
+    for (size_t first = 0; first < rows; first += 16) {
+        const size_t n = tango_nn__min(16, rows - first);
+        const float *from = x + first * TANGO_NN__STRIDE;
+        int16_t *to = q + first * TANGO_NN__INTEGERS;
+        uint32_t largest[16];
+        float norm[16], factor[16];
+        for (size_t r = 0; r < n; r++) {
+            largest[r] = tango_nn__largest8(from + r * TANGO_NN__STRIDE, depth);
         }
-        power = tango_nn__block_power(largest);
-        factor = tango_nn__block_factor(largest, power,
-                                        tango_nn__norm8(x, depth, power));
-        scales[r] = 1.0f / factor;
-        f = _mm256_set1_ps(factor);
-        for (size_t i = 0; i < depth; i += 16) {
-            const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(x + i), f);
-            const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f);
-            const __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(low),
-                                                 _mm256_cvtps_epi32(high));
-            _mm256_storeu_si256((__m256i *)(void *)(q + i),
-                                _mm256_permute4x64_epi64(v, 0xd8));
+        for (size_t r = 0; r < n; r++) {
+            norm[r] = tango_nn__norm8(from + r * TANGO_NN__STRIDE, depth,
+                                      tango_nn__block_power(largest[r]));
+        }
+        for (size_t r = 0; r < n; r++) {
+            const float power = tango_nn__block_power(largest[r]);
+            factor[r] = tango_nn__block_factor(largest[r], power, norm[r]);
+            scales[first + r] = 1.0f / factor[r];
+        }
+        for (size_t r = 0; r < n; r++) {
+            if (largest[r] < TANGO_NN__SMALLEST || largest[r] >= TANGO_NN__INFINITE) {
+                scales[first + r] = tango_nn__quantize_block(to, from, depth);
+            } else {
+                tango_nn__round8(to, from, depth, factor[r]);
+            }
+            from += TANGO_NN__STRIDE;
+            to += TANGO_NN__INTEGERS;
         }
     }
 }
@@ -2931,10 +2954,17 @@ typedef struct tango_nn__product {
 static void tango_nn__cut(tango_nn__product *p)
 {
     const size_t outputs = p->w->outputs;
+    const int integers = p->w->type == TANGO_NN_I16;
     size_t rows = TANGO_NN__ROWS, columns = TANGO_NN__COLUMNS;
     if (tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
         < TANGO_NN__TASKS) {
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
+    }
+    /* Quantising a row costs as much as 30 of its columns: integers have wide blocks. */
+    while (integers && rows > 42
+           && tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
+                  < TANGO_NN__TASKS / 2) {
+        rows = rows > 126 ? 126 : rows - 42;
     }
     p->row_blocks = tango_nn__ceil(p->rows, rows);
     /* Narrow blocks gather the same rows again: 256 columns hide that, 128 cost a few
@@ -2942,7 +2972,7 @@ static void tango_nn__cut(tango_nn__product *p)
     while (columns > 64) {
         const size_t tasks = p->row_blocks * tango_nn__ceil(outputs, columns);
         if (tasks >= (columns > 256 ? TANGO_NN__TASKS : TANGO_NN__TASKS / 2)) break;
-        if (columns <= 128 && p->rows > 32) break;
+        if (columns <= (integers ? 512 : 128) && p->rows > 32) break;
         columns /= 2;
     }
     p->row_block = tango_nn__ceil(p->rows, p->row_blocks);
@@ -4368,6 +4398,8 @@ TANGO_API int tango_nn_all_finite(const float *x, size_t count)
 /* ==== 7 >>pool ==== Threads for parallel_for =============================== */
 
 #ifdef TANGO_PTHREADS
+enum { TANGO_NN__PAUSES = 1000, TANGO_NN__YIELDS = 100 }; /* before a thread sleeps */
+
 struct tango_nn_pool {
     pthread_mutex_t mutex;
     pthread_cond_t work, done; /* a layer has come; the last worker has left it */
@@ -4415,14 +4447,28 @@ static void tango_nn__pool_work(tango_nn_pool *pool, size_t worker)
     }
 }
 
+/* A hint to the CPU that this thread waits: it leaves its core to a sibling. */
+static void tango_nn__pause(void)
+{
+#ifdef TANGO_NN__X86
+    _mm_pause();
+#elif defined __GNUC__ && defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Waits a moment for *place to differ from `value`, without the mutex. Layers follow one
-   another within microseconds; to sleep and be woken takes longer than that. Where two
-   threads share a core, yielding lets the other one work. */
+   another within microseconds; to sleep and be woken takes longer than that. So first the
+   thread keeps its core, for some 10 to 50 microseconds: on a busy machine a yielded core
+   is gone for milliseconds. Then it yields, since where two threads share a core the
+   other one must work; then the caller sleeps. */
 static void tango_nn__pool_spin(const size_t *place, size_t value)
 {
 #if defined __GNUC__
-    for (int i = 0; i < 100 && __atomic_load_n(place, __ATOMIC_ACQUIRE) == value; i++) {
-        sched_yield();
+    for (int i = 0; i < TANGO_NN__PAUSES + TANGO_NN__YIELDS; i++) {
+        if (__atomic_load_n(place, __ATOMIC_ACQUIRE) != value) return;
+        if (i < TANGO_NN__PAUSES) tango_nn__pause();
+        else sched_yield();
     }
 #else
     (void)place;
