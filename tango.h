@@ -5305,7 +5305,9 @@ static void tango__encode_mel(
    before the next: its memory does not grow with the clip, and sound comes out while it
    works. A stage goes as far as what it reads is there, and keeps the rows that its next
    turn reads again. Inside a residual block the rows around a border are computed twice
-   instead, 1 to 2 per cent of all. Layers are cut at multiples of tango_nn_conv_grid, so
+   instead, 1 to 2 per cent of all. Tiles are for memory and for the listener: smaller
+   ones, which the second-level cache holds, are no faster, since the blocks of each layer
+   lie there already. Layers are cut at multiples of tango_nn_conv_grid, so
    the samples are those of the clip in one piece, bit for bit. */
 
 enum {

@@ -348,6 +348,9 @@ TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
    done, so leaves no trace in the size of the process. Does nothing for what is not
    mapped, and on systems that have no way (strict C99 hides it: _DEFAULT_SOURCE). */
 TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size);
+/* The bytes [data, data + size) of a mapping are needed soon: a system that can begins to
+   read them from the disk meanwhile. Of other bytes, and elsewhere, nothing happens. */
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size);
 /* Gives the mapping back. Twice is safe, and so is a structure of zeros. */
 TANGO_API void tango_io_unmap(tango_io_file *file);
 
@@ -633,6 +636,7 @@ typedef struct tango_io_torch {
     size_t numbers;                     /* Python's numbers in it, by names */
     int summed;                         /* 0: saved without checksums, or without zip;
                                            damage to numbers cannot be noticed */
+    size_t stored;                      /* records of the archive; 0 without zip */
     const unsigned char *data;          /* the rest is private */
     const void *objects, *entries, *records, *items;
     const char *names;
@@ -666,6 +670,26 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
 TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
                                                 const tango_io_file *file, void *work,
                                                 size_t work_size, tango_error *error);
+#endif
+#ifndef TANGO_NO_STDIO
+/* A record of an archive as its directory describes it. */
+typedef struct tango_io_torch_record {
+    const char *name;                   /* name_size bytes of clean UTF-8, not ended */
+    size_t name_size;
+    size_t offset, size;                /* of its data in the file */
+    uint32_t crc;                       /* of its data, if torch->summed is set */
+} tango_io_torch_record;
+
+/* The same, but the CRC-32 of records that hold numbers (ROOT/data/KEY) are not looked at:
+   who so reads a file of gigabytes once compares them itself while the numbers pass, and
+   keeps nothing of a file that is damaged. */
+TANGO_API tango_result tango_io_torch_open_unsummed(tango_io_torch *torch,
+                                                    const tango_io_file *file,
+                                                    void *work, size_t work_size,
+                                                    tango_error *error);
+/* Record number `index` < torch->stored, in order of name. */
+TANGO_API void tango_io_torch_record_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_record *out);
 #endif
 /* Tensor number `index` < torch->count, in order of name. */
 TANGO_API void tango_io_torch_tensor_at(const tango_io_torch *torch, size_t index,
@@ -2532,6 +2556,16 @@ static void tango_io__drop_view(unsigned char *view, size_t size)
 #endif
 }
 
+static void tango_io__expect_view(unsigned char *view, size_t size)
+{
+#ifdef MADV_WILLNEED
+    madvise((void *)view, size, MADV_WILLNEED);
+#else
+    (void)view;
+    (void)size;
+#endif
+}
+
 static uint64_t tango_io__process(void) { return (uint64_t)getpid(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2695,6 +2729,12 @@ static void tango_io__drop_view(unsigned char *view, size_t size)
     VirtualUnlock(view, size);
 }
 
+static void tango_io__expect_view(unsigned char *view, size_t size)
+{
+    (void)view;                                 /* Windows 8 has PrefetchVirtualMemory */
+    (void)size;
+}
+
 static uint64_t tango_io__process(void) { return GetCurrentProcessId(); }
 
 static int tango_io__move(int fd, uint64_t position)
@@ -2822,6 +2862,19 @@ TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size
     }
     if (first < end)
         tango_io__drop_view((unsigned char *)file->mapping + first, end - first);
+}
+
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size)
+{
+    const size_t page = tango_io__page();
+    const uintptr_t begin = (uintptr_t)file->data, at = (uintptr_t)data;
+    size_t first, end;
+    if (!file->mapping || page == 0 || at < begin || at - begin > file->size) return;
+    first = (size_t)(at - begin);
+    end = size < file->size - first ? first + size : file->size;
+    if (first < end)
+        tango_io__expect_view((unsigned char *)file->mapping + (first - first % page),
+                              end - (first - first % page));
 }
 
 TANGO_API void tango_io_unmap(tango_io_file *file)
@@ -3018,6 +3071,13 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
 TANGO_API void tango_io_forget(const tango_io_file *file, const void *data, size_t size)
 {
     (void)file;                                 /* it was loaded, not mapped */
+    (void)data;
+    (void)size;
+}
+
+TANGO_API void tango_io_expect(const tango_io_file *file, const void *data, size_t size)
+{
+    (void)file;
     (void)data;
     (void)size;
 }
@@ -4280,6 +4340,7 @@ typedef struct tango_io__zip {
     const unsigned char *data;
     size_t size, directory, directory_size, count;
     int summed;                 /* an entry states a CRC-32 that is not 0 */
+    int later;                  /* numbers are not summed here */
     const void *file;           /* tango_io_file whose pages are given back, or NULL */
 } tango_io__zip;
 
@@ -4561,8 +4622,30 @@ static uint32_t tango_io__zip_sum(const tango_io__zip *zip, const tango_io_crc32
     return crc;
 }
 
+/* Compares a record with its CRC-32. */
+static tango_result tango_io__zip_check(const tango_io__zip *zip,
+                                        const tango_io_crc32 *table,
+                                        const tango_io__record *record,
+                                        tango_error *error)
+{
+    if (!zip->summed || tango_io__zip_sum(zip, table, record) == record->crc)
+        return TANGO_OK;
+    return tango_io_fail(error, TANGO_ERROR_DATA,
+                         "zip: data of entry %q does not match its CRC-32 (offset %z)",
+                         zip->data + record->name, record->name_size, record->data);
+}
+
+/* Whether the record is ROOT/data/KEY: numbers, of which only views are made. */
+static int tango_io__zip_numbers(const tango_io__zip *zip, const tango_io__record *record)
+{
+    const unsigned char *name = zip->data + record->name;
+    size_t n = record->name_size, root = 0;
+    while (root < n && name[root] != '/') root++;
+    return n - root > 6 && tango_io__equal(name + root, 6, "/data/");
+}
+
 /* Reads the whole directory into records[0..zip->count), checks that they fill the file,
-   their CRC-32, and that names are unique; leaves them sorted by name. torch can save
+   their CRC-32 (of numbers not if it is for later), and that names are unique; leaves them sorted by name. torch can save
    without checksums (set_crc32_options): then all of them are 0. */
 static tango_result tango_io__zip_records(tango_io__zip *zip,
                                           tango_io__record *records, tango_error *error)
@@ -4595,12 +4678,9 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
         r = tango_io__zip_descriptor(zip, &records[i],
                                      next - records[i].data - records[i].size, error);
         if (r != TANGO_OK) return r;
-        if (zip->summed &&
-            tango_io__zip_sum(zip, &table, &records[i]) != records[i].crc)
-            return tango_io_fail(
-                error, TANGO_ERROR_DATA,
-                "zip: data of entry %q does not match its CRC-32 (offset %z)",
-                zip->data + records[i].name, records[i].name_size, records[i].data);
+        if (!zip->later || !tango_io__zip_numbers(zip, &records[i]))
+            r = tango_io__zip_check(zip, &table, &records[i], error);
+        if (r != TANGO_OK) return r;
         at = next;
     }
     tango_io__sort(records, n, sizeof *records, tango_io__record_name, zip->data);
@@ -6051,8 +6131,8 @@ static tango_result tango_io__torch_run(tango_io__pickle *p, tango_io__torch_fil
 }
 
 static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file,
-                                         const void *data, size_t data_size, void *work,
-                                         size_t work_size, tango_error *error)
+                                         int later, const void *data, size_t data_size,
+                                         void *work, size_t work_size, tango_error *error)
 {
     tango_io__torch_file f;
     tango_io__pickle p;
@@ -6069,6 +6149,7 @@ static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
                              "torch: %z bytes of work are not enough", work_size);
     f.zip.file = file;
+    f.zip.later = later;
     tango_io__zero(&p, sizeof p);
     p.max = f.need;
     p.records = (tango_io__record *)part[0];
@@ -6096,6 +6177,7 @@ static tango_result tango_io__torch_open(tango_io_torch *torch, const void *file
     t.entry_count = p.entry_count;
     t.pickle = p.base;
     t.summed = !f.is_legacy && f.zip.summed;
+    t.stored = f.is_legacy ? 0 : f.records;
     if (f.is_legacy) r = tango_io__legacy_numbers(&p, &f.legacy, data_size);
     if (r != TANGO_OK) return r;
     tango_io__torch_select(&t, top);
@@ -6108,7 +6190,7 @@ TANGO_API tango_result tango_io_torch_open(tango_io_torch *torch, const void *da
                                            size_t data_size, void *work, size_t work_size,
                                            tango_error *error)
 {
-    return tango_io__torch_open(torch, NULL, data, data_size, work, work_size, error);
+    return tango_io__torch_open(torch, NULL, 0, data, data_size, work, work_size, error);
 }
 
 #ifndef TANGO_NO_STDIO
@@ -6116,8 +6198,29 @@ TANGO_API tango_result tango_io_torch_open_file(tango_io_torch *torch,
                                                 const tango_io_file *file, void *work,
                                                 size_t work_size, tango_error *error)
 {
-    return tango_io__torch_open(torch, file, file->data, file->size, work, work_size,
+    return tango_io__torch_open(torch, file, 0, file->data, file->size, work, work_size,
                                 error);
+}
+
+TANGO_API tango_result tango_io_torch_open_unsummed(tango_io_torch *torch,
+                                                    const tango_io_file *file,
+                                                    void *work, size_t work_size,
+                                                    tango_error *error)
+{
+    return tango_io__torch_open(torch, file, 1, file->data, file->size, work, work_size,
+                                error);
+}
+
+TANGO_API void tango_io_torch_record_at(const tango_io_torch *torch, size_t index,
+                                        tango_io_torch_record *out)
+{
+    const tango_io__record *record = (const tango_io__record *)torch->records + index;
+    TANGO_ASSERT(index < torch->stored);
+    out->name = (const char *)torch->data + record->name;
+    out->name_size = record->name_size;
+    out->offset = record->data;
+    out->size = record->size;
+    out->crc = record->crc;
 }
 #endif
 

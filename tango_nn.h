@@ -37,12 +37,13 @@ QUICK EXAMPLE
 WHAT IT DOES
     Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
     its input), group, layer and RMS normalisation, multi-head attention with a streaming
-    softmax, activations, softmax, table look-up. Weights are f32 or f16, activations f32.
-    Kernels are plain C, AVX2 with FMA, and AVX-512; the best one that the machine has is
-    chosen at run time, so that no compiler flag is needed.
+    softmax, activations, softmax, table look-up. Weights are f32, f16 or 16-bit integers
+    with scales, activations f32.
+    Kernels are plain C, AVX2 with FMA, and AVX-512 with and without VNNI; the best one
+    that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, integer weights, GPUs, automatic differentiation, shape inference. It reads
+    Training, 8-bit weights, GPUs, automatic differentiation, shape inference. It reads
     no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
@@ -289,6 +290,10 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
                                    size_t outputs, size_t channels, size_t taps);
+/* The same bytes, turned by the kernels' transpose: what packs gigabytes calls this. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps);
 
 /* IEEE binary16. Every half is exact in float; a signalling NaN becomes quiet. Float to
    half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
@@ -591,7 +596,7 @@ typedef enum tango_nn__transform {
    gather: rows of `count` numbers of x, `step` apart, through the leaky ReLU if slope is
          not 0, to rows TANGO_NN__STRIDE apart; up to 15 more of each may be overwritten.
    maximum: the largest of x; count > 0.
-   exponentials: out = exp(x - shift); returns the sum of out.
+   exponentials: out = exp(x - shift), x <= shift; returns the sum of out.
    moments: adds the sum and the sum of squares of one row to sums[0], sums[1].
    column_moments: the same for each of `columns` columns, over rows `stride` apart.
    normalize: out = activation((x - mean[i]) * scale[i] + shift[i]).
@@ -1507,7 +1512,8 @@ TANGO_NN__AVX2 static void tango_nn__gather_avx2(float *to, const float *x, size
 TANGO_NN__AVX2 static float tango_nn__maximum_avx2(const float *x, size_t count)
 {
     __m256 m0 = _mm256_set1_ps(x[0]), m1 = m0, m2 = m0, m3 = m0;
-    float lanes[8];
+    __m128 m;
+    float largest;
     size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         m0 = _mm256_max_ps(m0, _mm256_loadu_ps(x + i));
@@ -1515,30 +1521,66 @@ TANGO_NN__AVX2 static float tango_nn__maximum_avx2(const float *x, size_t count)
         m2 = _mm256_max_ps(m2, _mm256_loadu_ps(x + i + 16));
         m3 = _mm256_max_ps(m3, _mm256_loadu_ps(x + i + 24));
     }
-    _mm256_storeu_ps(lanes, _mm256_max_ps(_mm256_max_ps(m0, m1), _mm256_max_ps(m2, m3)));
+    for (; i + 8 <= count; i += 8) m0 = _mm256_max_ps(m0, _mm256_loadu_ps(x + i));
+    m0 = _mm256_max_ps(_mm256_max_ps(m0, m1), _mm256_max_ps(m2, m3));
+    m = _mm_max_ps(_mm256_castps256_ps128(m0), _mm256_extractf128_ps(m0, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    largest = _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
     for (; i < count; i++) {
-        if (x[i] > lanes[0]) lanes[0] = x[i];
+        if (x[i] > largest) largest = x[i];
     }
-    for (i = 1; i < 8; i++) {
-        if (lanes[i] > lanes[0]) lanes[0] = lanes[i];
-    }
-    return lanes[0];
+    return largest;
+}
+
+/* exp(x) as tango_nn__exp8 for x <= 0, where 2^n is one factor; below -87 the result is
+   0, which all denormals are. NaN passes. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__decay8(__m256 x)
+{
+    const __m256 whole = _mm256_set1_ps(12582912.0f), low = _mm256_set1_ps(-87.0f);
+    const __m256 seen = _mm256_cmp_ps(x, low, _CMP_NLT_UQ);
+    __m256 n, r, q;
+    __m256i power;
+    x = _mm256_max_ps(low, x);
+    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), whole);
+    /* The low bits of that sum are n: shifted, they are the exponent of 2^n, less 127. */
+    power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
+    power = _mm256_add_epi32(power, _mm256_set1_epi32(127 << 23));
+    n = _mm256_sub_ps(n, whole);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
+    q = _mm256_set1_ps(1.395171741e-3f);
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
+    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
+    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
+    return _mm256_and_ps(_mm256_mul_ps(q, _mm256_castsi256_ps(power)), seen);
 }
 
 TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float *x,
                                                         size_t count, float shift)
 {
     const __m256 s = _mm256_set1_ps(shift);
-    __m256 sum = _mm256_setzero_ps();
+    __m256 sum = _mm256_setzero_ps(), other = sum;
     float lanes[8];
-    for (size_t i = 0; i < count; i += 8) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const __m256 v = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
+        const __m256 w = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
+        _mm256_storeu_ps(out + i, v);
+        _mm256_storeu_ps(out + i + 8, w);
+        sum = _mm256_add_ps(sum, v);
+        other = _mm256_add_ps(other, w);
+    }
+    for (; i < count; i += 8) {
         const size_t n = count - i;
-        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        __m256 v = tango_nn__decay8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
         tango_nn__store8(out + i, v, n);
         if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
         sum = _mm256_add_ps(sum, v);
     }
-    _mm256_storeu_ps(lanes, sum);
+    _mm256_storeu_ps(lanes, _mm256_add_ps(sum, other));
     return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
            + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
@@ -1713,30 +1755,52 @@ TANGO_NN__INLINE TANGO_NN__AVX2 float tango_nn__norm8(const float *x, size_t dep
     return _mm_cvtss_f32(_mm_sqrt_ss(s));
 }
 
+/* q = x * factor, rounded. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__round8(int16_t *q, const float *x,
+                                                      size_t depth, float factor)
+{
+    const __m256 f = _mm256_set1_ps(factor);
+    for (size_t i = 0; i < depth; i += 16) {
+        const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(x + i), f);
+        const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f);
+        const __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(low),
+                                             _mm256_cvtps_epi32(high));
+        _mm256_storeu_si256((__m256i *)(void *)(q + i),
+                            _mm256_permute4x64_epi64(v, 0xd8));
+    }
+}
+
+/* Step by step for several rows: what one waits for, others fill. */
 TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
                                                    const float *x, size_t rows,
                                                    size_t depth)
 {
-    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += TANGO_NN__STRIDE) {
-        const uint32_t largest = tango_nn__largest8(x, depth);
-        float power, factor;
-        __m256 f;
-        if (largest < TANGO_NN__SMALLEST || largest >= TANGO_NN__INFINITE) {
-            scales[r] = tango_nn__quantize_block(q, x, depth);
-            continue;
+    for (size_t first = 0; first < rows; first += 16) {
+        const size_t n = tango_nn__min(16, rows - first);
+        const float *from = x + first * TANGO_NN__STRIDE;
+        int16_t *to = q + first * TANGO_NN__INTEGERS;
+        uint32_t largest[16];
+        float norm[16], factor[16];
+        for (size_t r = 0; r < n; r++) {
+            largest[r] = tango_nn__largest8(from + r * TANGO_NN__STRIDE, depth);
         }
-        power = tango_nn__block_power(largest);
-        factor = tango_nn__block_factor(largest, power,
-                                        tango_nn__norm8(x, depth, power));
-        scales[r] = 1.0f / factor;
-        f = _mm256_set1_ps(factor);
-        for (size_t i = 0; i < depth; i += 16) {
-            const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(x + i), f);
-            const __m256 high = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f);
-            const __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(low),
-                                                 _mm256_cvtps_epi32(high));
-            _mm256_storeu_si256((__m256i *)(void *)(q + i),
-                                _mm256_permute4x64_epi64(v, 0xd8));
+        for (size_t r = 0; r < n; r++) {
+            norm[r] = tango_nn__norm8(from + r * TANGO_NN__STRIDE, depth,
+                                      tango_nn__block_power(largest[r]));
+        }
+        for (size_t r = 0; r < n; r++) {
+            const float power = tango_nn__block_power(largest[r]);
+            factor[r] = tango_nn__block_factor(largest[r], power, norm[r]);
+            scales[first + r] = 1.0f / factor[r];
+        }
+        for (size_t r = 0; r < n; r++) {
+            if (largest[r] < TANGO_NN__SMALLEST || largest[r] >= TANGO_NN__INFINITE) {
+                scales[first + r] = tango_nn__quantize_block(to, from, depth);
+            } else {
+                tango_nn__round8(to, from, depth, factor[r]);
+            }
+            from += TANGO_NN__STRIDE;
+            to += TANGO_NN__INTEGERS;
         }
     }
 }
@@ -2831,6 +2895,38 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
     }
 }
 
+/* Rows of a piece of w become rows of a panel, all taps of a channel behind one another;
+   from there each goes to its tap. */
+TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *panel,
+                                      tango_nn_type type, const float *w, size_t outputs,
+                                      size_t channels, size_t taps)
+{
+    enum { ROWS = 256 };
+    float turned[ROWS * TANGO_NN__PANEL];
+    const size_t step = taps > 0 && taps <= ROWS ? ROWS / taps : 0;
+    TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
+    if (step == 0 || type != TANGO_NN_F32) {
+        tango_nn_pack_panel(panel, type, w, outputs, channels, taps);
+        return;
+    }
+    if (taps == 1) {
+        kernels->transpose((float *)panel, w, channels, outputs, channels);
+        return;
+    }
+    for (size_t first = 0; first < channels; first += step) {
+        const size_t count = channels - first < step ? channels - first : step;
+        float *to = (float *)panel + first * TANGO_NN__PANEL;
+        kernels->transpose(turned, w + first * taps, channels * taps, outputs,
+                           count * taps);
+        for (size_t tap = 0; tap < taps; tap++, to += channels * TANGO_NN__PANEL) {
+            const float *from = turned + tap * TANGO_NN__PANEL;
+            for (size_t c = 0; c < count; c++)
+                memcpy(to + c * TANGO_NN__PANEL, from + c * taps * TANGO_NN__PANEL,
+                       TANGO_NN__PANEL * sizeof(float));
+        }
+    }
+}
+
 /* ==== 3 >>product ==== Linear layers and convolutions ====================== */
 
 /* Where an output row reads: image b, and the input row and column of tap (0, 0), which
@@ -2858,10 +2954,17 @@ typedef struct tango_nn__product {
 static void tango_nn__cut(tango_nn__product *p)
 {
     const size_t outputs = p->w->outputs;
+    const int integers = p->w->type == TANGO_NN_I16;
     size_t rows = TANGO_NN__ROWS, columns = TANGO_NN__COLUMNS;
     if (tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
         < TANGO_NN__TASKS) {
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
+    }
+    /* Quantising a row costs as much as 30 of its columns: integers have wide blocks. */
+    while (integers && rows > 42
+           && tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
+                  < TANGO_NN__TASKS / 2) {
+        rows = rows > 126 ? 126 : rows - 42;
     }
     p->row_blocks = tango_nn__ceil(p->rows, rows);
     /* Narrow blocks gather the same rows again: 256 columns hide that, 128 cost a few
@@ -2869,7 +2972,7 @@ static void tango_nn__cut(tango_nn__product *p)
     while (columns > 64) {
         const size_t tasks = p->row_blocks * tango_nn__ceil(outputs, columns);
         if (tasks >= (columns > 256 ? TANGO_NN__TASKS : TANGO_NN__TASKS / 2)) break;
-        if (columns <= 128 && p->rows > 32) break;
+        if (columns <= (integers ? 512 : 128) && p->rows > 32) break;
         columns /= 2;
     }
     p->row_block = tango_nn__ceil(p->rows, p->row_blocks);
@@ -3911,64 +4014,86 @@ TANGO_API void tango_nn_rms_norm(const tango_nn_context *c, float *out, const fl
 
 #define TANGO_NN__FLOAT_MAX 3.40282347e+38f
 
+#define TANGO_NN__KEYS 256u       /* keys of a block at most */
+#define TANGO_NN__QUERIES 384u    /* queries of a task at most */
+#define TANGO_NN__GROUP 28u       /* queries whose scores stay in the first-level cache */
+#define TANGO_NN__PART 1024u      /* of wider heads, so many numbers are packed at once */
+#define TANGO_NN__PACKED 65536u   /* numbers of a block of keys or values */
+#define TANGO_NN__SCORES 272u     /* floats between rows of scores, KEYS + 16 */
+
 typedef struct tango_nn__attend {
     const tango_nn_context *c;
     float *out;
     const float *q, *k, *v;
     tango_nn_attention shape;
-    size_t parts;               /* K blocks of the head width */
+    size_t stride;              /* floats between rows of q, k, v and out */
+    size_t padded;              /* head width in whole panels */
+    size_t parts;               /* of the head width */
     size_t block, query_blocks; /* queries of a task, tasks of a head */
+    size_t key_block;
 } tango_nn__attend;
 
-/* The work of one task. queries and values are (parts, block, STRIDE): the head width is
-   cut into parts of TANGO_NN__DEPTH. */
+/* The work of one task. */
 typedef struct tango_nn__attend_state {
-    float *panels;   /* (DEPTH * DEPTH): a block of keys or values in panel order */
-    float *scores;   /* (block, STRIDE) */
-    float *queries;  /* scaled */
-    float *values;   /* sums of exp(score - largest) * v so far */
-    float *largest;  /* (block) */
-    float *total;    /* (block) sums of exp(score - largest) so far */
-    size_t queries_count, query; /* of this task, and the first of them */
+    float *keys, *values; /* (PACKED) each: a block in panel order, of one part */
+    float *scores;        /* (GROUP, SCORES) */
+    float *queries;       /* (block, padded), scaled */
+    float *sums;          /* (block, padded): of exp(score - largest) * v so far */
+    float *largest;       /* (block) */
+    float *total;         /* (block) sums of exp(score - largest) so far */
+    size_t query, count;  /* the first query of this task, and how many */
 } tango_nn__attend_state;
 
 /* sum (rows, 16*panels) = or += a b, for any number of rows and panels. */
-static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum, const float *a,
+static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum,
+                            size_t sum_stride, const float *a, size_t a_stride,
                             const float *b, size_t rows, size_t panels, size_t depth,
                             int accumulate)
 {
     const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
-    const size_t panel_size = depth * TANGO_NN__PANEL;
+    const size_t b_stride = depth * TANGO_NN__PANEL;
     for (size_t p = 0; p < panels; p += kernels->tile_panels) {
         for (size_t t = 0; t < tiles; t++) {
             const size_t r = tango_nn__tile_row(t, tiles, rows);
-            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
-            kernels->tile(sum + r * TANGO_NN__STRIDE + p * TANGO_NN__PANEL,
-                          TANGO_NN__STRIDE, a + r * TANGO_NN__STRIDE, TANGO_NN__STRIDE,
-                          b + p * panel_size, panel_size, height,
+            kernels->tile(sum + r * sum_stride + p * TANGO_NN__PANEL, sum_stride,
+                          a + r * a_stride, a_stride, b + p * b_stride, b_stride,
+                          tango_nn__tile_row(t + 1, tiles, rows) - r,
                           tango_nn__min(kernels->tile_panels, panels - p), depth,
                           accumulate);
         }
     }
 }
 
-/* scores (queries, keys) = q k^T; k points at the first key of the block. */
-static void tango_nn__scores(const tango_nn__attend *d, tango_nn__attend_state *s,
-                             const float *k, size_t keys)
+/* Part `part` of the keys of a block, transposed: panels of 16 keys. */
+static void tango_nn__pack_keys(const tango_nn__attend *d, float *panels, const float *k,
+                                size_t keys, size_t part)
 {
-    const size_t stride = d->shape.heads * d->shape.width;
-    for (size_t part = 0; part < d->parts; part++) {
-        const size_t first = part * TANGO_NN__DEPTH;
-        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - first);
-        for (size_t at = 0; at < keys; at += TANGO_NN__PANEL) {
-            d->c->kernels->transpose(s->panels + at * depth, k + at * stride + first,
-                                     stride, tango_nn__min(TANGO_NN__PANEL, keys - at),
-                                     depth);
+    const size_t first = part * TANGO_NN__PART;
+    const size_t depth = tango_nn__min(TANGO_NN__PART, d->shape.width - first);
+    for (size_t at = 0; at < keys; at += TANGO_NN__PANEL) {
+        d->c->kernels->transpose(panels + at * depth, k + at * d->stride + first,
+                                 d->stride, tango_nn__min(TANGO_NN__PANEL, keys - at),
+                                 depth);
+    }
+}
+
+/* Part `part` of the values of a block: panels of 16 numbers of the head. */
+static void tango_nn__pack_values(const tango_nn__attend *d, float *panels,
+                                  const float *v, size_t keys, size_t part)
+{
+    const size_t first = part * TANGO_NN__PART;
+    const size_t width = tango_nn__min(TANGO_NN__PART, d->shape.width - first);
+    for (size_t at = 0; at < width; at += TANGO_NN__PANEL) {
+        const size_t columns = tango_nn__min(TANGO_NN__PANEL, width - at);
+        const float *x = v + first + at;
+        for (size_t r = 0; r < keys; r++, panels += TANGO_NN__PANEL, x += d->stride) {
+            if (columns == TANGO_NN__PANEL) { /* a constant size becomes a few moves */
+                memcpy(panels, x, TANGO_NN__PANEL * sizeof *panels);
+            } else {
+                memset(panels, 0, TANGO_NN__PANEL * sizeof *panels);
+                memcpy(panels, x, columns * sizeof *panels);
+            }
         }
-        tango_nn__tiles(d->c->kernels, s->scores,
-                        s->queries + part * d->block * TANGO_NN__STRIDE, s->panels,
-                        s->queries_count, tango_nn__ceil(keys, TANGO_NN__PANEL), depth,
-                        part > 0);
     }
 }
 
@@ -3980,91 +4105,69 @@ static size_t tango_nn__seen(const tango_nn__attend *d, size_t query, size_t at,
     return query < at ? 0 : tango_nn__min(query + 1 - at, keys);
 }
 
-/* scores = exp(scores - largest), of keys from `at` on; 0 of those that a query does not
-   see. Where the maximum grows, what was summed with the old one shrinks by exp(old -
-   new). bias: that of the first query and key, or NULL. */
+/* scores = exp(scores - largest) of queries `first` .. first + rows - 1 and of the keys
+   from `at` on; 0 of those that a query does not see. Where the maximum grows, what was
+   summed with the old one shrinks by exp(old - new). bias: that of the task's first query
+   and of key `at`, or NULL. */
 static void tango_nn__soften(const tango_nn__attend *d, tango_nn__attend_state *s,
-                             const float *bias, size_t at, size_t keys)
+                             size_t first, size_t rows, const float *bias, size_t at,
+                             size_t keys)
 {
     const tango_nn_kernels *kernels = d->c->kernels;
-    for (size_t r = 0; r < s->queries_count; r++) {
-        float *row = s->scores + r * TANGO_NN__STRIDE, largest, shift;
-        const size_t seen = tango_nn__seen(d, s->query + r, at, keys);
+    for (size_t i = first; i < first + rows; i++) {
+        float *row = s->scores + (i - first) * TANGO_NN__SCORES, largest, shift;
+        const size_t seen = tango_nn__seen(d, s->query + i, at, keys);
         memset(row + seen, 0, (keys - seen) * sizeof *row);
         if (seen == 0) continue; /* never the first block: each query sees key 0 */
-        if (bias) kernels->add(row, row, bias + r * d->shape.keys, seen, 1.0f);
+        if (bias) kernels->add(row, row, bias + i * d->shape.keys, seen, 1.0f);
         largest = kernels->maximum(row, seen);
         if (at == 0) {
-            s->total[r] = 0;
-        } else if (largest > s->largest[r]) {
-            const float shrink = TANGO_EXPF(s->largest[r] - largest);
-            s->total[r] *= shrink;
-            for (size_t part = 0; part < d->parts; part++) {
-                float *values = s->values + (part * d->block + r) * TANGO_NN__STRIDE;
-                const size_t width = d->shape.width - part * TANGO_NN__DEPTH;
-                kernels->scale(values, values, tango_nn__min(TANGO_NN__DEPTH, width),
-                               shrink);
-            }
+            s->total[i] = 0;
+        } else if (largest > s->largest[i]) {
+            const float shrink = TANGO_EXPF(s->largest[i] - largest);
+            float *sums = s->sums + i * d->padded;
+            s->total[i] *= shrink;
+            kernels->scale(sums, sums, d->padded, shrink);
         } else {
-            largest = s->largest[r];
+            largest = s->largest[i];
         }
-        s->largest[r] = largest;
+        s->largest[i] = largest;
         /* Where all keys so far are taken out, -inf - -inf would be NaN. */
         shift = largest < -TANGO_NN__FLOAT_MAX ? 0 : largest;
-        s->total[r] += kernels->exponentials(row, row, seen, shift);
+        s->total[i] += kernels->exponentials(row, row, seen, shift);
     }
 }
 
-/* panel (rows, 16) = x (rows, columns <= 16), rows `stride` apart, then zeros. */
-static void tango_nn__pack_columns(float *panel, const float *x, size_t stride,
-                                   size_t rows, size_t columns)
+/* One block of keys for all queries of a task, a group after another. A head of one part
+   is packed once for all groups. k and v point at key `at`. */
+static void tango_nn__attend_keys(const tango_nn__attend *d, tango_nn__attend_state *s,
+                                  const float *k, const float *v, const float *bias,
+                                  size_t at, size_t keys)
 {
-    for (size_t r = 0; r < rows; r++, panel += TANGO_NN__PANEL, x += stride) {
-        if (columns == TANGO_NN__PANEL) { /* a constant size becomes a few moves */
-            memcpy(panel, x, TANGO_NN__PANEL * sizeof *panel);
-        } else {
-            memset(panel, 0, TANGO_NN__PANEL * sizeof *panel);
-            memcpy(panel, x, columns * sizeof *panel);
+    const tango_nn_kernels *kernels = d->c->kernels;
+    const size_t group = TANGO_NN__GROUP / kernels->tile_rows * kernels->tile_rows;
+    for (size_t first = 0; first < s->count; first += group) {
+        const size_t rows = tango_nn__min(group, s->count - first);
+        const int pack = first == 0 || d->parts > 1;
+        const float *queries = s->queries + first * d->padded;
+        float *sums = s->sums + first * d->padded;
+        for (size_t part = 0; part < d->parts; part++) {
+            const size_t from = part * TANGO_NN__PART;
+            if (pack) tango_nn__pack_keys(d, s->keys, k, keys, part);
+            tango_nn__tiles(kernels, s->scores, TANGO_NN__SCORES, queries + from,
+                            d->padded, s->keys, rows,
+                            tango_nn__ceil(keys, TANGO_NN__PANEL),
+                            tango_nn__min(TANGO_NN__PART, d->shape.width - from),
+                            part > 0);
         }
-    }
-}
-
-/* values += scores v; v points at the first key of the block. */
-static void tango_nn__weigh(const tango_nn__attend *d, tango_nn__attend_state *s,
-                            const float *v, size_t keys, int first)
-{
-    const size_t stride = d->shape.heads * d->shape.width;
-    for (size_t part = 0; part < d->parts; part++) {
-        const size_t from = part * TANGO_NN__DEPTH;
-        const size_t width = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - from);
-        for (size_t at = 0; at < width; at += TANGO_NN__PANEL) {
-            tango_nn__pack_columns(s->panels + at * keys, v + from + at, stride, keys,
-                                   tango_nn__min(TANGO_NN__PANEL, width - at));
-        }
-        tango_nn__tiles(d->c->kernels, s->values + part * d->block * TANGO_NN__STRIDE,
-                        s->scores, s->panels, s->queries_count,
-                        tango_nn__ceil(width, TANGO_NN__PANEL), keys, !first);
-    }
-}
-
-/* Copies the queries of a task in (scaled) or the finished values out (divided). */
-static void tango_nn__attend_copy(const tango_nn__attend *d, tango_nn__attend_state *s,
-                                  size_t at, int finished)
-{
-    const size_t stride = d->shape.heads * d->shape.width;
-    for (size_t part = 0; part < d->parts; part++) {
-        const size_t from = part * TANGO_NN__DEPTH;
-        const size_t width = tango_nn__min(TANGO_NN__DEPTH, d->shape.width - from);
-        for (size_t r = 0; r < s->queries_count; r++) {
-            const size_t inner = (part * d->block + r) * TANGO_NN__STRIDE;
-            const size_t outer = at + r * stride + from;
-            if (finished) {
-                d->c->kernels->scale(d->out + outer, s->values + inner, width,
-                                     s->total[r] == 0 ? 0 : 1.0f / s->total[r]);
-            } else {
-                d->c->kernels->scale(s->queries + inner, d->q + outer, width,
-                                     d->shape.scale);
-            }
+        tango_nn__soften(d, s, first, rows, bias, at, keys);
+        for (size_t part = 0; part < d->parts; part++) {
+            const size_t from = part * TANGO_NN__PART;
+            const size_t width = tango_nn__min(TANGO_NN__PART, d->shape.width - from);
+            if (pack) tango_nn__pack_values(d, s->values, v, keys, part);
+            tango_nn__tiles(kernels, sums + from, d->padded, s->scores, TANGO_NN__SCORES,
+                            s->values, rows, tango_nn__ceil(width, TANGO_NN__PANEL), keys,
+                            at > 0);
         }
     }
 }
@@ -4073,38 +4176,43 @@ static void tango_nn__attend_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__attend *d = (const tango_nn__attend *)data;
     const tango_nn_attention *shape = &d->shape;
-    const size_t query = index % d->query_blocks * d->block;
+    const tango_nn_kernels *kernels = d->c->kernels;
+    const size_t query = index % d->query_blocks * d->block, width = shape->width;
     const size_t head = index / d->query_blocks % shape->heads;
     const size_t image = index / d->query_blocks / shape->heads;
     const size_t context = image / shape->context_repeat;
-    const size_t stride = shape->heads * shape->width;
+    const size_t at = (image * shape->queries + query) * d->stride + head * width;
     size_t count = shape->key_count ? shape->key_count[context] : shape->keys;
-    const size_t at = (image * shape->queries + query) * stride + head * shape->width;
     tango_nn__attend_state s;
     TANGO_ASSERT(count > 0 && count <= shape->keys);
     s.query = query;
-    s.queries_count = tango_nn__min(d->block, shape->queries - query);
+    s.count = tango_nn__min(d->block, shape->queries - query);
     /* Behind the last query's own position no query of this task looks. */
-    if (shape->causal) count = tango_nn__min(count, query + s.queries_count);
-    s.panels = tango_nn__scratch(d->c, worker);
-    s.scores = s.panels + TANGO_NN__DEPTH * TANGO_NN__DEPTH;
-    s.queries = s.scores + d->block * TANGO_NN__STRIDE;
-    s.values = s.queries + d->parts * d->block * TANGO_NN__STRIDE;
-    s.largest = s.values + d->parts * d->block * TANGO_NN__STRIDE;
+    if (shape->causal) count = tango_nn__min(count, query + s.count);
+    s.keys = tango_nn__scratch(d->c, worker);
+    s.values = s.keys + TANGO_NN__PACKED;
+    s.scores = s.values + TANGO_NN__PACKED;
+    s.queries = s.scores + TANGO_NN__GROUP * TANGO_NN__SCORES;
+    s.sums = s.queries + d->block * d->padded;
+    s.largest = s.sums + d->block * d->padded;
     s.total = s.largest + d->block;
-    tango_nn__attend_copy(d, &s, at, 0);
-    for (size_t j = 0; j < count; j += TANGO_NN__DEPTH) {
-        const size_t keys = tango_nn__min(TANGO_NN__DEPTH, count - j);
-        const size_t from = (context * shape->keys + j) * stride + head * shape->width;
+    for (size_t r = 0; r < s.count; r++) {
+        kernels->scale(s.queries + r * d->padded, d->q + at + r * d->stride, width,
+                       shape->scale);
+    }
+    for (size_t j = 0; j < count; j += d->key_block) {
+        const size_t from = (context * shape->keys + j) * d->stride + head * width;
         const float *bias = NULL;
         if (shape->bias) {
             bias = shape->bias + (head * shape->queries + query) * shape->keys + j;
         }
-        tango_nn__scores(d, &s, d->k + from, keys);
-        tango_nn__soften(d, &s, bias, j, keys);
-        tango_nn__weigh(d, &s, d->v + from, keys, j == 0);
+        tango_nn__attend_keys(d, &s, d->k + from, d->v + from, bias, j,
+                              tango_nn__min(d->key_block, count - j));
     }
-    tango_nn__attend_copy(d, &s, at, 1);
+    for (size_t r = 0; r < s.count; r++) {
+        kernels->scale(d->out + at + r * d->stride, s.sums + r * d->padded, width,
+                       s.total[r] == 0 ? 0 : 1.0f / s.total[r]);
+    }
 }
 
 TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,
@@ -4112,7 +4220,7 @@ TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const floa
                                const tango_nn_attention *shape)
 {
     tango_nn__attend d;
-    size_t row, room;
+    size_t room;
     if (shape->batch == 0 || shape->queries == 0 || shape->heads == 0) return;
     TANGO_ASSERT(shape->keys > 0 && shape->width > 0 && shape->width <= 65536);
     d.c = c;
@@ -4122,11 +4230,16 @@ TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const floa
     d.v = v;
     d.shape = *shape;
     if (d.shape.context_repeat == 0) d.shape.context_repeat = 1;
-    d.parts = tango_nn__ceil(shape->width, TANGO_NN__DEPTH);
-    /* Bytes of a query: its scores, itself, its values, largest and total. */
-    row = ((2 * d.parts + 1) * TANGO_NN__STRIDE + 2) * sizeof(float);
-    room = TANGO_NN__WORKER - TANGO_NN__DEPTH * TANGO_NN__DEPTH * sizeof(float);
-    d.block = tango_nn__min(room / row, TANGO_NN__ROWS);
+    d.stride = shape->heads * shape->width;
+    d.padded = tango_nn__ceil(shape->width, TANGO_NN__PANEL) * TANGO_NN__PANEL;
+    d.parts = tango_nn__ceil(shape->width, TANGO_NN__PART);
+    d.key_block = TANGO_NN__PACKED / tango_nn__min(d.padded, TANGO_NN__PART);
+    d.key_block = tango_nn__min(d.key_block / TANGO_NN__PANEL * TANGO_NN__PANEL,
+                                TANGO_NN__KEYS);
+    /* A query takes itself, its sums, largest and total. */
+    room = TANGO_NN__WORKER / sizeof(float) - 2 * TANGO_NN__PACKED
+           - TANGO_NN__GROUP * TANGO_NN__SCORES;
+    d.block = tango_nn__min(room / (2 * d.padded + 2), TANGO_NN__QUERIES);
     d.query_blocks = tango_nn__ceil(shape->queries, d.block);
     d.block = tango_nn__ceil(shape->queries, d.query_blocks);
     d.query_blocks = tango_nn__ceil(shape->queries, d.block);
@@ -4285,6 +4398,8 @@ TANGO_API int tango_nn_all_finite(const float *x, size_t count)
 /* ==== 7 >>pool ==== Threads for parallel_for =============================== */
 
 #ifdef TANGO_PTHREADS
+enum { TANGO_NN__PAUSES = 1000, TANGO_NN__YIELDS = 100 }; /* before a thread sleeps */
+
 struct tango_nn_pool {
     pthread_mutex_t mutex;
     pthread_cond_t work, done; /* a layer has come; the last worker has left it */
@@ -4332,14 +4447,28 @@ static void tango_nn__pool_work(tango_nn_pool *pool, size_t worker)
     }
 }
 
+/* A hint to the CPU that this thread waits: it leaves its core to a sibling. */
+static void tango_nn__pause(void)
+{
+#ifdef TANGO_NN__X86
+    _mm_pause();
+#elif defined __GNUC__ && defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Waits a moment for *place to differ from `value`, without the mutex. Layers follow one
-   another within microseconds; to sleep and be woken takes longer than that. Where two
-   threads share a core, yielding lets the other one work. */
+   another within microseconds; to sleep and be woken takes longer than that. So first the
+   thread keeps its core, for some 10 to 50 microseconds: on a busy machine a yielded core
+   is gone for milliseconds. Then it yields, since where two threads share a core the
+   other one must work; then the caller sleeps. */
 static void tango_nn__pool_spin(const size_t *place, size_t value)
 {
 #if defined __GNUC__
-    for (int i = 0; i < 100 && __atomic_load_n(place, __ATOMIC_ACQUIRE) == value; i++) {
-        sched_yield();
+    for (int i = 0; i < TANGO_NN__PAUSES + TANGO_NN__YIELDS; i++) {
+        if (__atomic_load_n(place, __ATOMIC_ACQUIRE) != value) return;
+        if (i < TANGO_NN__PAUSES) tango_nn__pause();
+        else sched_yield();
     }
 #else
     (void)place;

@@ -318,6 +318,33 @@ static inline long long cli_integer(const cli *c, long long low, long long high)
     return value;
 }
 
+/* The system's processors, from 1 to `most`. */
+static inline size_t cli_processors(size_t most)
+{
+#ifdef _SC_NPROCESSORS_ONLN
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (size_t)n > most ? most : (size_t)n;
+#else
+    return most < 1 ? 0 : 1;
+#endif
+}
+
+/* Threads where the command line names none: what TANGO_THREADS in the environment says,
+   1 to `most`; `otherwise` if it is not there or empty. */
+static inline size_t cli_threads(size_t most, size_t otherwise)
+{
+    const char *text = getenv("TANGO_THREADS");
+    size_t value = 0, i;
+    if (text == NULL || *text == '\0') return otherwise;
+    for (i = 0; text[i] >= '0' && text[i] <= '9' && value <= most; i++)
+        value = 10 * value + (size_t)(text[i] - '0');
+    if (text[i] != '\0' || value < 1 || value > most)
+        cli_usage("TANGO_THREADS: expected a whole number from 1 to %llu, found "
+                  "\"%.60s\"",
+                  (unsigned long long)most, text);
+    return value;
+}
+
 /* The value's place in a list of words that NULL ends. */
 static inline size_t cli_choice(const cli *c, const char *const *words)
 {

@@ -49,7 +49,7 @@ static const cli_option options[] = {
     { 273, "best", "K",
         "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
     { 263, "vocoder", "NAME", "hifigan or griffin-lim" },
-    { 't', "threads", "N", "1 to 64; all processors if not given" },
+    { 't', "threads", "N", "1 to 64; else TANGO_THREADS, else all processors" },
     { 264, "noise", "FILE",
         ".npy (samples, C, H, W), or (draws, samples, C, H, W) for all draws" },
     { 265, "latent", "FILE", ".npy (samples, C, H, W): skips text and diffusion" },
@@ -96,6 +96,8 @@ typedef struct job {
 /* The weights of a larger model are read again when they are needed: their pages would be
    most of what the system counts for this process. */
 #define KEPT_SIZE ((size_t)1 << 26)
+
+enum { THREADS_MAX = 64 };
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -437,6 +439,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
         p->steps, tango_sampler_name(p->sampler), p->guidance,
         p->rescale > 0.0 ? p->rescale : 0.0);
+    printf("\"guidance_from\": %g, \"guidance_until\": %g, \"cache\": %zu, ",
+        p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
     printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
     if (j->best != 0) report_ranking(j, p->samples);
     printf(
@@ -452,16 +456,6 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
 }
 
 /* ---- Command line ----------------------------------------------------------------- */
-
-static size_t processors(void)
-{
-#ifdef _SC_NPROCESSORS_ONLN
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 64 ? 64 : (size_t)n;
-#else
-    return 1;
-#endif
-}
 
 static void read_options(job *j)
 {
@@ -524,7 +518,7 @@ static void read_options(job *j)
         case 263:
             p->vocoder = tango_vocoder_named(vocoders[cli_choice(c, vocoders)]);
             break;
-        case 't': p->threads = (size_t)cli_integer(c, 1, 64); break;
+        case 't': p->threads = (size_t)cli_integer(c, 1, THREADS_MAX); break;
         case 264: j->noise = c->text; break;
         case 265: j->latent = c->text; break;
         case 266:
@@ -548,6 +542,8 @@ static void read_options(job *j)
                 options);
             exit(0);
     }
+    if (p->threads == 0)
+        p->threads = cli_threads(THREADS_MAX, cli_processors(THREADS_MAX));
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
     if (p->prompt == NULL && j->best != 0)
@@ -772,7 +768,6 @@ int main(int argc, char **argv)
     memset(&j, 0, sizeof j);
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
-    j.params.threads = processors();
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
     j.params.prompt_cut = &cut;

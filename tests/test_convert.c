@@ -86,7 +86,9 @@ static void transposed_columns_are_an_ordinary_convolution(void)
     tango_io_view view = { (const unsigned char *)w, TANGO_IO_F32,   3, { IN, OUT, SIZE },
                            { OUT * SIZE, SIZE, 1 },  IN * OUT * SIZE };
     t.view = view;
+    static const source nothing_mapped;
     memset(&whole, 0, sizeof whole);
+    whole.file = &nothing_mapped;
     t.at.t = &whole;
     job j;
     memset(&j, 0, sizeof j);
@@ -192,6 +194,40 @@ static void shared_storages_are_summed(void)
     check_sum(&file, &p);
     CHECK(problems == 1);
     CHECK(strstr(message, "1200 bytes in a file of 1199") != NULL);
+}
+
+/* Numbers are summed as they pass, in order and once; what did not pass is summed when it
+   is asked for. A damaged record is told once. */
+static void records_are_summed_as_they_are_read(void)
+{
+    file_list files;
+    memset(&files, 0, sizeof files);
+    problems = 0;
+    store *s = open_store(&files, "golden/wrapped", "flat.bin", "flat.bin");
+    source *f = files.first;
+    const tensor *a = find(s, "a"), *b = find(s, "b");
+    CHECK(a && b && f->records && problems == 0);
+    if (!a || !b || !f->records) return;
+    record *r = record_of(f, b->view.data);
+    CHECK(r != record_of(f, a->view.data) && r->is.size == 16);
+    sum_along(f, b->view.data + 4, 4);
+    CHECK(r->summed == 0); /* not the next ones */
+    sum_along(f, b->view.data, 20);
+    CHECK(r->summed == 0); /* not all of this record */
+    sum_along(f, b->view.data, 4);
+    sum_along(f, b->view.data, 4);
+    CHECK(r->summed == 4);
+    sum_along(f, b->view.data + 4, 8);
+    CHECK(r->summed == 12);
+    CHECK(check_numbers(f, b->view.data + 8) && r->summed == 16);
+    CHECK(check_file(f) && problems == 0);
+    r->sum ^= 1;
+    CHECK(!check_numbers(f, b->view.data) && problems == 1);
+    CHECK(strstr(message, "data/") && strstr(message, "does not match its CRC-32"));
+    CHECK(!check_file(f) && problems == 1);
+    problems = 0;
+    close_stores(s);
+    close_sources(&files);
 }
 
 /* The sum of an archive is put together from those of its records. */
@@ -745,6 +781,7 @@ static void write_model(folder *f)
     static float noise[1 << 19];
     static tensor whole;
     static source nothing_mapped;
+    const file_list no_files = { NULL, NULL, NULL, 0, 0 };
     job j;
     memset(&j, 0, sizeof j);
     for (size_t i = 0; i < 1 << 19; i++)
@@ -765,7 +802,7 @@ static void write_model(folder *f)
         }
     }
     j.type = TANGO_IO_F32;
-    write_blob(blob_path, &j, &f->p, &f->b.v, 1);
+    write_blob(blob_path, &j, &f->p, &f->b.v, &no_files, 1);
 }
 
 /* Runs the model once with a sampler and a vocoder. A refusal before the work is fine,
@@ -923,6 +960,7 @@ int main(void)
     RUN(inverse_basis_inverts_the_forward_basis);
     RUN(transposed_columns_are_an_ordinary_convolution);
     RUN(sums_of_archives_are_those_of_their_bytes);
+    RUN(records_are_summed_as_they_are_read);
     RUN(names_are_turned_by_rows);
     RUN(families_have_their_defaults);
     RUN(published_files_have_these_names);

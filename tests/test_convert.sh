@@ -83,6 +83,28 @@ claim defaults_are_kept 0 "u64     7" ./inspect e.tango default.steps
 claim rescale_is_one_of_them 0 "0.625" ./inspect e.tango default.rescale
 claim attribution_is_kept 0 "by nobody" ./inspect e.tango tango.attribution_text
 
+# --- damaged archives, full disks -----------------------------------------------------
+# damage FILE AT: the byte there becomes another one.
+damage() {
+    old=$(od -An -tu1 -j "$2" -N 1 "model/$1")
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\$(printf %03o $(((old + 128) % 256)))" |
+        dd of="model/$1" bs=1 seek="$2" conv=notrunc 2> dd.log || cat dd.log
+}
+for file in pytorch_model_main.bin pytorch_model_vae.bin; do
+    size=$(wc -c < "model/$file")
+    for part in 1 2 3 4 5 6 7; do
+        fresh # one of the two may be padding, which means nothing
+        damage $file $((size / 8 * part)); damage $file $((size / 8 * part + 100))
+        refuses "$file: bytes at $part/8" "$file: zip: "
+        [ $part -ne 4 ] || claim "$file: --list finds it too" 1 "CRC-32" ./convert model --list
+    done
+done
+fresh
+rm -rf target; mkdir target
+claim a_full_disk 1 "writing failed" sh -c 'trap "" XFSZ; ulimit -f 600; exec ./convert model -o target/x.tango'
+claim a_full_disk_leaves_nothing 0 "" [ -z "$(ls -A target)" ]
+
 # --- the checkpoint does not fit the configuration ------------------------------------
 fresh; edit unet_config.json '"layers_per_block": 2' '"layers_per_block": 3'
 refuses missing_tensor "unet.down_blocks.0.resnets.2.conv1.weight is missing, expected [15, 15, 3, 3]"

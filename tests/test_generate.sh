@@ -41,6 +41,17 @@ protects()
     expect 1 "the same file as" $quick "$@" && [ "$(cksum <"$file")" = "$before" ]
 }
 
+# threads_refused VALUE: TANGO_THREADS is named, with exit status 2
+threads_refused()
+{
+    TANGO_THREADS=$1
+    export TANGO_THREADS
+    expect 2 "TANGO_THREADS" x
+    refused=$?
+    unset TANGO_THREADS
+    return $refused
+}
+
 # notes TEXT... -- ARGUMENTS...: status 0, and exactly these notes, in order
 notes()
 {
@@ -70,6 +81,9 @@ claim "seconds nan is a usage error"          expect 2 "seconds" --seconds nan x
 claim "seconds 1e9 is a usage error"          expect 2 "seconds" --seconds 1e9 x
 claim "seconds -1 is a usage error"           expect 2 "seconds" --seconds -1 x
 claim "guidance inf is a usage error"         expect 2 "guidance" --guidance inf x
+claim "guidance-from 1.5 is a usage error"    expect 2 "guidance-from" --guidance-from 1.5 x
+claim "guidance-until -1 is a usage error"    expect 2 "guidance-until" --guidance-until -1 x
+claim "cache 0 is a usage error"              expect 2 "cache" --cache 0 x
 claim "rescale 1.5 is a usage error"          expect 2 "rescale" --rescale 1.5 x
 claim "rescale nan is a usage error"          expect 2 "rescale" --rescale nan x
 claim "rescale -1 is a usage error"           expect 2 "rescale" --rescale -1 x
@@ -116,9 +130,19 @@ claim "of floats too"                         sh -c './generate -m "$0" -q --ste
 claim "a reader that leaves is an error"      sh -c '{ ./generate -m "$0" -q --steps 1 --vocoder hifigan -o - x 2>e; echo $? >code; } | head -c 10 >/dev/null; grep -q writing e && grep -qx 1 code' "$model"
 claim "one thread gives the same bytes"       runs -t 1 -o t1.wav "a dog barks"
 claim "equal again"                           same t1.wav first.wav
+claim "TANGO_THREADS says how many threads"   sh -c 'TANGO_THREADS=1 ./generate -m "$0" -q --json --steps 1 -s 0.64 -o t.wav x | grep -q "\"threads\": 1,"' "$model"
+claim "--threads goes before it"              sh -c 'TANGO_THREADS=none ./generate -m "$0" -q --json -t 1 --steps 1 -s 0.64 -o t.wav x | grep -q "\"threads\": 1,"' "$model"
+claim "an empty one is none"                  env TANGO_THREADS= ./generate -m "$model" -q --steps 1 -s 0.64 -o t.wav x
+for value in 0 65 -1 1.5 2x " 2" 18446744073709551617; do
+    claim "TANGO_THREADS '$value' is a usage error" threads_refused "$value"
+done
 claim "another seed is another sound"         sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --seed 1 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
 claim "HiFi-GAN is longer by 192 samples"     runs --vocoder hifigan -o h.wav "a dog barks"
 claim "160 T + 32 samples"                    size_is h.wav 20588
+claim "--cache 1 changes nothing"             runs --cache 1 -o c1.wav "a dog barks"
+claim "equal once more"                       same c1.wav first.wav
+claim "--cache 2 is another sound"            sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --cache 2 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
+claim "guidance until 0 is guidance off"      sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --guidance-until 0 -o s.wav "a dog barks" && ./generate -m "$0" -q --steps 2 --seconds 0.64 --guidance 1 -o t.wav "a dog barks" && cmp s.wav t.wav' "$model"
 claim "32-bit float output"                   runs --bits f32 -o f.wav x
 claim "--samples numbers the files"           runs --samples 2 -o n.wav x
 claim "both are there"                        test -s n_0.wav -a -s n_1.wav -a ! -e n.wav

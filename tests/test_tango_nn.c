@@ -226,6 +226,37 @@ static void a_panel_holds_inputs_tap_by_tap(void)
     }
 }
 
+/* All kernels turn a matrix into the same panel, also where the pieces end raggedly and
+   where there are more taps than a piece has rows. */
+static void panels_are_the_same_by_all_kernels(void)
+{
+    static const char *const names[] = { "reference", "avx2", "avx512" };
+    static const size_t taps[] = { 1, 2, 3, 9, 11, 256, 300 };
+    static const size_t channels[] = { 1, 7, 8, 29, 85 };
+    for (size_t i = 0; i < 7 * 5 * 2; i++) {
+        const size_t t = taps[i % 7], c = channels[i / 7 % 5];
+        const tango_nn_type type = i < 35 ? TANGO_NN_F32 : TANGO_NN_F16;
+        const size_t bytes = tango_nn_panels_size(16, c * t, type);
+        float *w = noise_array(16 * c * t);
+        char *one = (char *)take(bytes), *other = (char *)take(bytes + 4) + 4;
+        int bad = 0;
+        for (size_t o = 1; o <= 16; o += o == 1 ? 4 : 11) {
+            tango_nn_pack_panel(one, type, w, o, c, t);
+            for (size_t k = 0; k < 3; k++) {
+                const tango_nn_kernels *kernels = tango_nn_kernels_named(names[k]);
+                if (!kernels) continue;
+                memset(other, 1, bytes);
+                tango_nn_pack_panel_by(kernels, other, type, w, o, c, t);
+                bad += memcmp(one, other, bytes) != 0;
+            }
+        }
+        CHECK(bad == 0);
+        free(other - 4);
+        free(one);
+        drop(w, 16 * c * t);
+    }
+}
+
 static void kernels_have_names(void)
 {
     CHECK(tango_nn_kernels_named("reference") == tango_nn_reference());
@@ -1568,6 +1599,7 @@ int main(void)
     RUN(floats_round_to_the_nearest_half);
     RUN(panel_sizes_are_checked);
     RUN(a_panel_holds_inputs_tap_by_tap);
+    RUN(panels_are_the_same_by_all_kernels);
     RUN(kernels_have_names);
     RUN(products_of_every_height_and_width_are_right);
     RUN(products_of_every_depth_are_right);

@@ -402,12 +402,12 @@ static void start_threads(bench *b, size_t threads)
     if (!b->c.pool) cli_fail("no thread could be started");
     b->c.parallel_for = tango_nn_pool_for;
 #else
-    cli_usage("--threads needs a build with -DTANGO_PTHREADS -pthread");
+    cli_usage("more than one thread needs a build with -DTANGO_PTHREADS -pthread");
 #endif
 }
 
 static const cli_option options[] = {
-    { 't', "threads", "N", "threads, 1 to 256 (1)" },
+    { 't', "threads", "N", "threads, 1 to 256 (TANGO_THREADS, else 1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
     { 'T', "type", "TYPE", "type of weights: f32, f16 or i16 (f32)" },
     { 'f', "filter", "TEXT", "only shapes or stages whose line contains TEXT" },
@@ -437,7 +437,7 @@ int main(int argc, char **argv)
                      of_stages[] = { 'm', 'l', 0 }, of_shapes[] = { 'T', 0 };
     cli c = cli_begin(argc, argv, options);
     const char *filter = "", *model = "demo/tiny.tango";
-    size_t threads = 1;
+    size_t threads = 0;
     double length = 0;
     int id, fft = 0, by_stage = 0, only_list = 0, ask = 0;
     bench b;
@@ -474,7 +474,7 @@ int main(int argc, char **argv)
         bench_fft(b.quick ? 0 : b.seconds, b.json);
         return 0;
     }
-    start_threads(&b, threads);
+    start_threads(&b, threads != 0 ? threads : cli_threads(256, 1));
     if (by_stage) cli_idle(&c, of_shapes, "a model has the types that it has");
     b.peak = peak_of(tango_nn_kernels_name(b.c.kernels), b.type->bits);
     if (only_list) list(&b, filter);

@@ -42,9 +42,10 @@
    blob; a table for each layout turns these into the names that the checkpoint has
    (convert_names.h). Anything missing, left over or of another shape is named, and
    nothing is written. Then each tensor is streamed (convert_write.h): 16 rows of a matrix
-   are read, put in the order of the matrix product and written, so memory stays small
-   however large the checkpoint is. The output appears under its name only when it is
-   complete.
+   are put in the order of the matrix product while a second thread writes those before
+   (convert_belt.h), so memory stays small however large the checkpoint is. The numbers of
+   an archive are summed as they pass: a wrong CRC-32 takes the output back, which appears
+   under its name only when it is complete.
 
    Exit status: 0 done, 1 failed (each problem is one line on stderr), 2 wrong usage.
 
@@ -56,7 +57,8 @@
              convert_config.h  values: from configurations, shapes, what was published
              convert_build.h   which place makes which part
              convert_plan.h    the tensors that these imply, found in the checkpoint
-             convert_write.h   writing them
+             convert_belt.h    blocks of the blob on their way to the disk
+             convert_write.h   what goes into them
              convert_list.h    saying what is there
              convert.c         the program */
 #include "convert_list.h"
@@ -245,6 +247,7 @@ static void list(build *b, origin *origins, file_list *files)
     for (size_t i = 0; i < PARTS; i++)
         if (o->pieces[i].sign) b->from[i] = o;
     for (size_t i = 0; i < PARTS; i++) measure(&o->pieces[i]);
+    for (const source *s = files->first; s; s = s->next) check_file(s);
     refuse_foreign(b, o);
     stop_at_problems(o->path);
     find_tokenizer_of(&b->tokens, o);
@@ -268,7 +271,7 @@ static void make_blob(build *b, plan *p, origin *origins, file_list *files,
     if (!r->quiet) note_precisions(p, j.type);
     put_provenance(&b->v, files, j.type);
     put_number(&b->v, "tango.parameters", (double)parameter_count(p));
-    write_blob(r->output, &j, p, &b->v, r->quiet);
+    write_blob(r->output, &j, p, &b->v, files, r->quiet);
     stop_at_problems(r->path);
     if (!r->quiet)
         printf("wrote  %s  %zu tensors, %zu parameters, %s\n", r->output, p->count,

@@ -7,6 +7,9 @@
 #include <float.h>
 #include <math.h>
 #include <sys/stat.h>
+#ifndef _WIN32
+#define TANGO_PTHREADS /* one thread writes what another makes */
+#endif
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 

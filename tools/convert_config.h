@@ -714,7 +714,7 @@ static double scale_of(const piece *p)
     tensor *t = find(p->tensors, "scale_factor");
     if (t && t->view.count == 1) {
         t->used = 1;
-        tango_io_view_read(&x, &t->view, 0, 1);
+        if (check_numbers(t->file, t->view.data)) tango_io_view_read(&x, &t->view, 0, 1);
         return (double)x;
     }
     return p->tensors->scale;

@@ -7,6 +7,15 @@
 
 /* ---- Files ------------------------------------------------------------------------ */
 
+/* A record of an archive. Its numbers are compared with its CRC-32 before they are used,
+   or while they are written: damage found later takes the output back. */
+typedef struct record {
+    tango_io_torch_record is;
+    size_t summed; /* bytes of it */
+    uint32_t sum;  /* their CRC-32 */
+    int told;      /* that it is damaged */
+} record;
+
 /* A file of a checkpoint. label is how messages name it. A text that is built in has no
    path. */
 typedef struct source {
@@ -20,6 +29,8 @@ typedef struct source {
     tango_io_torch torch;
     tango_io_safetensors safetensors;
     tango_io_shards shards;
+    record *records;       /* of an archive, in the order of the file */
+    tango_io_crc32 *table; /* for their sums */
     double scale;    /* the number scale_factor beside the tensors; 0: there is none */
 } source;
 
@@ -113,6 +124,8 @@ static void close_sources(file_list *files)
         next = s->next;
         tango_io_unmap(&s->file);
         free(s->work);
+        free(s->records);
+        free(s->table);
         free(s->path);
         free(s->label);
         free(s);
@@ -188,6 +201,100 @@ static const char *shape_text(char out[128], const size_t *shape, size_t rank)
 
 /* ---- PyTorch files ---------------------------------------------------------------- */
 
+static int compare_records(const void *a, const void *b)
+{
+    size_t x = ((const record *)a)->is.offset, y = ((const record *)b)->is.offset;
+    return x < y ? -1 : x > y;
+}
+
+static void list_records(source *s)
+{
+    size_t count = s->torch.stored;
+    if (count == 0) return;
+    s->records = (record *)resized(NULL, count, sizeof *s->records);
+    s->table = (tango_io_crc32 *)resized(NULL, 1, sizeof *s->table);
+    memset(s->records, 0, count * sizeof *s->records);
+    tango_io_crc32_begin(s->table);
+    for (size_t i = 0; i < count; i++) {
+        record *r = &s->records[i];
+        tango_io_torch_record_at(&s->torch, i, &r->is);
+        r->summed = s->torch.summed ? 0 : r->is.size; /* nothing to compare with */
+        r->sum = s->torch.summed ? 0 : r->is.crc;
+    }
+    qsort(s->records, count, sizeof *s->records, compare_records);
+}
+
+/* The record in which the bytes at `data` lie; NULL if the file is no archive. */
+static record *record_of(const source *s, const unsigned char *data)
+{
+    size_t low = 0, high = s->torch.stored, at = (size_t)(data - s->text);
+    while (low < high) { /* the first record that begins behind them */
+        size_t middle = low + (high - low) / 2;
+        if (s->records[middle].is.offset <= at) low = middle + 1;
+        else high = middle;
+    }
+    return low == 0 ? NULL : &s->records[low - 1];
+}
+
+/* Adds the next bytes of a record to its sum. */
+static void sum_next(const source *s, record *r, size_t size)
+{
+    const unsigned char *data = s->text + r->is.offset + r->summed;
+    r->sum = tango_io_crc32_add(s->table, r->sum, data, size);
+    r->summed += size;
+}
+
+/* Sums bytes that are about to be read, if they follow those of their record that were
+   summed before. What is left over is for check_record. */
+static void sum_along(const source *s, const unsigned char *data, size_t size)
+{
+    record *r = record_of(s, data);
+    if (!r || (size_t)(data - s->text) != r->is.offset + r->summed) return;
+    if (size <= r->is.size - r->summed) sum_next(s, r, size);
+}
+
+/* 1 if the record has the CRC-32 that the archive states; else 0, and a problem. Pages of
+   large records are given back. */
+static int check_record(const source *s, record *r)
+{
+    const size_t most = (size_t)16 << 20, large = (size_t)256 << 20;
+    tango_error error;
+    while (r->summed < r->is.size) {
+        const unsigned char *data = s->text + r->is.offset + r->summed;
+        size_t left = r->is.size - r->summed, n = left < most ? left : most;
+        sum_next(s, r, n);
+        if (r->is.size > large) tango_io_forget(&s->file, data, n);
+    }
+    if (r->sum == r->is.crc) return 1;
+    if (!r->told) {
+        tango_io_fail(&error, TANGO_ERROR_DATA,
+                      "zip: data of entry %q does not match its CRC-32 (offset %z)",
+                      r->is.name, r->is.name_size, r->is.offset);
+        problem("%s: %s", s->label, error.text);
+    }
+    r->told = 1;
+    return 0;
+}
+
+/* The same for the record in which numbers at `data` lie. */
+static int check_numbers(const source *s, const unsigned char *data)
+{
+    record *r = record_of(s, data);
+    return !r || check_record(s, r);
+}
+
+/* The same for all records: a damaged file makes no blob, whatever is damaged in it. */
+static int check_file(const source *s)
+{
+    int ok = 1;
+    for (size_t i = 0; i < s->torch.stored; i++) {
+        const tango_io_torch_record *is = &s->records[i].is;
+        ok &= check_record(s, &s->records[i]);
+        tango_io_forget(&s->file, s->text + is->offset, is->size);
+    }
+    return ok;
+}
+
 static int has_dictionary(const tango_io_torch *torch, const char *key)
 {
     tango_io_torch t = *torch;
@@ -201,6 +308,7 @@ static void take_scale(source *s)
     float x = 0.0f;
     if (tango_io_torch_number(&s->torch, "scale_factor", &s->scale)) return;
     if (!tango_io_torch_find(&s->torch, "scale_factor", &t) || t.view.count != 1) return;
+    if (!check_numbers(s, t.view.data)) return;
     tango_io_view_read(&x, &t.view, 0, 1);
     s->scale = (double)x;
 }
@@ -263,12 +371,13 @@ static void add_torch(store *to, source *s)
     tango_result r = tango_io_torch_work_size(&size, s->text, s->size, &error);
     if (r == TANGO_OK) {
         s->work = resized(NULL, size, 1);
-        r = tango_io_torch_open_file(&s->torch, &s->file, s->work, size, &error);
+        r = tango_io_torch_open_unsummed(&s->torch, &s->file, s->work, size, &error);
     }
     if (r != TANGO_OK) {
         problem("%s: %s", s->label, error.text);
         return;
     }
+    list_records(s);
     enter_dictionary(s);
     for (size_t i = 0; i < s->torch.count; i++) {
         tango_io_torch_tensor t;

@@ -2,6 +2,7 @@
 #ifndef TANGO_CONVERT_WRITE_H
 #define TANGO_CONVERT_WRITE_H
 
+#include "convert_belt.h"
 #include "convert_plan.h"
 
 #define HALF_MAX 65504.0 /* largest finite f16 */
@@ -78,6 +79,7 @@ static void check_stft_tensor(store *s, const tango_audio_parameters *a, const c
                 shape_text(text, shape, rank));
     if (!t || !fits(t, key, shape, rank, 0)) return;
     t->used = 1;
+    if (!check_numbers(t->file, t->view.data)) return;
     float *row = (float *)resized(NULL, columns, sizeof *row);
     for (size_t r = 0; r < shape[0]; r++) {
         tango_io_view_read(row, &t->view, r * columns, columns);
@@ -176,8 +178,9 @@ static size_t parameter_count(const plan *p)
 typedef struct job {
     tango_io_type type; /* of matrices and, if no integers, the embedding */
     tango_io_blob_writer writer;
+    const tango_nn_kernels *kernels; /* that turn matrices */
     float *numbers; /* PIECE, or 16 rows of the widest matrix */
-    void *packed;   /* the same as it is written */
+    belt out;       /* blocks of as many */
 } job;
 
 /* (outputs, taps, channels) of a matrix: how the blob describes it. */
@@ -261,18 +264,16 @@ static void find_factors(weight *w)
     free(row);
 }
 
-/* Numbers first .. first + count as they are in the checkpoint; floats that lie in a row
-   are copied. */
-static void read_numbers(float *out, const weight *w, size_t first, size_t count)
+/* Whether the tensor is an array of floats of this machine as it lies in its file. */
+static int is_array(const tango_io_view *v)
 {
-    const tango_io_view *v = &w->view;
     const uint16_t one = 1;
     size_t run = 1;
-    int in_a_row = v->type == TANGO_IO_F32 && *(const unsigned char *)&one == 1;
+    int in_a_row = v->type == TANGO_IO_F32 && *(const unsigned char *)&one == 1
+                   && (uintptr_t)v->data % sizeof(float) == 0;
     for (size_t i = v->rank; in_a_row && i-- > 0; run *= v->shape[i])
         in_a_row = v->strides[i] == run || v->shape[i] == 1;
-    if (in_a_row) memcpy(out, v->data + first * sizeof *out, count * sizeof *out);
-    else tango_io_view_read(out, v, first, count);
+    return in_a_row;
 }
 
 /* Names the first number that cannot be kept. */
@@ -290,34 +291,31 @@ static void refuse_number(const weight *w, const float *numbers, size_t first,
                 w->at.name, first + i);
 }
 
-/* out = numbers first .. first + count of the checkpoint's tensor. 0, and a problem, if
-   one of them cannot be kept. */
-static int fetch(const job *j, const weight *w, float *out, size_t first, size_t count)
+/* Numbers first .. first + count of the checkpoint's tensor: where they lie in the file,
+   or read into `room`. NULL, and a problem, if one of them cannot be kept. */
+static const float *fetch(const job *j, const weight *w, float *room, size_t first,
+                          size_t count)
 {
+    const float *x = room;
     double most = type_of(w, j->type) == TANGO_IO_F16 ? HALF_MAX : (double)FLT_MAX;
     const float limit = (float)most;
     size_t width = w->view.count / (w->view.shape[0] ? w->view.shape[0] : 1);
     unsigned bad = 0;
     if (cli_interrupted()) {
         problem("interrupted");
-        return 0;
+        return NULL;
     }
-    read_numbers(out, w, first, count);
+    if (!w->factors && is_array(&w->view)) {
+        x = (const float *)(const void *)w->view.data + first;
+        sum_along(w->at.t->file, w->view.data + first * sizeof *x, count * sizeof *x);
+    } else tango_io_view_read(room, &w->view, first, count);
     for (size_t i = 0; w->factors && i < count; i++)
-        out[i] = (float)((double)out[i] * w->factors[(first + i) / width]);
+        room[i] = (float)((double)room[i] * w->factors[(first + i) / width]);
     for (size_t i = 0; i < count; i++) /* NaN is neither */
-        bad |= (unsigned)!(out[i] <= limit) | (unsigned)!(out[i] >= -limit);
-    if (bad) refuse_number(w, out, first, count, most);
-    return !bad;
-}
-
-static int write_packed(job *j, size_t size)
-{
-    tango_error error;
-    if (tango_io_blob_write_data(&j->writer, j->packed, size, &error) == TANGO_OK)
-        return 1;
-    problem("%s", error.text);
-    return 0;
+        bad |= (unsigned)!(x[i] <= limit) | (unsigned)!(x[i] >= -limit);
+    if (bad && check_numbers(w->at.t->file, w->view.data)) /* not damage, but so saved */
+        refuse_number(w, x, first, count, most);
+    return bad ? NULL : x;
 }
 
 /* Vectors, tables, the embedding: number after number; `rate` times over. */
@@ -328,11 +326,14 @@ static int write_plain(job *j, const weight *w)
     for (size_t turn = 0; turn < w->rate; turn++) {
         for (size_t at = w->first * row; at < end; at += PIECE) {
             size_t n = end - at < PIECE ? end - at : PIECE;
-            if (!fetch(j, w, j->numbers, at, n)) return 0;
-            if (!half) memcpy(j->packed, j->numbers, n * sizeof(float));
+            size_t bytes = n * (half ? sizeof(uint16_t) : sizeof(float));
+            const float *x = fetch(j, w, j->numbers, at, n);
+            void *to = x ? belt_room(&j->out, bytes) : NULL;
+            if (!to) return 0;
+            if (!half) memcpy(to, x, bytes);
             for (size_t i = 0; half && i < n; i++)
-                ((uint16_t *)j->packed)[i] = tango_nn_float_to_half(j->numbers[i]);
-            if (!write_packed(j, n * (half ? sizeof(uint16_t) : sizeof(float)))) return 0;
+                ((uint16_t *)to)[i] = tango_nn_float_to_half(x[i]);
+            belt_add(&j->out, bytes);
         }
     }
     return 1;
@@ -350,9 +351,10 @@ static int fetch_transposed_column(const job *j, const weight *w, size_t column,
     size_t inputs = w->shape[0], outputs = w->shape[1], size = w->shape[2];
     size_t taps = (size + w->rate - 1) / w->rate;
     size_t phase = column / outputs, o = column % outputs;
-    float kernel[KERNEL_MAX];
+    float room[KERNEL_MAX];
     for (size_t c = 0; c < inputs; c++) {
-        if (!fetch(j, w, kernel, (c * outputs + o) * size, size)) return 0;
+        const float *kernel = fetch(j, w, room, (c * outputs + o) * size, size);
+        if (!kernel) return 0;
         for (size_t tap = 0; tap < taps; tap++) {
             size_t index = phase + w->rate * (taps - 1 - tap);
             out[c * taps + tap] = index < size ? kernel[index] : 0.0f;
@@ -371,16 +373,19 @@ static int write_panels(job *j, const weight *w)
     size_t bytes = tango_nn_panels_size(TANGO_IO_PANEL, inputs, type);
     for (size_t first = 0; first < dims[0]; first += TANGO_IO_PANEL) {
         size_t n = dims[0] - first < TANGO_IO_PANEL ? dims[0] - first : TANGO_IO_PANEL;
+        const float *x = j->numbers;
         if (w->kind == MATRIX) {
-            if (!fetch(j, w, j->numbers, (w->first + first) * inputs, n * inputs))
-                return 0;
+            x = fetch(j, w, j->numbers, (w->first + first) * inputs, n * inputs);
+            if (!x) return 0;
         } else {
             for (size_t i = 0; i < n; i++)
                 if (!fetch_transposed_column(j, w, first + i, j->numbers + i * inputs))
                     return 0;
         }
-        tango_nn_pack_panel(j->packed, type, j->numbers, n, dims[2], dims[1]);
-        if (!write_packed(j, bytes)) return 0;
+        void *to = belt_room(&j->out, bytes);
+        if (!to) return 0;
+        tango_nn_pack_panel_by(j->kernels, to, type, x, n, dims[2], dims[1]);
+        belt_add(&j->out, bytes);
     }
     return 1;
 }
@@ -395,13 +400,18 @@ static int compare_name(const void *name, const void *w)
     return strcmp((const char *)name, ((const weight *)w)->name);
 }
 
+static size_t size_of(const weight *w)
+{
+    return extent(&w->view) * tango_io_type_size(w->view.type);
+}
+
 /* Gives the pages of a tensor back that was written, and those around it: a system maps
    up to 2 MiB about a byte that is read. What is read again is only slower. */
 static void forget(const weight *w)
 {
     const size_t around = (size_t)2 << 20;
     const source *s = w->at.t->file;
-    size_t size = extent(&w->view) * tango_io_type_size(w->view.type), at, end;
+    size_t size = size_of(w), at, end;
     if (!s->file.mapping) return;
     at = (size_t)(w->view.data - s->text);
     end = s->size - at - size < around ? s->size : at + size + around;
@@ -409,28 +419,64 @@ static void forget(const weight *w)
     tango_io_forget(&s->file, s->text + at, end - at);
 }
 
+static weight *weight_named(const plan *p, const char *name)
+{
+    return (weight *)bsearch(name, p->list, p->count, sizeof *p->list, compare_name);
+}
+
+#define AHEAD ((size_t)64 << 20) /* bytes that the disk may read before they are used */
+
+/* Asks for tensors *next and on until AHEAD bytes are on their way; `now` is the tensor
+   whose turn it is, *ahead what was asked for from there on. */
+static void expect(const plan *p, const tango_io_tensor *t, size_t now, size_t *next,
+                   size_t *ahead)
+{
+    for (; *next < p->count && *ahead < AHEAD; ++*next) {
+        const weight *w = weight_named(p, t[*next].name);
+        tango_io_expect(&w->at.t->file->file, w->view.data, size_of(w));
+        *ahead += size_of(w);
+    }
+    *ahead -= size_of(weight_named(p, t[now].name));
+}
+
+/* Writes a tensor. Arrays are summed as they are read, in order and once; the CRC-32 of
+   others is compared first. */
+static int write_weight(job *j, weight *w)
+{
+    const spot *at = &w->at;
+    int ok = 1;
+    if (at->factor || w->kind == TRANSPOSED || !is_array(&w->view))
+        ok = check_numbers(at->t->file, w->view.data);
+    if (ok && at->factor) ok = check_numbers(at->factor->file, at->factor->view.data);
+    if (!ok) return 0;
+    if (at->factor) find_factors(w);
+    ok = is_matrix(w) ? write_panels(j, w) : write_plain(j, w);
+    ok = ok && belt_send(&j->out); /* the next tensor begins on a multiple of 64 */
+    free(w->factors);
+    w->factors = NULL;
+    forget(w);
+    return ok;
+}
+
 /* Every tensor in the order of the blob's index. t is what describe made, then sorted, as
    the plan is. */
 static int write_all(job *j, const plan *p, const tango_io_tensor *t, int quiet)
 {
     cli_progress progress = cli_progress_begin(quiet);
+    size_t next = 0, ahead = 0;
     int ok = 1;
     for (size_t i = 0; ok && i < p->count; i++) {
-        weight *w = (weight *)bsearch(t[i].name, p->list, p->count, sizeof *p->list,
-                                      compare_name);
-        if (w->at.factor) find_factors(w);
-        ok = is_matrix(w) ? write_panels(j, w) : write_plain(j, w);
-        free(w->factors);
-        w->factors = NULL;
-        forget(w);
+        weight *w = weight_named(p, t[i].name);
+        expect(p, t, i, &next, &ahead);
+        ok = write_weight(j, w);
         if (ok) cli_progress_step(&progress, i + 1, p->count);
     }
     cli_progress_end(&progress);
     return ok;
 }
 
-/* Room for PIECE numbers, or 16 rows of the widest matrix. */
-static void make_room(job *j, const plan *p)
+/* Room for PIECE numbers, or 16 rows of the widest matrix; how many these are. */
+static size_t make_room(job *j, const plan *p)
 {
     size_t most = PIECE, dims[3];
     for (size_t i = 0; i < p->count; i++) {
@@ -440,12 +486,21 @@ static void make_room(job *j, const plan *p)
         if (numbers > most) most = numbers;
     }
     j->numbers = (float *)resized(NULL, most, sizeof(float));
-    j->packed = resized(NULL, most, sizeof(float));
+    return most;
+}
+
+/* What was not summed so far is, and all is compared: a damaged file makes no blob. */
+static int check_files(const file_list *files)
+{
+    for (const source *s = files->first; s; s = s->next)
+        if (!check_file(s)) return 0;
+    return 1;
 }
 
 /* All memory is asked for before the output exists, so that running out of it leaves
    nothing behind. */
-static void write_blob(const char *path, job *j, const plan *p, values *v, int quiet)
+static void write_blob(const char *path, job *j, const plan *p, values *v,
+                       const file_list *files, int quiet)
 {
     tango_error error;
     tango_io_output *out = (tango_io_output *)resized(NULL, 1, sizeof *out);
@@ -454,7 +509,8 @@ static void write_blob(const char *path, job *j, const plan *p, values *v, int q
     size_t size = 0;
     qsort(p->list, p->count, sizeof *p->list, compare_weights);
     for (size_t i = 0; i < p->count; i++) describe(&p->list[i], j->type, &t[i]);
-    make_room(j, p);
+    j->kernels = tango_nn_detect();
+    belt_begin(&j->out, &j->writer, make_room(j, p) * sizeof(float));
     tango_result r =
         tango_io_blob_write_size(&size, v->list, v->count, t, p->count, &error);
     if (r == TANGO_OK) header = resized(NULL, size, 1);
@@ -462,14 +518,15 @@ static void write_blob(const char *path, job *j, const plan *p, values *v, int q
     if (r == TANGO_OK) {
         r = tango_io_blob_write_begin(&j->writer, out, v->list, v->count, t, p->count,
                                       header, size, &error);
-        int ok = r == TANGO_OK && write_all(j, p, t, quiet);
-        if (ok) r = tango_io_blob_write_end(&j->writer, &error);
+        int ok = r == TANGO_OK && write_all(j, p, t, quiet) && check_files(files);
+        tango_result sent = belt_end(&j->out, &error);
+        if (r == TANGO_OK) r = sent;
+        if (ok && r == TANGO_OK) r = tango_io_blob_write_end(&j->writer, &error);
         if (ok && r == TANGO_OK) r = tango_io_commit(out, &error);
         tango_io_abandon(out);
-    }
+    } else belt_end(&j->out, &error);
     if (r != TANGO_OK) problem("%s", error.text);
     free(j->numbers);
-    free(j->packed);
     free(header);
     free(t);
     free(out);

@@ -45,7 +45,7 @@ static const cli_option options[] = {
     { BLACKLIST, "blacklist", "FILE", "ids that are excluded; may be repeated" },
     { SHARD, "shard", "I/N", "every N-th record from the I-th on; merge them later" },
     { PRUNE, "prune", NULL, "removes outputs that the input no longer has" },
-    { THREADS, "threads", "N", "1 to 256; all processors if not given" },
+    { THREADS, "threads", "N", "1 to 256; else TANGO_THREADS, else all processors" },
     { DRY_RUN, "dry-run", NULL, "reads and judges everything, writes nothing" },
     { JSON, "json", NULL, "the summary as JSON, for programs" },
     { SPLIT, "split", "S", "show: train, val or test" },
@@ -1059,12 +1059,6 @@ static int command_show(const settings *s, const showing *show)
 
 /* ---- Options ---------------------------------------------------------------------- */
 
-static size_t processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 256 ? 256 : (size_t)n;
-}
-
 /* I/N, plain decimals, I < N. */
 static void read_shard(const cli *c, settings *s)
 {
@@ -1193,6 +1187,7 @@ static void complete(arguments *a)
                                                             : TANGO_AUDIO_TACOTRON;
     if (s->max_seconds > 0.0 && s->max_seconds < s->min_seconds)
         cli_usage("--max-seconds is below --min-seconds");
+    if (s->threads == 0) s->threads = cli_threads(256, cli_processors(256));
     /* T = 4 ceil(round(16000 seconds) / 640) */
     s->cut = (size_t)floor(16000.0 * s->seconds + 0.5);
     s->frames = 4 * ((s->cut + 639) / 640);
@@ -1207,7 +1202,6 @@ int main(int argc, char **argv)
     memset(&a, 0, sizeof a);
     a.s.seconds = 10.24;
     a.s.shards = 1;
-    a.s.threads = processors();
     a.show.batch = 8;
     a.s.blacklists = (const char **)need_memory(calloc((size_t)argc + 1,
                                                        sizeof *a.s.blacklists));
