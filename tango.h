@@ -99,7 +99,6 @@
 #define TANGO_PRELUDE 1
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 #define TANGO_RESTRICT
 #define TANGO__EXTERN extern "C"
@@ -114,13 +113,15 @@
 #else
 #define TANGO_API TANGO__EXTERN
 #endif
-#ifndef TANGO_ASSERT
-#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#define TANGO__PLAIN 1 /* without -O; pop_options leaves __OPTIMIZE__ defined */
+#endif
+#ifdef TANGO_ASSERT
+#elif defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
 #define TANGO_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
 #define TANGO_ASSERT(condition) assert(condition)
-#endif
 #endif
 
 /* What a function that can fail returns. The message beside it says where and why. */
@@ -145,7 +146,6 @@ static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
     *sum = a + b;
     return 1;
 }
-
 static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 {
     if (a != 0 && b > SIZE_MAX / a) return 0;
@@ -819,11 +819,19 @@ int strcmp(const char *a, const char *b);
 #define TANGO__POISON 0
 #endif
 
-/* A plain `cc` build runs at full speed. (__OPTIMIZE__ cannot be asked: GCC leaves it
-   defined behind another header's pop_options.) */
+/* A plain `cc` build runs at full speed: GCC optimises what is marked HOT fully, the rest
+   as far as it costs no time, and leaves out what nobody calls; with -O all fully, but
+   for -Os. */
+#define TANGO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifndef __OPTIMIZE_SIZE__
+#ifdef TANGO__PLAIN
+#pragma GCC optimize("Og")
+#pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
+#undef TANGO__HOT
+#define TANGO__HOT __attribute__((optimize( \
+    "O2", "tree-vectorize", "vect-cost-model=dynamic", "peel-loops", "fp-contract=off")))
+#elif !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
 #endif
 /* Products and sums round one by one, so that -march=native keeps every bit. */
@@ -931,6 +939,7 @@ TANGO_API void tango_random_seed(tango_random *random, uint64_t seed)
     random->spare = 0.0;
 }
 
+TANGO__HOT
 static uint32_t tango__random_next(tango_random *random)
 {
     uint32_t *s = random->state, y;
@@ -957,6 +966,7 @@ TANGO_API void tango_rand(tango_random *random, float *out, size_t count)
 }
 
 /* Box and Muller on 16 uniforms: u[j] gives the radius, u[j + 8] the angle. */
+TANGO__HOT
 static void tango__normal_block(float *u)
 {
     size_t j;
@@ -968,6 +978,7 @@ static void tango__normal_block(float *u)
     }
 }
 
+TANGO__HOT
 static double tango__uniform53(tango_random *random)
 {
     uint64_t high = tango__random_next(random), low = tango__random_next(random);
@@ -976,6 +987,7 @@ static double tango__uniform53(tango_random *random)
 }
 
 /* One normal in double precision; the second of each pair waits in `spare`. */
+TANGO__HOT
 static double tango__normal(tango_random *random)
 {
     double u1, u2, radius;
@@ -1297,6 +1309,7 @@ static const uint32_t *tango__table_row(
     return low ? table + (low - 1) * columns : NULL;
 }
 
+TANGO__HOT
 static uint32_t tango__unicode_class(const uint32_t *u, uint32_t code)
 {
     return tango__table_row(u, TANGO__CLASS_ROWS, 2, code)[1]; /* the first row is 0 */
@@ -1328,6 +1341,7 @@ enum {
 };
 
 /* Takes a character apart, as far as it goes: at most four parts. */
+TANGO__HOT
 static size_t tango__unicode_parts(const uint32_t *u, uint32_t *out, uint32_t code)
 {
     const uint32_t *row = tango__table_row(u + TANGO__PAIR_AT, TANGO__PAIR_ROWS, 3, code);
@@ -1384,6 +1398,7 @@ static void tango__unicode_order_marks(uint32_t *codes, size_t count, uint32_t *
 
 /* Joins letters with the marks and letters behind them that make one character, and takes
    the classes out of the top bytes. Returns the count. */
+TANGO__HOT
 static size_t tango__unicode_compose(const uint32_t *u, uint32_t *codes, size_t count)
 {
     size_t i, out = 0, letter = 0;
@@ -1544,6 +1559,7 @@ static tango_result tango__spiece_open(tango_tokenizer *t, const void *bytes,
 
 /* Length of a well-formed UTF-8 character at text (shortest form, no surrogate), else 0.
  */
+TANGO__HOT
 static size_t tango__utf8(const char *text, size_t length)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -1562,6 +1578,7 @@ static size_t tango__utf8(const char *text, size_t length)
     return n;
 }
 
+TANGO__HOT
 static uint32_t tango__trie_unit(const unsigned char *trie, size_t index)
 {
     const unsigned char *p = trie + 4 * index;
@@ -1569,6 +1586,7 @@ static uint32_t tango__trie_unit(const unsigned char *trie, size_t index)
            | (uint32_t)p[3] << 24;
 }
 
+TANGO__HOT
 static size_t tango__trie_offset(uint32_t unit)
 {
     return (size_t)(unit >> 10) << ((unit & 0x200u) >> 6);
@@ -1576,6 +1594,7 @@ static size_t tango__trie_offset(uint32_t unit)
 
 /* The longest rule of the charsmap (a Darts double array) at text: its length, and where
    its replacement stands in *value. 0 if none. */
+TANGO__HOT
 static size_t tango__rule(
     const tango_io_spiece *file, const char *text, size_t length, size_t *value)
 {
@@ -1650,6 +1669,7 @@ static size_t tango__append(
 
 /* Normalises text into out (NULL: only counts, before trailing spaces go); returns bytes.
                                                     (sentencepiece, normalizer.cc) */
+TANGO__HOT
 static size_t tango__normalise(
     const tango_tokenizer *t, char *out, const char *text, size_t length)
 {
@@ -1688,6 +1708,7 @@ typedef struct tango__best { /* the best segmentation that ends at one byte */
 } tango__best;
 
 /* Equal scores keep the earlier start: only a larger sum in float replaces one. */
+TANGO__HOT
 static void tango__offer(tango__best *best, float score, size_t start, int32_t id)
 {
     if (best->id >= 0 && !(score > best->score)) return;
@@ -1708,6 +1729,7 @@ static size_t tango__normal_bound(
 }
 
 /* Viterbi search, byte by byte.           (Kudo 2018; sentencepiece, unigram_model.cc) */
+TANGO__HOT
 static void tango__segment(
     const tango_tokenizer *t, tango__best *best, const char *text, size_t length)
 {
@@ -1742,6 +1764,7 @@ static void tango__segment(
 
 /* Walks the best path from the end and writes its ids below `limit`, counted from the
    front; runs of <unk> are one id. With ids NULL it only counts. */
+TANGO__HOT
 static size_t tango__path(const tango_tokenizer *t, const tango__best *best,
     size_t length, int32_t *ids, size_t total, size_t limit)
 {
@@ -1853,6 +1876,7 @@ static tango__candidate tango__propose_next(tango__speller *s)
 /* Joins neighbours until no rule applies: the earliest rule first, leftmost first. A
    candidate whose symbols have changed meanwhile is passed over. At most 3 * count
    candidates come up: one for each pair, two for each merge. */
+TANGO__HOT
 static void tango__merge_word(tango__speller *s, size_t count)
 {
     size_t i;
@@ -3328,6 +3352,7 @@ static size_t tango__draw_count(const tango_sampling *run)
 }
 
 /* Ascending order, by Shell's method with Knuth's gaps. */
+TANGO__HOT
 static void tango__sort(float *v, size_t count)
 {
     size_t gap = 1, i, j;
@@ -3377,6 +3402,7 @@ static void tango__bound(const tango_sampling *run)
 }
 
 /* out = a x + b y */
+TANGO__HOT
 static void tango__combine(
     float *out, double a, const float *x, double b, const float *y, size_t count)
 {
@@ -3386,6 +3412,7 @@ static void tango__combine(
 }
 
 /* The clean sample from the model's output, where x = signal * x0 + noise * e. */
+TANGO__HOT
 static void tango__predict(const tango_sampling *run, const float *x, const float *output,
     double signal, double noise)
 {
@@ -3403,6 +3430,7 @@ static void tango__predict(const tango_sampling *run, const float *x, const floa
 
 /* DDPM (Ho et al. 2020, equation 7): x = mean of q(x_prev | x, x0) + sqrt(variance)
    noise. */
+TANGO__HOT
 static void tango__step_ddpm(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
@@ -3425,6 +3453,7 @@ static void tango__step_ddpm(
 
 /* DDIM (Song et al. 2021, equation 12): x = a' x0 + sqrt(1 - a'^2 - sigma^2) e + sigma
    noise, where the e of the unbounded x0 is used. */
+TANGO__HOT
 static void tango__step_ddim(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
@@ -3457,6 +3486,7 @@ static void tango__step_ddim(
 }
 
 /* Euler (Karras et al. 2022, algorithm 2): along dx/dsigma = (x - x0) / sigma. */
+TANGO__HOT
 static void tango__step_euler(tango_sampling *run, float *x, const float *output)
 {
     const size_t total = run->images * run->count;
@@ -3507,6 +3537,7 @@ static void tango__remember(tango_sampling *run)
 }
 
 /* DPM-Solver++ 2M (Lu et al. 2022b, algorithm 2), midpoint. First order at both ends. */
+TANGO__HOT
 static void tango__step_dpm(tango_sampling *run, float *x, const float *output)
 {
     const size_t total = run->images * run->count, i = run->index;
@@ -3533,6 +3564,7 @@ static void tango__step_dpm(tango_sampling *run, float *x, const float *output)
 
 /* UniC: replaces x by a better sample at step i, now that x0 there is known. m0, m1 are
    the predictions of one and two steps ago.  (Zhao et al. 2023, bh2, order 2) */
+TANGO__HOT
 static void tango__correct(tango_sampling *run, float *x)
 {
     const size_t total = run->images * run->count, i = run->index;
@@ -3558,6 +3590,7 @@ static void tango__correct(tango_sampling *run, float *x)
 
 /* UniPC (Zhao et al. 2023): the corrector, then the UniP predictor; one model call a
    step. */
+TANGO__HOT
 static void tango__step_unipc(tango_sampling *run, float *x, const float *output)
 {
     const size_t total = run->images * run->count, i = run->index;
@@ -3586,6 +3619,7 @@ static void tango__step_unipc(tango_sampling *run, float *x, const float *output
 
 /* ConsistencyTTA: the output is the clean sample itself; x = x0 + sigma noise with the
    noise level of the next query.                          (Bai et al. 2024, section 3) */
+TANGO__HOT
 static void tango__step_consistency(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
@@ -4005,6 +4039,7 @@ static void tango__rms_norm(tango__net *net, float *out, const float *x, size_t 
 }
 
 /* NaN or infinity in a finished stage ends the run with the stage's name. */
+TANGO__HOT
 static void tango__finite(
     tango__net *net, const float *x, size_t count, const char *stage, size_t step)
 {
@@ -4032,6 +4067,7 @@ static size_t tango__tokens_most(const tango_text_config *c)
 
 /* out (rows, width) = the rows `ids` of the table "<name>.weight" (count, width), which
    stands in the blob row by row.                                  (torch.nn.Embedding) */
+TANGO__HOT
 static void tango__lookup(tango__net *net, float *out, const int32_t *ids, size_t rows,
     const char *name, size_t count, size_t width)
 {
@@ -4822,6 +4858,7 @@ static void tango__unet_down(tango__net *net, tango__skips *skips, const float *
 }
 
 /* out (rows, a + b) = each row of x (rows, a) followed by that of y (rows, b) */
+TANGO__HOT
 static void tango__concat(
     float *out, const float *x, size_t a, const float *y, size_t b, size_t rows)
 {
@@ -5787,6 +5824,7 @@ static const tango__usual tango__usuals[] = { /* in the order of tango_guidance_
 };
 
 /* Every default of the model filled in. */
+TANGO__HOT
 static void tango__fill_in(tango_params *p, const tango_model *m)
 {
     const tango__usual *usual = &tango__usuals[m->unet.guidance];
@@ -5977,6 +6015,7 @@ static tango_result tango__sizes(
 }
 
 /* out (B, channels, rows) = x (B, rows, channels), and back. */
+TANGO__HOT
 static void tango__to_planes(
     float *out, const float *x, size_t batch, size_t rows, size_t channels)
 {
@@ -5986,6 +6025,7 @@ static void tango__to_planes(
             for (c = 0; c < channels; c++) out[c * rows + r] = x[r * channels + c];
 }
 
+TANGO__HOT
 static void tango__from_planes(
     float *out, const float *x, size_t batch, size_t rows, size_t channels)
 {
@@ -6231,6 +6271,7 @@ static double tango__deviation(const float *x, size_t count)
    with rescale r > 0, out *= r std(c) / std(out) + 1 - r: guidance beyond 1 makes the
    output larger than any the model was trained on, and r takes that back.
          (Ho, Salimans 2022; Lin et al. 2024, section 3.4; diffusers rescale_noise_cfg) */
+TANGO__HOT
 static void tango__guide(
     float *out, const float *c, size_t count, double guidance, double rescale)
 {
@@ -6718,6 +6759,7 @@ TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
 
 /* sum (H*W, 2 C) += ramp * moments of the window that starts at latent row `first`; the
    ramp rises over the overlap at both ends, `weight` (H) gathers its total. */
+TANGO__HOT
 static void tango__blend(float *sum, float *weight, const float *moments, size_t first,
     size_t rows, size_t overlap, size_t row_size)
 {
@@ -7423,6 +7465,7 @@ TANGO_API tango_result tango_dataset_read(tango_dataset_item *item,
 }
 
 /* SplitMix64 (Steele, Lea, Flood 2014). */
+TANGO__HOT
 static uint64_t tango__mix_next(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -7524,6 +7567,7 @@ static tango_result tango__clip_view(tango__clip *clip, float *out,
 }
 
 /* mel (T, 64) of either order of axes. */
+TANGO__HOT
 static tango_result tango__fill_array(tango__clip *clip, const tango_io_file *file)
 {
     const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
@@ -7541,6 +7585,7 @@ static tango_result tango__fill_array(tango__clip *clip, const tango_io_file *fi
 }
 
 /* The inverse of the picture's scale; row 0 is the highest band. */
+TANGO__HOT
 static tango_result tango__fill_picture(tango__clip *clip, const tango_io_file *file)
 {
     const size_t bins = TANGO__DATASET_MELS, frames = clip->frames;
@@ -7593,6 +7638,7 @@ static tango_result tango__latent_view(
     return TANGO_OK;
 }
 
+TANGO__HOT
 static tango_result tango__fill_latent(tango__clip *clip, const tango_io_file *file)
 {
     tango_io_torch torch;
@@ -7614,6 +7660,7 @@ static tango_result tango__fill_latent(tango__clip *clip, const tango_io_file *f
     return tango__latent_view(clip, file, &tensor.view);
 }
 
+TANGO__HOT
 static tango_result tango__fill_audio(tango__clip *clip, const tango_io_file *file)
 {
     const size_t most = clip->frames * TANGO__DATASET_HOP;
@@ -7837,6 +7884,7 @@ static void tango__rank_mel(tango__net *net, float *mel, const float *clip)
 
 /* mel = (mel - mean) / sqrt(variance + 1e-5) * weight + bias for each bin, with the
    averages of the training.                                   (torch.nn.BatchNorm2d) */
+TANGO__HOT
 static void tango__batch_norm(tango__net *net, float *mel, const char *name)
 {
     const size_t bins = net->model->rank.mels, rows = net->model->rank.frames,
@@ -7857,6 +7905,7 @@ static void tango__batch_norm(tango__net *net, float *mel, const char *name)
 
 /* Weights of the samples at -1, 0, 1, 2 for a cubic at t, 0 <= t < 1.
                                                           (torch, bicubic, a = -0.75) */
+TANGO__HOT
 static void tango__cubic(float w[4], float t)
 {
     const float a = -0.75f, u = 1.0f - t, ahead = t + 1.0f, behind = u + 1.0f;
@@ -7869,6 +7918,7 @@ static void tango__cubic(float w[4], float t)
 /* image (S, S) = the mel, stretched in time to S * S / mels frames, of which each strip
    of S lies below the one before; time runs to the right, frequency downwards. Positions
    are computed in float, as the reference does.  (ClapAudioEncoder.reshape_mel2img) */
+TANGO__HOT
 static void tango__mel_image(
     const tango_rank_config *c, float *image, const float *mel)
 {
@@ -7942,6 +7992,7 @@ static void tango__window_bias(float *bias, const float *table, size_t window,
 
 /* x (grid^2, C) += dense(attention inside windows of LayerNorm(x)).
                                     (ClapAudioLayer; Liu et al. 2021, W-MSA, SW-MSA) */
+TANGO__HOT
 static void tango__window_attention(tango__net *net, float *x, size_t grid,
     size_t channels, size_t heads, size_t shift)
 {
@@ -8045,6 +8096,7 @@ static void tango__rank_level(tango__net *net, float *x, size_t level, size_t gr
 }
 
 /* out (channels) = average of x (rows, channels) */
+TANGO__HOT
 static void tango__average(float *out, const float *x, size_t rows, size_t channels)
 {
     size_t c, r;

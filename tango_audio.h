@@ -114,7 +114,6 @@
 #define TANGO_PRELUDE 1
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 #define TANGO_RESTRICT
 #define TANGO__EXTERN extern "C"
@@ -129,13 +128,15 @@
 #else
 #define TANGO_API TANGO__EXTERN
 #endif
-#ifndef TANGO_ASSERT
-#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#define TANGO__PLAIN 1 /* without -O; pop_options leaves __OPTIMIZE__ defined */
+#endif
+#ifdef TANGO_ASSERT
+#elif defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
 #define TANGO_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
 #define TANGO_ASSERT(condition) assert(condition)
-#endif
 #endif
 
 /* What a function that can fail returns. The message beside it says where and why. */
@@ -160,7 +161,6 @@ static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
     *sum = a + b;
     return 1;
 }
-
 static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 {
     if (a != 0 && b > SIZE_MAX / a) return 0;
@@ -556,10 +556,18 @@ void *memset(void *to, int value, size_t count);
 #endif
 
 /* No result depends on these lines except through speed: contraction of a*b + c is off,
-   so all builds of a loop round alike. -Os keeps the user's choice of size. */
+   so all builds of a loop round alike. Without -O GCC optimises what is marked HOT fully,
+   the rest as far as it costs no time, and leaves out what nobody calls; with -O all
+   fully. -Os keeps the user's choice of size. */
+#define TANGO_AUDIO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifndef __OPTIMIZE_SIZE__
+#ifdef TANGO__PLAIN
+#pragma GCC optimize("Og")
+#pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
+#undef TANGO_AUDIO__HOT
+#define TANGO_AUDIO__HOT __attribute__((optimize("O3", "fp-contract=off")))
+#elif !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off")
@@ -582,11 +590,13 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_AUDIO__RESTRICT
 #endif
 #ifdef TANGO_AUDIO__X86
-#define TANGO_AUDIO__AVX2 __attribute__((target("avx2")))
+#define TANGO_AUDIO__AVX2 TANGO_AUDIO__HOT __attribute__((target("avx2")))
 #if defined __clang__ || __GNUC__ < 8
-#define TANGO_AUDIO__AVX512 __attribute__((target("avx512f,avx512vl,avx512dq")))
+#define TANGO_AUDIO__AVX512                                                              \
+    TANGO_AUDIO__HOT __attribute__((target("avx512f,avx512vl,avx512dq")))
 #else
 #define TANGO_AUDIO__AVX512                                                              \
+    TANGO_AUDIO__HOT                                                                     \
     __attribute__((target("avx512f,avx512vl,avx512dq,prefer-vector-width=512")))
 #endif
 #endif
@@ -673,6 +683,7 @@ static size_t tango_audio__room_size(const tango_audio__room *room)
 }
 
 /* NaN and infinity are those whose difference with themselves is not 0. */
+TANGO_AUDIO__HOT
 static int tango_audio__all_finite(const float *x, size_t count, size_t *where)
 {
     for (size_t begin = 0; begin < count; begin += 256) {
@@ -786,6 +797,7 @@ TANGO_AUDIO__INLINE void tango_audio__pass4_body(
 }
 
 /* Radix 4 at stride 8, the second pass. */
+TANGO_AUDIO__HOT
 static void tango_audio__second4_ref(float *yr, float *yi, const float *xr,
                                      const float *xi, const float *w, size_t m)
 {
@@ -1079,6 +1091,7 @@ TANGO_AUDIO__INLINE double tango_audio__dot_double(const float *TANGO_AUDIO__RES
 
 /* The bands of one frame. Bands read up to 7 bins past the last, which are finite and
    meet weight 0. */
+TANGO_AUDIO__HOT
 static void tango_audio__bands_ref(float *out, const float *bins,
                                    const tango_audio_band *bands, const float *weights,
                                    size_t mels)
@@ -1091,6 +1104,7 @@ static void tango_audio__bands_ref(float *out, const float *bins,
 
 /* Outputs of a resampler from `phase` on; x[block] is the first sample of their block. A
    phase may begin before its block, but not before x. */
+TANGO_AUDIO__HOT
 static void tango_audio__resample_ref(float *out, size_t count, const float *x,
                                       size_t block, size_t phase,
                                       const tango_audio_resampler *r)
@@ -1105,6 +1119,7 @@ static void tango_audio__resample_ref(float *out, size_t count, const float *x,
     }
 }
 
+TANGO_AUDIO__HOT
 static void tango_audio__resample_double_ref(double *out, size_t count,
                                              const double *x, size_t block, size_t phase,
                                              const tango_audio_resampler *r)
@@ -1351,8 +1366,8 @@ typedef struct tango_audio_kernels {
                    const tango_audio_front *front);
 } tango_audio_kernels;
 
-/* All loops and their table for one set of instructions: target is the attribute that
-   admits them, dots the set whose dot products are taken. */
+/* All loops and their table for one set of instructions: target is the attributes that
+   admit them, dots the set whose dot products are taken. */
 #define TANGO_AUDIO__BUILD(level, target, dots)                                         \
     target static void tango_audio__first8_##level(float *yr, float *yi,                \
         const float *xr, const float *xi, const float *w, size_t m)                     \
@@ -1436,7 +1451,7 @@ typedef struct tango_audio_kernels {
         tango_audio__overlap_##level, tango_audio__update_##level                       \
     }
 
-TANGO_AUDIO__BUILD(ref, , ref);
+TANGO_AUDIO__BUILD(ref, TANGO_AUDIO__HOT, ref);
 #ifdef TANGO_AUDIO__X86
 TANGO_AUDIO__BUILD(avx2, TANGO_AUDIO__AVX2, avx2);
 TANGO_AUDIO__BUILD(avx512, TANGO_AUDIO__AVX512, avx2);
@@ -1913,6 +1928,7 @@ static size_t tango_audio__wave_count(size_t frames, const tango_audio_parameter
 
 /* Adds frame m of a wave, x (fft) times y (fft), where it falls into sum (count): the
    wave starts in the middle of frame 0. */
+TANGO_AUDIO__HOT
 static void tango_audio__overlap_add(float *sum, size_t count, const float *x,
                                      const float *y, size_t m,
                                      const tango_audio_front *front)
@@ -2154,6 +2170,7 @@ TANGO_API double tango_audio_mean(const float *x, size_t count)
 
 /* max |x - mean|, NaN where there is one: without their sign, the bits of floats are
    ordered as the floats are, and NaN comes last. */
+TANGO_AUDIO__HOT
 static float tango_audio__peak_from(const float *x, size_t count, float mean)
 {
     int32_t top = 0;

@@ -141,7 +141,6 @@
 #define TANGO_PRELUDE 1
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 #define TANGO_RESTRICT
 #define TANGO__EXTERN extern "C"
@@ -156,13 +155,15 @@
 #else
 #define TANGO_API TANGO__EXTERN
 #endif
-#ifndef TANGO_ASSERT
-#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#define TANGO__PLAIN 1 /* without -O; pop_options leaves __OPTIMIZE__ defined */
+#endif
+#ifdef TANGO_ASSERT
+#elif defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
 #define TANGO_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
 #define TANGO_ASSERT(condition) assert(condition)
-#endif
 #endif
 
 /* What a function that can fail returns. The message beside it says where and why. */
@@ -187,7 +188,6 @@ static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
     *sum = a + b;
     return 1;
 }
-
 static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 {
     if (a != 0 && b > SIZE_MAX / a) return 0;
@@ -1568,18 +1568,25 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 
 #if !defined TANGO_IO_NO_SIMD && defined __GNUC__ && defined __x86_64__ && \
     __STDC_HOSTED__ == 1
-#define TANGO_IO__PCLMUL __attribute__((target("pclmul")))
+#define TANGO_IO__PCLMUL TANGO_IO__HOT __attribute__((target("pclmul")))
 #include <cpuid.h>
 #include <wmmintrin.h>
 #endif
 
 /* A plain `cc` build runs the loops below at full speed; Clang takes -O2 from its user.
-   The helpers of those loops are inlined by request, since -O0 keeps GCC from doing it.
-   GCC leaves __OPTIMIZE__ defined behind another header's pop_options, so it tells
-   nothing. */
+   GCC optimises what is marked HOT fully, the rest as far as it costs no time, and leaves
+   out what nobody calls; with -O all fully, but for -Os. The helpers of hot loops are
+   inlined by request, since -O0 keeps GCC from doing it. */
+#define TANGO_IO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifndef __OPTIMIZE_SIZE__
+#ifdef TANGO__PLAIN
+#pragma GCC optimize("Og")
+#pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
+#undef TANGO_IO__HOT
+#define TANGO_IO__HOT \
+    __attribute__((optimize("O3", "fp-contract=off", "no-trapping-math")))
+#elif !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
 #endif
 #pragma GCC optimize("fp-contract=off")
@@ -1740,6 +1747,7 @@ static const unsigned char *tango_io__take(tango_io__cursor *c, uint64_t n)
 
 /* Bytes (1 to 4) of the UTF-8 character at p, 0 if it is malformed: overlong forms,
    surrogates and numbers above U+10FFFF are. */
+TANGO_IO__HOT
 static size_t tango_io__utf8(const unsigned char *p, size_t size)
 {
     size_t n, i;
@@ -1764,6 +1772,7 @@ static size_t tango_io__mark(const void *text, size_t size)
 }
 
 /* Offset of the first byte that is not UTF-8; `size` if all is well. */
+TANGO_IO__HOT
 static size_t tango_io__utf8_bad(const unsigned char *p, size_t size)
 {
     size_t at = 0;
@@ -1852,6 +1861,7 @@ static void tango_io__little(unsigned char *out, const unsigned char *in, size_t
 
 typedef int tango_io__order(const void *context, const void *a, const void *b);
 
+TANGO_IO__HOT
 static void tango_io__swap(unsigned char *a, unsigned char *b, size_t size)
 {
     size_t i;
@@ -1864,6 +1874,7 @@ static void tango_io__swap(unsigned char *a, unsigned char *b, size_t size)
 
 /* Heap sort: in place, n log n comparisons for any input, so a hostile order costs
    nothing. */
+TANGO_IO__HOT
 static void tango_io__sort(void *base, size_t count, size_t size, tango_io__order *order,
                            const void *context)
 {
@@ -2146,6 +2157,7 @@ TANGO_IO__INLINE float tango_io__element(const unsigned char *p, tango_io_type t
 
 /* One run along the last axis; step in bytes. The type that weights have gets its own
    loop. */
+TANGO_IO__HOT
 static void tango_io__row(float *out, const unsigned char *p, tango_io_type type,
                           size_t step, size_t count)
 {
@@ -2157,6 +2169,7 @@ static void tango_io__row(float *out, const unsigned char *p, tango_io_type type
     }
 }
 
+TANGO_IO__HOT
 TANGO_API void tango_io_view_read(float *out, const tango_io_view *view, size_t first,
                                   size_t count)
 {
@@ -2195,6 +2208,7 @@ TANGO_IO__INLINE uint64_t tango_io__mix(uint64_t h, uint64_t word)
     return (h << 29 | h >> 35) * TANGO_IO__MULTIPLIER;
 }
 
+TANGO_IO__HOT
 static void tango_io__checksum_blocks(uint64_t *lane, const unsigned char *p,
                                       size_t blocks)
 {
@@ -2219,6 +2233,7 @@ TANGO_API void tango_io_checksum_begin(tango_io_checksum *sum)
     tango_io__zero(sum->tail, sizeof sum->tail);
 }
 
+TANGO_IO__HOT
 TANGO_API void tango_io_checksum_add(tango_io_checksum *sum, const void *data,
                                      size_t size)
 {
@@ -2295,6 +2310,7 @@ TANGO_IO__INLINE uint32_t tango_io__crc_eight(const tango_io_crc32 *table, uint3
 }
 
 /* c is the inverted sum so far, as in the definition: the first four bytes meet it. */
+TANGO_IO__HOT
 static uint32_t tango_io__crc_ref(const tango_io_crc32 *table, uint32_t c,
                                   const unsigned char *p, size_t size)
 {
@@ -2378,6 +2394,7 @@ TANGO_IO__PCLMUL static uint32_t tango_io__crc_fold(const tango_io_crc32 *table,
 
 #endif
 
+TANGO_IO__HOT
 TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
 {
     uint32_t b, c, k;
@@ -6704,6 +6721,7 @@ typedef struct tango_io__decimal {
 
 /* Reads a number that the grammar has accepted. Exponents are held to +-100000, far
    beyond anything that is not 0 or infinity. */
+TANGO_IO__HOT
 static void tango_io__decimal_read(tango_io__decimal *x, const char *text, size_t size)
 {
     size_t i = 0;
@@ -6730,6 +6748,7 @@ static void tango_io__decimal_read(tango_io__decimal *x, const char *text, size_
     x->point = point > 100000 ? 100000 : point < -100000 ? -100000 : (int)point;
 }
 
+TANGO_IO__HOT
 static void tango_io__decimal_trim(tango_io__decimal *x)
 {
     while (x->count > 0 && x->d[x->count - 1] == 0) x->count--;
@@ -6737,6 +6756,7 @@ static void tango_io__decimal_trim(tango_io__decimal *x)
 }
 
 /* Divides by 2^bits, bits <= 59. Digits come in from the left, quotient digits leave. */
+TANGO_IO__HOT
 static void tango_io__decimal_right(tango_io__decimal *x, int bits)
 {
     uint64_t n = 0, mask = ((uint64_t)1 << bits) - 1;
@@ -6759,6 +6779,7 @@ static void tango_io__decimal_right(tango_io__decimal *x, int bits)
 
 /* Multiplies by 2^bits, bits <= 59: from the last digit, carrying. The result is built at
    the end of the row, 20 places longer, and moved to its start. */
+TANGO_IO__HOT
 static void tango_io__decimal_left(tango_io__decimal *x, int bits)
 {
     const int end = TANGO_IO__DIGITS + 20;
@@ -6874,6 +6895,7 @@ static unsigned char tango_io__json_peek(const tango_io__json *j)
     return tango_io__left(&j->c) ? *j->c.at : 0;
 }
 
+TANGO_IO__HOT
 static void tango_io__json_space(tango_io__json *j)
 {
     unsigned char c;
@@ -6882,6 +6904,7 @@ static void tango_io__json_space(tango_io__json *j)
 }
 
 /* Adds a node that starts at the cursor. The index is right even when only counting. */
+TANGO_IO__HOT
 static tango_result tango_io__json_node(tango_io__json *j, tango_io_json_type type)
 {
     tango_io_json_node *node;
@@ -6918,6 +6941,7 @@ static int32_t tango_io__json_hex(tango_io__cursor *c)
 
 /* One character of a string: as it stands, or an escape, written as UTF-8 into out[0..4).
    Returns its size, 0 if it is malformed. */
+TANGO_IO__HOT
 static size_t tango_io__json_char(tango_io__cursor *c, unsigned char *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -6957,6 +6981,7 @@ static size_t tango_io__json_char(tango_io__cursor *c, unsigned char *out)
     return n;
 }
 
+TANGO_IO__HOT
 static tango_result tango_io__json_string(tango_io__json *j)
 {
     unsigned char out[4];
@@ -6978,6 +7003,7 @@ static tango_result tango_io__json_string(tango_io__json *j)
     return TANGO_OK;
 }
 
+TANGO_IO__HOT
 static size_t tango_io__json_digits(tango_io__json *j)
 {
     size_t n = 0;
@@ -6989,6 +7015,7 @@ static size_t tango_io__json_digits(tango_io__json *j)
 }
 
 /* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
+TANGO_IO__HOT
 static tango_result tango_io__json_number(tango_io__json *j)
 {
     tango_io__decimal x;
@@ -7033,6 +7060,7 @@ static tango_result tango_io__json_word(tango_io__json *j, const char *word,
 }
 
 /* A string, number or word, or the opening of a container (which stays to be filled). */
+TANGO_IO__HOT
 static tango_result tango_io__json_value(tango_io__json *j)
 {
     unsigned char c = tango_io__json_peek(j);
@@ -7058,6 +7086,7 @@ typedef struct tango_io__json_open {
 } tango_io__json_open;
 
 /* Key and colon, if the container is an object. */
+TANGO_IO__HOT
 static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_open *open)
 {
     size_t start;
@@ -7079,6 +7108,7 @@ static tango_result tango_io__json_key(tango_io__json *j, const tango_io__json_o
 
 /* Order of two checked strings by their unescaped bytes, from behind their quotes on. It
    looks no further than the first difference: a long name among many costs nothing. */
+TANGO_IO__HOT
 static int tango_io__json_compare(tango_io__cursor x, tango_io__cursor y)
 {
     while (*x.at != '"' && *y.at != '"') {
@@ -7106,6 +7136,7 @@ static tango_io__cursor tango_io__json_literal(const tango_io__json *j, size_t a
     return tango_io__cursor_over(p, (size_t)(end - p));
 }
 
+TANGO_IO__HOT
 static int tango_io__json_name_order(const void *context, const void *a, const void *b)
 {
     const tango_io__json *j = (const tango_io__json *)context;
@@ -7134,6 +7165,7 @@ static tango_result tango_io__json_distinct(tango_io__json *j, size_t first)
 }
 
 /* After a value: closes containers and takes one comma. *depth = 0 when all is closed. */
+TANGO_IO__HOT
 static tango_result tango_io__json_after(tango_io__json *j, tango_io__json_open *open,
                                          size_t *depth)
 {
@@ -7164,6 +7196,7 @@ static tango_result tango_io__json_after(tango_io__json *j, tango_io__json_open 
 }
 
 /* One value with all that it contains. */
+TANGO_IO__HOT
 static tango_result tango_io__json_one(tango_io__json *j)
 {
     tango_io__json_open open[TANGO_IO_JSON_DEPTH_MAX];
@@ -7451,6 +7484,7 @@ TANGO_API int tango_io_json_string(const tango_io_json *json, size_t node, char 
 
 /* Where the value at text[at] ends: at its last bracket or quote, or before the sign that
    follows a number or a word. Never moves beyond the text, whatever it holds. */
+TANGO_IO__HOT
 static size_t tango_io__json_value_end(const unsigned char *text, size_t size, size_t at)
 {
     size_t depth = 0;
@@ -7479,12 +7513,14 @@ static size_t tango_io__json_value_end(const unsigned char *text, size_t size, s
 }
 
 /* Past white space, and past one of the signs `,`, `:` if it stands there. */
+TANGO_IO__HOT
 static size_t tango_io__json_between(const unsigned char *text, size_t size, size_t at)
 {
     while (at < size && (text[at] <= ' ' || text[at] == ',' || text[at] == ':')) at++;
     return at;
 }
 
+TANGO_IO__HOT
 TANGO_API int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
                                  const void *text, size_t text_size)
 {
@@ -7553,6 +7589,7 @@ static void tango_io__json_value_due(tango_io_json_writer *w)
     *state |= TANGO_IO__JSON_MORE;
 }
 
+TANGO_IO__HOT
 static void tango_io__json_quoted(tango_io_json_writer *w, const char *text, size_t size)
 {
     static const char hex[] = "0123456789abcdef", special[] = "\"\\\b\f\n\r\t",
@@ -8836,6 +8873,7 @@ TANGO_API int32_t tango_io_bpe_byte(const tango_io_bpe *bpe, unsigned char byte,
 }
 
 /* Left and right id of rule `number` as one number, by which rules are ordered. */
+TANGO_IO__HOT
 static uint64_t tango_io__bpe_pair(const unsigned char *rules, size_t number)
 {
     const unsigned char *p = rules + TANGO_IO__BPE_RULE * number;
@@ -9146,6 +9184,7 @@ static int tango_io__vocab_order(const void *context, const void *a, const void 
 }
 
 /* -1, 0, 1 as a followed by b is below, equal to or above an entry's text. */
+TANGO_IO__HOT
 static int tango_io__vocab_compare(const tango_io__vocab *v, const void *a, size_t a_size,
                                    const void *b, size_t b_size, uint32_t id)
 {
@@ -9156,6 +9195,7 @@ static int tango_io__vocab_compare(const tango_io__vocab *v, const void *a, size
 }
 
 /* Id of the entry whose text is a followed by b, or -1. */
+TANGO_IO__HOT
 static int32_t tango_io__vocab_find(const tango_io__vocab *v, const void *a,
                                     size_t a_size, const void *b, size_t b_size)
 {
@@ -9273,6 +9313,7 @@ static tango_result tango_io__vocab_read(tango_io__bpe_maker *m, size_t node,
 }
 
 /* The rule that joins left and right. */
+TANGO_IO__HOT
 static tango_result tango_io__bpe_rule(tango_io__bpe_maker *m, const void *left,
                                        size_t left_size, const void *right,
                                        size_t right_size)
@@ -9395,6 +9436,7 @@ static tango_result tango_io__bpe_sort(tango_io__bpe_maker *m)
 }
 
 /* The letter for a byte, in UTF-8; returns its bytes (1 or 2). */
+TANGO_IO__HOT
 static size_t tango_io__bpe_letter(unsigned char letter[2], unsigned byte)
 {
     unsigned code = byte;
@@ -9819,6 +9861,7 @@ static unsigned tango_io__base64(unsigned char c)
 
 /* Decodes base64 (RFC 4648, section 4) as it stands in a JSON text. Bytes written to out
    (3 of every 4 of `size`), or SIZE_MAX if it is none. */
+TANGO_IO__HOT
 static size_t tango_io__base64_read(unsigned char *out, const char *text, size_t size)
 {
     size_t i, k, at = 0, tail = 0;
@@ -10525,6 +10568,7 @@ TANGO_IO__INLINE int tango_io__wav_put(unsigned char *out, double x,
    exact there too. An odd n has |x| >= 1, so that `part` is a multiple of 2^-23: with the
    limit a little lower, half counts as more. Returns 1 if all samples are finite, else
    `out` means nothing. */
+TANGO_IO__HOT
 static int tango_io__wav_pcm16(unsigned char *out, const float *samples, size_t count)
 {
     const float step = 1.0f / 33554432.0f;      /* 2^-25, between floats below 0.5 */
@@ -10546,6 +10590,7 @@ static int tango_io__wav_pcm16(unsigned char *out, const float *samples, size_t 
     return finite;
 }
 
+TANGO_IO__HOT
 TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
                                      size_t count, const tango_io_wav_spec *spec)
 {
@@ -10558,6 +10603,7 @@ TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
     return count;
 }
 
+TANGO_IO__HOT
 TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
                                             size_t count, const tango_io_wav_spec *spec)
 {
@@ -10684,6 +10730,7 @@ static const unsigned char tango_io__deflate_order[19] = {
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 };
 
 /* Adler-32 of zlib; 1 at the start. 5552 bytes are the most that cannot overflow. */
+TANGO_IO__HOT
 static uint32_t tango_io__adler(uint32_t adler, const unsigned char *p, size_t size)
 {
     uint32_t a = adler & 0xffff, b = adler >> 16;
@@ -10767,6 +10814,7 @@ static int tango_io__symbol_order(const void *context, const void *a, const void
    joined nodes each come in rising order, so two queues do. depth[k] counts the leaves at
    depth k; those deeper than `limit` are counted there, and Kraft's sum is repaired by
    pushing leaves of the next shorter kind down. */
+TANGO_IO__HOT
 static void tango_io__huffman_depths(const tango_io__symbol *leaf, size_t n,
                                      unsigned limit, size_t *depth)
 {
@@ -10801,6 +10849,7 @@ static void tango_io__huffman_depths(const tango_io__symbol *leaf, size_t n,
 }
 
 /* Code words from lengths, bits reversed: deflate sends them from the top bit on. */
+TANGO_IO__HOT
 static void tango_io__huffman_words(tango_io__huffman *h, size_t count)
 {
     uint32_t next = 0, word, reversed;
@@ -10880,6 +10929,7 @@ static size_t tango_io__deflate_runs(uint16_t *out, const unsigned char *lengths
 }
 
 /* Block header: the two codes, themselves coded. */
+TANGO_IO__HOT
 static void tango_io__deflate_codes(tango_io__deflate *d,
                                     const tango_io__huffman *literal,
                                     const tango_io__huffman *distance)
@@ -10912,6 +10962,7 @@ static void tango_io__deflate_codes(tango_io__deflate *d,
 }
 
 /* Symbol of a byte or of a match's length. */
+TANGO_IO__HOT
 static size_t tango_io__deflate_symbol(const tango_io__deflate *d, size_t i)
 {
     if (d->distance[i] == 0) return d->length[i];
@@ -10919,6 +10970,7 @@ static size_t tango_io__deflate_symbol(const tango_io__deflate *d, size_t i)
 }
 
 /* Writes the gathered symbols as one block. */
+TANGO_IO__HOT
 static void tango_io__deflate_block(tango_io__deflate *d, int last)
 {
     tango_io__huffman literal, distance;
@@ -10987,6 +11039,7 @@ TANGO_IO__INLINE size_t tango_io__deflate_equal(const unsigned char *p, size_t b
 
 /* Longest match for window[at], of at most `room` bytes; 0 if none of 4 or more. Entries
    of a chain lead back in the stream; the first out of reach ends it. */
+TANGO_IO__HOT
 static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, size_t room,
                                       size_t *distance)
 {
@@ -11013,6 +11066,7 @@ static size_t tango_io__deflate_match(const tango_io__deflate *d, size_t at, siz
 
 /* Codes the window up to its fill; unless `all`, leaves a longest match of lookahead.
    Bytes without a match are looked up more and more rarely: noise has none. */
+TANGO_IO__HOT
 static void tango_io__deflate_code(tango_io__deflate *d, int all)
 {
     size_t n, distance = 0, room, k;
@@ -11048,6 +11102,7 @@ static void tango_io__deflate_begin(tango_io__deflate *d, void *context,
     tango_io__deflate_bits(d, 0x9c78, 16);      /* zlib: window 32 KiB, no dictionary */
 }
 
+TANGO_IO__HOT
 static void tango_io__deflate_add(tango_io__deflate *d, const unsigned char *p,
                                   size_t size)
 {
@@ -11114,6 +11169,7 @@ static int tango_io__inflate_bad(tango_io__inflate *d, const char *what)
 }
 
 /* As many bits as fit, or all that are left. */
+TANGO_IO__HOT
 static void tango_io__inflate_refill(tango_io__inflate *d)
 {
     while (d->bit_count <= 48) {
@@ -11124,6 +11180,7 @@ static void tango_io__inflate_refill(tango_io__inflate *d)
 }
 
 /* The next `count` <= 16 bits; 0 with a failure noted if there are fewer. */
+TANGO_IO__HOT
 static uint32_t tango_io__inflate_bits(tango_io__inflate *d, unsigned count)
 {
     uint32_t value;
@@ -11140,6 +11197,7 @@ static uint32_t tango_io__inflate_bits(tango_io__inflate *d, unsigned count)
 
 /* The code with these word lengths. Too many words are an error, and so are too few
    unless it is no word or one of one bit. */
+TANGO_IO__HOT
 static int tango_io__inflate_build(tango_io__inflate_code *code,
                                    const unsigned char *lengths, size_t count)
 {
@@ -11227,6 +11285,7 @@ static int tango_io__inflate_room(tango_io__inflate *d)
     return 1;
 }
 
+TANGO_IO__HOT
 static int tango_io__inflate_stored(tango_io__inflate *d)
 {
     uint32_t size, check;
@@ -11244,6 +11303,7 @@ static int tango_io__inflate_stored(tango_io__inflate *d)
 }
 
 /* Block header: two codes by their word lengths, which come in runs under a third. */
+TANGO_IO__HOT
 static int tango_io__inflate_codes(tango_io__inflate *d)
 {
     unsigned char lengths[288 + 32] = { 0 };
@@ -11442,6 +11502,7 @@ TANGO_IO__INLINE uint64_t tango_io__png_filter_as(unsigned char *out,
 /* out[i] = row[i] minus what filter `kind` predicts from the pixel to the left (`step`
    bytes before; 0 at the edge), above and above left. Returns the sum of the differences
    as signed numbers, without sign. */
+TANGO_IO__HOT
 static uint64_t tango_io__png_filter(unsigned char *out, const unsigned char *row,
                                      const unsigned char *above, size_t size, size_t step,
                                      int kind)
@@ -11484,6 +11545,7 @@ TANGO_API tango_result tango_io_png_write_work_size(size_t *size,
 }
 
 /* Samples in the order of the file: the high byte first. */
+TANGO_IO__HOT
 static void tango_io__png_pack(unsigned char *out, const unsigned char *pixels,
                                size_t size, uint32_t bits)
 {
@@ -11771,6 +11833,7 @@ static void tango_io__png_pass(tango_io__png_reader *r)
 }
 
 /* The inverse of tango_io__png_filter, in place. */
+TANGO_IO__HOT
 static void tango_io__png_unfilter(unsigned char *row, const unsigned char *above,
                                    size_t size, size_t step, int kind)
 {
@@ -11785,6 +11848,7 @@ static void tango_io__png_unfilter(unsigned char *row, const unsigned char *abov
 }
 
 /* Sample number i of the row, of `depth` bits. */
+TANGO_IO__HOT
 static uint32_t tango_io__png_sample(const tango_io__png_reader *r, size_t i)
 {
     unsigned depth = r->png->depth, shift;
@@ -11795,6 +11859,7 @@ static uint32_t tango_io__png_sample(const tango_io__png_reader *r, size_t i)
 }
 
 /* The finished row into the picture. */
+TANGO_IO__HOT
 static int tango_io__png_deliver(tango_io__png_reader *r)
 {
     const tango_io_png *png = r->png;
@@ -12060,6 +12125,7 @@ static void tango_io__plot_text(unsigned char *pixels, const tango_io__frame *f,
 }
 
 /* Pixels from the start of an axis of `count` values to a tick; SIZE_MAX if outside. */
+TANGO_IO__HOT
 static size_t tango_io__plot_place(const tango_io_tick *tick, size_t count, size_t scale)
 {
     if (!(tick->at >= 0.0 && tick->at <= (double)count)) return SIZE_MAX;
@@ -12124,6 +12190,7 @@ static int tango_io__csv_bad(tango_io__csv_fault *fault, const char *what, size_
 }
 
 /* Offset behind the first line end from `at` on; the size if there is none. */
+TANGO_IO__HOT
 static size_t tango_io__csv_line_end(const tango_io_csv *csv, size_t at)
 {
     while (at < csv->size && csv->data[at] != '\n') at++;
@@ -12139,6 +12206,7 @@ static size_t tango_io__csv_line(tango_io_csv *csv, size_t at)
 }
 
 /* Finds the end of the field at csv->at: *end is behind its text, at most 1 MiB long. */
+TANGO_IO__HOT
 static int tango_io__csv_delimit(const tango_io_csv *csv, tango_io_csv_field *field,
                                  size_t *end, tango_io__csv_fault *fault)
 {
@@ -12187,6 +12255,7 @@ static int tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field, int
     return 1;
 }
 
+TANGO_IO__HOT
 static void tango_io__csv_clean(const tango_io_csv_field *field,
                                 tango_io__csv_fault *fault)
 {
@@ -12505,6 +12574,7 @@ TANGO_IO__INLINE uint32_t tango_io__md5_step(uint32_t a, uint32_t b, uint32_t f,
 }
 
 /* One block of 64 bytes. k[i] = floor(2^32 |sin(i + 1)|). */
+TANGO_IO__HOT
 static void tango_io__md5_block(uint32_t *state, const unsigned char *p)
 {
     static const uint32_t k[64] = {
@@ -12564,6 +12634,7 @@ static void tango_io__md5_begin(tango_io_flac *f)
     f->sum_size = 0;
 }
 
+TANGO_IO__HOT
 static void tango_io__md5_add(tango_io_flac *f, const unsigned char *p, size_t size)
 {
     size_t used = (size_t)(f->sum_size & 63), n;
@@ -12598,6 +12669,7 @@ static void tango_io__md5_end(unsigned char *out, tango_io_flac *f)
 
 /* CRC-16 with the polynomial 0x8005, from the top bit; table[k][b] is the sum of byte b
    and k zeros behind it. */
+TANGO_IO__HOT
 static void tango_io__crc16_begin(tango_io_flac *f)
 {
     uint32_t b, k;
@@ -12613,6 +12685,7 @@ static void tango_io__crc16_begin(tango_io_flac *f)
         }
 }
 
+TANGO_IO__HOT
 static void tango_io__crc16_add(tango_io_flac *f, const unsigned char *p, size_t size)
 {
     uint32_t c = f->crc;
@@ -12671,6 +12744,7 @@ static void tango_io__bits_fill(tango_io__bits *b)
 }
 
 /* 57 bits or more. */
+TANGO_IO__HOT
 static void tango_io__bits_refill_slowly(tango_io__bits *b)
 {
     while (b->count <= 56) {
@@ -12733,6 +12807,7 @@ TANGO_IO__INLINE unsigned tango_io__leading(uint64_t value)
 }
 
 /* Zeros before the next one, which is taken too; `limit` + 1 where there are more. */
+TANGO_IO__HOT
 static uint64_t tango_io__bits_unary(tango_io__bits *b, uint64_t limit)
 {
     uint64_t zeros = 0;
@@ -12757,6 +12832,7 @@ static uint64_t tango_io__bits_unary(tango_io__bits *b, uint64_t limit)
 
 /* Rice codes: quotient in unary, k low bits; even numbers are 0, 1, 2, odd -1, -2, ...
    Returns 0 if a number needs more than 32 bits. */
+TANGO_IO__HOT
 static int tango_io__flac_rice(tango_io__bits *bits, int32_t *out, size_t count,
                                unsigned k)
 {
@@ -12788,6 +12864,7 @@ static int tango_io__flac_rice(tango_io__bits *bits, int32_t *out, size_t count,
 }
 
 /* out[order..n). Returns what is wrong, or NULL. */
+TANGO_IO__HOT
 static const char *tango_io__flac_residual(tango_io__bits *b, int32_t *out, size_t n,
                                            size_t order)
 {
@@ -12813,6 +12890,7 @@ static const char *tango_io__flac_residual(tango_io__bits *b, int32_t *out, size
 }
 
 /* The fixed predictors are exact modulo 2^32, so wrapping sums give the sample. */
+TANGO_IO__HOT
 static void tango_io__flac_fixed(int32_t *out, size_t n, size_t order)
 {
     uint32_t a = 0, b = 0, c = 0, d = 0;        /* differences of order 0 to 3 */
@@ -12865,6 +12943,7 @@ TANGO_IO__INLINE void tango_io__flac_lpc64(int32_t *x, size_t n, size_t order,
 }
 
 /* The orders that encoders choose get loops of fixed length. */
+TANGO_IO__HOT
 static void tango_io__flac_lpc(int32_t *x, size_t n, size_t order,
                                const int32_t *coefficient, unsigned shift, int narrow)
 {
@@ -12895,6 +12974,7 @@ static void tango_io__flac_lpc(int32_t *x, size_t n, size_t order,
 
 /* The side channel of 32-bit stereo has 33 bits: residuals in x[order..n), samples of
    `size` bits, the wasted ones not counted, in wide. Returns 0 if one does not fit. */
+TANGO_IO__HOT
 static int tango_io__flac_wide(int64_t *wide, const int32_t *x, size_t n, size_t order,
                                const int32_t *coefficient, unsigned shift, unsigned size)
 {
@@ -12911,6 +12991,7 @@ static int tango_io__flac_wide(int64_t *wide, const int32_t *x, size_t n, size_t
 }
 
 /* Samples of `size` bits that a predictor starts from, or all of a verbatim subframe. */
+TANGO_IO__HOT
 static void tango_io__flac_plain(tango_io__bits *b, int32_t *out, int64_t *wide, size_t n,
                                  unsigned size)
 {
@@ -12922,6 +13003,7 @@ static void tango_io__flac_plain(tango_io__bits *b, int32_t *out, int64_t *wide,
     }
 }
 
+TANGO_IO__HOT
 static const char *tango_io__flac_predicted(tango_io__bits *b, int32_t *out,
                                             int64_t *wide, size_t n, unsigned size,
                                             unsigned type)
@@ -12959,6 +13041,7 @@ static const char *tango_io__flac_predicted(tango_io__bits *b, int32_t *out,
 }
 
 /* n samples of `size` bits into out; into wide instead where it is not NULL. */
+TANGO_IO__HOT
 static const char *tango_io__flac_subframe(tango_io__bits *b, int32_t *out, int64_t *wide,
                                            size_t n, unsigned size)
 {
@@ -13000,6 +13083,7 @@ typedef struct tango_io__flac_head {
 } tango_io__flac_head;
 
 /* CRC-8 with the polynomial 0x07. */
+TANGO_IO__HOT
 static uint32_t tango_io__crc8(const unsigned char *p, size_t size)
 {
     uint32_t c = 0, k;
@@ -13093,6 +13177,7 @@ static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned
 }
 
 /* Left and right from what was coded. */
+TANGO_IO__HOT
 static void tango_io__flac_stereo(int32_t *a, int32_t *b, size_t n, unsigned mode)
 {
     size_t i;
@@ -13111,6 +13196,7 @@ static void tango_io__flac_stereo(int32_t *a, int32_t *b, size_t n, unsigned mod
 }
 
 /* The same with a side of 33 bits. Returns 0 if left or right do not fit 32. */
+TANGO_IO__HOT
 static int tango_io__flac_stereo_wide(int32_t *a, int32_t *b, const int64_t *side,
                                       size_t n, unsigned mode)
 {
@@ -13134,6 +13220,7 @@ static int tango_io__flac_stereo_wide(int32_t *a, int32_t *b, const int64_t *sid
 }
 
 /* 1 if all samples fit the depth of the file. */
+TANGO_IO__HOT
 static int tango_io__flac_fits(const int32_t *x, size_t n, unsigned bits)
 {
     uint32_t half = (uint32_t)1 << (bits - 1), beyond = 0;
@@ -13209,6 +13296,7 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
 /* ---- Stream ----------------------------------------------------------------------- */
 
 /* MD5 of the samples, interleaved, in as many bytes as their bits need. */
+TANGO_IO__HOT
 static void tango_io__flac_sum(tango_io_sound *s)
 {
     tango_io_flac *f = &s->flac;
@@ -13639,6 +13727,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
 }
 
 /* Bytes of the file to integers, one loop a size: vector code. */
+TANGO_IO__HOT
 static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t count,
                                    const tango_io_sound *s)
 {
@@ -13656,6 +13745,7 @@ static void tango_io__wav_integers(int32_t *out, const unsigned char *p, size_t 
         for (i = 0; i < count; i++) out[i] = tango_io__signed(tango_io__u32(p + 4 * i));
 }
 
+TANGO_IO__HOT
 static void tango_io__wav_samples(tango_io__sound_out *out, const unsigned char *p,
                                   size_t count, const tango_io_sound *s)
 {

@@ -153,7 +153,6 @@ CONTENTS
 #define TANGO_PRELUDE 1
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 #define TANGO_RESTRICT
 #define TANGO__EXTERN extern "C"
@@ -168,13 +167,15 @@ CONTENTS
 #else
 #define TANGO_API TANGO__EXTERN
 #endif
-#ifndef TANGO_ASSERT
-#if defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
+#if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE__
+#define TANGO__PLAIN 1 /* without -O; pop_options leaves __OPTIMIZE__ defined */
+#endif
+#ifdef TANGO_ASSERT
+#elif defined NDEBUG || (defined __STDC_HOSTED__ && __STDC_HOSTED__ == 0)
 #define TANGO_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
 #define TANGO_ASSERT(condition) assert(condition)
-#endif
 #endif
 
 /* What a function that can fail returns. The message beside it says where and why. */
@@ -199,7 +200,6 @@ static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
     *sum = a + b;
     return 1;
 }
-
 static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 {
     if (a != 0 && b > SIZE_MAX / a) return 0;
@@ -524,11 +524,25 @@ void *memset(void *to, int value, size_t count);
 #endif
 
 /* Without -O a plain build would run several times slower. GCC can be told to optimise
-   these functions nevertheless. Contraction of a*b + c into one rounding is off: fma is
-   used only where the code says so. */
+   these functions nevertheless: those marked HOT fully; those marked FAST, which are
+   written with intrinsics, as far as that serves them; the others as far as it costs the
+   compiler no time, and what nobody calls is left out. With -O all is optimised fully,
+   but for -Os. Contraction of a*b + c into one rounding is off: fma is used only where
+   the code says so. */
+#define TANGO_NN__HOT
+#define TANGO_NN__FAST
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifndef __OPTIMIZE_SIZE__ /* __OPTIMIZE__ outlives another header's pop_options */
+#ifdef TANGO__PLAIN
+#pragma GCC optimize("Og")
+#pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
+#undef TANGO_NN__HOT
+#undef TANGO_NN__FAST
+#define TANGO_NN__HOT \
+    __attribute__((optimize("O3", "align-loops=64", "fp-contract=off")))
+#define TANGO_NN__FAST \
+    __attribute__((optimize("O2", "align-loops=64", "fp-contract=off")))
+#elif !defined __OPTIMIZE_SIZE__
 #pragma GCC optimize("O3")
 #pragma GCC optimize("align-loops=64") /* 1 to 5 % on small layers */
 #endif
@@ -543,7 +557,7 @@ void *memset(void *to, int value, size_t count);
 /* Without -O GCC inlines only what it must: small helpers of hot loops are marked. */
 #if defined __GNUC__
 #define TANGO_NN__INLINE static inline __attribute__((always_inline))
-#define TANGO_NN__TARGET(features) __attribute__((target(features)))
+#define TANGO_NN__TARGET(features) TANGO_NN__FAST __attribute__((target(features)))
 #else
 #define TANGO_NN__INLINE static inline
 #define TANGO_NN__TARGET(features)
@@ -706,7 +720,7 @@ static void tango_nn__flush_end(unsigned control)
 
 /* ==== 9 >>reference ==== Kernels in plain C ================================ */
 
-static float tango_nn__activate_one(float x, tango_nn_activation activation)
+TANGO_NN__INLINE float tango_nn__activate_one(float x, tango_nn_activation activation)
 {
     const float root_half = 0.707106781f, root_2_pi = 0.797884561f;
     switch (activation) {
@@ -724,6 +738,7 @@ static float tango_nn__activate_one(float x, tango_nn_activation activation)
     return x;
 }
 
+TANGO_NN__HOT
 static void tango_nn__tile_ref(float *sum, size_t sum_stride, const float *a,
                                size_t a_stride, const float *b, size_t b_stride,
                                size_t rows, size_t panels, size_t depth, int accumulate)
@@ -742,6 +757,7 @@ static void tango_nn__tile_ref(float *sum, size_t sum_stride, const float *a,
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__finish_ref(const tango_nn_epilogue *e, float *out, size_t stride,
                                  size_t row, size_t column, size_t rows, size_t columns,
                                  const float *sum, size_t sum_stride)
@@ -761,29 +777,34 @@ static void tango_nn__finish_ref(const tango_nn_epilogue *e, float *out, size_t 
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__activate_ref(float *out, const float *x, size_t count,
                                    tango_nn_activation activation)
 {
     for (size_t i = 0; i < count; i++) out[i] = tango_nn__activate_one(x[i], activation);
 }
 
+TANGO_NN__HOT
 static void tango_nn__leaky_relu_ref(float *out, const float *x, size_t count,
                                      float slope)
 {
     for (size_t i = 0; i < count; i++) out[i] = x[i] >= 0.0f ? x[i] : slope * x[i];
 }
 
+TANGO_NN__HOT
 static void tango_nn__add_ref(float *out, const float *a, const float *b, size_t count,
                               float scale)
 {
     for (size_t i = 0; i < count; i++) out[i] = (a[i] + b[i]) * scale;
 }
 
+TANGO_NN__HOT
 static void tango_nn__scale_ref(float *out, const float *x, size_t count, float factor)
 {
     for (size_t i = 0; i < count; i++) out[i] = x[i] * factor;
 }
 
+TANGO_NN__HOT
 static void tango_nn__gather_ref(float *to, const float *x, size_t rows, size_t step,
                                  size_t count, float slope)
 {
@@ -793,6 +814,7 @@ static void tango_nn__gather_ref(float *to, const float *x, size_t rows, size_t 
     }
 }
 
+TANGO_NN__HOT
 static float tango_nn__maximum_ref(const float *x, size_t count)
 {
     float largest = x[0];
@@ -802,6 +824,7 @@ static float tango_nn__maximum_ref(const float *x, size_t count)
     return largest;
 }
 
+TANGO_NN__HOT
 static float tango_nn__exponentials_ref(float *out, const float *x, size_t count,
                                         float shift)
 {
@@ -814,6 +837,7 @@ static float tango_nn__exponentials_ref(float *out, const float *x, size_t count
 }
 
 /* The square of a float is exact in double, so the variance of a large mean survives. */
+TANGO_NN__HOT
 static void tango_nn__moments_ref(double *sums, const float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -822,6 +846,7 @@ static void tango_nn__moments_ref(double *sums, const float *x, size_t count)
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__column_moments_ref(double *sum, double *square, const float *x,
                                          size_t rows, size_t stride, size_t columns)
 {
@@ -834,6 +859,7 @@ static void tango_nn__column_moments_ref(double *sum, double *square, const floa
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__normalize_ref(float *out, const float *x, size_t count,
                                     const float *mean, const float *scale,
                                     const float *shift, tango_nn_activation activation)
@@ -844,6 +870,7 @@ static void tango_nn__normalize_ref(float *out, const float *x, size_t count,
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__center_ref(float *out, const float *x, size_t count, float high,
                                  float low, float scale, const float *weight,
                                  const float *bias)
@@ -856,6 +883,7 @@ static void tango_nn__center_ref(float *out, const float *x, size_t count, float
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
                                     size_t rows, size_t depth)
 {
@@ -943,6 +971,7 @@ static float tango_nn__quantize_block(int16_t *q, const float *x, size_t depth)
     return 1.0f / factor;
 }
 
+TANGO_NN__HOT
 static void tango_nn__quantize_ref(int16_t *q, float *scales, const float *x, size_t rows,
                                    size_t depth)
 {
@@ -985,6 +1014,7 @@ static void tango_nn__tile_row_i16(float *to, const int16_t *a, float scale,
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__widen_i16_ref(float *to, const void *panel, size_t k, size_t depth)
 {
     for (size_t i = 0; i < depth; i++, k++) {
@@ -1001,6 +1031,7 @@ static void tango_nn__widen_i16_ref(float *to, const void *panel, size_t k, size
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__tile_i16_ref(float *sum, size_t sum_stride, const int16_t *a,
                                    const float *scales, const void *b, size_t b_stride,
                                    size_t rows, size_t panels, size_t depth,
@@ -1105,6 +1136,7 @@ static const tango_nn__matrices tango_nn__transforms[] = {
     { tango_nn__output_4_3, 4, 6, 6 }
 };
 
+TANGO_NN__HOT
 static void tango_nn__blend_ref(float *to, const float *const *x, const float *coef,
                                 size_t terms, size_t count, float slope)
 {
@@ -1118,6 +1150,7 @@ static void tango_nn__blend_ref(float *to, const float *const *x, const float *c
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t to_step,
                                     const float *x, size_t row_step, size_t step,
                                     const float *coef, size_t count)
@@ -1141,6 +1174,7 @@ static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t 
     }
 }
 
+TANGO_NN__HOT
 static void tango_nn__widen_ref(float *to, const void *from, size_t at,
                                 tango_nn_type type, size_t count)
 {
@@ -3080,6 +3114,7 @@ TANGO_NN__INLINE size_t tango_nn__regular(const tango_nn_conv *s,
 
 /* a (rows, depth) = inputs first .. first + depth - 1 of the rows; padding, enlarging and
    the leaky ReLU happen here. */
+TANGO_NN__HOT
 static void tango_nn__gather_rows(const tango_nn__product *p, float *a,
                                   const tango_nn__place *places, size_t rows,
                                   size_t first, size_t depth)

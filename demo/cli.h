@@ -32,6 +32,9 @@
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64 /* 32-bit systems: large files, 64-bit inode numbers */
 #endif
+#if !defined TANGO_IMPLEMENTED && !defined TANGO_STATIC
+#define TANGO_STATIC /* of the headers only what a program uses is compiled */
+#endif
 #include <errno.h>
 #include <math.h>
 #include <signal.h>

@@ -50,8 +50,9 @@ build()
     [ -e "$TANGO_BUILT/$1" ] && return 0
     # shellcheck disable=SC2086 # several words are meant
     if [ "$1" = tango.o ]; then
-        # As programs do: cli.h says which system functions there are.
-        printf '#include "%s"\n' demo/cli.h tango.h >"$tmp/tango.c" &&
+        # As programs do: cli.h says which system functions there are. It also makes all static.
+        printf '%s\n' '#include "demo/cli.h"' '#undef TANGO_STATIC' '#include "tango.h"' \
+            >"$tmp/tango.c" &&
             $cc ${CFLAGS-} -I"$top" -DTANGO_IMPLEMENTATION -DTANGO_PTHREADS -c "$tmp/tango.c" \
                 -o "$TANGO_BUILT/$1.$$"
     else
