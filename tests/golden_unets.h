@@ -721,7 +721,8 @@ static void calls_agree_with_diffusers(void)
     calls_agree(0);
 }
 
-/* With the first text left out, the second one's image is what it was beside it. */
+/* With the first text left out, the second one's image is what it was beside it, but for
+   rounding: half the rows may be convolved in another way. */
 static void each_text_minds_its_own_image(void)
 {
     static const char *const names[] = { "film_call", "film_heads_call" };
@@ -740,7 +741,7 @@ static void each_text_minds_its_own_image(void)
         s.x += half;
         s.d.first_text = 1;
         alone = run_call(&m.model, &s, &contexts[levels - 1]);
-        CHECK(compare(alone, both + half, half).relative <= 1e-6);
+        CHECK(compare(alone, both + half, half).relative <= 2e-5);
         CHECK(compare(alone, both, half).relative > 1e-2);
         drop(&m);
     }
