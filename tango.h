@@ -5020,7 +5020,7 @@ static void tango__unet(
 /* Positions of a strip: norms of large maps are applied to so many at a time, just before
    the layer that reads them, and summed just behind the one that made them. Less would
    leave the convolutions too little to share out. */
-enum { TANGO__STRIP = 16384 };
+#define TANGO__STRIP ((size_t)16384)
 
 /* A map on its way through the VAE, with the sums that its next norm needs, and what the
    layers between two maps work in. */

@@ -680,9 +680,9 @@ typedef struct tango_io_torch_record {
     uint32_t crc;                       /* of its data, if torch->summed is set */
 } tango_io_torch_record;
 
-/* The same, but the CRC-32 of records that hold numbers (ROOT/data/KEY) are not looked at:
-   who so reads a file of gigabytes once compares them itself while the numbers pass, and
-   keeps nothing of a file that is damaged. */
+/* The same, but the CRC-32 of records that hold numbers (ROOT/data/KEY) is not looked
+   at: who so reads a file of gigabytes once compares them itself while the numbers pass,
+   and keeps nothing of a file that is damaged. */
 TANGO_API tango_result tango_io_torch_open_unsummed(tango_io_torch *torch,
                                                     const tango_io_file *file,
                                                     void *work, size_t work_size,
@@ -4662,8 +4662,9 @@ static int tango_io__zip_numbers(const tango_io__zip *zip, const tango_io__recor
 }
 
 /* Reads the whole directory into records[0..zip->count), checks that they fill the file,
-   their CRC-32 (of numbers not if it is for later), and that names are unique; leaves them sorted by name. torch can save
-   without checksums (set_crc32_options): then all of them are 0. */
+   their CRC-32 (of numbers not if it is for later), and that names are unique; leaves
+   them sorted by name. torch can save without checksums (set_crc32_options): then all of
+   them are 0. */
 static tango_result tango_io__zip_records(tango_io__zip *zip,
                                           tango_io__record *records, tango_error *error)
 {

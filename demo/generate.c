@@ -587,9 +587,9 @@ static void note_idle_options(const job *j, const tango_plan *plan)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
         290, 291, 292, 0 };
-    static const int of_guidance[] = { 'n', 271, 290, 291, 0 }, of_integers[] = { 272, 0 },
-                     of_ddim[] = { 260, 0 }, of_sigmas[] = { 261, 0 },
-                     of_random[] = { 258, 0 };
+    static const int of_guidance[] = { 'n', 271, 290, 291, 0 },
+                     of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
+                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
     const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
               sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
