@@ -5194,13 +5194,13 @@ static void tango__vae_up(tango__net *net, tango__map *m)
         for (j = 0; j <= c->res_blocks; j++)
             tango__vae_resnet(net, m, "block", j, c->channels * c->multiples[level]);
         if (level > 0) {
-            const tango__image small = m->s;
+            const tango__image source = m->s;
             tango_nn_conv conv;
             m->s.height *= 2;
             m->s.width *= 2;
             conv = tango__conv3x3(m->s, m->channels);
-            conv.source_height = small.height;
-            conv.source_width = small.width;
+            conv.source_height = source.height;
+            conv.source_width = source.width;
             tango__conv(net, m->h, m->x, &conv, "upsample.conv", m->channels,
                 tango__plain());
             tango__map_swap(m);
