@@ -2169,9 +2169,9 @@ static void tango_io__row(float *out, const unsigned char *p, tango_io_type type
     }
 }
 
-TANGO_IO__HOT
-TANGO_API void tango_io_view_read(float *out, const tango_io_view *view, size_t first,
-                                  size_t count)
+TANGO_API TANGO_IO__HOT
+void tango_io_view_read(float *out, const tango_io_view *view, size_t first,
+                        size_t count)
 {
     size_t size = tango_io_type_size(view->type), axis, rest, at, run, last;
     TANGO_ASSERT(first <= view->count && count <= view->count - first);
@@ -2233,9 +2233,9 @@ TANGO_API void tango_io_checksum_begin(tango_io_checksum *sum)
     tango_io__zero(sum->tail, sizeof sum->tail);
 }
 
-TANGO_IO__HOT
-TANGO_API void tango_io_checksum_add(tango_io_checksum *sum, const void *data,
-                                     size_t size)
+TANGO_API TANGO_IO__HOT
+void tango_io_checksum_add(tango_io_checksum *sum, const void *data,
+                           size_t size)
 {
     const unsigned char *p = (const unsigned char *)data;
     size_t held = (size_t)(sum->size % 32), take;
@@ -2394,8 +2394,8 @@ TANGO_IO__PCLMUL static uint32_t tango_io__crc_fold(const tango_io_crc32 *table,
 
 #endif
 
-TANGO_IO__HOT
-TANGO_API void tango_io_crc32_begin(tango_io_crc32 *table)
+TANGO_API TANGO_IO__HOT
+void tango_io_crc32_begin(tango_io_crc32 *table)
 {
     uint32_t b, c, k;
     for (b = 0; b < 256; b++) {
@@ -7521,9 +7521,9 @@ static size_t tango_io__json_between(const unsigned char *text, size_t size, siz
     return at;
 }
 
-TANGO_IO__HOT
-TANGO_API int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
-                                 const void *text, size_t text_size)
+TANGO_API TANGO_IO__HOT
+int tango_io_json_item(size_t *begin, size_t *end, size_t *cursor,
+                       const void *text, size_t text_size)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t at = *cursor;
@@ -10591,9 +10591,9 @@ static int tango_io__wav_pcm16(unsigned char *out, const float *samples, size_t 
     return finite;
 }
 
-TANGO_IO__HOT
-TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
-                                     size_t count, const tango_io_wav_spec *spec)
+TANGO_API TANGO_IO__HOT
+size_t tango_io_wav_encode(unsigned char *out, const float *samples,
+                           size_t count, const tango_io_wav_spec *spec)
 {
     size_t i, size = tango_io_wav_sample_size(spec->format);
     if (spec->format == TANGO_IO_WAV_PCM16 && spec->round &&
@@ -10604,9 +10604,9 @@ TANGO_API size_t tango_io_wav_encode(unsigned char *out, const float *samples,
     return count;
 }
 
-TANGO_IO__HOT
-TANGO_API size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
-                                            size_t count, const tango_io_wav_spec *spec)
+TANGO_API TANGO_IO__HOT
+size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
+                                  size_t count, const tango_io_wav_spec *spec)
 {
     size_t i, size = tango_io_wav_sample_size(spec->format);
     for (i = 0; i < count; i++, out += size) {

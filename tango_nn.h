@@ -1960,7 +1960,23 @@ TANGO_NN__AVX2 static void tango_nn__tile_i16_avx2(float *sum, size_t sum_stride
     }
 }
 
-/* A blend of a constant number of terms: the factors stay in registers. */
+/* Column `at` and seven more of a blend, or the first n of them; several terms have no
+   leaky ReLU. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
+    float *to, const float *const *row, const __m256 *c, __m256 factor, size_t at,
+    size_t n, const size_t terms, const int is_leaky)
+{
+    __m256 sum = tango_nn__load8(row[0] + at, n);
+    if (is_leaky) sum = _mm256_blendv_ps(sum, _mm256_mul_ps(sum, factor), sum);
+    sum = _mm256_mul_ps(c[0], sum);
+    TANGO_NN__UNROLL
+    for (size_t t = 1; t < terms; t++) {
+        sum = _mm256_fmadd_ps(c[t], tango_nn__load8(row[t] + at, n), sum);
+    }
+    tango_nn__store8(to + at, sum, n);
+}
+
+/* A blend of a constant number of terms, at least 1: the factors stay in registers. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
                                                       const float *coef, size_t count,
                                                       float slope, const size_t terms,
@@ -1969,18 +1985,15 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *co
     const __m256 factor = _mm256_set1_ps(slope);
     const float *row[6];
     __m256 c[6];
+    size_t i = 0;
     TANGO_NN__UNROLL
-    for (size_t t = 0; t < terms; t++) row[t] = x[t], c[t] = _mm256_set1_ps(coef[t]);
-    for (size_t i = 0; i < count; i += 8) {
-        const size_t n = count - i;
-        __m256 sum = _mm256_setzero_ps();
-        TANGO_NN__UNROLL
-        for (size_t t = 0; t < terms; t++) {
-            __m256 v = tango_nn__load8(row[t] + i, n);
-            if (is_leaky) v = _mm256_blendv_ps(v, _mm256_mul_ps(v, factor), v);
-            sum = t > 0 ? _mm256_fmadd_ps(c[t], v, sum) : _mm256_mul_ps(c[t], v);
-        }
-        tango_nn__store8(to + i, sum, n);
+    for (size_t t = 0; t < terms; t++) c[t] = _mm256_set1_ps(coef[t]);
+    memcpy(row, x, terms * sizeof *row); /* `to` cannot change these */
+    for (; i + 8 <= count; i += 8) {
+        tango_nn__blend_step8(to, row, c, factor, i, 8, terms, is_leaky);
+    }
+    if (i < count) {
+        tango_nn__blend_step8(to, row, c, factor, i, count - i, terms, is_leaky);
     }
 }
 
@@ -1993,7 +2006,7 @@ TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x
         return;
     }
     switch (terms) {
-    case 0: tango_nn__blend8(to, x, coef, count, slope, 0, 0); break;
+    case 0: memset(to, 0, count * sizeof *to); break;
     case 1:
         if (slope != 0.0f) tango_nn__blend8(to, x, coef, count, slope, 1, 1);
         else tango_nn__blend8(to, x, coef, count, slope, 1, 0);

@@ -110,7 +110,7 @@ not_fused()
 {
     # shellcheck disable=SC2086 # several words
     $1 -std=gnu99 -w $2 -mfma $no_simd -I"$top" -S -o "$tmp/fused.s" -x c "$3" || return 1
-    grep -E 'vfn?m(add|sub)' "$tmp/fused.s" && return 1
+    grep -E '^[[:space:]]+vfn?m(add|sub)' "$tmp/fused.s" && return 1
     return 0
 }
 
