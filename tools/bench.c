@@ -35,7 +35,7 @@ typedef struct bench {
     const bench_type *type;
     float *x, *out, *w; /* w: weights of one panel, before they are packed */
     unsigned char *panels;
-    const peak *peak;
+    const peak *limit;
     double seconds;     /* for all lines together; at least 3 rounds, or one if quick */
     int quick, json;
 } bench;
@@ -181,7 +181,7 @@ static int go_on(const bench *b, size_t rounds, double start)
 
 static void report_begin(const bench *b, double top, size_t rounds, const char *what)
 {
-    const char *instruction = b->peak ? b->peak->instruction : "unknown";
+    const char *instruction = b->limit ? b->limit->instruction : "unknown";
     const char *kernels = tango_nn_kernels_name(b->c.kernels);
     if (b->json) {
         printf("{\"kernels\": \"%s\", \"type\": \"%s\", \"threads\": %zu, ", kernels,
@@ -250,7 +250,7 @@ static void bench_shapes(bench *b, const char *filter)
             rates[i][rounds] = measure(b, &shapes[i]);
             cli_progress_step(&progress, ++done, count + 1);
         }
-        peak_rates[rounds] = peak_rate(&b->c, b->peak);
+        peak_rates[rounds] = peak_rate(&b->c, b->limit);
     }
     cli_progress_end(&progress);
     top = median(peak_rates, rounds);
@@ -271,17 +271,17 @@ static void bench_shapes(bench *b, const char *filter)
 static void answer(bench *b)
 {
     static unsigned char chosen[SHAPES];
-    char line[128], text[96];
+    char asked[128], text[96];
     memset(chosen, 1, sizeof chosen);
     prepare(b, chosen);
     printf("ready\n");
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin)) {
+    while (fgets(asked, sizeof asked, stdin)) {
         size_t i = 0;
-        line[strcspn(line, "\n")] = 0;
-        for (text[0] = 0; i < SHAPES && strcmp(line, text) != 0; i++)
+        asked[strcspn(asked, "\n")] = 0;
+        for (text[0] = 0; i < SHAPES && strcmp(asked, text) != 0; i++)
             describe(&shapes[i], text, sizeof text);
-        if (strcmp(line, text) != 0) printf("none\n");
+        if (strcmp(asked, text) != 0) printf("none\n");
         else printf("%.9f\n", operations(&shapes[i - 1]) / measure(b, &shapes[i - 1]));
         fflush(stdout);
     }
@@ -340,7 +340,7 @@ static void open_model(bench *b, stages *s, tango_io_file *file, tango_model *m,
         if (t.type == TANGO_IO_F16) b->type = &bench_types[1];
         if (t.type == TANGO_IO_I16) b->type = &bench_types[2];
     }
-    b->peak = peak_of(tango_nn_kernels_name(b->c.kernels), b->type->bits);
+    b->limit = peak_of(tango_nn_kernels_name(b->c.kernels), b->type->bits);
     if (seconds <= 0) seconds = m->defaults.seconds > 0 ? m->defaults.seconds : 10.24;
     if (b->quick) seconds = 0.64;
     s->params.kernels = b->c.kernels;
@@ -375,7 +375,7 @@ static void bench_stages(bench *b, const char *name, const char *filter, double 
             times[i][rounds] = stages_time(&s, i, &e);
             work[i] = counted(&profile);
         }
-        peak_rates[rounds] = peak_rate(&b->c, b->peak);
+        peak_rates[rounds] = peak_rate(&b->c, b->limit);
     }
     top = median(peak_rates, rounds);
     report_begin(b, top, rounds, "stage");
@@ -476,7 +476,7 @@ int main(int argc, char **argv)
     }
     start_threads(&b, threads != 0 ? threads : cli_threads(256, 1));
     if (by_stage) cli_idle(&c, of_shapes, "a model has the types that it has");
-    b.peak = peak_of(tango_nn_kernels_name(b.c.kernels), b.type->bits);
+    b.limit = peak_of(tango_nn_kernels_name(b.c.kernels), b.type->bits);
     if (only_list) list(&b, filter);
     else if (ask) answer(&b);
     else if (by_stage) bench_stages(&b, model, filter, length);
