@@ -1969,10 +1969,11 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
     __m256 sum = tango_nn__load8(row[0] + at, n);
     if (is_leaky) sum = _mm256_blendv_ps(sum, _mm256_mul_ps(sum, factor), sum);
     sum = _mm256_mul_ps(c[0], sum);
-    TANGO_NN__UNROLL
-    for (size_t t = 1; t < terms; t++) {
-        sum = _mm256_fmadd_ps(c[t], tango_nn__load8(row[t] + at, n), sum);
-    }
+    if (terms > 1) sum = _mm256_fmadd_ps(c[1], tango_nn__load8(row[1] + at, n), sum);
+    if (terms > 2) sum = _mm256_fmadd_ps(c[2], tango_nn__load8(row[2] + at, n), sum);
+    if (terms > 3) sum = _mm256_fmadd_ps(c[3], tango_nn__load8(row[3] + at, n), sum);
+    if (terms > 4) sum = _mm256_fmadd_ps(c[4], tango_nn__load8(row[4] + at, n), sum);
+    if (terms > 5) sum = _mm256_fmadd_ps(c[5], tango_nn__load8(row[5] + at, n), sum);
     tango_nn__store8(to + at, sum, n);
 }
 
