@@ -86,8 +86,8 @@ LAYOUT
 MEMORY
     Nothing is allocated. Layers take scratch memory from context.work, of
     tango_nn_work_size(threads) bytes (about 2 MiB a thread), 64-byte aligned where speed
-    matters, any alignment of float otherwise. It holds nothing between two calls. Panels
-    are best 64-byte aligned too. Activations, biases and outputs have the alignment of
+    matters, as malloc aligns otherwise. It holds nothing between two calls. Panels are
+    best 64-byte aligned too. Activations, biases and outputs have the alignment of
     float.
 
 ERRORS
