@@ -4884,7 +4884,7 @@ static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
 {
     const tango_unet_config *c = &net->model->unet;
     while (skips->count > left) {
-        const tango__skip *skip = &skips->list[--skips->count], *next = skip - 1;
+        const tango__skip *skip = &skips->list[--skips->count];
         const size_t level = skips->count / (c->layers + 1),
                      j = c->layers - skips->count % (c->layers + 1),
                      mark = net->arena->used, rows = tango__rows(r->size);
@@ -4902,10 +4902,11 @@ static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
         r->at ^= 1;
         tango_arena_release(net->arena, mark);
         if (j == c->layers && level > 0) {
-            tango_nn_conv conv = tango__conv3x3(next->size, r->channels);
+            const tango__image large = skips->list[skips->count - 1].size;
+            tango_nn_conv conv = tango__conv3x3(large, r->channels);
             conv.source_height = r->size.height;
             conv.source_width = r->size.width;
-            r->size = next->size;
+            r->size = large;
             tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
                 r->channels, tango__plain());
             r->at ^= 1;
