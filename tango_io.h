@@ -3588,7 +3588,8 @@ static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t
             return 0;
     } else if (layout == TANGO_IO_BLOCKS) {
         if (rank != 3 || type != TANGO_IO_I16) return 0;
-        if (!tango_io__count(&count, whole + 1, 2)) return 0;
+        if (!tango_io__count(&count, whole, 3)) return 0;
+        tango_io__count(&count, whole + 1, 2);
         whole[0] = whole[0] / TANGO_IO_PANEL + (whole[0] % TANGO_IO_PANEL != 0);
         whole[1] = tango_io__panel_bytes(count) / 2; /* in integers of 2 bytes */
         whole[2] = 1;

@@ -459,8 +459,8 @@ static void cli_on_interrupt(int number)
     cli_interrupt_count = 1;
 }
 
-/* From here on Ctrl-C, or the end of the terminal, only sets a flag; ask
-   cli_interrupted() between pieces of work. Under nohup the end of the terminal stays without effect. */
+/* From here on Ctrl-C, or the end of the terminal, only sets a flag; ask cli_interrupted()
+   between pieces of work. Under nohup the end of the terminal stays without effect. */
 static inline void cli_catch_interrupts(void)
 {
     signal(SIGINT, cli_on_interrupt);

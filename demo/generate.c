@@ -589,8 +589,10 @@ static void note_idle_options(const job *j, const tango_plan *plan)
         290, 291, 292, 0 };
     static const int of_guidance[] = { 'n', 271, 290, 291, 0 },
                      of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
+                     of_steps[] = { 292, 0 },
                      of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
+    const double steps = (double)p->steps;
     const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
               sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
                   || p->sampler == TANGO_UNIPC,
@@ -606,6 +608,12 @@ static void note_idle_options(const job *j, const tango_plan *plan)
             cli_idle(&j->line, of_guidance, "guidance is a number that this model takes");
         else if (p->guidance <= 1.0)
             cli_idle(&j->line, of_guidance, "guidance is off");
+        else if (floor(p->guidance_from * steps) >= floor(p->guidance_until * steps))
+            cli_note("guidance is off: no step lies from %g to %g of %zu",
+                p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0,
+                p->steps);
+        if (p->cache > 1 && p->steps < 2)
+            cli_idle(&j->line, of_steps, "one step has nothing to use again");
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
         if (!sigmas) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
     }
@@ -733,7 +741,7 @@ static int bits_of(const tango_model *m)
     size_t i, whole = 0, all = 0;
     for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
         tango_io_blob_tensor(&m->blob, i, &t);
-        if (t.layout != TANGO_IO_PANELS) continue;
+        if (t.layout == TANGO_IO_PLAIN) continue;
         all++;
         whole += t.type == TANGO_IO_I16;
     }

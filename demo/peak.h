@@ -45,7 +45,8 @@ static inline const peak *peak_of(const char *kernels, int bits)
 
 #if defined __GNUC__ && defined __x86_64__ && !defined TANGO_NN_NO_SIMD
 #define PEAK_CHANGED "+r"(count)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", \
-    "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "cc"
+    "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+    "xmm14", "xmm15", "cc"
 #define PEAK_EACH(DO, r) DO(r, "0") DO(r, "1") DO(r, "2") DO(r, "3") DO(r, "4") DO(r, "5") \
     DO(r, "6") DO(r, "7") DO(r, "8") DO(r, "9") DO(r, "10") DO(r, "11")
 /* 12 sums that do not wait for each other. */

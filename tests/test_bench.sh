@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-programs bench
+programs bench convert
 
 # A table: a title with the peak, then lines that end in rates above 0 and shares of the peak.
 table()
@@ -38,6 +38,9 @@ for stage in text "unet step" "vae decode" "vae encode" hifi-gan griffin-lim stf
 done
 claim "stages as JSON"                      entries --stages --model "$model"
 claim "their operations are counted"        has '"unet step".*"gflops": [1-9]' json
+./convert "$tests/golden/models/v1" -o i16.tango -t i16 -q
+claim "a model of integers"                 entries --stages --model i16.tango
+claim "is beside the peak of integers"      has '"type": "i16"' json
 claim "shapes that others ask for"          sh -c './bench --list --filter "small linear" >l && (cat l; echo x) | ./bench --quick --ask >t && [ "$(wc -l <t)" -eq 3 ] && grep -q "^0\.[0-9]*[1-9]" t && grep -q none t'
 claim "transforms"                          sh -c './bench --fft --quick >t && grep -q "transform of 1024" t'
 claim "an unknown kernel is an error"       sh -c '! ./bench --kernels mmx 2>e && grep -q mmx e'
@@ -45,4 +48,6 @@ claim "an unknown type is a usage error"    sh -c './bench --type i3 2>e; [ $? -
 claim "--model without --stages is noted"   sh -c './bench --quick --model x --filter "small linear" 2>&1 | grep -q "^note: .*model"'
 claim "no shape of that name"               sh -c './bench --filter nothing 2>e; [ $? -eq 2 ] && grep -q nothing e'
 claim "no such model"                       sh -c '! ./bench --stages --model none.tango 2>e && grep -q none.tango e'
+[ ! -c /dev/full ] ||
+    claim "a full disk is an error"         sh -c './bench --list >/dev/full 2>e; [ $? -eq 1 ] && grep -q "standard output" e'
 finish

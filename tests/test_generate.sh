@@ -150,6 +150,8 @@ claim "an empty prompt is a prompt"           runs -- ""
 claim "rescale 1 is another sound"            sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --rescale 1 -o s.wav "a dog barks" && ! cmp -s s.wav first.wav' "$model"
 claim "without guidance rescale does nothing" sh -c './generate -m "$0" --steps 2 --seconds 0.64 --guidance 1 --rescale 1 -o s.wav x 2>e && ./generate -m "$0" -q --steps 2 --seconds 0.64 --guidance 1 --rescale 0 -o t.wav x && cmp s.wav t.wav' "$model"
 claim "which is said"                         grep -q "^note: --rescale has no effect: guidance is off" e
+claim "a window without steps is said"        sh -c './generate -m "$1" --steps 2 -s 0.5 --guidance-from 0.6 --guidance-until 0.5 -o w.wav dog 2>&1 | grep -q "^note: guidance is off: no step lies from 0.6 to 0.5 of 2"' - "$model"
+claim "and a cache that no step uses"         sh -c './generate -m "$1" --steps 1 -s 0.5 --cache 5 -o w.wav dog 2>&1 | grep -q "^note: --cache has no effect"' - "$model"
 loud="--steps 2 --seconds 0.64 --guidance 30 --rescale 0 x"
 # shellcheck disable=SC2086
 says() { want=$1; shift; ./generate -m "$model" $loud "$@" 2>stderr >stdout && cat stderr stdout && grep -q "$want" stderr; }

@@ -809,6 +809,31 @@ static void blocks_of_integers_are_written_and_their_scales_checked(void)
     }
 }
 
+/* A product of dimensions over 2^63 - 1 is refused beside a 0, too. */
+static void blocks_of_too_many_elements_are_refused(void)
+{
+    bytes b = { NULL, 0, 0 };
+    tango_io_blob blob;
+    unsigned char *p;
+    void *block;
+    blocks_of(&b, 1.0f, 5000);
+    memset(b.p + 64 + 16, 0, 24); /* the shape */
+    b.p[64 + 16 + 3] = b.p[64 + 32 + 3] = 0x40;
+    b.p[64 + 16] = 3; /* 2^30 + 3, 0, 2^30: allowed as such */
+    blob_seal(b.p);
+    p = exact(b.p, b.n, &block);
+    CHECK(tango_io_blob_open(&blob, p, b.n, &error) != TANGO_OK);
+    CHECK(strstr(error.text, "by its shape") != NULL);
+    free(block);
+    b.p[64 + 16 + 7] = b.p[64 + 32 + 7] = 0x40;
+    blob_seal(b.p);
+    p = exact(b.p, b.n, &block);
+    CHECK(tango_io_blob_open(&blob, p, b.n, &error) != TANGO_OK);
+    CHECK(strstr(error.text, "impossible shape") != NULL);
+    free(block);
+    release(&b);
+}
+
 /* Only type I16 and three dimensions have blocks, and their size follows. */
 static void blocks_of_another_kind_are_refused(void)
 {
@@ -2734,6 +2759,7 @@ int main(void)
     RUN(a_forged_header_cannot_reach_outside);
     RUN(each_rule_of_the_blob_has_its_message);
     RUN(blocks_of_integers_are_written_and_their_scales_checked);
+    RUN(blocks_of_too_many_elements_are_refused);
     RUN(blocks_of_another_kind_are_refused);
     RUN(a_blob_with_impossible_contents_is_not_written);
     RUN(archives_of_three_writers_give_the_same_tensors);

@@ -336,7 +336,7 @@ static void open_model(bench *b, stages *s, tango_io_file *file, tango_model *m,
     for (size_t i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
         tango_io_blob_tensor(&m->blob, i, &t);
         /* Of the printed line and the peak; tango.h looks at each tensor itself. */
-        if (t.layout != TANGO_IO_PANELS) continue;
+        if (t.layout == TANGO_IO_PLAIN) continue;
         if (t.type == TANGO_IO_F16) b->type = &bench_types[1];
         if (t.type == TANGO_IO_I16) b->type = &bench_types[2];
     }
@@ -472,6 +472,7 @@ int main(int argc, char **argv)
     if (fft) {
         cli_idle(&c, of_products, "--fft measures tango_audio.h");
         bench_fft(b.quick ? 0 : b.seconds, b.json);
+        if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
         return 0;
     }
     start_threads(&b, threads != 0 ? threads : cli_threads(256, 1));
@@ -484,5 +485,6 @@ int main(int argc, char **argv)
 #ifdef TANGO_PTHREADS
     tango_nn_pool_stop((tango_nn_pool *)b.c.pool);
 #endif
+    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
     return 0;
 }

@@ -13,7 +13,7 @@ typedef struct record {
     tango_io_torch_record is;
     size_t summed; /* bytes of it */
     uint32_t sum;  /* their CRC-32 */
-    int told;      /* that it is damaged */
+    int told;      /* that it is damaged, or its sum was interrupted */
 } record;
 
 /* A file of a checkpoint. label is how messages name it. A text that is built in has no
@@ -262,6 +262,11 @@ static int check_record(const source *s, record *r)
     while (r->summed < r->is.size) {
         const unsigned char *data = s->text + r->is.offset + r->summed;
         size_t left = r->is.size - r->summed, n = left < most ? left : most;
+        if (cli_interrupted()) {
+            if (!r->told) problem("interrupted");
+            r->told = 1;
+            return 0;
+        }
         sum_next(s, r, n);
         if (r->is.size > large) tango_io_forget(&s->file, data, n);
     }
@@ -287,7 +292,7 @@ static int check_numbers(const source *s, const unsigned char *data)
 static int check_file(const source *s)
 {
     int ok = 1;
-    for (size_t i = 0; i < s->torch.stored; i++) {
+    for (size_t i = 0; i < s->torch.stored && !(cli_interrupted() && !ok); i++) {
         const tango_io_torch_record *is = &s->records[i].is;
         ok &= check_record(s, &s->records[i]);
         tango_io_forget(&s->file, s->text + is->offset, is->size);

@@ -134,7 +134,8 @@ static uint32_t sum_of(const tango_io_crc32 *table, const source *s)
     return crc;
 }
 
-/* CRC-32 of a file. Of an archive that was checked when it was opened it is known. */
+/* CRC-32 of a file. Of an archive it follows from those of its records, which are compared
+   with the numbers until the blob is written. */
 static uint32_t file_sum(const tango_io_crc32 *table, const source *s)
 {
     uint32_t crc;

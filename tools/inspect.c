@@ -106,7 +106,7 @@ static statistics measure(const tango_io_tensor *t)
     statistics s = { HUGE_VAL, -HUGE_VAL, 0.0, 1, 0, 0 };
     if (t->layout == TANGO_IO_BLOCKS) {
         const size_t inputs = t->shape[1] * t->shape[2];
-        for (size_t o = 0; o < t->shape[0]; o++)
+        for (size_t o = 0; inputs > 0 && o < t->shape[0]; o++)
             for (size_t k = 0; k < inputs; k++)
                 add_number(&s, block_number(t, o / 16, k, o % 16));
         s.norm = sqrt(s.norm);
