@@ -440,7 +440,7 @@ int main(int argc, char **argv)
     size_t threads = 0;
     double length = 0;
     int id, fft = 0, by_stage = 0, only_list = 0, ask = 0;
-    bench b;
+    static bench b; /* keeps its blocks until the program ends */
     memset(&b, 0, sizeof b);
     b.c.kernels = tango_nn_detect();
     b.type = bench_types;
