@@ -97,9 +97,10 @@ static inline float *clip_resample(
     return y;
 }
 
-/* Channel 0 of a WAV or FLAC file at `rate` Hz: *count samples, to be freed. */
-static inline float *clip_load(
-    const char *path, size_t rate, size_t *count, tango_error *error)
+/* Channel 0 of a WAV or FLAC file at its own rate: *count samples, at least 1, all finite;
+   to be freed. */
+static inline float *clip_load_plain(
+    const char *path, size_t *rate, size_t *count, tango_error *error)
 {
     tango_io_file file;
     tango_io_sound sound;
@@ -118,7 +119,17 @@ static inline float *clip_load(
     tango_io_unmap(&file);
     if (*count == 0) cli_fail("%s: no samples", path);
     if (!tango_nn_all_finite(x, *count)) cli_fail("%s: holds NaN or infinity", path);
-    return clip_resample(path, x, count, sound.info.rate, rate, error);
+    *rate = sound.info.rate;
+    return x;
+}
+
+/* The same at `rate` Hz. */
+static inline float *clip_load(
+    const char *path, size_t rate, size_t *count, tango_error *error)
+{
+    size_t own = 0;
+    float *x = clip_load_plain(path, &own, count, error);
+    return clip_resample(path, x, count, own, rate, error);
 }
 
 /* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. The
