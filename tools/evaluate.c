@@ -538,7 +538,8 @@ static void compare_folders(analysis *z, const char *const *path, const names *l
     }
     for (side = 0; side < 2; side++) {
         print_folder(z, path[side], &s[side]);
-        if (s[side].frames < 2) cli_fail("%s: a single frame has no variance", path[side]);
+        if (s[side].frames < 2)
+            cli_fail("%s: a single frame has no variance", path[side]);
     }
     print_whole(z, &sum, pairs, (size_t)sum.defined, frechet(&s[0], &s[1]));
 }
