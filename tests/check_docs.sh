@@ -63,6 +63,11 @@ if [ -f README.md ]; then
     done <"$tmp/lines"
 fi
 
+# Functions that a page names between backquotes exist.
+for word in $(grep -oh '`tango[a-z_0-9]*`' demo/*.md README.md tools/README.md | tr -d '`' | sort -u); do
+    claim "$word exists" grep -qw "$word" $headers
+done
+
 for file in demo/*.c tools/*.c; do
     [ -f "$file" ] || continue
     # The first "cc ..." of the comment on top, up to the program's own arguments.
