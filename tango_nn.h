@@ -3799,6 +3799,8 @@ static int tango_nn__winograd_run(const tango_nn__product *p)
 
 #define TANGO_NN__STRIP 4096u /* channels that a task treats at a time */
 #define TANGO_NN__CHUNKS 64u  /* parts of the rows of an image, at most */
+#define TANGO_NN__CHUNK 8192u /* values of a part at least: what a part prepares for each
+                                 channel costs little beside them */
 
 typedef struct tango_nn__group_norm {
     const tango_nn_context *c;
@@ -3817,12 +3819,14 @@ static size_t tango_nn__chunk(const tango_nn__group_norm *g, size_t chunk)
     return g->rows / g->chunks * chunk + tango_nn__min(g->rows % g->chunks, chunk);
 }
 
+TANGO_NN__HOT
 static void tango_nn__group_moments_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
     const size_t chunk = index % g->chunks, image = index / g->chunks;
     const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
     const size_t per_group = g->channels / g->groups;
+    size_t left = per_group; /* channels of the group at `partial` */
     double *sum = (double *)(void *)tango_nn__scratch(g->c, worker);
     double *square = sum + TANGO_NN__STRIP;
     double *partial = g->partials + index * g->groups * 2;
@@ -3835,9 +3839,10 @@ static void tango_nn__group_moments_task(void *data, size_t index, size_t worker
             sum, square, g->x + (image * g->rows + from) * g->channels + first, to - from,
             g->channels, count);
         for (size_t i = 0; i < count; i++) {
-            const size_t group = (first + i) / per_group;
-            partial[2 * group] += sum[i];
-            partial[2 * group + 1] += square[i];
+            if (left == 0) partial += 2, left = per_group;
+            left--;
+            partial[0] += sum[i];
+            partial[1] += square[i];
         }
     }
 }
@@ -3868,14 +3873,34 @@ static void tango_nn__group_merge(const tango_nn__group_norm *g, size_t image)
     }
 }
 
-/* The mean is split into a float and its remainder: x - high is exact where x is near
-   the mean, so a large mean costs no digits. */
+/* The constants of `count` channels, `first` and on. The mean is split into a float and its
+   remainder: x - high is exact where x is near the mean, so a large mean costs no digits.
+ */
+TANGO_NN__HOT
+static void tango_nn__group_constants(const tango_nn__group_norm *g, float *mean,
+                                      float *scale, float *shift,
+                                      const double *statistics, size_t first,
+                                      size_t count)
+{
+    const size_t per_group = g->channels / g->groups;
+    const double *of_group = statistics + first / per_group * 2;
+    size_t left = per_group - first % per_group;
+    for (size_t i = 0; i < count; i++) {
+        const double weight = g->weight ? (double)g->weight[first + i] : 1.0;
+        const double bias = g->bias ? (double)g->bias[first + i] : 0.0;
+        if (left == 0) of_group += 2, left = per_group;
+        left--;
+        mean[i] = (float)of_group[0];
+        scale[i] = (float)(of_group[1] * weight);
+        shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1] * weight);
+    }
+}
+
 static void tango_nn__group_normalize_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
     const size_t chunk = index % g->chunks, image = index / g->chunks;
     const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
-    const size_t per_group = g->channels / g->groups;
     const double *statistics = g->partials + image * g->chunks * g->groups * 2;
     float *mean = tango_nn__scratch(g->c, worker);
     float *scale = mean + TANGO_NN__STRIP, *shift = scale + TANGO_NN__STRIP;
@@ -3883,19 +3908,11 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
     const size_t together = g->channels < 256 ? 512 / g->channels : 1;
     for (size_t first = 0; first < g->channels; first += TANGO_NN__STRIP) {
         const size_t count = tango_nn__min(TANGO_NN__STRIP, g->channels - first);
-        for (size_t i = 0; i < count; i++) {
-            const double *of_group = statistics + (first + i) / per_group * 2;
-            const double weight = g->weight ? (double)g->weight[first + i] : 1.0;
-            const double bias = g->bias ? (double)g->bias[first + i] : 0.0;
-            mean[i] = (float)of_group[0];
-            scale[i] = (float)(of_group[1] * weight);
-            shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1]
-                                          * weight);
-        }
-        for (size_t i = count; i < together * count; i++) {
-            mean[i] = mean[i - count];
-            scale[i] = scale[i - count];
-            shift[i] = shift[i - count];
+        tango_nn__group_constants(g, mean, scale, shift, statistics, first, count);
+        for (size_t i = 1; i < together; i++) {
+            memcpy(mean + i * count, mean, count * sizeof *mean);
+            memcpy(scale + i * count, scale, count * sizeof *scale);
+            memcpy(shift + i * count, shift, count * sizeof *shift);
         }
         for (size_t r = from; r < to; r += together) {
             const size_t at = (image * g->rows + r) * g->channels + first;
@@ -3906,7 +3923,7 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
     }
 }
 
-/* What both parts of a norm of one image need. */
+/* What all parts of a norm need. */
 static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const float *x,
                                                size_t rows, size_t channels,
                                                size_t groups)
@@ -3922,6 +3939,7 @@ static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const 
     g.channels = channels;
     g.groups = groups;
     g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
+    g.chunks = tango_nn__min(g.chunks, tango_nn__ceil(rows * channels, TANGO_NN__CHUNK));
     g.chunks = tango_nn__min(g.chunks, room / groups);
     return g;
 }
@@ -3962,22 +3980,14 @@ TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const 
                                    size_t groups, float eps, const float *weight,
                                    const float *bias, tango_nn_activation activation)
 {
-    tango_nn__group_norm g;
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
     const size_t room = TANGO_NN__SHARED / (2 * sizeof(double)); /* pairs of sums */
     size_t wave;
-    TANGO_ASSERT(groups > 0 && groups <= room && channels % groups == 0);
     if (batch == 0 || rows == 0 || channels == 0) return;
-    g.c = c;
-    g.partials = (double *)tango_nn__shared(c);
-    g.rows = rows;
-    g.channels = channels;
-    g.groups = groups;
     g.eps = eps;
     g.weight = weight;
     g.bias = bias;
     g.activation = activation;
-    g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
-    g.chunks = tango_nn__min(g.chunks, room / groups);
     wave = room / (groups * g.chunks); /* images whose sums fit at a time */
     for (size_t image = 0; image < batch; image += wave) {
         const size_t images = tango_nn__min(wave, batch - image);
