@@ -64,6 +64,9 @@
    BUILD OPTIONS (define before including)
      TANGO_IMPLEMENTATION  emit the code of this and the three other headers
      TANGO_STATIC          all functions static; only beside the implementation
+     TANGO_API             what stands before each public function instead of extern:
+                           visibility, dllexport; in C++ with extern "C"
+     TANGO_ASSERT(c)       check of caller mistakes; assert, nothing if NDEBUG
      TANGO_NO_STDIO        no file access (tango_io.h)
      TANGO_PTHREADS        the thread pool of tango_nn.h
      TANGO_SQRT, TANGO_LOG, TANGO_LOG1P, TANGO_EXP, TANGO_EXPM1, TANGO_FLOOR, TANGO_SIN,
@@ -106,7 +109,8 @@
 #define TANGO_RESTRICT restrict
 #define TANGO__EXTERN extern
 #endif
-#if defined TANGO_STATIC && defined __GNUC__
+#ifdef TANGO_API
+#elif defined TANGO_STATIC && defined __GNUC__
 #define TANGO_API static __attribute__((unused))
 #elif defined TANGO_STATIC
 #define TANGO_API static
@@ -138,7 +142,6 @@ typedef enum tango_result {
 
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
-
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
 static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
 {
@@ -585,6 +588,10 @@ TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
    block of at least plan.memory bytes; it holds nothing of value afterwards. */
 TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     const tango_params *params, void *memory, size_t size, tango_error *error);
+/* Bytes of the structures, for languages that hold them as blocks or describe them anew. */
+TANGO_API size_t tango_model_size(void);
+TANGO_API size_t tango_params_size(void);
+TANGO_API size_t tango_plan_size(void);
 
 /* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
 
@@ -6791,6 +6798,12 @@ TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     tango__arena_close(&arena);
     return result;
 }
+
+TANGO_API size_t tango_model_size(void) { return sizeof(tango_model); }
+
+TANGO_API size_t tango_params_size(void) { return sizeof(tango_params); }
+
+TANGO_API size_t tango_plan_size(void) { return sizeof(tango_plan); }
 
 /* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
 

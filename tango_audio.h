@@ -86,11 +86,14 @@
 
    TANGO_AUDIO_IMPLEMENTATION  the functions (TANGO_IMPLEMENTATION: of all headers)
    TANGO_STATIC                make every function static; only beside the code
+   TANGO_API                   what stands before each public function instead of extern:
+                               visibility, dllexport; in C++ with extern "C"
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
                                (always so in freestanding builds on x86)
-   TANGO_AUDIO_QUIET           no message when clang compiles without optimisation
-   TANGO_SIN(x) and others     what this header uses of <math.h>; room 10 lists them
+   TANGO_QUIET                 no message when Clang compiles without optimisation
+   TANGO_EXP, TANGO_LOG, TANGO_SIN, TANGO_COS, TANGO_SQRT (double), TANGO_EXPF,
+   TANGO_SINF, TANGO_COSF, TANGO_SQRTF (float): default to those of <math.h>
 
    CONTENTS
 
@@ -121,7 +124,8 @@
 #define TANGO_RESTRICT restrict
 #define TANGO__EXTERN extern
 #endif
-#if defined TANGO_STATIC && defined __GNUC__
+#ifdef TANGO_API
+#elif defined TANGO_STATIC && defined __GNUC__
 #define TANGO_API static __attribute__((unused))
 #elif defined TANGO_STATIC
 #define TANGO_API static
@@ -153,7 +157,6 @@ typedef enum tango_result {
 
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
-
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
 static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
 {
@@ -573,7 +576,7 @@ void *memset(void *to, int value, size_t count);
 #pragma GCC optimize("fp-contract=off")
 #elif defined __clang__
 #pragma STDC FP_CONTRACT OFF
-#if !defined __OPTIMIZE__ && !defined TANGO_AUDIO_QUIET
+#if !defined __OPTIMIZE__ && !defined TANGO_QUIET
 #pragma message("tango_audio.h: clang without -O2 makes slow code")
 #endif
 #endif

@@ -89,6 +89,8 @@
    TANGO_IO_IMPLEMENTATION  in one .c file: also compile the functions (default: off)
    TANGO_IMPLEMENTATION     the same for all tango headers (default: off)
    TANGO_STATIC             all functions static; only beside the implementation
+   TANGO_API                what stands before each public function instead of extern:
+                            visibility, dllexport; in C++ with extern "C"
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
    TANGO_IO_NO_SIMD         CRC-32 by its table alone, without vector instructions and the
@@ -148,7 +150,8 @@
 #define TANGO_RESTRICT restrict
 #define TANGO__EXTERN extern
 #endif
-#if defined TANGO_STATIC && defined __GNUC__
+#ifdef TANGO_API
+#elif defined TANGO_STATIC && defined __GNUC__
 #define TANGO_API static __attribute__((unused))
 #elif defined TANGO_STATIC
 #define TANGO_API static
@@ -180,7 +183,6 @@ typedef enum tango_result {
 
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
-
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
 static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
 {

@@ -113,6 +113,9 @@ BUILD OPTIONS (macros, before the first include; default off)
     TANGO_NN_IMPLEMENTATION     compile the functions here (in one file of the program)
     TANGO_IMPLEMENTATION        the same for every tango header
     TANGO_STATIC                all functions static; only beside the implementation
+    TANGO_API                   what stands before each public function instead of extern:
+                                visibility, dllexport; in C++ with extern "C"
+    TANGO_QUIET                 no message when Clang compiles without optimisation
     TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
     TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ (always so in
                                 freestanding builds)
@@ -160,7 +163,8 @@ CONTENTS
 #define TANGO_RESTRICT restrict
 #define TANGO__EXTERN extern
 #endif
-#if defined TANGO_STATIC && defined __GNUC__
+#ifdef TANGO_API
+#elif defined TANGO_STATIC && defined __GNUC__
 #define TANGO_API static __attribute__((unused))
 #elif defined TANGO_STATIC
 #define TANGO_API static
@@ -192,7 +196,6 @@ typedef enum tango_result {
 
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
-
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
 static inline int tango_add_ok(size_t a, size_t b, size_t *sum)
 {
@@ -549,7 +552,7 @@ void *memset(void *to, int value, size_t count);
 #pragma GCC optimize("fp-contract=off")
 #elif defined __clang__
 #pragma STDC FP_CONTRACT OFF
-#ifndef __OPTIMIZE__
+#if !defined __OPTIMIZE__ && !defined TANGO_QUIET
 #pragma message("tango_nn.h runs several times slower without -O2 under Clang")
 #endif
 #endif
