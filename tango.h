@@ -588,7 +588,7 @@ TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
    block of at least plan.memory bytes; it holds nothing of value afterwards. */
 TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     const tango_params *params, void *memory, size_t size, tango_error *error);
-/* Bytes of the structures, for languages that hold them as blocks or describe them anew. */
+/* Bytes of the structures, for languages that hold or describe them on their own. */
 TANGO_API size_t tango_model_size(void);
 TANGO_API size_t tango_params_size(void);
 TANGO_API size_t tango_plan_size(void);

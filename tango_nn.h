@@ -3926,9 +3926,9 @@ static void tango_nn__group_merge(const tango_nn__group_norm *g, size_t image)
     }
 }
 
-/* The constants of `count` channels, `first` and on. The mean is split into a float and its
-   remainder: x - high is exact where x is near the mean, so a large mean costs no digits.
- */
+/* The constants of `count` channels, `first` and on. The mean is split into a float and
+   its remainder: x - high is exact where x is near the mean, so a large mean costs no
+   digits. */
 TANGO_NN__HOT
 static void tango_nn__group_constants(const tango_nn__group_norm *g, float *mean,
                                       float *scale, float *shift,
