@@ -705,7 +705,7 @@ static size_t begin_frame(unsigned channels)
 
 static void end_frame(size_t from)
 {
-    static tango_io_flac sums;
+    static tango_io_flac_sums sums;
     bit_at = 0;
     tango_io__crc16_begin(&sums);
     sums.crc = 0;
