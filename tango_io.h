@@ -1440,9 +1440,10 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 /* Sound files are read as a stream, frame after frame, from a reader or from memory, and
    the kind is known by the first bytes. A frame is one sample of each channel.
 
-     WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
-           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
+     WAV   RIFF, RF64 and BW64; integers of 8 to 32 bits, floats of 32 and 64, also as
+           WAVE_FORMAT_EXTENSIBLE. Integers take whole bytes; those of 12 or 20 bits stand
+           at the top of 16 or 24 and are read as such. A frame must be as long as its
+           samples, the byte rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end. Sizes of 0 before samples are damage: a recording
            that was not finished.
@@ -1472,6 +1473,7 @@ typedef struct tango_io_sound_info {
     tango_io_sound_format format;
     int floats;                         /* 1: IEEE floats; 0: integers */
     unsigned bits;                      /* of a sample: WAV 8 to 64, FLAC 4 to 32 */
+    unsigned valid;                     /* those of them, at the top, that WAV calls used */
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1048575 Hz */
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
@@ -13673,7 +13675,7 @@ static tango_result tango_io__flac_streaminfo(tango_io_sound *s, tango_error *er
     f->block_max = (size_t)p[2] << 8 | p[3];
     s->info.rate = (uint32_t)p[10] << 12 | (uint32_t)p[11] << 4 | p[12] >> 4;
     s->info.channels = (p[12] >> 1 & 7) + 1u;
-    s->info.bits = ((p[12] & 1u) << 4 | p[13] >> 4) + 1u;
+    s->info.valid = s->info.bits = ((p[12] & 1u) << 4 | p[13] >> 4) + 1u;
     s->info.floats = 0;
     f->total = (uint64_t)(p[13] & 15) << 32 | (uint64_t)p[14] << 24 |
                (uint64_t)p[15] << 16 | (uint64_t)p[16] << 8 | p[17];
@@ -13764,9 +13766,8 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
                                         uint32_t size, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
-    uint32_t codec = tango_io__u16(p), bits = tango_io__u16(p + 14);
+    uint32_t codec = tango_io__u16(p), bits = tango_io__u16(p + 14), valid = bits;
     if (codec == 0xfffe) {
-        uint32_t valid;
         if (size < 40)
             return tango_io_fail(error, TANGO_ERROR_DATA,
                                  "wav: extensible fmt of %u bytes at offset %u, at least "
@@ -13783,9 +13784,9 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
                              "wav: codec %u at offset %u, only PCM (1) and float (3) are "
                              "read", (uint64_t)codec, at);
     s->info.floats = codec == 3;
-    s->info.bits = bits;
-    if (codec == 3 ? bits != 32 && bits != 64
-                   : bits != 8 && bits != 16 && bits != 24 && bits != 32)
+    s->info.bits = codec == 3 ? bits : (bits + 7) / 8 * 8;
+    s->info.valid = valid > 0 && codec != 3 ? valid : s->info.bits;
+    if (codec == 3 ? bits != 32 && bits != 64 : bits < 8 || bits > 32)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "wav: %s samples of %u bits at offset %u are not read",
                              codec == 3 ? "float" : "PCM", (uint64_t)bits, at + 14);
@@ -13913,17 +13914,34 @@ static uint64_t tango_io__wav_unpadded(const tango_io_sound *s, uint64_t data,
     return data - (padded ? 1 : 0);
 }
 
+/* Whether what comes is the head of a chunk: four printable characters, and a size that
+   the file has room for. */
+static int tango_io__wav_is_chunk(const tango_io_sound *s)
+{
+    const unsigned char *p = s->buffer + s->at;
+    const uint64_t at = tango_io__sound_offset(s);
+    size_t i;
+    if (s->end - s->at < 8) return 0;
+    for (i = 0; i < 4; i++)
+        if (p[i] < 0x20 || p[i] > 0x7e) return 0;
+    return s->size == UINT64_MAX || tango_io__u32(p + 4) <= s->size - at - 8;
+}
+
 /* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
-   the file's own words, a RIFF size that ends here or is that of a pipe, and samples
-   behind. */
-static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
+   the file's own words, then samples. They are behind all that a RIFF size counts, or it
+   is that of a pipe, or they look like no chunk. */
+static tango_result tango_io__wav_unfinished(tango_io_sound *s, uint32_t riff,
+                                             tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
+    size_t need = frame > 8 ? (size_t)frame : 8;
     tango_error why;
-    tango_result r = tango_io__sound_fill(s, (size_t)frame, error);
+    tango_result r = tango_io__sound_fill(s, need, error);
     if (r != TANGO_OK) return r;
     s->left = s->info.frames = 0;
     if (s->end - s->at < frame) return TANGO_OK;
+    if (riff < 0x7ffff000 && (uint64_t)riff + 8 > at && tango_io__wav_is_chunk(s))
+        return TANGO_OK;
     tango_io_fail(&why, TANGO_ERROR_DATA,
                   "wav: data size 0 at offset %u, but samples follow (a recording that "
                   "was not finished)", at - 4);
@@ -13972,9 +13990,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
             if (large && size == 0xffffffff)
                 return tango_io__wav_data(s, tango_io__wav_unpadded(s, data, frames), 0,
                                           error);
-            if (size == 0 && !large &&
-                (riff >= 0x7ffff000 || riff + 8 <= tango_io__sound_offset(s)))
-                return tango_io__wav_unfinished(s, error);
+            if (size == 0 && !large) return tango_io__wav_unfinished(s, riff, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
         } else {
             r = tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: chunk", error);
@@ -14277,7 +14293,8 @@ static void tango_io__tags_wav(tango_io_tags *tags)
     while (tags->end - tags->block >= 8) {
         const unsigned char *p = tags->block;
         uint64_t size = tango_io__u32(p + 4), left = (uint64_t)(tags->end - p) - 8;
-        if (size == 0xffffffff && tango_io__equal(p, 4, "data")) size = tags->data;
+        if (size == 0xffffffff && tags->data > 0 && tango_io__equal(p, 4, "data"))
+            size = tags->data;
         if (size > left) return;
         if (tango_io__equal(p, 4, "ds64") && size >= 16)
             tags->data = tango_io__u64(p + 16);
