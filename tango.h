@@ -10,7 +10,7 @@
     int main(void)
     {
         tango_error error; tango_io_file file; tango_io_output out; tango_model model;
-        tango_io_wav_spec spec = { 1, 16000, TANGO_IO_WAV_PCM16, 0, 0 };
+        tango_io_wav_spec spec = { 1, 16000, TANGO_IO_WAV_PCM16, 0, 0, NULL, 0 };
         tango_params params = { 0 }; // zero means: the model's own defaults
         tango_plan plan;
         params.prompt = "a dog barks";
@@ -100,6 +100,7 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
+#define TANGO_VERSION "0.1.0"
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus

@@ -121,13 +121,14 @@
    13 >>png          PNG pictures
    14 >>csv          Tables of RFC 4180
    15 >>sound        Reading WAV and FLAC
+   16 >>flac         Writing FLAC
    private:
-   16 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
-   17 >>zip          Stored zip archives
-   18 >>pickle       The part of pickle that torch.save uses
-   19 >>deflate      Compression of RFC 1950 and 1951
-   20 >>stream       Buffered input of the sound readers
-   21 >>flac         The FLAC decoder
+   17 >>bytes        Cursor, little-endian numbers, UTF-8, sorting
+   18 >>zip          Stored zip archives
+   19 >>pickle       The part of pickle that torch.save uses
+   20 >>deflate      Compression of RFC 1950 and 1951
+   21 >>stream       Buffered input of the sound readers
+   22 >>decoder      The FLAC decoder
 */
 /* Only beside the implementation: in a program's other files off_t is its own affair. */
 #if (defined TANGO_IO_IMPLEMENTATION || defined TANGO_IMPLEMENTATION) && \
@@ -141,6 +142,7 @@
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
+#define TANGO_VERSION "0.1.0"
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus
@@ -1206,6 +1208,9 @@ TANGO_API tango_result tango_io_npy_write(tango_io_output *output, tango_io_type
 /* Writing only. Files whose sizes pass 32 bits become RF64 (EBU Tech 3306); the number of
    frames is told at the start, so the header is final and a pipe will do.
 
+   Tags are text beside the sound, in a LIST chunk of type INFO in front of the samples.
+   Other programs' readers stop at a long one, so those over 2000 bytes come last.
+
    Samples are floats, full scale 1. To PCM of n bits: x * 2^(n-1), toward zero (round 0,
    as the reference program casts) or to the nearest, ties to even (round 1), then clamped
    to [-2^(n-1), 2^(n-1) - 1]. NaN and infinity are TANGO_ERROR_NUMBER. */
@@ -1218,18 +1223,33 @@ typedef enum tango_io_wav_format {
     TANGO_IO_WAV_FLOAT64
 } tango_io_wav_format;
 
+/* A name as Vorbis comments have it, "TITLE" or "COMMENT", and a text in UTF-8. What is
+   no UTF-8 in a text is written as U+FFFD; a NUL in it, or a name that is empty or has
+   other characters than U+0020 to U+007D without "=", is an error. */
+typedef struct tango_io_tag {
+    const char *name, *text;            /* no NUL is needed behind them */
+    size_t name_size, text_size;        /* bytes */
+} tango_io_tag;
+
+/* 1 if WAV has a place for a tag of that name: TITLE, ARTIST, ALBUM, COMMENT, COPYRIGHT,
+   DATE, GENRE, TRACKNUMBER, ENCODER, in any case, or an identifier of INFO itself, four
+   characters that begin with "I". Others are an error there. */
+TANGO_API int tango_io_wav_has(const char *name, size_t name_size);
+
 typedef struct tango_io_wav_spec {
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1000000 Hz */
     tango_io_wav_format format;
     int round;                          /* 0 toward zero, 1 to the nearest */
     uint64_t frames;
+    const tango_io_tag *tags;           /* in use by begin; NULL for none */
+    size_t tag_count;
 } tango_io_wav_spec;
 
 #define TANGO_IO_WAV_HEADER_MAX 128
 
-/* Header into out[0..TANGO_IO_WAV_HEADER_MAX). Returns its size, 0 if the spec is
-   impossible. */
+/* Header without tags into out[0..TANGO_IO_WAV_HEADER_MAX). Returns its size, 0 if the
+   spec is impossible. */
 TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec *spec);
 /* Bytes of one sample. */
 TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format);
@@ -1422,9 +1442,10 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
 /* Sound files are read as a stream, frame after frame, from a reader or from memory, and
    the kind is known by the first bytes. A frame is one sample of each channel.
 
-     WAV   RIFF, RF64 and BW64; integers of 8, 16, 24, 32 bits, floats of 32 and 64, also
-           as WAVE_FORMAT_EXTENSIBLE. A frame must be as long as its samples, the byte
-           rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
+     WAV   RIFF, RF64 and BW64; integers of 8 to 32 bits, floats of 32 and 64, also as
+           WAVE_FORMAT_EXTENSIBLE. Integers take whole bytes; those of 12 or 20 bits stand
+           at the top of 16 or 24 and are read as such. A frame must be as long as its
+           samples, the byte rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
            or more that reaches past the end of a RIFF file is what a pipe left behind:
            the data goes to the end. Sizes of 0 before samples are damage: a recording
            that was not finished.
@@ -1454,28 +1475,34 @@ typedef struct tango_io_sound_info {
     tango_io_sound_format format;
     int floats;                         /* 1: IEEE floats; 0: integers */
     unsigned bits;                      /* of a sample: WAV 8 to 64, FLAC 4 to 32 */
+    unsigned valid;                     /* those of them, at the top, that WAV calls used */
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1048575 Hz */
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
 } tango_io_sound_info;
 
+/* Private: the CRC-16 and the MD5 sum of a FLAC file. */
+typedef struct tango_io_flac_sums {
+    uint32_t crc;
+    uint32_t md5[4];                    /* so far, of md5_size bytes */
+    uint64_t md5_size;
+    unsigned char block[64];
+    uint16_t table[8][256];             /* of the CRC-16 */
+} tango_io_flac_sums;
+
 /* Private: where a FLAC decoder stands. */
-typedef struct tango_io_flac {
+typedef struct tango_io_flac_state {
     int32_t *samples;                   /* (channels, block_max), in the caller's work */
     int64_t *wide;                      /* (block_max), only for 32-bit stereo */
     size_t block_max, length, next;     /* longest block; this one; samples taken of it */
     size_t first, last;                 /* lengths of the first block and of the last */
     uint64_t total, decoded, frames;    /* samples: promised (0: unknown), got; blocks */
     size_t crc_from;                    /* where in the buffer the CRC-16 goes on */
-    uint32_t crc;
     unsigned variable;                  /* blocking strategy */
     unsigned summed;                    /* 1: there is an MD5 sum to check */
     unsigned char md5[16];              /* promised */
-    uint32_t sum[4];                    /* MD5 so far */
-    uint64_t sum_size;
-    unsigned char sum_block[64];
-    uint16_t table[8][256];             /* of the CRC-16 */
-} tango_io_flac;
+    tango_io_flac_sums sums;
+} tango_io_flac_state;
 
 typedef struct tango_io_sound {
     tango_io_sound_info info;
@@ -1492,7 +1519,7 @@ typedef struct tango_io_sound {
     size_t at, end;                     /* unread part of the buffer */
     size_t container;                   /* WAV: bytes of a sample */
     int keep, state, ended;
-    tango_io_flac flac;
+    tango_io_flac_state flac;
     unsigned char buffer[TANGO_IO_SOUND_BUFFER];
 } tango_io_sound;
 
@@ -1527,9 +1554,83 @@ TANGO_API tango_result tango_io_sound_read_double(tango_io_sound *sound, double 
 TANGO_API tango_result tango_io_sound_read_int(tango_io_sound *sound, int32_t *out,
                                                size_t frames, size_t *got,
                                                tango_error *error);
+/* The tags of a WAV or FLAC file whose bytes begin with data[0..size): of FLAC the
+   comment blocks, of WAV the LIST chunks of type INFO, whose identifiers get the names
+   that tango_io_wav_has lists, or stay. Bytes behind the start may be missing, and with
+   them the tags that come there. Opening checks all of it: lengths that leave their block or
+   chunk are TANGO_ERROR_DATA; comments without a name are passed over. A text may be any
+   bytes. Sounds are read whatever their tags are like. */
+typedef struct tango_io_tags {
+    tango_io_sound_format format;
+    const unsigned char *begin, *end;   /* private, as all that follows */
+    const unsigned char *block;         /* the next block or chunk */
+    const unsigned char *at, *stop;     /* what is left of this one */
+    uint64_t data;                      /* RF64: bytes of the data chunk */
+    uint32_t count;                     /* FLAC: comments to come in it */
+    int last;                           /* FLAC: 1 behind the last block */
+} tango_io_tags;
+
+TANGO_API tango_result tango_io_tags_open(tango_io_tags *tags, const void *data,
+                                          size_t size, tango_error *error);
+/* 1 and the next tag, in the order of the file; 0 at the end. Name and text point into
+   the file's bytes, but for names of that list. */
+TANGO_API int tango_io_tags_next(tango_io_tags *tags, tango_io_tag *tag);
+
 /* Moves forward. *skipped < frames only at the end. */
 TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frames,
                                            uint64_t *skipped, tango_error *error);
+
+/* ==== 16 >>flac ==== Writing FLAC =================================================== */
+
+#ifdef TANGO_IO__WRITES
+
+/* FLAC (RFC 9639) keeps every bit of a sound in about half the bytes of WAV. Spec and
+   samples are those of room 12, as are their rounding and their errors, with PCM16 or
+   PCM24 as format, up to 8 channels and 2^36 - 1 frames. Blocks have 4096 frames; each
+   channel is coded by the cheapest of a constant, the fixed predictors of order 0 to 4,
+   linear predictors of order 1 to 8, and plain numbers; of two channels one may be their
+   difference, or their mean. The same samples give the same bytes on every machine.
+
+   STREAMINFO has the number of frames from the start. A file gets the MD5 sum of the
+   samples and the sizes of its frames at the end; on standard output, which cannot go
+   back, both stay 0, which means that they are not known. */
+
+typedef struct tango_io_flac {
+    tango_io_output *output;
+    tango_io_wav_spec spec;
+    uint64_t frames;                    /* taken so far */
+    /* private: */
+    uint64_t start;                     /* where the file begins in the output */
+    uint32_t blocks, smallest, largest; /* coded; bytes of a frame */
+    size_t held;                        /* frames of the next block */
+    int32_t *lines;                     /* (channels + 2, 4096), the last mid and side */
+    int32_t *residual;                  /* (4096) */
+    double *windowed;                   /* (8 + 4096) */
+    unsigned char *bytes;               /* one frame of the file */
+    tango_io_flac_sums sums;
+} tango_io_flac;
+
+/* Bytes of work (8-byte aligned) that writing needs, 127 KiB for one channel of 16 bits;
+   0 if the spec is none that FLAC holds. */
+TANGO_API size_t tango_io_flac_work_size(const tango_io_wav_spec *spec);
+/* begin, frames as often as needed, end, tango_io_commit, as with tango_io_wav_begin. The
+   work is in use until the end. */
+TANGO_API tango_result tango_io_flac_begin(tango_io_flac *flac, tango_io_output *output,
+                                           const tango_io_wav_spec *spec, void *work,
+                                           size_t work_size, tango_error *error);
+TANGO_API tango_result tango_io_flac_frames(tango_io_flac *flac, const float *samples,
+                                            uint64_t frames, tango_error *error);
+TANGO_API tango_result tango_io_flac_frames_double(tango_io_flac *flac,
+                                                   const double *samples, uint64_t frames,
+                                                   tango_error *error);
+/* All frames must have come. */
+TANGO_API tango_result tango_io_flac_end(tango_io_flac *flac, tango_error *error);
+/* The three at once: spec->frames frames. */
+TANGO_API tango_result tango_io_flac_write(tango_io_output *output, const float *samples,
+                                           const tango_io_wav_spec *spec, void *work,
+                                           size_t work_size, tango_error *error);
+
+#endif
 
 #endif /* TANGO_IO_H */
 
@@ -1604,7 +1705,7 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
 #define TANGO_IO__INLINE static inline
 #endif
 
-/* ==== 16 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
+/* ==== 17 >>bytes ==== Cursor, little-endian numbers, UTF-8, sorting ================= */
 
 TANGO_IO__INLINE void tango_io__copy(void *to, const void *from, size_t size)
 {
@@ -4340,7 +4441,7 @@ TANGO_API tango_result tango_io_blob_write_end(tango_io_blob_writer *writer,
 
 #endif /* TANGO_IO__WRITES */
 
-/* ==== 17 >>zip ==== Stored zip archives ============================================= */
+/* ==== 18 >>zip ==== Stored zip archives ============================================= */
 
 /* Read from the end: end record (22 bytes, no comment), before it, if the archive is
    large or its writer likes it, zip64 locator (20) and zip64 end record (56), before them
@@ -4714,7 +4815,7 @@ static tango_result tango_io__zip_records(tango_io__zip *zip,
     return TANGO_OK;
 }
 
-/* ==== 18 >>pickle ==== The part of pickle that torch.save uses ====================== */
+/* ==== 19 >>pickle ==== The part of pickle that torch.save uses ====================== */
 
 /* A pickle is a program for a stack machine. Here it builds small typed records
    ("objects"), no more: names are compared with a list, calls are recognised by that
@@ -10468,6 +10569,41 @@ TANGO_API size_t tango_io_wav_sample_size(tango_io_wav_format format)
     return (size_t)format < sizeof size ? size[format] : 0;
 }
 
+/* What INFO calls the names of Vorbis comments. */
+static const char tango_io__wav_names[][2][12] = {
+    { "INAM", "TITLE" },   { "IART", "ARTIST" },      { "IPRD", "ALBUM" },
+    { "ICMT", "COMMENT" }, { "ICOP", "COPYRIGHT" },   { "ICRD", "DATE" },
+    { "IGNR", "GENRE" },   { "ITRK", "TRACKNUMBER" }, { "ISFT", "ENCODER" },
+};
+
+/* 1 if the name is `word`, in capitals, whatever its case. */
+static int tango_io__tag_is(const char *name, size_t size, const char *word)
+{
+    size_t i;
+    for (i = 0; i < size && word[i]; i++) {
+        char c = name[i];
+        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
+        if (c != word[i]) return 0;
+    }
+    return i == size && !word[i];
+}
+
+/* The four characters of INFO for a name, or NULL. */
+static const char *tango_io__wav_id(const char *name, size_t size)
+{
+    const size_t count = sizeof tango_io__wav_names / sizeof tango_io__wav_names[0];
+    size_t i;
+    for (i = 0; i < count; i++)
+        if (tango_io__tag_is(name, size, tango_io__wav_names[i][1]))
+            return tango_io__wav_names[i][0];
+    return size == 4 && name[0] == 'I' ? name : NULL;
+}
+
+TANGO_API int tango_io_wav_has(const char *name, size_t name_size)
+{
+    return tango_io__wav_id(name, name_size) != NULL;
+}
+
 /* Chunk head: four letters and a size. Returns the offset behind it. */
 static size_t tango_io__wav_chunk(unsigned char *out, size_t at, const char *name,
                                   uint64_t size)
@@ -10477,7 +10613,10 @@ static size_t tango_io__wav_chunk(unsigned char *out, size_t at, const char *nam
     return at + 4;
 }
 
-TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec *spec)
+/* The same with room for `more` bytes of chunks before the last one, data, whose head is
+   the last 8 bytes. */
+static size_t tango_io__wav_header(unsigned char *out, const tango_io_wav_spec *spec,
+                                   uint64_t more)
 {
     size_t sample = tango_io_wav_sample_size(spec->format),
            frame = sample * spec->channels;
@@ -10488,7 +10627,7 @@ TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec
         spec->rate > 1000000 || spec->frames > ((uint64_t)INT64_MAX - 256) / frame)
         return 0;
     data = spec->frames * frame;
-    riff = 4 + 8 + fmt + (floats ? 12 : 0) + 8 + data + (data & 1);
+    riff = 4 + 8 + fmt + (floats ? 12 : 0) + more + 8 + data + (data & 1);
     large = riff > 0xffffffff;
     at = tango_io__wav_chunk(out, 0, large ? "RF64" : "RIFF", large ? UINT64_MAX : riff);
     at = tango_io__put_string(out, at, "WAVE");
@@ -10516,6 +10655,11 @@ TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec
         at += 4;
     }
     return tango_io__wav_chunk(out, at, "data", large ? UINT64_MAX : data);
+}
+
+TANGO_API size_t tango_io_wav_header(unsigned char *out, const tango_io_wav_spec *spec)
+{
+    return tango_io__wav_header(out, spec, 0);
 }
 
 /* x * 2^bits as an integer, clamped to [-2^bits, 2^bits - 1]; rounded half to even or cut
@@ -10620,12 +10764,112 @@ size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
 
 #ifdef TANGO_IO__WRITES
 
+/* ---- Tags ------------------------------------------------------------------------- */
+
+static int tango_io__tag_named(const tango_io_tag *tag)
+{
+    size_t i;
+    for (i = 0; i < tag->name_size; i++)
+        if (tag->name[i] < 0x20 || tag->name[i] > 0x7d || tag->name[i] == '=') return 0;
+    return i > 0;
+}
+
+static tango_result tango_io__tag_check(const tango_io_tag *tag, tango_error *error)
+{
+    size_t i;
+    if (!tango_io__tag_named(tag))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "tags: %q is no name",
+                             tag->name, tag->name_size);
+    for (i = 0; i < tag->text_size; i++)
+        if (!tag->text[i])
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                 "tags: %q has a NUL at byte %z", tag->name,
+                                 tag->name_size, i);
+    return TANGO_OK;
+}
+
+/* Bytes of the text as it is written; to `output` too unless that is NULL. */
+static tango_result tango_io__tag_text(uint64_t *size, const tango_io_tag *tag,
+                                       tango_io_output *output, tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)tag->text;
+    size_t left = tag->text_size, good, bad;
+    tango_result r = TANGO_OK;
+    for (*size = 0; left > 0 && r == TANGO_OK; p += good + bad, left -= good + bad) {
+        good = tango_io__utf8_bad(p, left);
+        bad = good < left;
+        *size += good + 3 * bad;
+        if (output) r = tango_io_write(output, p, good, error);
+        if (output && bad && r == TANGO_OK)
+            r = tango_io_write(output, "\xef\xbf\xbd", 3, error);
+    }
+    return r;
+}
+
+/* Bytes of the LIST chunk with its head, 0 without tags. Each entry: identifier, size,
+   text, NUL, and a zero where that is odd. */
+static tango_result tango_io__wav_tags_size(uint64_t *size, const tango_io_wav_spec *spec,
+                                            tango_error *error)
+{
+    size_t i;
+    uint64_t text;
+    *size = 0;
+    for (i = 0; i < spec->tag_count; i++) {
+        const tango_io_tag *tag = spec->tags + i;
+        tango_result r = tango_io__tag_check(tag, error);
+        if (r != TANGO_OK) return r;
+        if (!tango_io_wav_has(tag->name, tag->name_size))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                                 "wav: INFO has no place for %q", tag->name,
+                                 tag->name_size);
+        tango_io__tag_text(&text, tag, NULL, NULL);
+        *size += 8 + text + 1 + ((text + 1) & 1);
+        if (*size > 0x7fffffff)
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "wav: tags beyond 2 GiB");
+    }
+    if (*size > 0) *size += 12;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__wav_put_tags(tango_io_wav *wav, uint64_t size,
+                                           tango_error *error)
+{
+    static const unsigned char zeros[2] = { 0, 0 };
+    unsigned char head[12];
+    size_t i;
+    int pass;
+    uint64_t text;
+    tango_result r;
+    tango_io__put_string(head, tango_io__wav_chunk(head, 0, "LIST", size - 8), "INFO");
+    r = tango_io_write(wav->output, head, 12, error);
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < wav->spec.tag_count && r == TANGO_OK; i++) {
+            const tango_io_tag *tag = wav->spec.tags + i;
+            tango_io__tag_text(&text, tag, NULL, NULL);
+            if ((text > 2000) != pass) continue;
+            tango_io__copy(head, tango_io__wav_id(tag->name, tag->name_size), 4);
+            tango_io__put32(head + 4, (uint32_t)(text + 1));
+            r = tango_io_write(wav->output, head, 8, error);
+            if (r == TANGO_OK) r = tango_io__tag_text(&text, tag, wav->output, error);
+            if (r == TANGO_OK)
+                r = tango_io_write(wav->output, zeros, 1 + (size_t)((text + 1) & 1),
+                                   error);
+        }
+    return r;
+}
+
+/* ---- Stream ----------------------------------------------------------------------- */
+
 TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *output,
                                           const tango_io_wav_spec *spec,
                                           tango_error *error)
 {
     unsigned char header[TANGO_IO_WAV_HEADER_MAX];
-    size_t n = tango_io_wav_header(header, spec);
+    uint64_t info = 0;
+    size_t n;
+    tango_result r = tango_io__wav_tags_size(&info, spec, error);
+    if (r != TANGO_OK) return r;
+    n = tango_io__wav_header(header, spec, info);
     if (n == 0)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                              "wav: %z channels, %u Hz, %u frames cannot be written",
@@ -10633,7 +10877,9 @@ TANGO_API tango_result tango_io_wav_begin(tango_io_wav *wav, tango_io_output *ou
     wav->output = output;
     wav->spec = *spec;
     wav->frames = 0;
-    return tango_io_write(output, header, n, error);
+    r = tango_io_write(output, header, n - 8, error);
+    if (r == TANGO_OK && info > 0) r = tango_io__wav_put_tags(wav, info, error);
+    return r == TANGO_OK ? tango_io_write(output, header + n - 8, 8, error) : r;
 }
 
 /* One of the two is NULL. */
@@ -10703,7 +10949,7 @@ TANGO_API tango_result tango_io_wav_write(tango_io_output *output, const float *
 
 #endif
 
-/* ==== 19 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
+/* ==== 20 >>deflate ==== Compression of RFC 1950 and 1951 ============================ */
 
 /* A zlib stream is a row of blocks; a block is a row of symbols, each written with a
    prefix code: a byte (0 to 255), the end (256), or a length (257 to 285) that a distance
@@ -12419,7 +12665,7 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out)
     return 1;
 }
 
-/* ==== 20 >>stream ==== Buffered input of the sound readers ========================== */
+/* ==== 21 >>stream ==== Buffered input of the sound readers ========================== */
 
 enum {
     TANGO_IO__SOUND_OPEN = 1,           /* opened, not yet started */
@@ -12551,7 +12797,7 @@ static void tango_io__sound_advance(tango_io__sound_out *out, size_t count)
     if (out->integers) out->integers += count;
 }
 
-/* ==== 21 >>flac ==== The FLAC decoder =============================================== */
+/* ==== 22 >>decoder ==== The FLAC decoder ============================================ */
 
 /* A FLAC file (RFC 9639) is "fLaC", metadata blocks, then frames. Numbers are big-endian,
    bits come from the top of each byte.
@@ -12629,44 +12875,44 @@ static void tango_io__md5_block(uint32_t *state, const unsigned char *p)
     state[3] += d;
 }
 
-static void tango_io__md5_begin(tango_io_flac *f)
+static void tango_io__md5_begin(tango_io_flac_sums *f)
 {
-    f->sum[0] = 0x67452301;
-    f->sum[1] = 0xefcdab89;
-    f->sum[2] = 0x98badcfe;
-    f->sum[3] = 0x10325476;
-    f->sum_size = 0;
+    f->md5[0] = 0x67452301;
+    f->md5[1] = 0xefcdab89;
+    f->md5[2] = 0x98badcfe;
+    f->md5[3] = 0x10325476;
+    f->md5_size = 0;
 }
 
 TANGO_IO__HOT
-static void tango_io__md5_add(tango_io_flac *f, const unsigned char *p, size_t size)
+static void tango_io__md5_add(tango_io_flac_sums *f, const unsigned char *p, size_t size)
 {
-    size_t used = (size_t)(f->sum_size & 63), n;
-    f->sum_size += size;
+    size_t used = (size_t)(f->md5_size & 63), n;
+    f->md5_size += size;
     for (; size > 0; p += n, size -= n) {
         if (used == 0 && size >= 64) {
             n = 64;
-            tango_io__md5_block(f->sum, p);
+            tango_io__md5_block(f->md5, p);
             continue;
         }
         n = 64 - used < size ? 64 - used : size;
-        tango_io__copy(f->sum_block + used, p, n);
+        tango_io__copy(f->block + used, p, n);
         used = (used + n) & 63;
-        if (used == 0) tango_io__md5_block(f->sum, f->sum_block);
+        if (used == 0) tango_io__md5_block(f->md5, f->block);
     }
 }
 
 /* 0x80, zeros up to 56 modulo 64, the number of bits. */
-static void tango_io__md5_end(unsigned char *out, tango_io_flac *f)
+static void tango_io__md5_end(unsigned char *out, tango_io_flac_sums *f)
 {
     unsigned char tail[72];
-    uint64_t bits = f->sum_size * 8;
-    size_t pad = 64 - (size_t)((f->sum_size + 8) & 63), i;
+    uint64_t bits = f->md5_size * 8;
+    size_t pad = 64 - (size_t)((f->md5_size + 8) & 63), i;
     tango_io__zero(tail, sizeof tail);
     tail[0] = 0x80;
     tango_io__put64(tail + pad, bits);
     tango_io__md5_add(f, tail, pad + 8);
-    for (i = 0; i < 4; i++) tango_io__put32(out + 4 * i, f->sum[i]);
+    for (i = 0; i < 4; i++) tango_io__put32(out + 4 * i, f->md5[i]);
 }
 
 /* ---- Bits and sums ---------------------------------------------------------------- */
@@ -12674,7 +12920,7 @@ static void tango_io__md5_end(unsigned char *out, tango_io_flac *f)
 /* CRC-16 with the polynomial 0x8005, from the top bit; table[k][b] is the sum of byte b
    and k zeros behind it. */
 TANGO_IO__HOT
-static void tango_io__crc16_begin(tango_io_flac *f)
+static void tango_io__crc16_begin(tango_io_flac_sums *f)
 {
     uint32_t b, k;
     for (b = 0; b < 256; b++) {
@@ -12690,7 +12936,8 @@ static void tango_io__crc16_begin(tango_io_flac *f)
 }
 
 TANGO_IO__HOT
-static void tango_io__crc16_add(tango_io_flac *f, const unsigned char *p, size_t size)
+static void tango_io__crc16_add(tango_io_flac_sums *f, const unsigned char *p,
+                                size_t size)
 {
     uint32_t c = f->crc;
     for (; size >= 8; size -= 8, p += 8)
@@ -12731,10 +12978,10 @@ static void tango_io__bits_begin(tango_io__bits *b, tango_io_sound *s, tango_err
 static void tango_io__bits_fill(tango_io__bits *b)
 {
     tango_io_sound *s = b->s;
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     size_t passed = (size_t)(b->at - s->buffer), from = f->crc_from, got = 0;
     if (passed > from + 8) from = passed - 8;
-    tango_io__crc16_add(f, s->buffer + f->crc_from, from - f->crc_from);
+    tango_io__crc16_add(&f->sums, s->buffer + f->crc_from, from - f->crc_from);
     tango_io__copy(s->buffer, s->buffer + from, s->end - from);
     s->base += from;
     s->end -= from;
@@ -13117,13 +13364,16 @@ static size_t tango_io__flac_number(const unsigned char *p, uint64_t *number)
     return *number >> (n == 2 ? 7 : 5 * n - 4) != 0 ? n : 0;
 }
 
+/* The rates that have codes; 0 means that of STREAMINFO. */
+static const uint32_t tango_io__flac_rates[12] = { 0, 88200, 176400, 192000, 8000, 16000,
+                                                   22050, 24000, 32000, 44100, 48000,
+                                                   96000 };
+
 /* Block length and rate from their codes; `p` points behind the number. Returns the bytes
    that the codes take there. */
 static size_t tango_io__flac_codes(const unsigned char *p, unsigned block, unsigned rate,
                                    size_t *length, uint32_t *hertz)
 {
-    static const uint32_t rates[12] = { 0, 88200, 176400, 192000, 8000, 16000,
-                                        22050, 24000, 32000, 44100, 48000, 96000 };
     size_t n = 0;
     if (block == 1) *length = 192;
     else if (block <= 5) *length = (size_t)576 << (block - 2);
@@ -13133,7 +13383,7 @@ static size_t tango_io__flac_codes(const unsigned char *p, unsigned block, unsig
         *length = ((size_t)p[0] << 8 | p[1]) + 1;
         n = 2;
     }
-    if (rate < 12) *hertz = rates[rate];
+    if (rate < 12) *hertz = tango_io__flac_rates[rate];
     else if (rate == 12) *hertz = (uint32_t)p[n++] * 1000;
     else {
         *hertz = ((uint32_t)p[n] << 8 | p[n + 1]) * (rate == 14 ? 10 : 1);
@@ -13147,7 +13397,7 @@ static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned
                                          size_t size, tango_io__flac_head *head)
 {
     static const unsigned char depths[8] = { 0, 8, 12, 0, 16, 20, 24, 32 };
-    const tango_io_flac *f = &s->flac;
+    const tango_io_flac_state *f = &s->flac;
     unsigned block = p[2] >> 4, rate = p[2] & 15, depth = p[3] >> 1 & 7;
     unsigned variable = p[1] & 1;
     uint64_t number;
@@ -13237,7 +13487,7 @@ static int tango_io__flac_fits(const int32_t *x, size_t n, unsigned bits)
 static const char *tango_io__flac_subframes(tango_io__bits *b, tango_io_sound *s,
                                             const tango_io__flac_head *head)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     unsigned mode = head->channels, bits = s->info.bits;
     size_t c, n = head->length;
     int64_t *wide = bits == 32 && mode >= 8 ? f->wide : NULL;
@@ -13266,7 +13516,7 @@ static const char *tango_io__flac_subframes(tango_io__bits *b, tango_io_sound *s
 /* Decodes one frame into f->samples and passes it, or says what is wrong. */
 static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     tango_io__flac_head head;
     unsigned char start[16];
     size_t n = s->end - s->at < 16 ? s->end - s->at : 16, unread;
@@ -13275,7 +13525,7 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
     tango_io__copy(start, s->buffer + s->at, n);
     wrong = tango_io__flac_header(s, start, n, &head);
     if (wrong) return n < 16 ? "missing bytes" : wrong;
-    f->crc = 0;
+    f->sums.crc = 0;
     f->crc_from = s->at;
     s->at += head.size;
     tango_io__bits_begin(b, s, b->error);
@@ -13286,8 +13536,8 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
     if (wrong) return wrong;
     unread = b->count / 8 - b->over;
     s->at = (size_t)(b->at - s->buffer) - unread;
-    tango_io__crc16_add(f, s->buffer + f->crc_from, s->at - f->crc_from);
-    if (f->crc != 0) return "wrong CRC-16";
+    tango_io__crc16_add(&f->sums, s->buffer + f->crc_from, s->at - f->crc_from);
+    if (f->sums.crc != 0) return "wrong CRC-16";
     if (f->frames == 0) f->first = head.length;
     f->last = head.length;
     f->variable = start[1] & 1;
@@ -13299,29 +13549,28 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
 
 /* ---- Stream ----------------------------------------------------------------------- */
 
-/* MD5 of the samples, interleaved, in as many bytes as their bits need. */
+/* Adds n frames to the MD5 sum: interleaved, in as many bytes as their bits need. The
+   samples of channel c are x[c * stride ...]. */
 TANGO_IO__HOT
-static void tango_io__flac_sum(tango_io_sound *s)
+static void tango_io__flac_sum(tango_io_flac_sums *sums, const int32_t *x, size_t stride,
+                               size_t n, size_t channels, unsigned bits)
 {
-    tango_io_flac *f = &s->flac;
     unsigned char part[4096];
-    size_t i, c, at = 0, bytes = (s->info.bits + 7) / 8, channels = s->info.channels;
-    if (!f->summed) return;
-    for (i = 0; i < f->length; i++) {
-        const int32_t *x = f->samples + i;
+    size_t i, c, at = 0, bytes = (bits + 7) / 8;
+    for (i = 0; i < n; i++) {
         if (at + 32 > sizeof part) {
-            tango_io__md5_add(f, part, at);
+            tango_io__md5_add(sums, part, at);
             at = 0;
         }
-        for (c = 0; c < channels; c++, x += f->block_max, at += bytes) {
-            uint32_t value = (uint32_t)*x;
+        for (c = 0; c < channels; c++, at += bytes) {
+            uint32_t value = (uint32_t)x[c * stride + i];
             part[at] = (unsigned char)(value & 0xff);
             if (bytes > 1) part[at + 1] = (unsigned char)(value >> 8 & 0xff);
             if (bytes > 2) part[at + 2] = (unsigned char)(value >> 16 & 0xff);
             if (bytes > 3) part[at + 3] = (unsigned char)(value >> 24);
         }
     }
-    tango_io__md5_add(f, part, at);
+    tango_io__md5_add(sums, part, at);
 }
 
 /* Behind the last frame: nothing but perhaps an ID3v1 tag, 128 bytes that begin with
@@ -13336,7 +13585,7 @@ static int tango_io__flac_at_end(const tango_io_sound *s)
 /* All samples are there: does the rest agree? */
 static tango_result tango_io__flac_finish(tango_io_sound *s, tango_error *error)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     unsigned char sum[16];
     tango_error why;
     s->left = 0;
@@ -13347,7 +13596,7 @@ static tango_result tango_io__flac_finish(tango_io_sound *s, tango_error *error)
         return tango_io__sound_cut(s, &why, error);
     }
     if (!f->summed) return TANGO_OK;
-    tango_io__md5_end(sum, f);
+    tango_io__md5_end(sum, &f->sums);
     if (tango_io__compare(sum, 16, f->md5, 16) == 0) return TANGO_OK;
     tango_io_fail(&why, TANGO_ERROR_DATA,
                   "flac: the samples before offset %u do not have the MD5 sum of "
@@ -13358,7 +13607,7 @@ static tango_result tango_io__flac_finish(tango_io_sound *s, tango_error *error)
 /* The next block, or s->left = 0. */
 static tango_result tango_io__flac_next(tango_io_sound *s, tango_error *error)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     tango_io__bits b;
     tango_error why;
     uint64_t at;
@@ -13381,7 +13630,9 @@ static tango_result tango_io__flac_next(tango_io_sound *s, tango_error *error)
                       at);
         return tango_io__sound_cut(s, &why, error);
     }
-    tango_io__flac_sum(s);
+    if (f->summed)
+        tango_io__flac_sum(&f->sums, f->samples, f->block_max, f->length,
+                           s->info.channels, s->info.bits);
     if (f->total == 0 || f->decoded < f->total) return TANGO_OK;
     r = tango_io__sound_fill(s, 129, error);
     return r == TANGO_OK ? tango_io__flac_finish(s, error) : r;
@@ -13391,7 +13642,7 @@ static tango_result tango_io__flac_read(tango_io_sound *s, tango_io__sound_out *
                                         uint64_t frames, uint64_t *got,
                                         tango_error *error)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     size_t channels = s->info.channels, n, i, c;
     for (*got = 0; *got < frames; *got += n) {
         n = 0;
@@ -13419,14 +13670,14 @@ static tango_result tango_io__flac_read(tango_io_sound *s, tango_io__sound_out *
    bytes, 20 rate, 3 channels - 1, 5 bits - 1, 36 number of samples, 128 MD5. */
 static tango_result tango_io__flac_streaminfo(tango_io_sound *s, tango_error *error)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     const unsigned char *p = s->buffer + s->at;
     uint64_t at = tango_io__sound_offset(s);
     size_t shortest = (size_t)p[0] << 8 | p[1], i;
     f->block_max = (size_t)p[2] << 8 | p[3];
     s->info.rate = (uint32_t)p[10] << 12 | (uint32_t)p[11] << 4 | p[12] >> 4;
     s->info.channels = (p[12] >> 1 & 7) + 1u;
-    s->info.bits = ((p[12] & 1u) << 4 | p[13] >> 4) + 1u;
+    s->info.valid = s->info.bits = ((p[12] & 1u) << 4 | p[13] >> 4) + 1u;
     s->info.floats = 0;
     f->total = (uint64_t)(p[13] & 15) << 32 | (uint64_t)p[14] << 24 |
                (uint64_t)p[15] << 16 | (uint64_t)p[16] << 8 | p[17];
@@ -13445,13 +13696,19 @@ static tango_result tango_io__flac_streaminfo(tango_io_sound *s, tango_error *er
     return TANGO_OK;
 }
 
-/* An ID3v2 tag before the stream: its size is 28 bits in 4 bytes. */
-static tango_result tango_io__flac_id3(tango_io_sound *s, tango_error *error)
+/* Bytes of an ID3v2 tag that begins with p[0..10): 28 bits in 4 bytes, without its head
+   and perhaps a foot. */
+static size_t tango_io__id3_size(const unsigned char *p)
 {
-    const unsigned char *p = s->buffer + s->at;
     uint32_t size = (uint32_t)(p[6] & 127) << 21 | (uint32_t)(p[7] & 127) << 14 |
                     (uint32_t)(p[8] & 127) << 7 | (p[9] & 127);
-    tango_result r = tango_io__sound_pass(s, (uint64_t)size + (p[5] & 0x10 ? 20 : 10),
+    return (size_t)size + (p[5] & 0x10 ? 20 : 10);
+}
+
+/* Such a tag before the stream. */
+static tango_result tango_io__flac_id3(tango_io_sound *s, tango_error *error)
+{
+    tango_result r = tango_io__sound_pass(s, tango_io__id3_size(s->buffer + s->at),
                                           "ID3 tag", error);
     return r == TANGO_OK ? tango_io__sound_need(s, 4, "flac: signature", error) : r;
 }
@@ -13459,7 +13716,7 @@ static tango_result tango_io__flac_id3(tango_io_sound *s, tango_error *error)
 /* Each metadata block: 1 bit "last", 7 bits type, 24 bits size. */
 static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
 {
-    tango_io_flac *f = &s->flac;
+    tango_io_flac_state *f = &s->flac;
     int last = 0, first = 1;
     tango_result r = TANGO_OK;
     s->info.format = TANGO_IO_SOUND_FLAC;
@@ -13490,8 +13747,8 @@ static tango_result tango_io__flac_open(tango_io_sound *s, tango_error *error)
             r = tango_io__sound_pass(s, size, "flac: metadata block", error);
         }
     }
-    tango_io__crc16_begin(f);
-    tango_io__md5_begin(f);
+    tango_io__crc16_begin(&f->sums);
+    tango_io__md5_begin(&f->sums);
     return r;
 }
 
@@ -13511,9 +13768,8 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
                                         uint32_t size, tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s);
-    uint32_t codec = tango_io__u16(p), bits = tango_io__u16(p + 14);
+    uint32_t codec = tango_io__u16(p), bits = tango_io__u16(p + 14), valid = bits;
     if (codec == 0xfffe) {
-        uint32_t valid;
         if (size < 40)
             return tango_io_fail(error, TANGO_ERROR_DATA,
                                  "wav: extensible fmt of %u bytes at offset %u, at least "
@@ -13530,9 +13786,9 @@ static tango_result tango_io__wav_codec(tango_io_sound *s, const unsigned char *
                              "wav: codec %u at offset %u, only PCM (1) and float (3) are "
                              "read", (uint64_t)codec, at);
     s->info.floats = codec == 3;
-    s->info.bits = bits;
-    if (codec == 3 ? bits != 32 && bits != 64
-                   : bits != 8 && bits != 16 && bits != 24 && bits != 32)
+    s->info.bits = codec == 3 ? bits : (bits + 7) / 8 * 8;
+    s->info.valid = valid > 0 && codec != 3 ? valid : s->info.bits;
+    if (codec == 3 ? bits != 32 && bits != 64 : bits < 8 || bits > 32)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
                              "wav: %s samples of %u bits at offset %u are not read",
                              codec == 3 ? "float" : "PCM", (uint64_t)bits, at + 14);
@@ -13660,17 +13916,34 @@ static uint64_t tango_io__wav_unpadded(const tango_io_sound *s, uint64_t data,
     return data - (padded ? 1 : 0);
 }
 
+/* Whether what comes is the head of a chunk: four printable characters, and a size that
+   the file has room for. */
+static int tango_io__wav_is_chunk(const tango_io_sound *s)
+{
+    const unsigned char *p = s->buffer + s->at;
+    const uint64_t at = tango_io__sound_offset(s);
+    size_t i;
+    if (s->end - s->at < 8) return 0;
+    for (i = 0; i < 4; i++)
+        if (p[i] < 0x20 || p[i] > 0x7e) return 0;
+    return s->size == UINT64_MAX || tango_io__u32(p + 4) <= s->size - at - 8;
+}
+
 /* A recorder writes its sizes when it stops. One that lost power leaves none: no data by
-   the file's own words, a RIFF size that ends here or is that of a pipe, and samples
-   behind. */
-static tango_result tango_io__wav_unfinished(tango_io_sound *s, tango_error *error)
+   the file's own words, then samples. They are behind all that a RIFF size counts, or it
+   is that of a pipe, or they look like no chunk. */
+static tango_result tango_io__wav_unfinished(tango_io_sound *s, uint32_t riff,
+                                             tango_error *error)
 {
     uint64_t at = tango_io__sound_offset(s), frame = s->container * s->info.channels;
+    size_t need = frame > 8 ? (size_t)frame : 8;
     tango_error why;
-    tango_result r = tango_io__sound_fill(s, (size_t)frame, error);
+    tango_result r = tango_io__sound_fill(s, need, error);
     if (r != TANGO_OK) return r;
     s->left = s->info.frames = 0;
     if (s->end - s->at < frame) return TANGO_OK;
+    if (riff < 0x7ffff000 && (uint64_t)riff + 8 > at && tango_io__wav_is_chunk(s))
+        return TANGO_OK;
     tango_io_fail(&why, TANGO_ERROR_DATA,
                   "wav: data size 0 at offset %u, but samples follow (a recording that "
                   "was not finished)", at - 4);
@@ -13719,9 +13992,7 @@ static tango_result tango_io__wav_open(tango_io_sound *s, tango_error *error)
             if (large && size == 0xffffffff)
                 return tango_io__wav_data(s, tango_io__wav_unpadded(s, data, frames), 0,
                                           error);
-            if (size == 0 && !large &&
-                (riff >= 0x7ffff000 || riff + 8 <= tango_io__sound_offset(s)))
-                return tango_io__wav_unfinished(s, error);
+            if (size == 0 && !large) return tango_io__wav_unfinished(s, riff, error);
             return tango_io__wav_data(s, size, !large && size >= 0x7ffff000, error);
         } else {
             r = tango_io__sound_pass(s, (uint64_t)size + (size & 1), "wav: chunk", error);
@@ -13819,6 +14090,14 @@ static tango_result tango_io__wav_read(tango_io_sound *s, tango_io__sound_out *o
 
 /* ---- Both ------------------------------------------------------------------------- */
 
+/* The first 12 bytes. */
+static int tango_io__is_wave(const unsigned char *p)
+{
+    return tango_io__equal(p + 8, 4, "WAVE") &&
+           (tango_io__equal(p, 4, "RIFF") || tango_io__equal(p, 4, "RF64") ||
+            tango_io__equal(p, 4, "BW64"));
+}
+
 static tango_result tango_io__sound_opened(tango_io_sound *s, tango_result r)
 {
     if (r == TANGO_OK) s->state = TANGO_IO__SOUND_OPEN;
@@ -13841,9 +14120,7 @@ static tango_result tango_io__sound_begin(tango_io_sound *s, int keep, tango_err
     r = tango_io__sound_fill(s, 12, error);
     if (r != TANGO_OK) return r;
     p = s->buffer + s->at;
-    if (s->end - s->at >= 12 && tango_io__equal(p + 8, 4, "WAVE") &&
-        (tango_io__equal(p, 4, "RIFF") || tango_io__equal(p, 4, "RF64") ||
-         tango_io__equal(p, 4, "BW64")))
+    if (s->end - s->at >= 12 && tango_io__is_wave(p))
         return tango_io__sound_opened(s, tango_io__wav_open(s, error));
     if (s->end - s->at >= 10 && tango_io__equal(p, 3, "ID3"))
         r = tango_io__flac_id3(s, error);
@@ -13973,6 +14250,812 @@ TANGO_API tango_result tango_io_sound_skip(tango_io_sound *sound, uint64_t frame
     if (r == TANGO_OK) *skipped = n;
     return r;
 }
+
+/* ---- Tags ------------------------------------------------------------------------- */
+
+static tango_result tango_io__tags_cut(const tango_io_tags *tags, const char *what,
+                                       const unsigned char *at, uint64_t size,
+                                       tango_error *error)
+{
+    return tango_io_fail(error, TANGO_ERROR_DATA,
+                         "%s: a %s of %u bytes at offset %z does not fit",
+                         tags->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav", what, size,
+                         (size_t)(at - tags->begin));
+}
+
+/* Sets tags->at and stop to the comments of the next block of type 4, or both to the end.
+   Blocks that are not all there end the search. */
+static tango_result tango_io__tags_flac(tango_io_tags *tags, tango_error *error)
+{
+    tags->at = tags->stop = tags->end;
+    while (!tags->last && tags->end - tags->block >= 4) {
+        const unsigned char *p = tags->block;
+        uint32_t size = (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3], program;
+        if ((size_t)(tags->end - p) - 4 < size) return TANGO_OK;
+        tags->last = p[0] >> 7;
+        tags->block = p + 4 + size;
+        if ((p[0] & 127) != 4) continue;
+        if (size < 8) return tango_io__tags_cut(tags, "comment block", p, size, error);
+        program = tango_io__u32(p + 4);
+        if (program > size - 8)
+            return tango_io__tags_cut(tags, "program name", p + 4, program, error);
+        tags->at = p + 8 + program;
+        tags->count = tango_io__u32(tags->at);
+        tags->at += 4;
+        tags->stop = tags->block;
+        return TANGO_OK;
+    }
+    return TANGO_OK;
+}
+
+/* The same for the next LIST chunk of type INFO. */
+static void tango_io__tags_wav(tango_io_tags *tags)
+{
+    tags->at = tags->stop = tags->end;
+    while (tags->end - tags->block >= 8) {
+        const unsigned char *p = tags->block;
+        uint64_t size = tango_io__u32(p + 4), left = (uint64_t)(tags->end - p) - 8;
+        if (size == 0xffffffff && tags->data > 0 && tango_io__equal(p, 4, "data"))
+            size = tags->data;
+        if (size > left) return;
+        if (tango_io__equal(p, 4, "ds64") && size >= 16)
+            tags->data = tango_io__u64(p + 16);
+        tags->block = p + 8 + (size_t)size + (size < left ? size & 1 : 0);
+        if (!tango_io__equal(p, 4, "LIST") || size < 4 ||
+            !tango_io__equal(p + 8, 4, "INFO"))
+            continue;
+        tags->at = p + 12;
+        tags->stop = p + 8 + (size_t)size;
+        return;
+    }
+}
+
+/* One comment; tag->name_size is 0 if it has no name. */
+static tango_result tango_io__tag_flac(tango_io_tags *tags, tango_io_tag *tag,
+                                       tango_error *error)
+{
+    const unsigned char *p = tags->at;
+    const size_t left = (size_t)(tags->stop - p);
+    uint32_t size, i;
+    if (left < 4)
+        return tango_io_fail(error, TANGO_ERROR_DATA,
+                             "flac: %u comments are missing at offset %z",
+                             (uint64_t)tags->count, (size_t)(p - tags->begin));
+    size = tango_io__u32(p);
+    if (size > left - 4) return tango_io__tags_cut(tags, "comment", p, size, error);
+    tags->at = p + 4 + size;
+    tags->count--;
+    for (i = 0; i < size && p[4 + i] != '='; i++) {}
+    tag->name = (const char *)p + 4;
+    tag->name_size = i;
+    tag->text = (const char *)p + 4 + i + (i < size);
+    tag->text_size = size - i - (i < size);
+    if (i == size || !tango_io__tag_named(tag)) tag->name_size = 0;
+    return TANGO_OK;
+}
+
+/* One entry of INFO. A size may count the NUL behind the text, or not; the zero behind an
+   odd one is left out by some. */
+static tango_result tango_io__tag_wav(tango_io_tags *tags, tango_io_tag *tag,
+                                      tango_error *error)
+{
+    const size_t names = sizeof tango_io__wav_names / sizeof tango_io__wav_names[0];
+    const unsigned char *p = tags->at;
+    const size_t left = (size_t)(tags->stop - p);
+    size_t size, i;
+    if (left < 8) return tango_io__tags_cut(tags, "rest of INFO", p, left, error);
+    size = tango_io__u32(p + 4);
+    if (size > left - 8)
+        return tango_io__tags_cut(tags, "text in INFO", p, size, error);
+    tags->at = p + 8 + size;
+    if ((size & 1) && size < left - 8 && *tags->at == 0) tags->at++;
+    tag->name = (const char *)p;
+    tag->name_size = 4;
+    for (i = 0; i < names; i++) {
+        if (!tango_io__equal(p, 4, tango_io__wav_names[i][0])) continue;
+        tag->name = tango_io__wav_names[i][1];
+        tag->name_size = tango_io__length(tag->name);
+    }
+    tag->text = (const char *)p + 8;
+    while (size > 0 && p[7 + size] == 0) size--;
+    tag->text_size = size;
+    if (!tango_io__tag_named(tag)) tag->name_size = 0;
+    return TANGO_OK;
+}
+
+/* The next tag with a name; *found is 0 behind the last. */
+static tango_result tango_io__tags_step(tango_io_tags *tags, tango_io_tag *tag,
+                                        int *found, tango_error *error)
+{
+    const int flac = tags->format == TANGO_IO_SOUND_FLAC;
+    tango_result r = TANGO_OK;
+    *found = 0;
+    while (r == TANGO_OK && !*found) {
+        if (flac ? tags->count > 0 : tags->at < tags->stop) {
+            r = flac ? tango_io__tag_flac(tags, tag, error)
+                     : tango_io__tag_wav(tags, tag, error);
+            *found = r == TANGO_OK && tag->name_size > 0;
+        } else {
+            if (flac) r = tango_io__tags_flac(tags, error);
+            else tango_io__tags_wav(tags);
+            if (tags->at == tags->end && tags->count == 0) break;
+        }
+    }
+    return r;
+}
+
+TANGO_API tango_result tango_io_tags_open(tango_io_tags *tags, const void *data,
+                                          size_t size, tango_error *error)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    tango_io_tags walk, start;
+    tango_io_tag tag;
+    tango_result r;
+    size_t at = 0;
+    int found = 1;
+    tango_io__zero(&walk, sizeof walk);
+    walk.begin = p;
+    walk.end = p + size;
+    if (size >= 10 && tango_io__equal(p, 3, "ID3")) at = tango_io__id3_size(p);
+    if (size >= 12 && tango_io__is_wave(p)) {
+        walk.format = TANGO_IO_SOUND_WAV;
+        walk.block = p + 12;
+    } else if (at <= size && size - at >= 4 && tango_io__equal(p + at, 4, "fLaC")) {
+        walk.format = TANGO_IO_SOUND_FLAC;
+        walk.block = p + at + 4;
+    } else {
+        return tango_io__foreign(error, "tags", "a WAV or FLAC file", p, size);
+    }
+    walk.at = walk.stop = walk.end;
+    start = walk;
+    for (r = TANGO_OK; r == TANGO_OK && found;)
+        r = tango_io__tags_step(&walk, &tag, &found, error);
+    if (r == TANGO_OK) *tags = start;
+    return r;
+}
+
+TANGO_API int tango_io_tags_next(tango_io_tags *tags, tango_io_tag *tag)
+{
+    tango_io_tag next;
+    int found = 0;
+    if (tango_io__tags_step(tags, &next, &found, NULL) != TANGO_OK || !found) return 0;
+    *tag = next;
+    return 1;
+}
+
+/* ==== 16 >>flac ==== Writing FLAC =================================================== */
+
+#ifdef TANGO_IO__WRITES
+
+enum {
+    TANGO_IO__FLAC_BLOCK = 4096,
+    TANGO_IO__FLAC_ORDER = 8,           /* highest, of linear predictors */
+    TANGO_IO__FLAC_PARTS = 32           /* most partitions of a residual */
+};
+
+/* How one channel of a block is coded. Fixed predictors are linear ones of whole
+   coefficients, with shift 0. */
+typedef struct tango_io__flac_plan {
+    unsigned type;                      /* of the subframe, as room 22 lists them */
+    unsigned size, wasted;              /* bits of a sample; zeros below, shifted out */
+    size_t order;
+    int32_t coefficient[TANGO_IO__FLAC_ORDER];
+    unsigned precision, shift;
+    unsigned log;                       /* 2^log partitions, each of one Rice parameter */
+    unsigned char rice[TANGO_IO__FLAC_PARTS];
+    uint64_t bits;                      /* of the subframe */
+} tango_io__flac_plan;
+
+/* ---- Predictors ------------------------------------------------------------------- */
+
+/* out[8 + t] = window(t) x[t], behind 8 zeros. The window rises over the first quarter as
+   u^2 (3 - 2u) and falls likewise over the last: nearly a Tukey window. */
+TANGO_IO__HOT
+static void tango_io__flac_window(double *out, const int32_t *x, size_t n)
+{
+    size_t t, quarter = n / 4;
+    for (t = 0; t < TANGO_IO__FLAC_ORDER; t++) out[t] = 0.0;
+    out += TANGO_IO__FLAC_ORDER;
+    for (t = 0; t < n; t++) out[t] = (double)x[t];
+    for (t = 0; t < quarter; t++) {
+        double u = ((double)t + 0.5) / (double)quarter, w = u * u * (3.0 - 2.0 * u);
+        out[t] *= w;
+        out[n - 1 - t] *= w;
+    }
+}
+
+/* r[k] = sum_t x[t] x[t - k], k <= 8, in one fixed order; x begins with 8 zeros. */
+TANGO_IO__HOT
+static void tango_io__flac_correlate(double *r, const double *x, size_t n)
+{
+    double sum[TANGO_IO__FLAC_ORDER + 1];
+    size_t t, k;
+    for (k = 0; k <= TANGO_IO__FLAC_ORDER; k++) sum[k] = 0.0;
+    for (t = TANGO_IO__FLAC_ORDER; t < n + TANGO_IO__FLAC_ORDER; t++)
+        for (k = 0; k <= TANGO_IO__FLAC_ORDER; k++) sum[k] += x[t] * x[t - k];
+    for (k = 0; k <= TANGO_IO__FLAC_ORDER; k++) r[k] = sum[k];
+}
+
+/* Levinson and Durbin's recursion: predictor[m - 1] holds the m coefficients of order m,
+   x[t] ~ sum_j predictor[m - 1][j] x[t - 1 - j]. Returns the highest order found: at most
+   8, less where nothing is left to predict. */
+static size_t tango_io__flac_levinson(
+    double predictor[TANGO_IO__FLAC_ORDER][TANGO_IO__FLAC_ORDER], const double *r)
+{
+    double a[TANGO_IO__FLAC_ORDER], next[TANGO_IO__FLAC_ORDER], error = r[0];
+    size_t m, j;
+    for (m = 0; m < TANGO_IO__FLAC_ORDER && error > 0.0; m++) {
+        double k = r[m + 1];
+        for (j = 0; j < m; j++) k -= a[j] * r[m - j];
+        k /= error;
+        for (j = 0; j < m; j++) next[j] = a[j] - k * a[m - 1 - j];
+        next[m] = k;
+        for (j = 0; j <= m; j++) predictor[m][j] = a[j] = next[j];
+        error *= 1.0 - k * k;
+    }
+    return m;
+}
+
+/* Whole coefficients of `precision` bits, c[j] 2^shift with the largest shift that fits;
+   what rounding takes from one the next one gets. 0 if they do not fit. */
+static int tango_io__flac_quantise(tango_io__flac_plan *plan, const double *c)
+{
+    const double limit = (double)((1u << (plan->precision - 1)) - 1u);
+    double largest = 0.0, carried = 0.0;
+    size_t j;
+    for (j = 0; j < plan->order; j++) {
+        double size = c[j] < 0.0 ? -c[j] : c[j];
+        if (!tango_io__finite(size)) return 0;
+        if (size > largest) largest = size;
+    }
+    plan->shift = 15;
+    while (plan->shift > 0 && largest * (double)(1u << plan->shift) > limit)
+        plan->shift--;
+    if (largest * (double)(1u << plan->shift) > limit) return 0;
+    for (j = 0; j < plan->order; j++) {
+        double x = c[j] * (double)(1u << plan->shift) + carried;
+        x = x > limit ? limit : x < -limit ? -limit : x;
+        plan->coefficient[j] = (int32_t)(x < 0.0 ? x - 0.5 : x + 0.5);
+        carried = x - (double)plan->coefficient[j];
+    }
+    return 1;
+}
+
+/* out[t] = x[t] - (sum_j coefficient[j] x[t-1-j] >> shift). Sums fit 32 bits: 17 of a
+   side, 12 of a coefficient, 3 of the order. */
+TANGO_IO__HOT
+static void tango_io__flac_differ32(int32_t *out, const int32_t *x, size_t n,
+                                    const tango_io__flac_plan *plan)
+{
+    const int32_t *c = plan->coefficient;
+    size_t t, j;
+    for (t = plan->order; t < n; t++) out[t] = 0;
+    for (j = 0; j < plan->order; j++)           /* over t: vector code */
+        for (t = plan->order; t < n; t++) out[t] += c[j] * x[t - 1 - j];
+    for (t = plan->order; t < n; t++) out[t] = x[t] - (out[t] >> plan->shift);
+}
+
+/* The same for up to 25 bits. 0 if a residual needs more than 31. */
+TANGO_IO__HOT
+static int tango_io__flac_differ64(int32_t *out, const int32_t *x, size_t n,
+                                   const tango_io__flac_plan *plan)
+{
+    const int32_t *c = plan->coefficient;
+    uint64_t beyond = 0;
+    size_t t, j;
+    for (t = plan->order; t < n; t++) {
+        int64_t sum = 0;
+        for (j = 0; j < plan->order; j++) sum += (int64_t)c[j] * x[t - 1 - j];
+        sum = x[t] - (sum >> plan->shift);
+        beyond |= (uint64_t)sum + 0x40000000u;
+        out[t] = (int32_t)(sum & 0x3fffffff) - (int32_t)(sum & 0x40000000);
+    }
+    return beyond >> 31 == 0;
+}
+
+static int tango_io__flac_differ(int32_t *out, const int32_t *x, size_t n,
+                                 const tango_io__flac_plan *plan)
+{
+    if (plan->size > 17) return tango_io__flac_differ64(out, x, n, plan);
+    tango_io__flac_differ32(out, x, n, plan);
+    return 1;
+}
+
+/* ---- Residuals -------------------------------------------------------------------- */
+
+/* What a Rice code is made of: 0, -1, 1, -2, ... become 0, 1, 2, 3, ... */
+TANGO_IO__INLINE uint32_t tango_io__flac_fold(int32_t x)
+{
+    return (uint32_t)x << 1 ^ (0u - ((uint32_t)x >> 31));
+}
+
+/* About how many bits `count` numbers of this sum take with parameter k: each gives up
+   (2^k - 1) / 2 of it to its low bits. */
+static uint64_t tango_io__flac_rice_bits(uint64_t sum, uint64_t count, unsigned k)
+{
+    uint64_t low = count * (((uint64_t)1 << k) - 1) / 2;
+    return count * (k + 1) + ((sum > low ? sum - low : 0) >> k);
+}
+
+/* Sums of the folded residual over 2^log equal parts of the block. */
+TANGO_IO__HOT
+static void tango_io__flac_parts(uint64_t *sums, const int32_t *residual, size_t n,
+                                 size_t order, unsigned log)
+{
+    size_t part, t = order, length = n >> log;
+    for (part = 0; part >> log == 0; part++) {
+        uint64_t sum = 0;
+        for (; t < (part + 1) * length; t++) sum += tango_io__flac_fold(residual[t]);
+        sums[part] = sum;
+    }
+}
+
+/* Chooses partitions and parameters for a residual and sets plan->bits, nearly exact.
+   `sums` come from 32 parts, or as many as the block's length and order allow, and are
+   added in pairs. */
+static void tango_io__flac_partition(tango_io__flac_plan *plan, const int32_t *residual,
+                                     size_t n)
+{
+    const unsigned width = plan->size > 17 ? 5 : 4;     /* bits of a parameter */
+    uint64_t sums[TANGO_IO__FLAC_PARTS], best = UINT64_MAX;
+    unsigned log = 5;
+    while (log > 0 && (n >> log << log != n || n >> log <= plan->order)) log--;
+    tango_io__flac_parts(sums, residual, n, plan->order, log);
+    for (;; log--) {
+        unsigned char rice[TANGO_IO__FLAC_PARTS];
+        uint64_t bits = 6;
+        size_t part;
+        for (part = 0; part >> log == 0; part++) {
+            uint64_t count = (n >> log) - (part ? 0 : plan->order);
+            unsigned k = 0;
+            while (k + 2 < 1u << width &&
+                   tango_io__flac_rice_bits(sums[part], count, k + 1) <
+                       tango_io__flac_rice_bits(sums[part], count, k))
+                k++;
+            rice[part] = (unsigned char)k;
+            bits += width + tango_io__flac_rice_bits(sums[part], count, k);
+        }
+        if (bits < best) {
+            best = bits;
+            plan->log = log;
+            tango_io__copy(plan->rice, rice, part);
+        }
+        if (log == 0) break;
+        for (part = 0; part >> (log - 1) == 0; part++)
+            sums[part] = sums[2 * part] + sums[2 * part + 1];
+    }
+    plan->bits = best;
+}
+
+/* The bits that the plan's residual takes, to the last one. */
+TANGO_IO__HOT
+static uint64_t tango_io__flac_exact(const tango_io__flac_plan *plan,
+                                     const int32_t *residual, size_t n)
+{
+    const unsigned width = plan->size > 17 ? 5 : 4;
+    uint64_t bits = 6;
+    size_t part, t = plan->order, length = n >> plan->log;
+    for (part = 0; part >> plan->log == 0; part++) {
+        unsigned k = plan->rice[part];
+        bits += width + (k + 1) * (uint64_t)((part + 1) * length - t);
+        for (; t < (part + 1) * length; t++)
+            bits += tango_io__flac_fold(residual[t]) >> k;
+    }
+    return bits;
+}
+
+/* ---- Subframes -------------------------------------------------------------------- */
+
+/* Bits of a subframe before its residual, without the wasted ones. */
+static uint64_t tango_io__flac_fore(const tango_io__flac_plan *plan)
+{
+    return 8 + plan->order * plan->size +
+           (plan->type >= 32 ? 9 + plan->order * plan->precision : 0);
+}
+
+/* Puts `attempt` in the place of *best if it is cheaper. */
+static void tango_io__flac_try(tango_io__flac_plan *best, tango_io__flac_plan *attempt,
+                               int32_t *residual, const int32_t *x, size_t n)
+{
+    if (attempt->order >= n || !tango_io__flac_differ(residual, x, n, attempt)) return;
+    tango_io__flac_partition(attempt, residual, n);
+    attempt->bits += tango_io__flac_fore(attempt);
+    if (attempt->bits < best->bits) *best = *attempt;
+}
+
+/* The cheapest way to code x (n), whose plan holds size and wasted bits. */
+static void tango_io__flac_choose(tango_io__flac_plan *plan, tango_io_flac *flac,
+                                  const int32_t *x, size_t n)
+{
+    static const int32_t fixed[5][4] = { { 0, 0, 0, 0 }, { 1, 0, 0, 0 }, { 2, -1, 0, 0 },
+                                         { 3, -3, 1, 0 }, { 4, -6, 4, -1 } };
+    double r[TANGO_IO__FLAC_ORDER + 1],
+        predictor[TANGO_IO__FLAC_ORDER][TANGO_IO__FLAC_ORDER];
+    const uint64_t plain = 8 + (uint64_t)n * plan->size;
+    tango_io__flac_plan attempt = *plan;
+    size_t order, orders;
+    plan->type = 1;
+    plan->bits = plain;
+    attempt.shift = 0;
+    for (order = 0; order <= 4; order++) {
+        attempt.type = 8 + (unsigned)order;
+        attempt.order = order;
+        tango_io__copy(attempt.coefficient, fixed[order], sizeof fixed[order]);
+        tango_io__flac_try(plan, &attempt, flac->residual, x, n);
+    }
+    tango_io__flac_window(flac->windowed, x, n);
+    tango_io__flac_correlate(r, flac->windowed, n);
+    orders = tango_io__flac_levinson(predictor, r);
+    attempt.precision = plan->size > 17 ? 15 : 12;
+    for (order = 1; order <= orders; order++) {
+        attempt.type = 31 + (unsigned)order;
+        attempt.order = order;
+        if (tango_io__flac_quantise(&attempt, predictor[order - 1]))
+            tango_io__flac_try(plan, &attempt, flac->residual, x, n);
+    }
+    if (plan->type == 1) return;
+    tango_io__flac_differ(flac->residual, x, n, plan);
+    plan->bits = tango_io__flac_fore(plan) +
+                 tango_io__flac_exact(plan, flac->residual, n);
+    if (plan->bits < plain) return;
+    plan->type = 1;
+    plan->bits = plain;
+}
+
+/* Plans x (n), whose samples have `size` bits: a constant, or the choice above once the
+   zeros that all samples end in are shifted out. */
+TANGO_IO__HOT
+static void tango_io__flac_plan_line(tango_io__flac_plan *plan, tango_io_flac *flac,
+                                     int32_t *x, size_t n, unsigned size)
+{
+    uint32_t all = 0, changes = 0;
+    size_t t;
+    tango_io__zero(plan, sizeof *plan);
+    plan->size = size;
+    for (t = 0; t < n; t++) {
+        all |= (uint32_t)x[t];
+        changes |= (uint32_t)x[t] ^ (uint32_t)x[0];
+    }
+    plan->bits = 8 + size;
+    if (changes == 0) return;
+    while ((all >> plan->wasted & 1) == 0) plan->wasted++;
+    for (t = 0; t < n && plan->wasted > 0; t++) x[t] >>= plan->wasted;
+    plan->size -= plan->wasted;
+    tango_io__flac_choose(plan, flac, x, n);
+    plan->bits += plan->wasted;
+}
+
+/* ---- Frames ----------------------------------------------------------------------- */
+
+/* Bits on their way into bytes, the first at the top. */
+typedef struct tango_io__bit_writer {
+    unsigned char *at;
+    uint64_t cache;                     /* its low `count` < 8 bits wait */
+    unsigned count;
+} tango_io__bit_writer;
+
+/* The low n <= 32 bits of value. */
+TANGO_IO__INLINE void tango_io__bits_put(tango_io__bit_writer *w, uint32_t value,
+                                         unsigned n)
+{
+    w->cache = w->cache << n | (value & (((uint64_t)1 << n) - 1));
+    for (w->count += n; w->count >= 8; w->count -= 8)
+        *w->at++ = (unsigned char)(w->cache >> (w->count - 8) & 0xff);
+}
+
+TANGO_IO__HOT
+static void tango_io__flac_put_residual(tango_io__bit_writer *writer,
+                                        const tango_io__flac_plan *plan,
+                                        const int32_t *residual, size_t n)
+{
+    const unsigned wide = plan->size > 17;
+    tango_io__bit_writer w = *writer;
+    size_t part, t = plan->order, length = n >> plan->log;
+    tango_io__bits_put(&w, wide, 2);
+    tango_io__bits_put(&w, plan->log, 4);
+    for (part = 0; part >> plan->log == 0; part++) {
+        unsigned k = plan->rice[part];
+        tango_io__bits_put(&w, k, wide ? 5 : 4);
+        for (; t < (part + 1) * length; t++) {
+            uint32_t code = tango_io__flac_fold(residual[t]), quotient = code >> k;
+            for (; quotient >= 32; quotient -= 32) tango_io__bits_put(&w, 0, 32);
+            tango_io__bits_put(&w, 1, quotient + 1);
+            tango_io__bits_put(&w, code, k);
+        }
+    }
+    *writer = w;
+}
+
+static void tango_io__flac_put_line(tango_io__bit_writer *w, tango_io_flac *flac,
+                                    const tango_io__flac_plan *plan, const int32_t *x,
+                                    size_t n)
+{
+    size_t t, plain = plan->type == 0 ? 1 : plan->type == 1 ? n : plan->order;
+    tango_io__bits_put(w, plan->type << 1 | (plan->wasted > 0), 8);
+    if (plan->wasted > 0) tango_io__bits_put(w, 1, plan->wasted);
+    for (t = 0; t < plain; t++) tango_io__bits_put(w, (uint32_t)x[t], plan->size);
+    if (plan->type < 8) return;
+    if (plan->type >= 32) {
+        tango_io__bits_put(w, plan->precision - 1, 4);
+        tango_io__bits_put(w, plan->shift, 5);
+        for (t = 0; t < plan->order; t++)
+            tango_io__bits_put(w, (uint32_t)plan->coefficient[t], plan->precision);
+    }
+    tango_io__flac_differ(flac->residual, x, n, plan);
+    tango_io__flac_put_residual(w, plan, flac->residual, n);
+}
+
+/* A number as in UTF-8: 6 bits in each byte behind the first. Returns its bytes. */
+static size_t tango_io__flac_put_number(unsigned char *out, uint32_t number)
+{
+    unsigned more = 0, at = 0;
+    if (number >= 0x80)
+        for (more = 1; number >> (5 * more + 6) != 0; more++) {}
+    out[at++] = (unsigned char)(more ? (0xff80u >> more & 0xff) | number >> (6 * more)
+                                     : number);
+    while (more-- > 0) out[at++] = (unsigned char)(0x80 | (number >> (6 * more) & 0x3f));
+    return at;
+}
+
+/* The frame's head, up to its CRC-8. Returns its size, 14 bytes at most. */
+static size_t tango_io__flac_put_head(const tango_io_flac *flac, unsigned char *out,
+                                      size_t n, unsigned mode)
+{
+    const unsigned whole = n == TANGO_IO__FLAC_BLOCK;
+    const unsigned depth = flac->spec.format == TANGO_IO_WAV_PCM16 ? 8 : 12;
+    unsigned rate = 11;
+    size_t at = 4;
+    while (rate > 0 && tango_io__flac_rates[rate] != flac->spec.rate) rate--;
+    out[0] = 0xff;
+    out[1] = 0xf8;
+    out[2] = (unsigned char)((whole ? 12u : 7u) << 4 | rate);   /* 0: of STREAMINFO */
+    out[3] = (unsigned char)(mode << 4 | depth);
+    at += tango_io__flac_put_number(out + at, flac->blocks);
+    if (!whole) {
+        out[at++] = (unsigned char)((n - 1) >> 8);
+        out[at++] = (unsigned char)((n - 1) & 0xff);
+    }
+    out[at] = (unsigned char)tango_io__crc8(out, at);
+    return at + 1;
+}
+
+/* Which two of left, right, mid, side cost least: their lines, and the mode. */
+static unsigned tango_io__flac_pair(tango_io_flac *flac, tango_io__flac_plan *plans,
+                                    size_t n, unsigned bits, size_t *lines)
+{
+    static const unsigned char pairs[4][3] = { { 1, 0, 1 }, { 8, 0, 3 }, { 9, 3, 1 },
+                                               { 10, 2, 3 } };
+    int32_t *left = flac->lines, *right = left + TANGO_IO__FLAC_BLOCK,
+            *mid = right + TANGO_IO__FLAC_BLOCK, *side = mid + TANGO_IO__FLAC_BLOCK;
+    size_t t, i, best = 0;
+    for (t = 0; t < n; t++) {
+        mid[t] = (left[t] + right[t]) >> 1;
+        side[t] = left[t] - right[t];
+    }
+    for (i = 0; i < 4; i++)
+        tango_io__flac_plan_line(plans + i, flac, left + i * TANGO_IO__FLAC_BLOCK, n,
+                                 bits + (i == 3));
+    for (i = 1; i < 4; i++)
+        if (plans[pairs[i][1]].bits + plans[pairs[i][2]].bits <
+            plans[pairs[best][1]].bits + plans[pairs[best][2]].bits)
+            best = i;
+    lines[0] = pairs[best][1];
+    lines[1] = pairs[best][2];
+    return pairs[best][0];
+}
+
+/* Codes the frames that are held, and writes them. */
+static tango_result tango_io__flac_put_frame(tango_io_flac *flac, tango_error *error)
+{
+    const unsigned bits = flac->spec.format == TANGO_IO_WAV_PCM16 ? 16 : 24;
+    const size_t n = flac->held, channels = flac->spec.channels;
+    size_t c, size, lines[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    unsigned mode = (unsigned)channels - 1;
+    tango_io__flac_plan plans[8];
+    tango_io__bit_writer w = { NULL, 0, 0 };
+    tango_io__flac_sum(&flac->sums, flac->lines, TANGO_IO__FLAC_BLOCK, n, channels, bits);
+    if (channels == 2) mode = tango_io__flac_pair(flac, plans, n, bits, lines);
+    for (c = 0; c < channels && channels != 2; c++)
+        tango_io__flac_plan_line(plans + c, flac, flac->lines + c * TANGO_IO__FLAC_BLOCK,
+                                 n, bits);
+    w.at = flac->bytes + tango_io__flac_put_head(flac, flac->bytes, n, mode);
+    for (c = 0; c < channels; c++)
+        tango_io__flac_put_line(&w, flac, plans + lines[c],
+                                flac->lines + lines[c] * TANGO_IO__FLAC_BLOCK, n);
+    tango_io__bits_put(&w, 0, (8 - w.count) & 7);
+    flac->sums.crc = 0;
+    tango_io__crc16_add(&flac->sums, flac->bytes, (size_t)(w.at - flac->bytes));
+    tango_io__bits_put(&w, flac->sums.crc, 16);
+    size = (size_t)(w.at - flac->bytes);
+    if (flac->blocks == 0 || size < flac->smallest) flac->smallest = (uint32_t)size;
+    if (size > flac->largest) flac->largest = (uint32_t)size;
+    flac->blocks++;
+    flac->held = 0;
+    return tango_io_write(flac->output, flac->bytes, size, error);
+}
+
+/* ---- Stream ----------------------------------------------------------------------- */
+
+TANGO_API size_t tango_io_flac_work_size(const tango_io_wav_spec *spec)
+{
+    const size_t lines = spec->channels == 2 ? 4 : spec->channels,
+                 sample = tango_io_wav_sample_size(spec->format);
+    if (spec->format != TANGO_IO_WAV_PCM16 && spec->format != TANGO_IO_WAV_PCM24)
+        return 0;
+    if (spec->channels < 1 || spec->channels > 8 || spec->rate < 1 ||
+        spec->rate > 1000000 || spec->frames >> 36 != 0)
+        return 0;
+    /* The longest frame holds plain numbers, with one bit more for those of a side. */
+    return (TANGO_IO__FLAC_ORDER + TANGO_IO__FLAC_BLOCK) * sizeof(double) +
+           (lines + 1) * TANGO_IO__FLAC_BLOCK * sizeof(int32_t) +
+           (8 * sample * spec->channels + 1) * TANGO_IO__FLAC_BLOCK / 8 + 64;
+}
+
+/* The signature and STREAMINFO, 42 bytes. md5 may be NULL, as long as it is not known. */
+static void tango_io__flac_put_info(const tango_io_flac *flac, unsigned char *out,
+                                    const unsigned char *md5)
+{
+    const tango_io_wav_spec *spec = &flac->spec;
+    const uint32_t depth = spec->format == TANGO_IO_WAV_PCM16 ? 15 : 23;
+    const uint32_t block = TANGO_IO__FLAC_BLOCK;
+    tango_io__zero(out, 42);
+    tango_io__put_string(out, 0, "fLaC");
+    out[7] = 34;                                /* type 0, more blocks, 34 bytes */
+    tango_io__putbig(out + 8, block << 16 | block);
+    tango_io__putbig(out + 18, spec->rate << 12 | ((uint32_t)spec->channels - 1) << 9 |
+                                   depth << 4 | (uint32_t)(spec->frames >> 32));
+    tango_io__putbig(out + 22, (uint32_t)(spec->frames & 0xffffffff));
+    if (!md5) return;
+    tango_io__putbig(out + 12, flac->smallest << 8 | flac->largest >> 16);
+    out[16] = (unsigned char)(flac->largest >> 8 & 0xff);
+    out[17] = (unsigned char)(flac->largest & 0xff);
+    tango_io__copy(out + 26, md5, 16);
+}
+
+/* The comment block, the last one before the frames: sizes little-endian, unlike all
+   else. Program, number of comments, then each as NAME=text. */
+static tango_result tango_io__flac_put_tags(tango_io_flac *flac, tango_error *error)
+{
+    static const char program[] = "tango " TANGO_VERSION;
+    const tango_io_wav_spec *spec = &flac->spec;
+    unsigned char head[16 + sizeof program];
+    uint64_t size = 8 + sizeof program - 1, text;
+    size_t i, at;
+    tango_result r = TANGO_OK;
+    for (i = 0; i < spec->tag_count && r == TANGO_OK; i++) {
+        r = tango_io__tag_check(spec->tags + i, error);
+        tango_io__tag_text(&text, spec->tags + i, NULL, NULL);
+        size += 4 + spec->tags[i].name_size + 1 + text;
+        if (r == TANGO_OK && size > 0xffffff)
+            r = tango_io_fail(error, TANGO_ERROR_ARGUMENT, "flac: tags beyond 16 MiB");
+    }
+    if (r != TANGO_OK) return r;
+    tango_io__putbig(head, 0x84000000u | (uint32_t)size);       /* type 4, the last */
+    tango_io__put32(head + 4, (uint32_t)sizeof program - 1);
+    at = tango_io__put_string(head, 8, program);
+    tango_io__put32(head + at, (uint32_t)spec->tag_count);
+    r = tango_io_write(flac->output, head, at + 4, error);
+    for (i = 0; i < spec->tag_count && r == TANGO_OK; i++) {
+        const tango_io_tag *tag = spec->tags + i;
+        tango_io__tag_text(&text, tag, NULL, NULL);
+        tango_io__put32(head, (uint32_t)(tag->name_size + 1 + text));
+        r = tango_io_write(flac->output, head, 4, error);
+        if (r == TANGO_OK)
+            r = tango_io_write(flac->output, tag->name, tag->name_size, error);
+        if (r == TANGO_OK) r = tango_io_write(flac->output, "=", 1, error);
+        if (r == TANGO_OK) r = tango_io__tag_text(&text, tag, flac->output, error);
+    }
+    return r;
+}
+
+TANGO_API tango_result tango_io_flac_begin(tango_io_flac *flac, tango_io_output *output,
+                                           const tango_io_wav_spec *spec, void *work,
+                                           size_t work_size, tango_error *error)
+{
+    const size_t need = tango_io_flac_work_size(spec),
+                 lines = spec->channels == 2 ? 4 : spec->channels;
+    unsigned char info[42];
+    tango_result r;
+    if (need == 0)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "flac: %z channels of %z bytes, %u Hz, %u frames cannot be "
+                             "written: 1 to 8 of 16 or 24 bits are", spec->channels,
+                             tango_io_wav_sample_size(spec->format),
+                             (uint64_t)spec->rate, spec->frames);
+    if (work_size < need || !work)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY,
+                             "flac: %z bytes of work, %z expected", work_size, need);
+    TANGO_ASSERT((uintptr_t)work % 8 == 0);
+    tango_io__zero(flac, sizeof *flac);
+    flac->output = output;
+    flac->spec = *spec;
+    flac->start = output->at;
+    flac->windowed = (double *)work;
+    flac->lines = (int32_t *)(flac->windowed + TANGO_IO__FLAC_ORDER +
+                              TANGO_IO__FLAC_BLOCK);
+    flac->residual = flac->lines + lines * TANGO_IO__FLAC_BLOCK;
+    flac->bytes = (unsigned char *)(flac->residual + TANGO_IO__FLAC_BLOCK);
+    tango_io__crc16_begin(&flac->sums);
+    tango_io__md5_begin(&flac->sums);
+    tango_io__flac_put_info(flac, info, NULL);
+    r = tango_io_write(output, info, sizeof info, error);
+    return r == TANGO_OK ? tango_io__flac_put_tags(flac, error) : r;
+}
+
+/* One of the two is NULL. */
+static tango_result tango_io__flac_frames(tango_io_flac *flac, const float *floats,
+                                          const double *doubles, uint64_t frames,
+                                          tango_error *error)
+{
+    const int bits = flac->spec.format == TANGO_IO_WAV_PCM16 ? 15 : 23;
+    const size_t channels = flac->spec.channels;
+    size_t at = 0, c;
+    if (frames > flac->spec.frames - flac->frames)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "flac: more than the %u frames announced",
+                             flac->spec.frames);
+    for (; frames > 0; frames--, flac->frames++) {
+        int32_t *to = flac->lines + flac->held;
+        for (c = 0; c < channels; c++, at++, to += TANGO_IO__FLAC_BLOCK) {
+            double x = floats ? (double)floats[at] : doubles[at];
+            if (!tango_io__finite(x))
+                return tango_io_fail(error, TANGO_ERROR_NUMBER,
+                                     "flac: sample is not finite (frame %u)",
+                                     flac->frames);
+            *to = tango_io__wav_integer(x, bits, flac->spec.round);
+        }
+        if (++flac->held == TANGO_IO__FLAC_BLOCK) {
+            tango_result r = tango_io__flac_put_frame(flac, error);
+            if (r != TANGO_OK) return r;
+        }
+    }
+    return TANGO_OK;
+}
+
+TANGO_API tango_result tango_io_flac_frames(tango_io_flac *flac, const float *samples,
+                                            uint64_t frames, tango_error *error)
+{
+    return tango_io__flac_frames(flac, samples, NULL, frames, error);
+}
+
+TANGO_API tango_result tango_io_flac_frames_double(tango_io_flac *flac,
+                                                   const double *samples, uint64_t frames,
+                                                   tango_error *error)
+{
+    return tango_io__flac_frames(flac, NULL, samples, frames, error);
+}
+
+TANGO_API tango_result tango_io_flac_end(tango_io_flac *flac, tango_error *error)
+{
+    unsigned char info[42], md5[16];
+    uint64_t end;
+    tango_result r = TANGO_OK;
+    if (flac->frames != flac->spec.frames)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                             "flac: %u frames came, %u were announced", flac->frames,
+                             flac->spec.frames);
+    if (flac->held > 0) r = tango_io__flac_put_frame(flac, error);
+    if (r != TANGO_OK || flac->output->state == TANGO_IO__STANDARD) return r;
+    tango_io__md5_end(md5, &flac->sums);
+    tango_io__flac_put_info(flac, info, md5);
+    end = flac->output->at;
+    r = tango_io_seek(flac->output, flac->start, error);
+    if (r == TANGO_OK) r = tango_io_write(flac->output, info, sizeof info, error);
+    return r == TANGO_OK ? tango_io_seek(flac->output, end, error) : r;
+}
+
+TANGO_API tango_result tango_io_flac_write(tango_io_output *output, const float *samples,
+                                           const tango_io_wav_spec *spec, void *work,
+                                           size_t work_size, tango_error *error)
+{
+    tango_io_flac flac;
+    tango_result r = tango_io_flac_begin(&flac, output, spec, work, work_size, error);
+    if (r == TANGO_OK) r = tango_io_flac_frames(&flac, samples, spec->frames, error);
+    if (r == TANGO_OK) r = tango_io_flac_end(&flac, error);
+    return r;
+}
+
+#endif
 
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC pop_options

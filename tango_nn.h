@@ -154,6 +154,7 @@ CONTENTS
 /* ---- prelude begin (identical text in every tango header) ---------------- */
 #ifndef TANGO_PRELUDE
 #define TANGO_PRELUDE 1
+#define TANGO_VERSION "0.1.0"
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus

@@ -14,13 +14,14 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "clip.h"
+#include "save.h"
 
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
-    { 'o', "output", "FILE", "WAV to write; - is standard output" },
+    { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
     { 'g', "griffinlim", NULL, "Griffin-Lim instead of the model's HiFi-GAN" },
     { 256, "seed", "N", "of Griffin-Lim's phases" },
-    { 257, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
+    { 257, "clip", NULL, "cut off what is too loud instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -52,7 +53,7 @@ static void read_options(job *j, int argc, char **argv)
         case 257: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
-            cli_help("reconstruct [options] SOUND -o WAV",
+            cli_help("reconstruct [options] SOUND -o SOUND",
                 "Turns a WAV or FLAC file into a mel spectrogram and back into sound.",
                 options);
             exit(0);
@@ -84,31 +85,6 @@ static double distance(const float *a, const float *b, size_t count)
     return sum / (double)count;
 }
 
-/* Lowers wave where it is too loud for the file. */
-static void save(job *j, float *wave, size_t count, size_t rate)
-{
-    tango_io_wav_spec spec;
-    tango_io_output out;
-    cli_level level = cli_level_fit(wave, count, j->clip);
-    char loud[64];
-    cli_level_text(&level, loud, sizeof loud);
-    memset(&spec, 0, sizeof spec);
-    spec.channels = 1;
-    spec.rate = (uint32_t)rate;
-    spec.frames = count;
-    cli_catch_interrupts(); /* what is written is written whole */
-    if (tango_io_create(&out, j->output, &j->error) != TANGO_OK)
-        cli_fail_file(j->output, j->error.text);
-    if (tango_io_wav_write(&out, wave, &spec, &j->error) != TANGO_OK
-        || tango_io_commit(&out, &j->error) != TANGO_OK) {
-        tango_io_abandon(&out);
-        cli_fail_file(j->output, j->error.text);
-    }
-    if (!j->quiet)
-        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", j->output,
-            (double)count / (double)rate, rate, *loud ? "  " : "", loud);
-}
-
 int main(int argc, char **argv)
 {
     job j;
@@ -128,6 +104,7 @@ int main(int argc, char **argv)
         j.params.vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0, &j.error);
     x = clip_load(j.input, m.rate, &count, &j.error);
     clip_check_output(j.output, j.input, j.model, &j.error);
+    save_is_flac(j.output); /* another ending is said before the work */
     frames = 4 * ((count + 4 * m.hop - 1) / (4 * m.hop));
     samples = (float *)clip_room(frames * m.hop, sizeof(float), j.input);
     if (tango_audio_normalise(samples, x, count, frames * m.hop, TANGO_AUDIO_TANGO,
@@ -148,7 +125,7 @@ int main(int argc, char **argv)
     both = plan.samples < frames * m.hop ? plan.samples : frames * m.hop;
     again = clip_log_mel(j.input, &m, wave, both, frames, &j.error);
     snr = signal_to_noise(samples, wave, both);
-    save(&j, wave, plan.samples, m.rate);
+    save_clip(j.output, wave, plan.samples, m.rate, j.clip, j.quiet, &j.error);
     fprintf(report, "SNR: %.2f dB\n", snr);
     fprintf(report, "mel distance: %.3f\n", distance(mel, again, frames * m.mels));
     free(again);

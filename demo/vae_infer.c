@@ -7,15 +7,16 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "clip.h"
+#include "save.h"
 
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
-    { 'o', "output", "FILE", "WAV to write; - is standard output" },
+    { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
     { 256, "denormalize", "MEAN,STD",
         "mel = mel * STD + MEAN before the vocoder; published weights want none" },
     { 257, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
     { 258, "seed", "N", "of Griffin-Lim's phases" },
-    { 259, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
+    { 259, "clip", NULL, "cut off what is too loud instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -55,7 +56,7 @@ static void read_options(job *j, int argc, char **argv)
         case 259: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
-            cli_help("vae_infer [options] LATENT -o WAV",
+            cli_help("vae_infer [options] LATENT -o SOUND",
                 "Decodes a latent of a .npy or .pt file: (8, T/4, 16) or (8, 16, T/4), "
                 "scaled.",
                 options);
@@ -144,13 +145,9 @@ int main(int argc, char **argv)
 {
     job j;
     tango_io_file file;
-    tango_io_output out;
-    tango_io_wav_spec spec;
     tango_model m;
     tango_plan plan;
     unsigned needed = TANGO_PART_VAE;
-    cli_level level;
-    char loud[64];
     float *latent, *wave;
     void *memory;
     memset(&j, 0, sizeof j);
@@ -160,6 +157,7 @@ int main(int argc, char **argv)
     clip_open_model(&m, &file, j.model, needed, &j.error);
     latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     clip_check_output(j.output, j.input, j.model, &j.error);
+    save_is_flac(j.output); /* another ending is said before the work */
     j.params.latent = latent;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
@@ -167,23 +165,7 @@ int main(int argc, char **argv)
     wave = (float *)clip_room(plan.samples, sizeof(float), j.input);
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    level = cli_level_fit(wave, plan.samples, j.clip);
-    cli_level_text(&level, loud, sizeof loud);
-    memset(&spec, 0, sizeof spec);
-    spec.channels = 1;
-    spec.rate = (uint32_t)m.rate;
-    spec.frames = plan.samples;
-    cli_catch_interrupts(); /* what is written is written whole */
-    if (tango_io_create(&out, j.output, &j.error) != TANGO_OK)
-        cli_fail_file(j.output, j.error.text);
-    if (tango_io_wav_write(&out, wave, &spec, &j.error) != TANGO_OK
-        || tango_io_commit(&out, &j.error) != TANGO_OK) {
-        tango_io_abandon(&out);
-        cli_fail_file(j.output, j.error.text);
-    }
-    if (!j.quiet)
-        fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", j.output,
-            (double)plan.samples / (double)m.rate, m.rate, *loud ? "  " : "", loud);
+    save_clip(j.output, wave, plan.samples, m.rate, j.clip, j.quiet, &j.error);
     free(memory);
     free(wave);
     free(latent);

@@ -624,7 +624,7 @@ static bytes blocks_before_the_frames(size_t n)
 /* n < 65536 frames of 16 equal samples; the length is promised. */
 static bytes frames_of_one_value(size_t n)
 {
-    static tango_io_flac sums;
+    static tango_io_flac_sums sums;
     bytes b = { NULL, 0, 0 };
     unsigned char total[4];
     tango_io__crc16_begin(&sums);

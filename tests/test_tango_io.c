@@ -2640,7 +2640,7 @@ static void wav_headers_are_those_of_the_format(void)
         0,   0,   4,   0,   16, 0, 'd', 'a', 't', 'a',  8,    0,   0,   0
     };
     unsigned char h[TANGO_IO_WAV_HEADER_MAX];
-    tango_io_wav_spec spec = { 2, 16000, TANGO_IO_WAV_PCM16, 0, 2 };
+    tango_io_wav_spec spec = { 2, 16000, TANGO_IO_WAV_PCM16, 0, 2, NULL, 0 };
     CHECK(tango_io_wav_header(h, &spec) == 44 && memcmp(h, want, 44) == 0);
     spec.format = TANGO_IO_WAV_FLOAT32;
     CHECK(tango_io_wav_header(h, &spec) == 58 && h[20] == 3 && h[34] == 32);
@@ -2666,7 +2666,7 @@ static void wav_headers_are_those_of_the_format(void)
 /* One sample of a format as an integer. */
 static int64_t pcm(float x, tango_io_wav_format format, int round)
 {
-    tango_io_wav_spec spec = { 1, 16000, format, 0, 1 };
+    tango_io_wav_spec spec = { 1, 16000, format, 0, 1, NULL, 0 };
     unsigned char out[8] = { 0 };
     size_t size = tango_io_wav_sample_size(format), i;
     int64_t v = 0;
@@ -2709,7 +2709,7 @@ static void samples_are_cast_toward_zero_and_clamped(void)
 static void a_wav_file_needs_all_its_frames_and_no_nan(void)
 {
     tango_io_wav wav;
-    tango_io_wav_spec spec = { 1, 16000, TANGO_IO_WAV_PCM24, 0, 3 };
+    tango_io_wav_spec spec = { 1, 16000, TANGO_IO_WAV_PCM24, 0, 3, NULL, 0 };
     float x[3] = { 0.5f, -0.5f, 0 };
     unsigned char buffer[128];
     size_t n = 0;

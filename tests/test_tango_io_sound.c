@@ -352,6 +352,59 @@ static void a_data_size_of_zero_before_samples_is_damage(void)
     }
 }
 
+/* The RIFF size is right, and what follows no data is a chunk, or samples. */
+static void chunks_behind_no_data_are_no_samples(void)
+{
+    size_t n;
+    put_riff();
+    put_fmt(1, 1, 2, 16);
+    put("data\0\0\0\0", 8);
+    put("LIST\4\0\0\0INFO", 12);
+    file[4] = (unsigned char)(size - 8), file[5] = file[6] = file[7] = 0;
+    CHECK(read_file(0, &n) == TANGO_OK && n == 0);
+    file[size - 12] = 1;                /* no name of a chunk */
+    refuses("not finished");
+    CHECK(read_file(1, &n) == TANGO_OK && n == 6 && sound.cut);
+    file[size - 12] = 'L';
+    file[size - 8] = 5;                 /* nor one that fits; a pipe would not know */
+    CHECK(tango_io_sound_open_memory(&sound, file, size, 0, &error) == TANGO_ERROR_DATA);
+}
+
+/* 12 and 20 bits stand at the top of 2 and 3 bytes. */
+static void bits_that_fill_no_bytes(void)
+{
+    size_t n;
+    put_riff();
+    put_fmt(1, 1, 2, 12);
+    put_data("\0\100\0\300\360\177", 6);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 3);
+    CHECK(sound.info.bits == 16 && sound.info.valid == 12);
+    CHECK(values[0] == 0.5 && values[1] == -0.5 && values[2] == 2047.0 / 2048);
+    put_riff();
+    put_fmt(1, 1, 3, 20);
+    put_data("\0\0\100\0\0\300\360\377\177", 9);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 3);
+    CHECK(sound.info.bits == 24 && sound.info.valid == 20);
+    CHECK(values[0] == 0.5 && values[1] == -0.5 && values[2] == 524287.0 / 524288);
+    put_riff();
+    put_extensible(1, 1, 16, 12);
+    put_data("\0\100", 2);
+    CHECK(read_file(0, &n) == TANGO_OK && n == 1 && values[0] == 0.5);
+    CHECK(sound.info.bits == 16 && sound.info.valid == 12);
+    put_riff();
+    put_fmt(1, 1, 3, 12);               /* in more bytes than they take */
+    put_data("\0\0\100", 3);
+    refuses("frames of 3 bytes");
+    put_riff();
+    put_fmt(1, 1, 1, 7);
+    put_data("\100", 1);
+    refuses("7 bits");
+    put_riff();
+    put_fmt(1, 1, 5, 33);
+    put_data("\100\0\0\0\0", 5);
+    refuses("33 bits");
+}
+
 static void sizes_of_pipes_mean_the_rest(void)
 {
     const uint32_t sizes[3] = { 0x7ffff000, 0xffffffff, 0x80000000 };
@@ -380,7 +433,7 @@ static void headers_out_of_range_are_refused(void)
 {
     static const unsigned char bad[][2] = {   /* offset in the file, value */
         { 16, 15 }, { 20, 2 }, { 22, 0 }, { 23, 2 },
-        { 26, 255 }, { 32, 9 }, { 32, 1 }, { 34, 12 },
+        { 26, 255 }, { 32, 9 }, { 32, 1 }, { 34, 40 },
         { 34, 64 } };
     size_t i;
     for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -705,7 +758,7 @@ static size_t begin_frame(unsigned channels)
 
 static void end_frame(size_t from)
 {
-    static tango_io_flac sums;
+    static tango_io_flac_sums sums;
     bit_at = 0;
     tango_io__crc16_begin(&sums);
     sums.crc = 0;
@@ -842,6 +895,8 @@ int main(void)
     RUN(rf64_takes_its_sizes_from_ds64);
     RUN(a_counted_padding_byte_is_no_sample);
     RUN(a_data_size_of_zero_before_samples_is_damage);
+    RUN(chunks_behind_no_data_are_no_samples);
+    RUN(bits_that_fill_no_bytes);
     RUN(sizes_of_pipes_mean_the_rest);
     RUN(headers_out_of_range_are_refused);
     RUN(no_frames_are_a_sound);

@@ -5,19 +5,22 @@
        dog.flac: flac 16 bit, 1 channel, 16000 Hz, 80000 frames, 5 s, peak 0.88, rms 0.14
 
        sound info FILE... [--json]              reads and checks whole files
-       sound convert IN OUT.wav [options]       cut, channels, rate, level, quantise
+       sound convert IN OUT [options]           cut, channels, rate, level, quantise
        sound mel IN OUT.npy|OUT.png [--recipe tacotron|torchaudio]
        sound stft IN OUT.npy [--complex]
-       sound griffinlim IN.npy OUT.wav [--iterations N] [--seed N]
-       sound mix A B OUT.wav
+       sound griffinlim IN.npy OUT [--iterations N] [--seed N]
+       sound mix A B OUT
 
-   IN and OUT may be - for standard input and output. Exit status: 0 done, 1 failed, 2
+   A sound that is written ends in .wav or .flac, which has 16 or 24 bits. IN and OUT may
+   be - for standard input and output (WAV). `info` shows the text in a file (title,
+   comment), and `convert` keeps it. Exit status: 0 done, 1 failed, 2
    wrong usage. Output appears whole or not at all. What is too loud for a WAV of whole
    numbers is lowered as a whole, or cut off with --clip; either is said on stderr. */
 #include "../demo/cli.h"
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "../demo/clip.h"
+#include "../demo/save.h"
 #include <float.h>
 #include <math.h>
 
@@ -26,12 +29,13 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-enum { BLOCK = 4096, RATE = 16000 };
+enum { BLOCK = 4096, RATE = 16000, HEAD_MOST = 1 << 25 };
 
 static const cli_option options[] = {
     { 256, "json", NULL, "info: one line of JSON a file" },
     { 257, "rate", "R", "convert: sample rate in Hz; the input's if not given" },
-    { 258, "bits", "16|24|32|f32|f64", "WAV samples; convert: the input's, at least 16" },
+    { 258, "bits", "16|24|32|f32|f64",
+      "of the samples; convert: the input's, at least 16" },
     { 259, "channels", "mono|first|keep", "convert: average, channel 0, or all" },
     { 260, "start", "S", "convert: seconds to pass over" },
     { 261, "seconds", "S", "convert: length" },
@@ -39,6 +43,7 @@ static const cli_option options[] = {
       "convert: peak 0.95, or rms 0.1; none is --clip" },
     { 268, "clip", NULL,
       "convert, griffinlim: cut off what is too loud instead of lowering all" },
+    { 269, "no-metadata", NULL, "convert: leave out the text in the input" },
     { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
     { 264, "recipe", "NAME", "mel: tacotron or torchaudio" },
     { 265, "complex", NULL, "stft: real and imaginary parts" },
@@ -53,7 +58,7 @@ static const char *const command_names[] = { "info", "convert", "mel", "stft",
                                              "griffinlim", "mix", NULL };
 /* Options each command knows, by id. */
 static const int known[][9] = { { 256, 263 },
-                                { 257, 258, 259, 260, 261, 262, 263, 268 },
+                                { 257, 258, 259, 260, 261, 262, 263, 268, 269 },
                                 { 263, 264 }, { 263, 265 }, { 258, 266, 267, 268 },
                                 { 258, 263 } };
 
@@ -65,6 +70,7 @@ typedef struct settings {
     const char **files;
     size_t file_count;
     int json, lenient, complex, bits; /* bits: tango_io_wav_format, or -1 */
+    int untold;                       /* --no-metadata */
     long rate;                        /* 0: the input's */
     size_t channels;                  /* 0 mono, 1 first, 2 keep */
     double start, seconds;            /* seconds < 0: to the end */
@@ -116,10 +122,11 @@ static float *floats(size_t count) { return (float *)room(count, sizeof(float));
 /* ---- Sources ---------------------------------------------------------------------- */
 
 /* A sound file that can be read from its start again. Standard input is kept in memory
-   for that, as far as it has been read, unless nobody will ask. */
+   for that, as far as it has been read, unless nobody will ask; up to the first sample in
+   any case, for the text that is there. */
 typedef struct input_sound {
     const char *path;
-    int lenient, standard, keep, slurped;
+    int lenient, standard, keep, head, slurped;
     tango_io_input input;
     tango_io_sound sound;
     void *work;
@@ -129,6 +136,11 @@ typedef struct input_sound {
 
 static tango_result source_keep(input_sound *s, const void *bytes, size_t size)
 {
+    if (s->head && s->size > HEAD_MOST) { /* no text, then */
+        s->keep = 0;
+        s->size = 0;
+        return TANGO_OK;
+    }
     if (size > s->capacity - s->size) {
         size_t larger = 2 * s->capacity + size;
         unsigned char *p = larger > s->capacity
@@ -162,13 +174,15 @@ static int source_open(input_sound *s, const char *path, int lenient, int keep,
     s->path = subject = path;
     s->lenient = lenient;
     s->standard = strcmp(path, "-") == 0;
-    s->keep = keep && s->standard;
+    s->keep = s->standard;
+    s->head = !keep;
     if (tango_io_input_open(&s->input, path, error) != TANGO_OK) return 0;
     if (tango_io_sound_open(&s->sound, source_read, s, s->input.size, lenient, error)
         != TANGO_OK) {
         tango_io_input_close(&s->input);
         return 0;
     }
+    if (s->head) s->keep = 0;
     work = tango_io_sound_work_size(&s->sound);
     s->work = room(work, 1);
     return tango_io_sound_start(&s->sound, s->work, work, error) == TANGO_OK;
@@ -256,22 +270,112 @@ static int source_frames(input_sound *s, double *out, size_t frames, size_t *got
     return 0;
 }
 
+/* ---- Text in sounds --------------------------------------------------------------- */
+
+/* The tags of a source, which point into it: into the file that is mapped, or into what is
+   kept of standard input. */
+typedef struct text {
+    tango_io_file file;
+    tango_io_tag *tags;
+    size_t count;
+} text;
+
+/* Damage in them is said, and leaves none. */
+static text read_text(const input_sound *s)
+{
+    text t;
+    tango_io_tags reader, walk;
+    tango_io_tag tag;
+    tango_error error = { "" };
+    const unsigned char *bytes = s->bytes;
+    size_t size = s->size;
+    memset(&t, 0, sizeof t);
+    if (!s->standard) {
+        if (tango_io_map(&t.file, s->path, &error) != TANGO_OK) return t;
+        bytes = t.file.data;
+        size = t.file.size;
+    }
+    if (size == 0) return t;
+    if (tango_io_tags_open(&reader, bytes, size, &error) != TANGO_OK) {
+        cli_file_message("warning: ", s->path, error.text);
+        return t;
+    }
+    for (walk = reader; tango_io_tags_next(&walk, &tag);) t.count++;
+    t.tags = (tango_io_tag *)room(t.count, sizeof *t.tags);
+    for (t.count = 0; tango_io_tags_next(&reader, &tag);) t.tags[t.count++] = tag;
+    return t;
+}
+
+static void free_text(text *t)
+{
+    tango_io_unmap(&t->file);
+    free(t->tags);
+}
+
+/* Leaves what the kind of the output has a place for, and says what is lost. */
+static void keep_text(text *t, const char *path, int flac)
+{
+    size_t i, n = 0;
+    for (i = 0; i < t->count; i++) {
+        const tango_io_tag *tag = &t->tags[i];
+        if (memchr(tag->text, 0, tag->text_size) == NULL
+            && (flac || tango_io_wav_has(tag->name, tag->name_size)))
+            t->tags[n++] = *tag;
+        else
+            cli_note("%s: %s has no place for %.*s, which is left out", path,
+                     flac ? "FLAC" : "WAV", (int)tag->name_size, tag->name);
+    }
+    t->count = n;
+}
+
 /* ---- info ------------------------------------------------------------------------- */
+
+/* As "tags": names and texts in their order; a name may come twice. */
+static void put_text(tango_io_json_writer *w, const text *t)
+{
+    size_t i;
+    tango_io_json_put_key(w, "tags");
+    tango_io_json_open_array(w);
+    for (i = 0; i < t->count; i++) {
+        tango_io_json_open_object(w);
+        tango_io_json_put_key(w, "name");
+        tango_io_json_put_text(w, t->tags[i].name, t->tags[i].name_size);
+        tango_io_json_put_key(w, "text");
+        tango_io_json_put_text(w, t->tags[i].text, t->tags[i].text_size);
+        tango_io_json_close(w);
+    }
+    tango_io_json_close(w);
+}
+
+/* As cli_print. */
+static void print_bytes(const char *bytes, size_t size)
+{
+    char one[2] = { 0, 0 };
+    size_t i;
+    for (i = 0; i < size; i++) {
+        one[0] = bytes[i];
+        if (*one) cli_print(stdout, one);
+        else printf("\\x00");
+    }
+}
 
 static void print_info(const settings *set, const char *path,
                        const tango_io_sound_info *info, uint64_t frames, double peak,
-                       double rms)
+                       double rms, const text *tags)
 {
     const char *format = info->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav";
     const char *encoding = info->format == TANGO_IO_SOUND_FLAC ? "flac"
                            : info->floats                      ? "float"
                                                                : "pcm";
     double seconds = (double)frames / (double)info->rate;
+    size_t size = 6 * strlen(path) + 1024, i;
     if (set->json) {
-        size_t size = 6 * strlen(path) + 1024;
-        char *text = (char *)room(size, 1);
+        char *line;
+        for (i = 0; i < tags->count; i++)
+            size += 6 * (tags->tags[i].name_size + tags->tags[i].text_size) + 32;
+        line = (char *)room(size, 1);
         tango_io_json_writer w;
-        tango_io_json_begin(&w, text, size);
+        tango_io_json_begin(&w, line, size);
         tango_io_json_open_object(&w);
         tango_io_json_put_key(&w, "file");
         tango_io_json_put_string(&w, path);
@@ -293,17 +397,28 @@ static void print_info(const settings *set, const char *path,
         tango_io_json_put_number(&w, peak);
         tango_io_json_put_key(&w, "rms");
         tango_io_json_put_number(&w, rms);
+        tango_io_json_put_key(&w, "valid_bits");
+        tango_io_json_put_u64(&w, info->valid);
+        put_text(&w, tags);
         tango_io_json_close(&w);
-        if (tango_io_json_end(&w) < size) puts(text);
-        free(text);
+        if (tango_io_json_end(&w) > 0) puts(line);
+        free(line);
         return;
     }
     cli_print(stdout, path);
     printf(": %s", format);
     if (strcmp(format, encoding) != 0) printf(" %s", encoding);
-    printf(" %u bit, %zu channel%s, %lu Hz, %llu frames, %.6g s, peak %.6g, rms %.6g\n",
-           info->bits, info->channels, info->channels == 1 ? "" : "s",
-           (unsigned long)info->rate, (unsigned long long)frames, seconds, peak, rms);
+    printf(" %u bit", info->bits);
+    if (info->valid != info->bits) printf(" (%u used)", info->valid);
+    printf(", %zu channel%s, %lu Hz, %llu frames, %.6g s, peak %.6g, rms %.6g\n",
+           info->channels, info->channels == 1 ? "" : "s", (unsigned long)info->rate,
+           (unsigned long long)frames, seconds, peak, rms);
+    for (i = 0; i < tags->count; i++) {
+        const tango_io_tag *tag = &tags->tags[i];
+        printf("    %.*s: ", (int)tag->name_size, tag->name);
+        print_bytes(tag->text, tag->text_size);
+        printf("\n");
+    }
 }
 
 /* Reads a whole file. 1 if all is well. */
@@ -314,6 +429,7 @@ static int look_at(const settings *set, const char *path)
     size_t got = BLOCK, i;
     double peak = 0.0, square = 0.0, *x;
     uint64_t count;
+    text tags;
     if (!source_open(&s, path, set->lenient, 0, &error)) {
         source_message(&s, path, error.text);
         return 0;
@@ -333,8 +449,10 @@ static int look_at(const settings *set, const char *path)
     }
     source_warn(&s);
     count = s.sound.frame * s.sound.info.channels;
+    tags = read_text(&s);
     print_info(set, path, &s.sound.info, s.sound.frame, peak,
-               count ? sqrt(square / (double)count) : 0.0);
+               count ? sqrt(square / (double)count) : 0.0, &tags);
+    free_text(&tags);
     free(x);
     source_close(&s);
     return 1;
@@ -564,8 +682,15 @@ static void check_rest(pipeline *p)
                 &p->source, p->source.path, &error);
 }
 
-static tango_io_wav_format same_format(const tango_io_sound_info *info)
+/* FLAC has 16 or 24 bits; what that takes from an input is said. */
+static tango_io_wav_format same_format(const tango_io_sound_info *info, int flac)
 {
+    if (flac && info->bits > 16) {
+        if (info->bits > 24)
+            cli_note("24 bits, the most of FLAC, hold less than the input's %s",
+                     info->floats ? "floats" : "whole numbers");
+        return TANGO_IO_WAV_PCM24;
+    }
     if (info->floats) return info->bits == 64 ? TANGO_IO_WAV_FLOAT64
                                               : TANGO_IO_WAV_FLOAT32;
     return info->bits <= 16   ? TANGO_IO_WAV_PCM16
@@ -604,18 +729,20 @@ static int run_convert(const settings *set)
 {
     static pipeline p;
     const char *to = set->files[1];
+    const int flac = save_is_flac(to);
     tango_error error = { "" };
-    tango_io_wav wav;
+    save writer;
     tango_io_wav_spec spec;
     cli_level level = { 0.0, 0, 0 };
     double *block, factor = 1.0;
     size_t n, i;
     int measured;
+    text tags;
     source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
                 set->files[0], &error);
     memset(&spec, 0, sizeof spec);
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
-                                 : same_format(&p.source.sound.info);
+                                 : same_format(&p.source.sound.info, flac);
     if (set->bits < 0 && is_float(spec.format) && set->level == LEVEL_CLIP)
         cli_note("clipping has no effect: the output has floats, as the input");
     measured = needs_measuring(set, &p.source.sound.info, spec.format);
@@ -630,22 +757,28 @@ static int run_convert(const settings *set)
     spec.rate = set->rate ? (uint32_t)set->rate : p.source.sound.info.rate;
     spec.round = 1;
     spec.frames = p.total;
+    memset(&tags, 0, sizeof tags);
+    if (!set->untold) tags = read_text(&p.source);
+    keep_text(&tags, to, flac);
+    spec.tags = tags.tags;
+    spec.tag_count = tags.count;
     create(to);
-    if (tango_io_wav_begin(&wav, &output, &spec, &error) != TANGO_OK)
+    if (save_begin(&writer, &output, flac, &spec, &error) != TANGO_OK)
         give_up(to, &error);
     while ((n = next_block(&p, block)) > 0) {
         if (cli_interrupted()) exit(130);
         for (i = 0; i < n * p.channels && factor != 1.0; i++) block[i] *= factor;
         for (i = 0; i < n * p.channels && level.clip; i++)
             cli_level_see(&level, block[i]);
-        if (tango_io_wav_frames_double(&wav, block, n, &error) != TANGO_OK)
+        if (save_frames_double(&writer, block, n, &error) != TANGO_OK)
             give_up(to, &error);
     }
     check_rest(&p);
-    if (tango_io_wav_end(&wav, &error) != TANGO_OK) give_up(to, &error);
+    if (save_end(&writer, &error) != TANGO_OK) give_up(to, &error);
     commit(to);
     if (!is_float(spec.format) && (level.clip || set->level == LEVEL_FIT))
         say_level(to, &level);
+    free_text(&tags);
     free(block);
     free(p.raw);
     free(p.held);
@@ -771,7 +904,8 @@ static void write_wav(const settings *set, const char *path, float *x, size_t co
     if (!is_float(spec.format))
         level = cli_level_fit(x, count, set->level == LEVEL_CLIP);
     create(path);
-    if (tango_io_wav_write(&output, x, &spec, &error) != TANGO_OK) give_up(path, &error);
+    if (save_whole(&output, save_is_flac(path), x, &spec, &error) != TANGO_OK)
+        give_up(path, &error);
     commit(path);
     say_level(path, &level);
 }
@@ -975,12 +1109,13 @@ static void help(void)
 {
     cli_help("sound info|convert|mel|stft|griffinlim|mix FILE... [options]",
              "Looks at, converts and analyses WAV and FLAC files.\n"
-             "  info FILE...                 format, length, peak, rms; checks all\n"
-             "  convert IN OUT.wav           cut, channels, rate, level, quantise\n"
-             "  mel IN OUT.npy|OUT.png       mel spectrogram of channel 0 at 16 kHz\n"
-             "  stft IN OUT.npy              spectrogram, 513 bins\n"
-             "  griffinlim IN.npy OUT.wav    sound from a tacotron mel\n"
-             "  mix A B OUT.wav              two sounds at equal loudness", options);
+             "  info FILE...              format, length, peak, rms, text; checks all\n"
+             "  convert IN OUT            cut, channels, rate, level, quantise\n"
+             "  mel IN OUT.npy|OUT.png    mel spectrogram of channel 0 at 16 kHz\n"
+             "  stft IN OUT.npy           spectrogram, 513 bins\n"
+             "  griffinlim IN.npy OUT     sound from a tacotron mel\n"
+             "  mix A B OUT               two sounds at equal loudness\n"
+             "OUT is a .wav or a .flac file where nothing else is said.", options);
 }
 
 static int is_known(command_kind which, int id)
@@ -1009,6 +1144,7 @@ static void set_option(settings *set, const cli *c, int id)
     case 261: set->seconds = cli_number(c, 0.0, 1e9); break;
     case 262: set->level = (leveling)(LEVEL_CLIP + cli_choice(c, levels)); break;
     case 268: set->level = LEVEL_CLIP; break;
+    case 269: set->untold = 1; break;
     case 263: set->lenient = 1; break;
     case 264: set->recipe = (tango_audio_recipe)cli_choice(c, recipes); break;
     case 265: set->complex = 1; break;
@@ -1025,6 +1161,9 @@ static void check_output_file(const settings *set)
     size_t inputs = set->file_count - 1;
     need(tango_io_output_check(set->files[inputs], set->files, inputs, &error),
          set->files[inputs], &error);
+    if (set->command == MEL || set->command == STFT) return;
+    if (save_is_flac(set->files[inputs]) && set->bits > (int)TANGO_IO_WAV_PCM24)
+        cli_usage("--bits: FLAC has 16 or 24");
 }
 
 /* What was asked for and changes nothing. */

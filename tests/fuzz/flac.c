@@ -62,7 +62,7 @@ static void try_all(const unsigned char *data, size_t size)
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     static unsigned char made[8192];
-    static tango_io_flac flac;
+    static tango_io_flac_sums flac;
     size_t at = 42, out = 42;
     try_all(data, size);
     if (size < 42 || size > 4096) return 0;
