@@ -247,10 +247,19 @@ for colours in viridis greys; do
     claim "--colours $colours"            sh -c './spectrogram 000.wav -q -o b.png --colours "$0" && ! cmp -s a.png b.png' $colours
 done
 claim "--model with the same mel"         sh -c './spectrogram 000.wav -q -o b.png -m "$0" && cmp a.png b.png' "$model"
+claim "--wave"                            ./spectrogram 000.wav -q -o b.png --wave
+claim "which is above the bands"          says "104 x 352" ./spectrogram 000.wav -o b.png --wave
+claim "--decibels"                        sh -c './spectrogram 000.wav -q -o b.png --decibels 20 && ! cmp -s a.png b.png'
+claim "two sounds, one under the other"   says "104 x 512  0.250 s of 000.wav, 0.250 s of 000.wav" ./spectrogram 000.wav 000.wav -o b.png
+claim "axes of all, one scale of colours" says "wrote   b.png  238 x 568" ./spectrogram 000.wav 000.wav -o b.png --axes
+claim "without -o hertz on the left"      says "  1k|" ./spectrogram 000.wav
+claim "17 sounds are too many"            refuses 2 "16 sounds at most" ./spectrogram 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 -o keep.png
+claim "no range of 0 dB"                  refuses 2 "--decibels" ./spectrogram 000.wav -o keep.png -d 0
+claim "nor over one of the sounds"        protects 000.wav ./spectrogram in.wav 000.wav -o 000.wav
 claim "without -o a picture"              says "0.25 s" ./spectrogram 000.wav
 claim "of 16 lines and one for the time"  [ "$(wc -l <stdout)" -eq 17 ]
-claim "high tones above"                  sh -c 'head -n 1 stdout | grep -q "^high |"'
-claim "low tones below"                   sh -c 'sed -n 16p stdout | grep -q "^ low |@@@@@@@@@@@@@@@@@@@@@@@@@@$"'
+claim "high tones above"                  sh -c 'sed -n 4p stdout | grep -q "^  4kHz|"'
+claim "low tones below"                   sh -c 'sed -n 16p stdout | grep -q "^   125|@@@@@@@@@@@@@@@@@@@@@@@@@@$"'
 claim "without colours in a file"         sh -c '! grep -q "$(printf "\033")" stdout'
 claim "silence is drawn too"              ./spectrogram silent.wav
 claim "a scale without a file is said"    notes "--scale has no effect" ./spectrogram 000.wav --scale 2
