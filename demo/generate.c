@@ -41,9 +41,13 @@ static const cli_option options[] = {
         "computes the deep part of the UNet every N steps only: faster, not the same" },
     { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
     { 259, "sampler", "NAME",
-        "ddpm, ddim, dpm, euler or unipc; consistency or ctm of distilled models" },
+        "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
+        "consistency, ctm" },
+    { 293, "sigmas", "NAME",
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
-    { 261, "final", "NAME", "last noise level of dpm, euler, unipc: zero or sigma_min" },
+    { 261, "final", "NAME",
+        "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
     { 262, "samples", "N",
         "sounds from one prompt; FILE becomes FILE_0.wav, FILE_1.wav ..." },
     { 273, "best", "K",
@@ -436,8 +440,10 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
         plan->samples, m->rate, (double)plan->samples / (double)m->rate,
         (unsigned long long)p->seed);
-    printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
-        p->steps, tango_sampler_name(p->sampler), p->guidance,
+    printf("\"steps\": %zu, \"sampler\": \"%s\", \"sigmas\": \"%s\", ", p->steps,
+        tango_sampler_name(p->sampler),
+        p->sigmas == TANGO_SIGMAS_KARRAS ? "karras" : "spaced");
+    printf("\"guidance\": %g, \"rescale\": %g, ", p->guidance,
         p->rescale > 0.0 ? p->rescale : 0.0);
     printf("\"guidance_from\": %g, \"guidance_until\": %g, \"cache\": %zu, ",
         p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
@@ -459,8 +465,9 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
 
 static void read_options(job *j)
 {
-    static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
-        "consistency", "ctm", NULL };
+    static const char *const samplers[] = { "ddpm", "ddim", "dpm", "dpm-sde", "euler",
+        "euler-a", "heun", "lcm", "unipc", "consistency", "ctm", NULL };
+    static const char *const sigmas[] = { "spaced", "karras", NULL };
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const finals[] = { "zero", "sigma_min", NULL };
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
@@ -513,6 +520,7 @@ static void read_options(job *j)
             p->final_sigma =
                 cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
             break;
+        case 293: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
         case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
@@ -586,17 +594,19 @@ static void prepare_dump(job *j)
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
-        290, 291, 292, 0 };
+        290, 291, 292, 293, 0 };
     static const int of_guidance[] = { 'n', 271, 290, 291, 0 },
                      of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
                      of_steps[] = { 292, 0 },
-                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
+                     of_final[] = { 261, 0 }, of_sigmas[] = { 293, 0 },
+                     of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
     const double steps = (double)p->steps;
     const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
-              sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
-                  || p->sampler == TANGO_UNIPC,
-              draws = p->sampler == TANGO_DDPM
+              final = p->sampler == TANGO_DPM || p->sampler == TANGO_DPM_SDE
+                  || p->sampler == TANGO_EULER || p->sampler == TANGO_UNIPC,
+              draws = p->sampler == TANGO_DDPM || p->sampler == TANGO_EULER_ANCESTRAL
+                  || p->sampler == TANGO_DPM_SDE || p->sampler == TANGO_LCM
                   || (p->sampler == TANGO_DDIM && p->eta > 0.0);
     if (j->quiet) return;
     if (j->latent != NULL) {
@@ -615,7 +625,11 @@ static void note_idle_options(const job *j, const tango_plan *plan)
         if (p->cache > 1 && p->steps < 2)
             cli_idle(&j->line, of_steps, "one step has nothing to use again");
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
-        if (!sigmas) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
+        if (!final)
+            cli_idle(&j->line, of_final, "only dpm, dpm-sde, euler and unipc have it");
+        if (!final && p->sampler != TANGO_HEUN)
+            cli_idle(&j->line, of_sigmas,
+                "only dpm, dpm-sde, euler, heun and unipc have them");
     }
     if (j->format == TANGO_IO_WAV_FLOAT32)
         cli_idle(&j->line, of_integers, "floats hold what is too loud");

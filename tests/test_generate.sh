@@ -204,7 +204,7 @@ claim "an output that cannot be made is said before the work" expect 1 "nofolder
 claim "a negative text without guidance is said" notes "--negative has no effect: guidance is off" -- -n y --guidance 1 -o o.wav x
 claim "eta of another sampler, a last sigma of ddim" notes "--eta has no effect: only ddim has it" -- --eta 0.5 --sampler dpm --final zero -o o.wav x
 claim "clipping of floats"                    notes "--clip has no effect: floats hold what is too loud" -- --bits f32 --clip -o o.wav x
-claim "a last noise level of ddim"            notes "--final has no effect: only dpm, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav x
+claim "a last noise level of ddim"            notes "--final has no effect: only dpm, dpm-sde, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav x
 claim "what a latent skips"                   notes "the prompt has no effect: --latent replaces it" \
     "--seconds has no effect: --latent skips text and diffusion" "--steps has no effect: --latent skips text and diffusion" \
     "--guidance has no effect: --latent skips text and diffusion" -- --guidance 2 --latent stages/latent.npy -o o.wav x
