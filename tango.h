@@ -538,7 +538,8 @@ TANGO_API const char *tango_layer_name(tango_layer layer);
 typedef struct tango_params {
     const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
     const char *negative;   /* NULL: the empty prompt */
-    double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
+    double seconds;         /* 0: that of init, else the model's, else 10.24; at most
+                               TANGO_SECONDS_MAX */
     size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2. Heun
                                calls the UNet twice in each but the last, LCM takes at
                                most 50 */
@@ -563,13 +564,28 @@ typedef struct tango_params {
     double crop;            /* keep so many seconds of a sound at most, and no more than
                                were asked for; 0: the model's, else the whole; below 0:
                                the whole */
-    uint64_t seed;          /* modulo 2^32 */
+    uint64_t seed;          /* 0 to TANGO_SEED_MAX: torch's generator takes no more of
+                               its seed, so that others would give the same sounds */
+    const uint64_t *seeds;  /* (samples), or NULL: one generator draws for all sounds, as
+                               one torch.randn of them all. Else sound i has its own, of
+                               seeds[i], which alone draws the same for one sound */
     size_t samples;         /* sounds from one prompt; 0 means 1 */
     tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
     const float *noise;     /* (noise_draws, samples, C, H, W), or NULL: from the seed */
     size_t noise_draws;     /* 0, 1: the first draw; 1 + draws of the sampler: all */
     const float *latent;    /* (samples, C, latent_rows, W): skips text and diffusion */
     size_t latent_rows;
+    const float *init;      /* (C, init_rows, W): a latent as tango_encode gives it, from
+                               which all sounds start, noisy as the first of their steps;
+                               NULL: noise alone.   (diffusers img2img, audio-to-audio) */
+    size_t init_rows;       /* what the sound has not is left out, what misses filled */
+    double strength;        /* of the run with init: its last int(strength * steps) steps
+                               take place; 0: 0.8, where something is filled 1, at which
+                               all of what is filled begins as noise */
+    const double *fill;     /* (fills, 2), seconds from and to: what is made anew, in rows
+                               of the latent. What is left stays that of init: after each
+                               step it is as noisy as the rest.     (diffusers inpaint) */
+    size_t fills;           /* 0, and no row of init misses: all is made anew */
     const float *mel;       /* (samples, mel_frames, F), natural log: the vocoder alone */
     size_t mel_frames;
     int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
@@ -580,6 +596,10 @@ typedef struct tango_params {
     size_t threads;         /* workers of parallel_for; ignored without it */
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t calls); /* not 0 stops the run */
+    int (*on_layer)(void *user, unsigned part, double operations); /* behind each layer of
+                               a TANGO_PART_, which has done so many operations by now, as
+                               a profile counts them; not 0 stops the run. A long sound
+                               takes its VAE and vocoder seconds: no step ends in them */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
         size_t count); /* samples first .. first + count - 1 of a sound, in order, while
@@ -592,6 +612,7 @@ typedef struct tango_params {
     tango_profile *profile; /* NULL: no clock is read */
 } tango_params;
 
+#define TANGO_SEED_MAX ((uint64_t)0xffffffffu)
 enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024, TANGO_GUIDANCE_MAX = 1000 };
 
 /* What a run will be: defaults filled in, sizes known. */
@@ -599,8 +620,9 @@ typedef struct tango_plan {
     tango_params params;    /* no field left at "default" */
     size_t frames;          /* mel frames T */
     size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
-    size_t calls;   /* of the UNet: the steps; of Heun 2 steps - 1; 0 without diffusion */
-    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t calls;   /* of the UNet: the steps that take place; of Heun 2 n - 1 of n; 0
+                       without diffusion */
+    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 T */
     size_t samples; /* of these, how many are kept: the crop's, else all */
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
@@ -632,6 +654,8 @@ typedef struct tango_encoding {
     void *pool;
     size_t threads;
     tango_profile *profile; /* as in tango_params; all counts to the VAE */
+    int (*on_layer)(void *user, unsigned part, double operations); /* so too */
+    void *user;
 } tango_encoding;
 
 /* *size = bytes of memory that tango_encode needs. */
@@ -644,6 +668,15 @@ TANGO_API tango_result tango_encode_memory(size_t *size, const tango_model *mode
 TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     const float *mel, const tango_model *model, const tango_encoding *encoding,
     void *memory, size_t size, tango_error *error);
+
+/* The same of a sound: samples (count) at model->rate become encoding->frames frames, cut
+   or with zeros behind them, at the level that the VAE was trained at
+   (tango_audio_normalise), and a log-mel. encoding->batch is 1. */
+TANGO_API tango_result tango_encode_sound_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error);
+TANGO_API tango_result tango_encode_sound(float *latent, const float *samples,
+    size_t count, const tango_model *model, const tango_encoding *encoding, void *memory,
+    size_t size, tango_error *error);
 
 /* ==== 13 >>dataset ==== A prepared training set: order, batches ============= */
 
@@ -3959,6 +3992,9 @@ typedef struct tango__net {
     tango_profile *profile; /* NULL where no time is taken */
     size_t part;            /* of the profile: the one at work */
     double lap;             /* when its clock was read last */
+    int (*on_layer)(void *user, unsigned part, double operations);
+    void *user;
+    double operations; /* of this part so far */
 } tango__net;
 
 static int tango__idle(const tango__net *net)
@@ -3967,14 +4003,21 @@ static int tango__idle(const tango__net *net)
 }
 
 /* Counts the time since the last lap, and what was computed in it, to a kind of layer.
-   A layer has one lap of OTHER before it and one of its own behind it; nothing counts
-   behind a failure. A net that works inside a task of parallel_for has no profile: what
-   surrounds it counts it as one. */
+   A layer has one lap of OTHER before it and one of its own behind it, where the caller
+   may stop the run; nothing counts behind a failure. A net that works inside a task of
+   parallel_for has neither profile nor on_layer: what surrounds it counts it as one. */
 static void tango__lap(tango__net *net, tango_layer layer, double operations)
 {
     tango_profile *p = net->profile;
     double now;
-    if (p == NULL || tango__idle(net)) return;
+    if (tango__idle(net)) return;
+    if (net->on_layer != NULL && layer != TANGO_LAYER_OTHER) {
+        net->operations += operations;
+        if (net->on_layer(net->user, 1u << net->part, net->operations))
+            net->result = tango_io_fail(net->error, TANGO_ERROR_CANCELLED,
+                "stopped behind a layer of %s", tango_part_name(1u << net->part));
+    }
+    if (p == NULL) return;
     now = p->seconds(p->user);
     p->spent[net->part][layer] += now - net->lap;
     p->operations[net->part][layer] += operations;
@@ -3986,6 +4029,7 @@ static void tango__lap_part(tango__net *net, unsigned part)
 {
     tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     for (net->part = 0; part > 1; part >>= 1) net->part++;
+    net->operations = 0.0;
 }
 
 TANGO_API const char *tango_layer_name(tango_layer layer)
@@ -6109,6 +6153,9 @@ TANGO__HOT
 static void tango__fill_in(tango_params *p, const tango_model *m)
 {
     const tango__usual *usual = &tango__usuals[m->unet.guidance];
+    if (p->seconds == 0.0 && p->init != NULL && m->vae.levels != 0)
+        p->seconds = (double)p->init_rows * (double)(m->hop << (m->vae.levels - 1))
+                     / (double)m->rate;
     if (p->seconds == 0.0)
         p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
     if (p->steps == 0)
@@ -6142,9 +6189,6 @@ static tango_result tango__check_sampler(
 {
     const tango_sampler own = tango__usuals[m->unet.guidance].sampler;
     const int special = p->sampler >= TANGO_CONSISTENCY;
-    if ((unsigned)p->sampler > TANGO_CTM)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
-            (int64_t)p->sampler);
     if (p->latent != NULL || p->mel != NULL || !(m->parts & TANGO_PART_UNET))
         return TANGO_OK;
     if (own != TANGO_DDPM && p->sampler != own)
@@ -6155,6 +6199,39 @@ static tango_result tango__check_sampler(
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "sampler: '%s' needs a UNet that was distilled for it, which this is not",
             tango_sampler_name(p->sampler));
+    return TANGO_OK;
+}
+
+/* What a run starts from, and the generators of its noise. */
+static tango_result tango__check_start(
+    const tango_params *p, const tango_model *m, tango_error *error)
+{
+    size_t i;
+    int ok = p->seed <= TANGO_SEED_MAX;
+    for (i = 0; p->seeds != NULL && i < p->samples; i++)
+        ok &= p->seeds[i] <= TANGO_SEED_MAX;
+    if (!ok)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "seed: expected 0 to %u", TANGO_SEED_MAX);
+    if (p->init == NULL) {
+        if (p->strength != 0.0 || p->fills != 0)
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "%s: given without init, a sound to start from",
+                p->fills != 0 ? "fill" : "strength");
+        return TANGO_OK;
+    }
+    if (p->latent != NULL || p->mel != NULL)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "init: given beside a latent or mel");
+    if (p->init_rows == 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "init: 0 rows, expected 1 or more");
+    if (!(p->strength >= 0.0 && p->strength <= 1.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "strength: expected more than 0 and at most 1");
+    if (m->unet.adapters)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+            "init: this model's UNet works on another latent than its VAE");
     return TANGO_OK;
 }
 
@@ -6206,13 +6283,16 @@ static tango_result tango__check(
     if ((unsigned)p->final_sigma > TANGO_FINAL_SIGMA_MIN)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "final sigma: number %i is none", (int64_t)p->final_sigma);
+    if ((unsigned)p->sampler > TANGO_CTM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
     if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
             (int64_t)p->sigmas);
     if (tango_nn_work_size(p->threads) == 0)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
-    return tango__check_sampler(p, m, error);
+    return tango__check_start(p, m, error);
 }
 
 /* Whether guidance, where there is any, acts on a call.
@@ -6252,6 +6332,52 @@ static void tango__crop(tango_plan *plan, const tango_model *m)
     if (plan->samples == 0) plan->samples = 1;
 }
 
+/* Latent rows per second. */
+static double tango__row_rate(const tango_model *m)
+{
+    return (double)m->rate / (double)(m->hop << (m->vae.levels - 1));
+}
+
+/* Whether a row of the latent is made anew; without init all are. */
+static int tango__fills(const tango_plan *plan, const tango_model *m, size_t row)
+{
+    const tango_params *p = &plan->params;
+    const double rate = tango__row_rate(m), at = (double)row;
+    size_t i;
+    if (row >= p->init_rows) return 1;
+    for (i = 0; i < p->fills; i++)
+        if (at + 1.0 > p->fill[2 * i] * rate + 1e-6
+            && at < p->fill[2 * i + 1] * rate - 1e-6)
+            return 1;
+    return 0;
+}
+
+/* Whether a part of init stays. */
+static int tango__keeps(const tango_params *p, size_t rows)
+{
+    return p->init != NULL && (p->fills != 0 || p->init_rows < rows);
+}
+
+/* The ranges of fill lie in the sound; how much of the run takes place. */
+static tango_result tango__start_sizes(
+    tango_plan *plan, const tango_model *m, tango_error *error)
+{
+    tango_params *p = &plan->params;
+    const double end = (double)plan->latent_rows / tango__row_rate(m);
+    size_t i;
+    if (p->init == NULL) p->strength = 1.0;
+    if (p->strength == 0.0) p->strength = tango__keeps(p, plan->latent_rows) ? 1.0 : 0.8;
+    for (i = 0; i < p->fills; i++)
+        if (!(p->fill[2 * i] >= 0.0 && p->fill[2 * i] < p->fill[2 * i + 1]
+                && p->fill[2 * i + 1] <= end + 1e-6))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "fill: range %z, expected 0 <= FROM < TO <= %z ms, the end of the sound",
+                i + 1, (size_t)(1000.0 * end + 0.5));
+    plan->calls = tango__calls(
+        p->sampler, tango__steps_left(p->sampler, p->steps, p->strength));
+    return TANGO_OK;
+}
+
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
  */
 static tango_result tango__sizes(
@@ -6273,8 +6399,9 @@ static tango_result tango__sizes(
     if (plan->latent_rows == 0) plan->latent_rows = 1;
     plan->latent_width = m->mels / factor;
     plan->frames = plan->latent_rows * factor;
-    if (p->mel == NULL && p->latent == NULL)
-        plan->calls = tango__calls(p->sampler, p->steps);
+    if (p->mel == NULL && p->latent == NULL
+        && tango__start_sizes(plan, m, error) != TANGO_OK)
+        return TANGO_ERROR_ARGUMENT;
     if (p->mel != NULL) { /* no latent takes part */
         plan->latent_rows = 0;
         plan->frames = p->mel_frames;
@@ -6286,7 +6413,7 @@ static tango_result tango__sizes(
     }
     plan->whole = p->vocoder == TANGO_HIFIGAN
                       ? tango__wave_length(&m->vocoder, plan->frames)
-                      : (plan->frames - 1) * m->hop;
+                      : plan->frames * m->hop;
     plan->samples = plan->whole;
     if (p->crop > 0.0) tango__crop(plan, m);
     if (!tango_mul_ok(plan->samples, sizeof(float), &bytes)
@@ -6515,17 +6642,38 @@ static void tango__encode_prompt(
 
 /* The random draws in order: what the caller gave while it lasts, then the generator. */
 typedef struct tango__draws {
-    tango_random random;
+    tango_random *random; /* one, or of params.seeds one for each image */
     size_t done, images, rows, channels;
     float *planes; /* (images, channels, rows) */
 } tango__draws;
 
+/* Books the generators and seeds them. */
+static void tango__draws_begin(
+    tango__net *net, tango__draws *draws, const tango_params *p)
+{
+    const size_t count = p->seeds != NULL ? p->samples : 1;
+    size_t i;
+    int ok = 1;
+    draws->random =
+        (tango_random *)tango_arena_keep(net->arena, count, sizeof(tango_random), &ok);
+    if (!ok && net->result == TANGO_OK)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room for %z random generators", count);
+    if (tango__idle(net)) return;
+    for (i = 0; i < count; i++)
+        tango_random_seed(&draws->random[i], p->seeds != NULL ? p->seeds[i] : p->seed);
+}
+
 static void tango__draw(tango__draws *draws, float *out, const tango_params *p)
 {
-    const size_t total = draws->images * draws->rows * draws->channels;
+    const size_t total = draws->images * draws->rows * draws->channels,
+                 alone = p->seeds != NULL ? total / draws->images : total;
+    size_t i;
     if (draws->done < p->noise_draws && p->noise != NULL)
         memcpy(draws->planes, p->noise + draws->done * total, total * sizeof(float));
-    else tango_randn(&draws->random, draws->planes, total);
+    else
+        for (i = 0; i * alone < total; i++)
+            tango_randn(&draws->random[i], draws->planes + i * alone, alone);
     tango__from_planes(out, draws->planes, draws->images, draws->rows, draws->channels);
     draws->done++;
 }
@@ -6536,6 +6684,7 @@ typedef struct tango__loop {
     tango__draws draws;
     float *z, *noise, *input,
         *output; /* input, output: (context_batch * images, rows, channels) */
+    float *clean, *fresh; /* with init: that for every image, and the first draw */
     size_t total;
 } tango__loop;
 
@@ -6643,9 +6792,52 @@ static tango_sampling_params tango__request(const tango_plan *plan, size_t count
     request.eta = p->eta > 0.0 ? p->eta : 0.0;
     request.final_sigma = p->final_sigma;
     request.sigmas = p->sigmas;
+    request.strength = p->strength;
     request.images = p->samples;
     request.count = count;
     return request;
+}
+
+/* z = the noise of the start, or init as noisy as the first step expects. */
+static void tango__start_from(const tango_plan *plan, tango__loop *loop)
+{
+    const tango_params *p = &plan->params;
+    const size_t width = plan->latent_width, channels = loop->draws.channels,
+                 rows = p->init_rows, count = loop->sampling.count;
+    size_t i, r, k;
+    for (i = 0; p->init == NULL && i < loop->total; i++)
+        loop->z[i] *= (float)loop->sampling.initial_scale;
+    if (p->init == NULL) return;
+    memset(loop->clean, 0, loop->total * sizeof(float));
+    for (r = 0; r < rows && r < plan->latent_rows; r++)
+        for (k = 0; k < width * channels; k++)
+            loop->clean[r * width * channels + k] =
+                p->init[(k % channels * rows + r) * width + k / channels];
+    for (i = 1; i < p->samples; i++)
+        memcpy(loop->clean + i * count, loop->clean, count * sizeof(float));
+    memcpy(loop->fresh, loop->z, loop->total * sizeof(float));
+    if (p->strength < 1.0 || !tango__keeps(p, plan->latent_rows))
+        tango_sampling_noise(&loop->sampling, loop->z, loop->clean, loop->fresh);
+    else
+        for (i = 0; i < loop->total; i++)
+            loop->z[i] *= (float)loop->sampling.initial_scale;
+}
+
+/* What is not filled becomes that of init again, as noisy as the next step expects. */
+static void tango__keep_init(
+    const tango__net *net, const tango_plan *plan, tango__loop *loop)
+{
+    const size_t one = plan->latent_width * loop->draws.channels;
+    size_t i, r;
+    if (tango__idle(net) || !tango__keeps(&plan->params, plan->latent_rows)) return;
+    tango_sampling_noise(&loop->sampling, loop->input, loop->clean, loop->fresh);
+    for (r = 0; r < plan->latent_rows; r++) {
+        if (tango__fills(plan, net->model, r)) continue;
+        for (i = 0; i < plan->params.samples; i++) {
+            const size_t at = i * loop->sampling.count + r * one;
+            memcpy(loop->z + at, loop->input + at, one * sizeof(float));
+        }
+    }
 }
 
 /* Books the loop's arrays and draws the first latent. */
@@ -6656,7 +6848,6 @@ static void tango__loop_start(
     const tango_unet_config *c = &net->model->unet;
     const size_t rows = plan->latent_rows * plan->latent_width;
     const tango_sampling_params request = tango__request(plan, rows * c->in_channels);
-    size_t i;
     loop->draws.images = p->samples;
     loop->draws.rows = rows;
     loop->draws.channels = c->in_channels;
@@ -6667,6 +6858,10 @@ static void tango__loop_start(
     tango__check_draws(net, p, &loop->sampling);
     loop->z = tango__floats(net, p->samples, rows, c->in_channels);
     loop->noise = tango__floats(net, p->samples, rows, c->in_channels);
+    if (p->init != NULL)
+        loop->clean = tango__floats(net, p->samples, rows, c->in_channels);
+    if (p->init != NULL)
+        loop->fresh = tango__floats(net, p->samples, rows, c->in_channels);
     loop->draws.planes = tango__floats(net, p->samples, rows, c->in_channels);
     loop->input = tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
     loop->output =
@@ -6674,10 +6869,8 @@ static void tango__loop_start(
     d->timesteps = tango__at(loop->sampling.timesteps, loop->sampling.first);
     d->steps = plan->calls;
     d->guidance = p->guidance;
-    if (!tango__idle(net)) {
-        tango_random_seed(&loop->draws.random, p->seed);
-        tango__draw(&loop->draws, loop->z, p);
-    }
+    tango__draws_begin(net, &loop->draws, p);
+    if (!tango__idle(net)) tango__draw(&loop->draws, loop->z, p);
     tango__tell_images(net, plan, "noise", SIZE_MAX, loop->z, p->samples, c->in_channels);
     tango__tell_values(net, plan, d->timesteps,
         tango__stage_of("timesteps", 1, plan->calls, 0, 0, 0));
@@ -6685,8 +6878,7 @@ static void tango__loop_start(
         tango__tell_values(net, plan,
             tango__at(loop->sampling.sigmas, loop->sampling.first),
             tango__stage_of("sigmas", 1, plan->calls + 1, 0, 0, 0));
-    for (i = 0; !tango__idle(net) && i < loop->total; i++)
-        loop->z[i] *= (float)loop->sampling.initial_scale;
+    if (!tango__idle(net)) tango__start_from(plan, loop);
 }
 
 /* out (samples, rows, 8) from the UNet's channels; SD-2.1 variants come back through
@@ -6753,6 +6945,7 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
             break;
         }
         tango__denoise(net, plan, &d, &loop, step);
+        tango__keep_init(net, plan, &loop);
         tango__finite(net, loop.z, loop.total, "latent", step);
         tango__tell_images(
             net, plan, "latent", step, loop.z, p->samples, net->model->unet.out_channels);
@@ -6768,19 +6961,10 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     net->arena->kept = kept;
 }
 
-/* wave (160 (T - 1)) = Griffin-Lim of mel (T, F); phases come from the seed, as the
-   reference draws them: torch.rand of (bins, T). */
-static void tango__griffin_lim(
-    tango__net *net, const tango_plan *plan, float *wave, const float *mel)
+/* The front end that made the model's mels. */
+static tango_audio_parameters tango__front_of(const tango_model *m)
 {
-    const tango_model *m = net->model;
-    const size_t mark = net->arena->used;
-    float *uniform = tango__floats(net, m->fft / 2 + 1, plan->frames, 1);
     tango_audio_parameters front;
-    tango_random random;
-    size_t size;
-    void *work;
-    int ok = 1;
     memset(&front, 0, sizeof front);
     front.rate = m->rate;
     front.fft = m->fft;
@@ -6789,17 +6973,41 @@ static void tango__griffin_lim(
     front.mels = m->mels;
     front.fmin = m->mel_low;
     front.fmax = m->mel_high;
+    return front;
+}
+
+/* wave (160 T) = Griffin-Lim of mel (T, F), whose last frame stands twice: so the wave
+   reaches to its end. Phases come from the seed, as the reference draws them: torch.rand
+   of (bins, T); those of the last frame stand twice too. */
+static void tango__griffin_lim(
+    tango__net *net, const tango_plan *plan, float *wave, const float *mel, uint64_t seed)
+{
+    const tango_model *m = net->model;
+    const size_t mark = net->arena->used, T = plan->frames, bins = m->fft / 2 + 1;
+    const tango_audio_parameters front = tango__front_of(m);
+    float *uniform = tango__floats(net, bins, T + 1, 1),
+          *longer = tango__floats(net, T + 1, m->mels, 1);
+    tango_random random;
+    size_t size, k;
+    void *work;
+    int ok = 1;
     if (net->result != TANGO_OK) return;
-    size = tango_audio_vocode_work_size(plan->frames, &front);
+    size = tango_audio_vocode_work_size(T + 1, &front);
     work = tango_arena_take(net->arena, size, 1, &ok);
     if (!ok || size == 0)
         net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
-            "memory: no room for griffin-lim of %z frames", plan->frames);
+            "memory: no room for griffin-lim of %z frames", T);
     if (!tango__idle(net)) {
-        tango_random_seed(&random, plan->params.seed);
-        tango_rand(&random, uniform, (m->fft / 2 + 1) * plan->frames);
+        tango_random_seed(&random, seed);
+        tango_rand(&random, uniform, bins * T);
+        for (k = bins; k-- > 0;) {
+            memmove(uniform + k * (T + 1), uniform + k * T, T * sizeof(float));
+            uniform[k * (T + 1) + T] = uniform[k * (T + 1) + T - 1];
+        }
+        memcpy(longer, mel, T * m->mels * sizeof(float));
+        memcpy(longer + T * m->mels, mel + (T - 1) * m->mels, m->mels * sizeof(float));
         tango__lap(net, TANGO_LAYER_OTHER, 0.0);
-        net->result = tango_audio_vocode(wave, mel, plan->frames, &front, TANGO__ROUNDS,
+        net->result = tango_audio_vocode(wave, longer, T + 1, &front, TANGO__ROUNDS,
             uniform, work, size, net->error);
         tango__lap(net, TANGO_LAYER_TRANSFORM, 0.0);
     }
@@ -6885,7 +7093,9 @@ static void tango__sound_all(
         if (p->vocoder == TANGO_HIFIGAN)
             tango__hifigan(net, made, from, plan->frames, TANGO__TILE_FIRST, TANGO__TILE,
                 &listener);
-        else tango__griffin_lim(net, plan, made, from);
+        else
+            tango__griffin_lim(
+                net, plan, made, from, p->seeds != NULL ? p->seeds[i] : p->seed);
         tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
         all.to = plan->whole;
         if (p->vocoder == TANGO_GRIFFIN_LIM) tango__tell_audio(net, &listener, made, all);
@@ -6946,6 +7156,8 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->nn.work_size = tango_nn_work_size(net->nn.threads);
     net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
     net->profile = p->profile;
+    net->on_layer = p->on_layer;
+    net->user = p->user;
     if (p->profile != NULL && arena->base != NULL)
         net->lap = p->profile->seconds(p->profile->user);
     if (!ok)
@@ -7023,6 +7235,7 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     plan->params = *params;
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
+    if (result == TANGO_OK) result = tango__check_sampler(&plan->params, model, error);
     if (result == TANGO_OK)
         result = tango_check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
@@ -7182,6 +7395,8 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
             "encode: no room for %z mels of %z frames", e->batch, e->frames);
     params = tango__workers(e->kernels, e->parallel_for, e->pool, e->threads);
     params.profile = e->profile;
+    params.on_layer = e->on_layer;
+    params.user = e->user;
     tango__net_begin(&net, model, &params, arena, error);
     tango__lap_part(&net, TANGO_PART_VAE);
     tango__encode_all(&net, to, mel, e);
@@ -7225,6 +7440,79 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     }
     tango__arena_over(&arena, memory, size);
     result = tango__encode_run(&to, mel, model, encoding, &arena, error);
+    tango__arena_close(&arena);
+    return result;
+}
+
+/* What stands in front of the encoder; NULL pointers where memory is only measured. */
+typedef struct tango__sound_room {
+    float *samples, *mel;
+    void *front, *work, *encoder;
+    size_t front_size, encoder_size;
+} tango__sound_room;
+
+static tango_result tango__sound_take(tango__sound_room *room, tango_arena *arena,
+    const tango_model *m, const tango_encoding *e, tango_error *error)
+{
+    const tango_audio_parameters front = tango__front_of(m);
+    tango_result result = tango_encode_memory(&room->encoder_size, m, e, error);
+    size_t samples = 0, numbers = 0;
+    int ok = tango_mul_ok(e->frames, m->hop, &samples)
+             && tango_mul_ok(e->frames, m->mels, &numbers);
+    if (result != TANGO_OK) return result;
+    if (e->batch != 1)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "encode: %z sounds, expected 1 at a time", e->batch);
+    room->front_size = tango_audio_front_size(&front);
+    room->samples = (float *)tango_arena_take(arena, samples, sizeof(float), &ok);
+    room->mel = (float *)tango_arena_take(arena, numbers, sizeof(float), &ok);
+    room->front = tango_arena_take(arena, room->front_size, 1, &ok);
+    room->work =
+        tango_arena_take(arena, tango_audio_frame_work_size(&front), 1, &ok);
+    room->encoder = tango_arena_take(arena, room->encoder_size, 1, &ok);
+    return ok ? TANGO_OK
+              : tango_io_fail(error, TANGO_ERROR_MEMORY,
+                  "memory: no room to encode %z frames", e->frames);
+}
+
+TANGO_API tango_result tango_encode_sound_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error)
+{
+    tango__sound_room room;
+    tango_arena arena;
+    tango_result result;
+    memset(&arena, 0, sizeof arena);
+    result = tango__sound_take(&room, &arena, model, encoding, error);
+    if (result == TANGO_OK) *size = arena.peak + TANGO__ALIGN;
+    return result;
+}
+
+TANGO_API tango_result tango_encode_sound(float *latent, const float *samples,
+    size_t count, const tango_model *model, const tango_encoding *encoding, void *memory,
+    size_t size, tango_error *error)
+{
+    const tango_audio_parameters parameters = tango__front_of(model);
+    const size_t target = encoding->frames * model->hop;
+    tango__sound_room room;
+    tango_audio_front front;
+    tango_arena arena;
+    tango_result result = TANGO_OK;
+    if (memory == NULL || size < TANGO__ALIGN)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "memory: none given");
+    tango__arena_over(&arena, memory, size);
+    result = tango__sound_take(&room, &arena, model, encoding, error);
+    if (result == TANGO_OK)
+        result = tango_audio_normalise(
+            room.samples, samples, count, target, TANGO_AUDIO_TANGO, error);
+    if (result == TANGO_OK)
+        result = tango_audio_front_init(
+            &front, &parameters, room.front, room.front_size, error);
+    if (result == TANGO_OK) {
+        tango_audio_log_mel(
+            room.mel, room.samples, target, 0, encoding->frames, &front, room.work);
+        result = tango_encode(latent, NULL, NULL, room.mel, model, encoding, room.encoder,
+            room.encoder_size, error);
+    }
     tango__arena_close(&arena);
     return result;
 }
