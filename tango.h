@@ -32,12 +32,12 @@
 
    WHAT IT DOES
      prompt -> tokens -> T5 v1.1, CLIP or CLAP encoder -> UNet under a sampler (DDPM,
-     DDIM, DPM-Solver++ 2M, Euler, UniPC) with classifier-free guidance, or distilled to
-     one or few steps (ConsistencyTTA, SoundCTM) -> latent -> VAE decoder -> log-mel ->
-     HiFi-GAN or Griffin-Lim -> samples. Configuration is data: one code path serves every
-     model that tools/convert.c writes. Results follow the PyTorch packages (torch,
-     diffusers, transformers) to rounding, from the same seed. Of several sounds CLAP
-     chooses the one that fits its prompt best.
+     DDIM, DPM-Solver++ 2M and its SDE, Euler, Euler ancestral, Heun, UniPC, LCM) with
+     classifier-free guidance, or distilled to one or few steps (ConsistencyTTA, SoundCTM)
+     -> latent -> VAE decoder -> log-mel -> HiFi-GAN or Griffin-Lim -> samples.
+     Configuration is data: one code path serves every model that tools/convert.c writes.
+     Results follow the PyTorch packages (torch, diffusers, transformers) to rounding,
+     from the same seed. Of several sounds CLAP chooses the one that fits its prompt best.
    WHAT IT DOES NOT
      Train, download, or resample its output. tango_io.h has the parsers of foreign
      bytes. Distilled models run as published: guidance goes into the UNet alone, and
@@ -48,7 +48,7 @@
      log-mel  natural logarithm of a 64-bin mel spectrum, one row per 10 ms: (T, 64)
      context  the text encoder's states: one row per token, read by the cross-attentions
      step     one denoising step: the UNet runs once on [negative ; prompt], that of a
-              distilled model on the prompt alone
+              distilled model on the prompt alone; Heun calls it twice
    TENSORS  Channels last: an image is (batch, H*W, C), rows = positions, time slowest.
      What `on_stage`, `noise` and `latent` point to is (batch, C, H, W), as in PyTorch.
    MEMORY   The library never allocates. tango_prepare walks through the computation, two
@@ -254,6 +254,7 @@ TANGO_API tango_result tango_tokenize(const tango_tokenizer *tokenizer, int32_t 
 enum { TANGO_LEVELS_MAX = 8 };
 typedef enum tango_sampler {
     TANGO_SAMPLER_DEFAULT, TANGO_DDPM, TANGO_DDIM, TANGO_DPM, TANGO_EULER, TANGO_UNIPC,
+    TANGO_EULER_ANCESTRAL, TANGO_HEUN, TANGO_DPM_SDE, TANGO_LCM,
     TANGO_CONSISTENCY, TANGO_CTM /* of distilled models alone */
 } tango_sampler;
 typedef enum tango_vocoder {
@@ -268,6 +269,10 @@ typedef enum tango_spacing {
 typedef enum tango_final { /* the noise level after the last step */
     TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
 } tango_final;
+typedef enum tango_sigmas { /* where the noise levels of the steps lie */
+    TANGO_SIGMAS_SPACED, /* those of evenly spaced timesteps */
+    TANGO_SIGMAS_KARRAS  /* evenly spaced sigma^(1/7): Karras et al. 2022, equation 5 */
+} tango_sigmas;
 
 /* What a blob may hold, any subset of it: bits of tango_model.parts. */
 enum {
@@ -415,8 +420,8 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
 
-/* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc" "consistency" "ctm",
-   "hifigan" "griffin-lim". 0 for any other. */
+/* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc" "euler-a" "heun"
+   "dpm-sde" "lcm" "consistency" "ctm", "hifigan" "griffin-lim". 0 for any other. */
 TANGO_API tango_sampler tango_sampler_named(const char *name);
 TANGO_API tango_vocoder tango_vocoder_named(const char *name);
 TANGO_API const char *tango_sampler_name(tango_sampler sampler);
@@ -424,43 +429,65 @@ TANGO_API const char *tango_vocoder_name(tango_vocoder vocoder);
 
 /* ==== 5 >>sampler ==== Noise schedules and denoising steps ================== */
 
+/* What a denoising run is asked to be. Zero means default but for sampler, steps, images
+   and count. */
+typedef struct tango_sampling_params {
+    tango_sampler sampler;
+    size_t steps;
+    double eta;              /* DDIM: 0 deterministic, 1 as noisy as DDPM */
+    tango_final final_sigma; /* DPM, DPM-SDE, Euler, UniPC */
+    tango_sigmas sigmas;     /* DPM, DPM-SDE, Euler, Heun, UniPC */
+    double strength;         /* part of the run that takes place, its end: the last
+                                int(steps * strength) steps (LCM: `steps` steps over that
+                                part of its grid); 0: 1, all */
+    size_t images, count;
+} tango_sampling_params;
+
 /* One denoising run over `images` arrays of `count` floats each. x, the model's output
    and the noise share one layout; which one does not matter. */
 typedef struct tango_sampling {
     const tango_schedule_config *config;
+    tango_sampling_params params;
     tango_sampler kind;
     tango_spacing spacing;
     tango_final final_sigma;
-    size_t steps, index; /* index: the step that comes next */
+    size_t steps;
+    size_t calls;  /* of the model in the whole schedule: steps, of Heun 2 steps - 1 */
+    size_t first;  /* the call that a run of this strength starts with */
+    size_t index;  /* the call that comes next */
     size_t images, count;
-    double eta;           /* DDIM: 0 deterministic, 1 as noisy as DDPM */
+    double eta;
     double initial_scale; /* multiplies the first noise */
     float *alphas;        /* (train_steps): cumulative products of 1 - beta */
-    float *timesteps;     /* (steps), descending; fractional for Euler with linspace and
-                             for consistency; CTM: (steps + 1), ln(sigma) / 4 */
-    float *sigmas;        /* (steps + 1): noise over signal, sqrt((1 - alpha) / alpha) */
+    float *timesteps;     /* (calls), descending; fractional for Euler, its kin and
+                             consistency; CTM: (steps + 1), ln(sigma) / 4 */
+    float *sigmas;        /* (calls + 1): noise over signal, sqrt((1 - alpha) / alpha) */
     float *x0;            /* (images*count): the clean sample as predicted now */
-    float *before[2];     /* x0 of one and two steps ago; DPM, UniPC */
-    float *last;          /* UniPC: the sample from which the last step started */
+    float *before[2];     /* x0 of one and two steps ago; Heun: [0] the first slope */
+    float *last;          /* UniPC, Heun: the sample from which the last step started */
     float *sorted;        /* (count): scratch of the threshold's quantile */
     int order;            /* UniPC: order of the last prediction */
 } tango_sampling;
 
-/* Prepares `steps` steps; arrays come from the kept end of the arena. */
+/* Prepares a run; arrays come from the kept end of the arena. */
 TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
-    const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
-    tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
-    tango_error *error);
-/* What the model is to be given: out = x / sqrt(sigma^2 + d) with d = 1 for Euler and
-   consistency, d = 1/16 for CTM; x otherwise. */
+    const tango_schedule_config *config, const tango_sampling_params *params,
+    tango_arena *arena, tango_error *error);
+/* What the model is to be given: out = x / sqrt(sigma^2 + d) with d = 1 for Euler, Euler
+   ancestral, Heun and consistency, d = 1/16 for CTM; x otherwise. */
 TANGO_API void tango_sampling_input(
     const tango_sampling *run, float *out, const float *x);
+/* out = the clean sample as noisy as x is before the coming call, by this noise; behind
+   the last one the clean sample. out may be either.              (diffusers add_noise) */
+TANGO_API void tango_sampling_noise(
+    const tango_sampling *run, float *out, const float *clean, const float *noise);
 /* Whether the coming step adds fresh noise: then one randn of x's size is drawn for it.
  */
 TANGO_API int tango_sampling_draws(const tango_sampling *run);
-/* x = the sample one step later. noise may be NULL where the step draws none.
-   (DDPM: Ho et al. 2020; DDIM: Song et al. 2021; DPM-Solver++ 2M: Lu et al. 2022; Euler:
-   Karras et al. 2022; UniPC bh2 order 2: Zhao et al. 2023; as in diffusers 0.42.
+/* x = the sample one call later. noise may be NULL where the step draws none.
+   (DDPM: Ho et al. 2020; DDIM: Song et al. 2021; DPM-Solver++ 2M and its SDE: Lu et al.
+   2022; Euler, Euler ancestral, Heun: Karras et al. 2022, Crowson's k-diffusion; UniPC
+   bh2 order 2: Zhao et al. 2023; LCM: Luo et al. 2023; as in diffusers 0.42.
    Of distilled models: consistency: Bai et al. 2024, ConsistencyTTA; CTM, deterministic:
    Saito et al. 2025, SoundCTM. Both go their own way whatever the configuration says of
    prediction, spacing, clipping and thresholds. From two steps on consistency ends with
@@ -515,35 +542,54 @@ TANGO_API const char *tango_layer_name(tango_layer layer);
 typedef struct tango_params {
     const char *prompt; /* NUL-terminated, any bytes; required unless latent or mel is */
     const char *negative;   /* NULL: the empty prompt */
-    double seconds;         /* 0: the model's, else 10.24; at most TANGO_SECONDS_MAX */
-    size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2 */
+    double seconds;         /* 0: that of init, else the model's, else 10.24; at most
+                               TANGO_SECONDS_MAX */
+    size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2. Heun
+                               calls the UNet twice in each but the last, LCM takes at
+                               most 50 */
     double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance.
                                A number that distilled UNets take in: else 4, trained
                                from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
     double rescale;         /* of guidance, up to 1; 0: the model's, else none; below 0:
                                none */
-    double guidance_from, guidance_until; /* guidance acts on the steps from
-                               int(guidance_from * steps) on, up to the one before
-                               int(guidance_until * steps); others run on the prompt
+    double guidance_from, guidance_until; /* guidance acts on the plan's calls from
+                               int(guidance_from * calls) on, up to the one before
+                               int(guidance_until * calls); others run on the prompt
                                alone, at half the work. 0 to 1, as start and stop of the
                                guiders of diffusers; until 0: 1; below 0: on no step */
-    size_t cache;           /* only every so many steps is the deep part of the UNet
+    size_t cache;           /* only every so many calls is the deep part of the UNet
                                computed, in between its last result is used again
                                (DeepCache); also where guidance sets in. 0, 1: always */
     tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
                                was made for: it has no other, and nothing else has it */
-    tango_final final_sigma; /* 0: the model's, else zero; DPM, Euler and UniPC */
+    tango_final final_sigma; /* 0: the model's, else zero; DPM, DPM-SDE, Euler, UniPC */
+    tango_sigmas sigmas;    /* DPM, DPM-SDE, Euler, Heun and UniPC */
     double eta;             /* DDIM, up to 1; 0: the model's, else none; below 0: none */
     double crop;            /* keep so many seconds of a sound at most, and no more than
                                were asked for; 0: the model's, else the whole; below 0:
                                the whole */
-    uint64_t seed;          /* modulo 2^32 */
+    uint64_t seed;          /* 0 to TANGO_SEED_MAX: torch's generator takes no more of
+                               its seed, so that others would give the same sounds */
+    const uint64_t *seeds;  /* (samples), or NULL: one generator draws for all sounds, as
+                               one torch.randn of them all. Else sound i has its own, of
+                               seeds[i], which alone draws the same for one sound */
     size_t samples;         /* sounds from one prompt; 0 means 1 */
     tango_vocoder vocoder;  /* 0: the model's, else HiFi-GAN */
     const float *noise;     /* (noise_draws, samples, C, H, W), or NULL: from the seed */
     size_t noise_draws;     /* 0, 1: the first draw; 1 + draws of the sampler: all */
     const float *latent;    /* (samples, C, latent_rows, W): skips text and diffusion */
     size_t latent_rows;
+    const float *init;      /* (C, init_rows, W): a latent as tango_encode gives it, from
+                               which all sounds start, noisy as the first of their steps;
+                               NULL: noise alone.   (diffusers img2img, audio-to-audio) */
+    size_t init_rows;       /* what the sound has not is left out, what misses filled */
+    double strength;        /* of the run with init: its last int(strength * steps) steps
+                               take place; 0: 0.8, where something is filled 1, at which
+                               all of what is filled begins as noise */
+    const double *fill;     /* (fills, 2), seconds from and to: what is made anew, in rows
+                               of the latent. What is left stays that of init: after each
+                               step it is as noisy as the rest.     (diffusers inpaint) */
+    size_t fills;           /* 0, and no row of init misses: all is made anew */
     const float *mel;       /* (samples, mel_frames, F), natural log: the vocoder alone */
     size_t mel_frames;
     int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
@@ -553,7 +599,11 @@ typedef struct tango_params {
     void *pool;
     size_t threads;         /* workers of parallel_for; ignored without it */
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
-    int (*on_step)(void *user, size_t done, size_t steps); /* not 0 stops the run */
+    int (*on_step)(void *user, size_t done, size_t calls); /* not 0 stops the run */
+    int (*on_layer)(void *user, unsigned part, double operations); /* behind each layer of
+                               a TANGO_PART_, which has done so many operations by now, as
+                               a profile counts them; not 0 stops the run. A long sound
+                               takes its VAE and vocoder seconds: no step ends in them */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
         size_t count); /* samples first .. first + count - 1 of a sound, in order, while
@@ -566,6 +616,7 @@ typedef struct tango_params {
     tango_profile *profile; /* NULL: no clock is read */
 } tango_params;
 
+#define TANGO_SEED_MAX ((uint64_t)0xffffffffu)
 enum { TANGO_SECONDS_MAX = 600, TANGO_SAMPLES_MAX = 1024, TANGO_GUIDANCE_MAX = 1000 };
 
 /* What a run will be: defaults filled in, sizes known. */
@@ -573,7 +624,9 @@ typedef struct tango_plan {
     tango_params params;    /* no field left at "default" */
     size_t frames;          /* mel frames T */
     size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
-    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 (T - 1) */
+    size_t calls;   /* of the UNet: the steps that take place; of Heun 2 n - 1 of n; 0
+                       without diffusion */
+    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 T */
     size_t samples; /* of these, how many are kept: the crop's, else all */
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
@@ -609,6 +662,8 @@ typedef struct tango_encoding {
     void *pool;
     size_t threads;
     tango_profile *profile; /* as in tango_params; all counts to the VAE */
+    int (*on_layer)(void *user, unsigned part, double operations); /* so too */
+    void *user;
 } tango_encoding;
 
 /* *size = bytes of memory that tango_encode needs. */
@@ -621,6 +676,15 @@ TANGO_API tango_result tango_encode_memory(size_t *size, const tango_model *mode
 TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     const float *mel, const tango_model *model, const tango_encoding *encoding,
     void *memory, size_t size, tango_error *error);
+
+/* The same of a sound: samples (count) at model->rate become encoding->frames frames, cut
+   or with zeros behind them, at the level that the VAE was trained at
+   (tango_audio_normalise), and a log-mel. encoding->batch is 1. */
+TANGO_API tango_result tango_encode_sound_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error);
+TANGO_API tango_result tango_encode_sound(float *latent, const float *samples,
+    size_t count, const tango_model *model, const tango_encoding *encoding, void *memory,
+    size_t size, tango_error *error);
 
 /* ==== 13 >>dataset ==== A prepared training set: order, batches ============= */
 
@@ -2244,7 +2308,7 @@ static const char *const tango__variances[] = { "fixed_small", "fixed_large", NU
 static const char *const tango__algorithms[] = { "dpmsolver++", "deis", NULL };
 static const char *const tango__solvers[] = { "midpoint", "bh2", "logrho", NULL };
 static const char *const tango__sampler_names[] = { "", "ddpm", "ddim", "dpm", "euler",
-    "unipc", "consistency", "ctm", NULL };
+    "unipc", "euler-a", "heun", "dpm-sde", "lcm", "consistency", "ctm", NULL };
 static const char *const tango__vocoder_names[] = { "", "hifigan", "griffin-lim", NULL };
 
 /* Words stand in the order of the enum that they become; "" is that of DEFAULT. */
@@ -3052,17 +3116,22 @@ static void tango__check_defaults(tango__reader *r, const tango_model *m)
     tango_plan plan;
     tango_arena arena;
     tango_sampling run;
+    tango_sampling_params request;
     const unsigned all = TANGO_PART_TEXT | TANGO_PART_UNET | TANGO_PART_VAE;
     if (r->result != TANGO_OK || (m->parts & all) != all) return;
     memset(&probe, 0, sizeof probe);
     memset(&arena, 0, sizeof arena);
+    memset(&request, 0, sizeof request);
     probe.prompt = "";
     if (!(m->parts & TANGO_PART_VOCODER)) probe.vocoder = TANGO_GRIFFIN_LIM;
     probe.steps = m->defaults.steps != 0 ? m->defaults.steps : 1;
     r->result = tango__plan(&plan, m, &probe, r->error);
+    request.sampler = plan.params.sampler;
+    request.steps = probe.steps;
+    request.images = request.count = 1;
     if (r->result == TANGO_OK)
-        r->result = tango_sampling_begin(&run, &m->schedule, plan.params.sampler,
-            probe.steps, 0.0, TANGO_FINAL_DEFAULT, 1, 1, &arena, r->error);
+        r->result =
+            tango_sampling_begin(&run, &m->schedule, &request, &arena, r->error);
 }
 
 /* The configuration without the weights. */
@@ -3182,13 +3251,42 @@ static void tango__alphas(const tango_schedule_config *c, float *alphas)
     }
 }
 
+/* Timesteps are indices of the table of alphas, whose last one is the noisiest. */
+static int tango__by_index(tango_sampler kind)
+{
+    return kind == TANGO_DDPM || kind == TANGO_DDIM || kind == TANGO_LCM;
+}
+
+/* The step uses predictions of steps before. */
+static int tango__multistep(tango_sampler kind)
+{
+    return kind == TANGO_DPM || kind == TANGO_DPM_SDE || kind == TANGO_UNIPC;
+}
+
+/* Euler and its kin: x = x0 + sigma noise. */
+static int tango__by_sigma(tango_sampler kind)
+{
+    return kind == TANGO_EULER || kind == TANGO_EULER_ANCESTRAL || kind == TANGO_HEUN;
+}
+
+/* LCM's 50 timesteps were distilled into its models; a run takes n of the last
+   int(50 strength), as evenly as whole places allow.     (LCMScheduler.set_timesteps) */
+enum { TANGO__LCM_GRID = 50 };
+
+static double tango__lcm_timestep(const tango_sampling *run, size_t i)
+{
+    const double grid = TANGO_FLOOR((double)TANGO__LCM_GRID * run->params.strength),
+                 place = TANGO_FLOOR((double)i * (grid / (double)run->steps));
+    return (grid - place) * (double)(run->config->train_steps / TANGO__LCM_GRID) - 1.0;
+}
+
 /* The i-th of `steps` timesteps, i = 0 the noisiest.  (spec of each diffusers class) */
 static double tango__timestep(const tango_sampling *run, size_t i)
 {
     const double n = (double)run->config->train_steps, steps = (double)run->steps,
                  k = (double)i;
-    const int multistep = run->kind == TANGO_DPM || run->kind == TANGO_UNIPC;
-    const size_t points = multistep ? run->steps + 1 : run->steps;
+    const size_t points = tango__multistep(run->kind) ? run->steps + 1 : run->steps;
+    if (run->kind == TANGO_LCM) return tango__lcm_timestep(run, i);
     if (run->kind == TANGO_CONSISTENCY && i == 0) return n - 1.0;
     if (run->spacing
         == TANGO_TRAILING) { /* numpy.arange(n, 0, -n/steps), its rounding included */
@@ -3199,7 +3297,7 @@ static double tango__timestep(const tango_sampling *run, size_t i)
         double step = points > 1 ? (n - 1.0) / (double)(points - 1) : 0.0;
         double t = i == 0 && points > 1 ? n - 1.0 : (double)(points - 1 - i) * step;
         if (run->kind == TANGO_CONSISTENCY) return t;
-        return run->kind == TANGO_EULER ? (double)(float)t : tango__round(t);
+        return tango__by_sigma(run->kind) ? (double)(float)t : tango__round(t);
     }
     return (double)((points - 1 - i) * (run->config->train_steps / points)
                     + run->config->offset);
@@ -3216,115 +3314,236 @@ static double tango__sigma_at(const tango_sampling *run, double t)
     return s + (t - (double)low) * (TANGO_SQRT((1.0 - b) / b) - s);
 }
 
-/* The noise levels of SoundCTM: sigma_i^(1/7) is evenly spaced from 80 to 0.002. The
-   network reads ln(sigma) / 4 as its time.            (Karras et al. 2022, equation 5) */
+/* ln sigma at an entry of the table, in float as numpy computes it there. */
+static double tango__log_sigma(const tango_sampling *run, size_t t)
+{
+    const float sigma = (float)tango__sigma_at(run, (double)t);
+    return (double)(float)TANGO_LOG((double)sigma);
+}
+
+/* The time at which the table has this noise level: ln sigma is taken as linear between
+   two entries.                                                (diffusers _sigma_to_t) */
+static double tango__time_at(const tango_sampling *run, double sigma)
+{
+    const double level = TANGO_LOG(sigma);
+    size_t low = 0, high = run->config->train_steps - 1;
+    double below, w;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (tango__log_sigma(run, middle) <= level) low = middle;
+        else high = middle;
+    }
+    below = tango__log_sigma(run, low);
+    w = (below - level) / (below - tango__log_sigma(run, high));
+    w = w < 0.0 ? 0.0 : w > 1.0 ? 1.0 : w;
+    return (1.0 - w) * (double)low + w * (double)high;
+}
+
+/* sigma where sigma^(1/7) is `part` of the way from the highest level to the lowest.
+                                                     (Karras et al. 2022, equation 5) */
+static double tango__karras(double highest, double lowest, double part)
+{
+    const double first = TANGO_EXP(TANGO_LOG(highest) / 7.0),
+                 last = TANGO_EXP(TANGO_LOG(lowest) / 7.0);
+    const double root = first + part * (last - first), square = root * root;
+    return square * square * square * root;
+}
+
+/* The noise levels of SoundCTM, whose network reads ln(sigma) / 4 as its time. */
 static void tango__fill_levels(tango_sampling *run)
 {
-    const double first = TANGO_EXP(TANGO_LOG(80.0) / 7.0),
-                 last = TANGO_EXP(TANGO_LOG(0.002) / 7.0);
     size_t i;
     for (i = 0; i <= run->steps; i++) {
-        double root = first + (double)i / (double)run->steps * (last - first),
-               square = root * root, sigma = square * square * square * root;
+        double sigma = tango__karras(80.0, 0.002, (double)i / (double)run->steps);
         run->sigmas[i] = (float)sigma;
         run->timesteps[i] = (float)(0.25 * TANGO_LOG(sigma));
     }
     run->initial_scale = 80.0;
 }
 
-/* Checks the timesteps and, where there is room for them, fills the tables. */
-static tango_result tango__fill_schedule(tango_sampling *run, tango_error *error)
+/* Enters one step into the tables. Heun calls the model at the end of each step but the
+   last, and there again as the next step begins. */
+static void tango__enter_step(tango_sampling *run, size_t i, double t, double sigma)
 {
-    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
-    const int measured = run->timesteps == NULL;
-    double t, before = 0.0, sigma;
+    const size_t at = run->kind == TANGO_HEUN ? 2 * i : i;
+    run->timesteps[at] = (float)t;
+    run->sigmas[at] = (float)sigma;
+    if (run->kind != TANGO_HEUN || i == 0) return;
+    run->timesteps[at - 1] = (float)t;
+    run->sigmas[at - 1] = (float)sigma;
+}
+
+/* Levels of Karras between the ends of the spaced ones for Euler and Heun, of the whole
+   table for the multistep solvers, which take whole timesteps: some may be there twice.
+                                                    (diffusers use_karras_sigmas) */
+static void tango__fill_karras(tango_sampling *run)
+{
+    const int whole = tango__multistep(run->kind);
+    const double last = (double)(run->config->train_steps - 1),
+                 highest = tango__sigma_at(run, whole ? last : tango__timestep(run, 0)),
+                 lowest = tango__sigma_at(
+                     run, whole ? 0.0 : tango__timestep(run, run->steps - 1));
     size_t i;
-    if (run->kind == TANGO_CTM) {
-        if (!measured) tango__fill_levels(run);
-        return TANGO_OK;
+    for (i = 0; i < run->steps; i++) {
+        const double part = i > 0 ? (double)i / (double)(run->steps - 1) : 0.0,
+                     sigma = tango__karras(highest, lowest, part),
+                     t = tango__time_at(run, sigma);
+        tango__enter_step(run, i, whole ? tango__round(t) : t, sigma);
     }
-    if (!measured) tango__alphas(run->config, run->alphas);
+}
+
+/* Timesteps that lie in the schedule and differ. Two of them beyond its end would be one
+   noise level, and the multistep solvers divide by the way between two levels. */
+static tango_result tango__check_timesteps(const tango_sampling *run, tango_error *error)
+{
+    const double last = (double)(run->config->train_steps - 1);
+    const int by_index = tango__by_index(run->kind),
+              divides = tango__multistep(run->kind);
+    double t, before = 0.0;
+    size_t i;
     for (i = 0; i < run->steps; i++, before = t) {
         t = tango__timestep(run, i);
-        if (t < 0.0 || (by_index && t > (double)(run->config->train_steps - 1)))
+        if (t < 0.0 || (by_index && t > last) || (divides && i > 0 && t >= last))
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-                "steps: %z reach timestep %i, the schedule ends at %z", run->steps,
-                (int64_t)t, run->config->train_steps - 1);
+                "steps: %z of %s reach timestep %i, the schedule ends at %z", run->steps,
+                tango_sampler_name(run->kind),
+                (int64_t)(divides && t >= last ? before : t),
+                run->config->train_steps - 1);
         if (i > 0 && t >= before)
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                 "steps: %z are too many, timesteps repeat", run->steps);
-        if (measured) continue;
-        run->timesteps[i] = (float)t;
-        run->sigmas[i] = (float)tango__sigma_at(run, t);
     }
-    run->initial_scale = 1.0;
-    if (measured) return TANGO_OK;
-    run->sigmas[run->steps] = run->final_sigma == TANGO_FINAL_SIGMA_MIN
-                                  ? (float)tango__sigma_at(run, 0.0)
-                                  : 0.0f;
+    return TANGO_OK;
+}
+
+/* Fills the tables. */
+static void tango__fill_schedule(tango_sampling *run)
+{
+    double t, sigma;
+    size_t i;
+    tango__alphas(run->config, run->alphas);
+    for (i = 0; i < run->steps; i++) {
+        t = tango__timestep(run, i);
+        tango__enter_step(run, i, t, tango__sigma_at(run, t));
+    }
+    if (run->params.sigmas == TANGO_SIGMAS_KARRAS) tango__fill_karras(run);
+    sigma = run->final_sigma == TANGO_FINAL_SIGMA_MIN ? tango__sigma_at(run, 0.0) : 0.0;
+    if (sigma > 0.0 && run->kind == TANGO_UNIPC
+        && run->params.sigmas == TANGO_SIGMAS_KARRAS)
+        sigma = (double)run->sigmas[run->calls - 1]; /* as the class has it: no step */
+    run->sigmas[run->calls] = (float)sigma;
     sigma = (double)run->sigmas[0];
-    if (run->kind == TANGO_EULER)
+    run->initial_scale = 1.0;
+    if (tango__by_sigma(run->kind))
         run->initial_scale =
             run->spacing == TANGO_LEADING ? TANGO_SQRT(sigma * sigma + 1.0) : sigma;
     if (run->kind == TANGO_CONSISTENCY) run->initial_scale = sigma;
-    return TANGO_OK;
+}
+
+/* How many of n steps a run of this strength takes: int(n strength), in binary fractions
+   as Python has them (100 x 0.29 is 28).         (diffusers img2img, get_timesteps) */
+static size_t tango__steps_left(tango_sampler kind, size_t steps, double strength)
+{
+    const double left = (double)steps * strength;
+    return kind == TANGO_LCM || left >= (double)steps ? steps : (size_t)left;
+}
+
+/* Calls of the model in so many steps. */
+static size_t tango__calls(tango_sampler kind, size_t steps)
+{
+    return kind == TANGO_HEUN && steps > 0 ? 2 * steps - 1 : steps;
 }
 
 /* Fields that a class of diffusers fills by itself when the configuration is silent; the
    samplers of distilled models have no choice. */
 static void tango__sampling_defaults(tango_sampling *run)
 {
-    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
-    if (run->kind == TANGO_CONSISTENCY) {
-        run->spacing = TANGO_LINSPACE;
-        run->final_sigma = TANGO_FINAL_ZERO;
-    }
+    tango_sampling_params *p = &run->params;
+    if (run->kind == TANGO_CONSISTENCY) run->spacing = TANGO_LINSPACE;
     if (run->spacing == TANGO_SPACING_DEFAULT)
-        run->spacing = by_index ? TANGO_LEADING : TANGO_LINSPACE;
-    if (run->final_sigma == TANGO_FINAL_DEFAULT) run->final_sigma = TANGO_FINAL_ZERO;
+        run->spacing = tango__by_index(run->kind) ? TANGO_LEADING : TANGO_LINSPACE;
+    if (run->final_sigma == TANGO_FINAL_DEFAULT
+        || !(tango__multistep(run->kind) || run->kind == TANGO_EULER))
+        run->final_sigma = TANGO_FINAL_ZERO;
+    if (!(tango__multistep(run->kind) || run->kind == TANGO_EULER
+            || run->kind == TANGO_HEUN))
+        p->sigmas = TANGO_SIGMAS_SPACED;
+    if (p->strength == 0.0) p->strength = 1.0;
+}
+
+/* Checks what was asked for and finds the calls of the run. */
+static tango_result tango__sampling_check(tango_sampling *run, tango_error *error)
+{
+    const double strength = run->params.strength;
+    size_t left, most = run->config->train_steps;
+    if (run->kind < TANGO_DDPM || run->kind > TANGO_CTM || run->steps == 0
+        || run->steps > most)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "sampler: %z steps, expected 1 to %z", run->steps, most);
+    if (!(strength > 0.0 && strength <= 1.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "strength: expected more than 0 and at most 1");
+    if (run->kind == TANGO_LCM) {
+        most = most < TANGO__LCM_GRID ? 0 : (size_t)((double)TANGO__LCM_GRID * strength);
+        if (run->steps > most)
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "steps: %z of lcm, expected at most %z", run->steps, most);
+    }
+    left = tango__steps_left(run->kind, run->steps, strength);
+    if (left == 0)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "strength: leaves none of %z steps", run->steps);
+    run->calls = tango__calls(run->kind, run->steps);
+    run->first = run->index = run->calls - tango__calls(run->kind, left);
+    if (run->kind == TANGO_CTM || run->params.sigmas == TANGO_SIGMAS_KARRAS)
+        return TANGO_OK;
+    return tango__check_timesteps(run, error);
 }
 
 TANGO_API tango_result tango_sampling_begin(tango_sampling *run,
-    const tango_schedule_config *config, tango_sampler kind, size_t steps, double eta,
-    tango_final final_sigma, size_t images, size_t count, tango_arena *arena,
-    tango_error *error)
+    const tango_schedule_config *config, const tango_sampling_params *params,
+    tango_arena *arena, tango_error *error)
 {
-    const int multistep = kind == TANGO_DPM || kind == TANGO_UNIPC;
+    const tango_sampler kind = params->sampler;
+    const int multistep = tango__multistep(kind), heun = kind == TANGO_HEUN;
     size_t total = 0;
-    int ok = tango_mul_ok(images, count, &total);
+    int ok = tango_mul_ok(params->images, params->count, &total);
+    tango_result result;
     memset(run, 0, sizeof *run);
     run->config = config;
+    run->params = *params;
     run->kind = kind;
     run->spacing = config->spacing;
-    run->final_sigma =
-        final_sigma != TANGO_FINAL_DEFAULT ? final_sigma : config->final_sigma;
-    run->steps = steps;
-    run->images = images;
-    run->count = count;
-    run->eta = eta;
+    run->final_sigma = params->final_sigma != TANGO_FINAL_DEFAULT ? params->final_sigma
+                                                                  : config->final_sigma;
+    run->steps = params->steps;
+    run->images = params->images;
+    run->count = params->count;
+    run->eta = params->eta;
     tango__sampling_defaults(run);
-    if (kind < TANGO_DDPM || kind > TANGO_CTM || steps == 0
-        || steps > config->train_steps)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-            "sampler: %z steps, expected 1 to %z", steps, config->train_steps);
+    result = tango__sampling_check(run, error);
+    if (result != TANGO_OK) return result;
     run->alphas =
         (float *)tango_arena_keep(arena, config->train_steps, sizeof(float), &ok);
     run->timesteps = (float *)tango_arena_keep(
-        arena, steps + (kind == TANGO_CTM), sizeof(float), &ok);
-    run->sigmas = (float *)tango_arena_keep(arena, steps + 1, sizeof(float), &ok);
+        arena, run->calls + (kind == TANGO_CTM), sizeof(float), &ok);
+    run->sigmas = (float *)tango_arena_keep(arena, run->calls + 1, sizeof(float), &ok);
     run->x0 = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
-    if (multistep)
+    if (multistep || heun)
         run->before[0] = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
     if (multistep)
         run->before[1] = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
-    if (kind == TANGO_UNIPC)
+    if (kind == TANGO_UNIPC || heun)
         run->last = (float *)tango_arena_keep(arena, total, sizeof(float), &ok);
     if (config->threshold)
-        run->sorted = (float *)tango_arena_keep(arena, count, sizeof(float), &ok);
+        run->sorted = (float *)tango_arena_keep(arena, params->count, sizeof(float), &ok);
     if (!ok)
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
-            "sampler: no room for %z steps of %z numbers", steps, total);
-    return tango__fill_schedule(run, error);
+            "sampler: no room for %z steps of %z numbers", run->steps, total);
+    if (run->timesteps == NULL) return TANGO_OK; /* only measured */
+    if (kind == TANGO_CTM) tango__fill_levels(run);
+    else tango__fill_schedule(run);
+    return TANGO_OK;
 }
 
 /* Deviation of the latents that SoundCTM was trained on. */
@@ -3334,7 +3553,7 @@ TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const
 {
     size_t i, total = run->images * run->count;
     float scale = 1.0f;
-    if (run->kind == TANGO_EULER || run->kind == TANGO_CONSISTENCY
+    if (tango__by_sigma(run->kind) || run->kind == TANGO_CONSISTENCY
         || run->kind == TANGO_CTM) {
         double sigma = (double)run->sigmas[run->index],
                data = run->kind == TANGO_CTM ? TANGO__CTM_DATA : 1.0;
@@ -3346,17 +3565,25 @@ TANGO_API void tango_sampling_input(const tango_sampling *run, float *out, const
 TANGO_API int tango_sampling_draws(const tango_sampling *run)
 {
     if (run->kind == TANGO_DDPM) return run->timesteps[run->index] > 0.0f;
-    if (run->kind == TANGO_CONSISTENCY) return run->index + 1 < run->steps;
+    if (run->kind == TANGO_CONSISTENCY || run->kind == TANGO_LCM)
+        return run->index + 1 < run->calls;
+    if (run->kind == TANGO_EULER_ANCESTRAL || run->kind == TANGO_DPM_SDE) return 1;
     return run->kind == TANGO_DDIM && run->eta > 0.0;
 }
 
 /* For how many steps tango_sampling_draws will say yes; needs no tables. */
 static size_t tango__draw_count(const tango_sampling *run)
 {
-    if (run->kind == TANGO_DDPM)
-        return run->steps - (tango__timestep(run, run->steps - 1) > 0.0 ? 0 : 1);
-    if (run->kind == TANGO_CONSISTENCY) return run->steps - 1;
-    return run->kind == TANGO_DDIM && run->eta > 0.0 ? run->steps : 0;
+    const size_t left = run->calls - run->first;
+    switch (run->kind) {
+    case TANGO_DDPM:
+        return left - (tango__timestep(run, run->steps - 1) > 0.0 ? 0 : 1);
+    case TANGO_CONSISTENCY:
+    case TANGO_LCM: return left - 1;
+    case TANGO_EULER_ANCESTRAL:
+    case TANGO_DPM_SDE: return left;
+    default: return run->kind == TANGO_DDIM && run->eta > 0.0 ? left : 0;
+    }
 }
 
 /* Ascending order, by Shell's method with Knuth's gaps. */
@@ -3395,13 +3622,16 @@ static void tango__threshold(const tango_sampling *run, float *x)
 }
 
 /* Bounds the predicted clean sample as the configuration asks; thresholding goes first.
-   Only DDPM and DDIM clip, and do so unless told otherwise. */
+   DDPM and DDIM clip unless told otherwise, Heun and LCM where told to. */
 static void tango__bound(const tango_sampling *run)
 {
-    const int by_index = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM;
-    const int clip = run->config->clip != 0 && by_index;
+    const int by_sigma = tango__by_sigma(run->kind);
+    const int clip = run->kind == TANGO_DDPM || run->kind == TANGO_DDIM
+                         ? run->config->clip != 0
+                         : (run->kind == TANGO_HEUN || run->kind == TANGO_LCM)
+                               && run->config->clip > 0;
     size_t i, total = run->images * run->count;
-    if (run->config->threshold && run->kind != TANGO_EULER) {
+    if (run->config->threshold && !by_sigma) {
         for (i = 0; i < run->images; i++) tango__threshold(run, run->x0 + i * run->count);
     } else if (clip) {
         for (i = 0; i < total; i++)
@@ -3493,14 +3723,13 @@ static void tango__step_ddim(
         for (k = 0; k < total; k++) x[k] += (float)sigma * noise[k];
 }
 
-/* Euler (Karras et al. 2022, algorithm 2): along dx/dsigma = (x - x0) / sigma. */
+/* out = the clean sample of Euler and its kin, where x = x0 + sigma e. */
 TANGO__HOT
-static void tango__step_euler(tango_sampling *run, float *x, const float *output)
+static void tango__predict_at(
+    const tango_sampling *run, const float *x, const float *output, double sigma)
 {
     const size_t total = run->images * run->count;
-    double sigma = (double)run->sigmas[run->index],
-           next = (double)run->sigmas[run->index + 1];
-    double square = sigma * sigma + 1.0;
+    const double square = sigma * sigma + 1.0;
     switch (run->config->prediction) {
     case TANGO_PREDICTS_NOISE:
         tango__combine(run->x0, 1.0, x, -sigma, output, total);
@@ -3511,7 +3740,46 @@ static void tango__step_euler(tango_sampling *run, float *x, const float *output
         break;
     case TANGO_PREDICTS_SAMPLE: memcpy(run->x0, output, total * sizeof(float)); break;
     }
-    tango__combine(x, next / sigma, x, 1.0 - next / sigma, run->x0, total);
+    tango__bound(run);
+}
+
+/* Euler (Karras et al. 2022, algorithm 2): along dx/dsigma = (x - x0) / sigma. Ancestral:
+   further down, to next^2 / sigma, and up to the next level by noise. */
+TANGO__HOT
+static void tango__step_euler(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    const double sigma = (double)run->sigmas[run->index],
+                 next = (double)run->sigmas[run->index + 1], ratio = next / sigma,
+                 up = next * TANGO_SQRT(1.0 - ratio * ratio);
+    const double down = run->kind == TANGO_EULER ? ratio : ratio * ratio;
+    tango__predict_at(run, x, output, sigma);
+    tango__combine(x, down, x, 1.0 - down, run->x0, total);
+    if (tango_sampling_draws(run)) tango__combine(x, 1.0, x, up, noise, total);
+}
+
+/* Heun (Karras et al. 2022, algorithm 1): a step of Euler, and the same step again by the
+   mean of the slopes at both its ends. The last one ends at level 0, where there is no
+   slope. */
+TANGO__HOT
+static void tango__step_heun(tango_sampling *run, float *x, const float *output)
+{
+    const size_t total = run->images * run->count, at = run->index;
+    const int again = at % 2 != 0;
+    const double here = (double)run->sigmas[at];
+    const double way = again ? here - (double)run->sigmas[at - 1]
+                             : (double)run->sigmas[at + 1] - here;
+    tango__predict_at(run, x, output, here);
+    if (!again) {
+        memcpy(run->last, x, total * sizeof(float));
+        tango__combine(run->before[0], 1.0 / here, x, -1.0 / here, run->x0, total);
+        tango__combine(x, 1.0, x, way, run->before[0], total);
+        return;
+    }
+    tango__combine(x, 0.5 * way / here, x, -0.5 * way / here, run->x0, total);
+    tango__combine(x, 1.0, x, 0.5 * way, run->before[0], total);
+    tango__combine(x, 1.0, x, 1.0, run->last, total);
 }
 
 /* Signal and noise parts at a step: signal^2 + noise^2 = 1, noise / signal = sigma. */
@@ -3544,29 +3812,36 @@ static void tango__remember(tango_sampling *run)
     run->x0 = oldest;
 }
 
-/* DPM-Solver++ 2M (Lu et al. 2022b, algorithm 2), midpoint. First order at both ends. */
+/* DPM-Solver++ 2M (Lu et al. 2022b, algorithm 2), midpoint; its SDE walks twice as far in
+   h and makes up for it by noise. First order at both ends. */
 TANGO__HOT
-static void tango__step_dpm(tango_sampling *run, float *x, const float *output)
+static void tango__step_dpm(
+    tango_sampling *run, float *x, const float *output, const float *noise)
 {
     const size_t total = run->images * run->count, i = run->index;
-    const int last = i + 1 == run->steps;
+    const int last = i + 1 == run->calls, sde = run->kind == TANGO_DPM_SDE;
     const int first_order =
-        i == 0
+        i == run->first
         || (last
             && (run->sigmas[i + 1] == 0.0f
                 || (run->config->lower_order_final && run->steps < 15)));
-    double signal, noise, next_signal, next_noise, weight;
-    tango__parts(run, i, &signal, &noise);
-    tango__parts(run, i + 1, &next_signal, &next_noise);
-    tango__predict(run, x, output, signal, noise);
+    double signal, level, next_signal, next_level, weight, decay, fresh;
+    tango__parts(run, i, &signal, &level);
+    tango__parts(run, i + 1, &next_signal, &next_level);
+    tango__predict(run, x, output, signal, level);
     tango__bound(run);
-    weight = -next_signal * tango__decay(run, i, i + 1);
-    tango__combine(x, next_noise / noise, x, weight, run->x0, total);
+    decay = tango__decay(run, i, i + 1);
+    fresh = sde ? -decay * (2.0 + decay) : 0.0; /* 1 - exp(-2h) */
+    weight = next_signal * (sde ? fresh : -decay);
+    tango__combine(
+        x, next_level / level * (sde ? 1.0 + decay : 1.0), x, weight, run->x0, total);
     if (!first_order) { /* D = x0 + (x0 - before) / (2 r) */
         double r = tango__lambda_gain(run, i - 1, i) / tango__lambda_gain(run, i, i + 1);
         tango__combine(x, 1.0, x, weight * 0.5 / r, run->x0, total);
         tango__combine(x, 1.0, x, -weight * 0.5 / r, run->before[0], total);
     }
+    if (sde && fresh > 0.0)
+        tango__combine(x, 1.0, x, next_level * TANGO_SQRT(fresh), noise, total);
     tango__remember(run);
 }
 
@@ -3607,11 +3882,11 @@ static void tango__step_unipc(tango_sampling *run, float *x, const float *output
     tango__parts(run, i + 1, &next_signal, &next_noise);
     tango__predict(run, x, output, signal, noise);
     tango__bound(run);
-    if (i > 0) tango__correct(run, x);
+    if (i > run->first) tango__correct(run, x);
     memcpy(run->last, x, total * sizeof(float));
     run->order =
-        i == 0
-                || (i + 1 == run->steps
+        i == run->first
+                || (i + 1 == run->calls
                     && (run->config->lower_order_final || run->sigmas[i + 1] == 0.0f))
             ? 1
             : 2;
@@ -3623,6 +3898,25 @@ static void tango__step_unipc(tango_sampling *run, float *x, const float *output
         tango__combine(x, 1.0, x, -weight * 0.5 / r, run->x0, total);
     }
     tango__remember(run);
+}
+
+/* LCM (Luo et al. 2023, algorithm 2): the clean sample c_out x0 + c_skip x, and noise to
+   the level of the next query. */
+TANGO__HOT
+static void tango__step_lcm(
+    tango_sampling *run, float *x, const float *output, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    const double time = 10.0 * (double)run->timesteps[run->index],
+                 square = time * time + 0.25;
+    double signal, level;
+    tango__parts(run, run->index, &signal, &level);
+    tango__predict(run, x, output, signal, level);
+    tango__bound(run);
+    tango__combine(x, 0.25 / square, x, time / TANGO_SQRT(square), run->x0, total);
+    if (!tango_sampling_draws(run)) return;
+    tango__parts(run, run->index + 1, &signal, &level);
+    tango__combine(x, signal, x, level, noise, total);
 }
 
 /* ConsistencyTTA: the output is the clean sample itself; x = x0 + sigma noise with the
@@ -3651,16 +3945,35 @@ static void tango__step_ctm(tango_sampling *run, float *x, const float *output)
         run->images * run->count);
 }
 
+TANGO_API void tango_sampling_noise(
+    const tango_sampling *run, float *out, const float *clean, const float *noise)
+{
+    const size_t total = run->images * run->count;
+    double signal = 1.0, level = 0.0;
+    if (run->index < run->calls) {
+        tango__parts(run, run->index, &signal, &level);
+        if (tango__by_sigma(run->kind) || run->kind >= TANGO_CONSISTENCY) {
+            signal = 1.0;
+            level = (double)run->sigmas[run->index];
+        }
+    }
+    tango__combine(out, signal, clean, level, noise, total);
+}
+
 TANGO_API void tango_sampling_step(
     tango_sampling *run, float *x, const float *output, const float *noise)
 {
-    TANGO_ASSERT(run->index < run->steps);
+    TANGO_ASSERT(run->index < run->calls);
     TANGO_ASSERT(noise != NULL || !tango_sampling_draws(run));
     switch (run->kind) {
     case TANGO_DDPM: tango__step_ddpm(run, x, output, noise); break;
     case TANGO_DDIM: tango__step_ddim(run, x, output, noise); break;
-    case TANGO_EULER: tango__step_euler(run, x, output); break;
-    case TANGO_DPM: tango__step_dpm(run, x, output); break;
+    case TANGO_EULER:
+    case TANGO_EULER_ANCESTRAL: tango__step_euler(run, x, output, noise); break;
+    case TANGO_HEUN: tango__step_heun(run, x, output); break;
+    case TANGO_DPM:
+    case TANGO_DPM_SDE: tango__step_dpm(run, x, output, noise); break;
+    case TANGO_LCM: tango__step_lcm(run, x, output, noise); break;
     case TANGO_CONSISTENCY: tango__step_consistency(run, x, output, noise); break;
     case TANGO_CTM: tango__step_ctm(run, x, output); break;
     default: tango__step_unipc(run, x, output); break;
@@ -3687,6 +4000,9 @@ typedef struct tango__net {
     tango_profile *profile; /* NULL where no time is taken */
     size_t part;            /* of the profile: the one at work */
     double lap;             /* when its clock was read last */
+    int (*on_layer)(void *user, unsigned part, double operations);
+    void *user;
+    double operations; /* of this part so far */
 } tango__net;
 
 static int tango__idle(const tango__net *net)
@@ -3695,14 +4011,21 @@ static int tango__idle(const tango__net *net)
 }
 
 /* Counts the time since the last lap, and what was computed in it, to a kind of layer.
-   A layer has one lap of OTHER before it and one of its own behind it; nothing counts
-   behind a failure. A net that works inside a task of parallel_for has no profile: what
-   surrounds it counts it as one. */
+   A layer has one lap of OTHER before it and one of its own behind it, where the caller
+   may stop the run; nothing counts behind a failure. A net that works inside a task of
+   parallel_for has neither profile nor on_layer: what surrounds it counts it as one. */
 static void tango__lap(tango__net *net, tango_layer layer, double operations)
 {
     tango_profile *p = net->profile;
     double now;
-    if (p == NULL || tango__idle(net)) return;
+    if (tango__idle(net)) return;
+    if (net->on_layer != NULL && layer != TANGO_LAYER_OTHER) {
+        net->operations += operations;
+        if (net->on_layer(net->user, 1u << net->part, net->operations))
+            net->result = tango_io_fail(net->error, TANGO_ERROR_CANCELLED,
+                "stopped behind a layer of %s", tango_part_name(1u << net->part));
+    }
+    if (p == NULL) return;
     now = p->seconds(p->user);
     p->spent[net->part][layer] += now - net->lap;
     p->operations[net->part][layer] += operations;
@@ -3714,6 +4037,7 @@ static void tango__lap_part(tango__net *net, unsigned part)
 {
     tango__lap(net, TANGO_LAYER_OTHER, 0.0);
     for (net->part = 0; part > 1; part >>= 1) net->part++;
+    net->operations = 0.0;
 }
 
 TANGO_API const char *tango_layer_name(tango_layer layer)
@@ -5872,6 +6196,9 @@ TANGO__HOT
 static void tango__fill_in(tango_params *p, const tango_model *m)
 {
     const tango__usual *usual = &tango__usuals[m->unet.guidance];
+    if (p->seconds == 0.0 && p->init != NULL && m->vae.levels != 0)
+        p->seconds = (double)p->init_rows * (double)(m->hop << (m->vae.levels - 1))
+                     / (double)m->rate;
     if (p->seconds == 0.0)
         p->seconds = m->defaults.seconds != 0.0 ? m->defaults.seconds : 10.24;
     if (p->steps == 0)
@@ -5905,9 +6232,6 @@ static tango_result tango__check_sampler(
 {
     const tango_sampler own = tango__usuals[m->unet.guidance].sampler;
     const int special = p->sampler >= TANGO_CONSISTENCY;
-    if ((unsigned)p->sampler > TANGO_CTM)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
-            (int64_t)p->sampler);
     if (p->latent != NULL || p->mel != NULL || !(m->parts & TANGO_PART_UNET))
         return TANGO_OK;
     if (own != TANGO_DDPM && p->sampler != own)
@@ -5918,6 +6242,39 @@ static tango_result tango__check_sampler(
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "sampler: '%s' needs a UNet that was distilled for it, which this is not",
             tango_sampler_name(p->sampler));
+    return TANGO_OK;
+}
+
+/* What a run starts from, and the generators of its noise. */
+static tango_result tango__check_start(
+    const tango_params *p, const tango_model *m, tango_error *error)
+{
+    size_t i;
+    int ok = p->seed <= TANGO_SEED_MAX;
+    for (i = 0; p->seeds != NULL && i < p->samples; i++)
+        ok &= p->seeds[i] <= TANGO_SEED_MAX;
+    if (!ok)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "seed: expected 0 to %u", TANGO_SEED_MAX);
+    if (p->init == NULL) {
+        if (p->strength != 0.0 || p->fills != 0)
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "%s: given without init, a sound to start from",
+                p->fills != 0 ? "fill" : "strength");
+        return TANGO_OK;
+    }
+    if (p->latent != NULL || p->mel != NULL)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "init: given beside a latent or mel");
+    if (p->init_rows == 0)
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "init: 0 rows, expected 1 or more");
+    if (!(p->strength >= 0.0 && p->strength <= 1.0))
+        return tango_io_fail(
+            error, TANGO_ERROR_ARGUMENT, "strength: expected more than 0 and at most 1");
+    if (m->unet.adapters)
+        return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED,
+            "init: this model's UNet works on another latent than its VAE");
     return TANGO_OK;
 }
 
@@ -5969,28 +6326,35 @@ static tango_result tango__check(
     if ((unsigned)p->final_sigma > TANGO_FINAL_SIGMA_MIN)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "final sigma: number %i is none", (int64_t)p->final_sigma);
+    if ((unsigned)p->sampler > TANGO_CTM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
+    if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
+            (int64_t)p->sigmas);
     if (tango_nn_work_size(p->threads) == 0)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
-    return tango__check_sampler(p, m, error);
+    return tango__check_start(p, m, error);
 }
 
-/* Whether guidance, where there is any, acts on a step.
+/* Whether guidance, where there is any, acts on a call.
                                           (diffusers guiders, ClassifierFreeGuidance) */
-static int tango__in_window(const tango_params *p, size_t step)
+static int tango__in_window(const tango_plan *plan, size_t call)
 {
-    const double steps = (double)p->steps, at = (double)step;
-    return at >= TANGO_FLOOR(p->guidance_from * steps)
-           && at < TANGO_FLOOR(p->guidance_until * steps);
+    const double calls = (double)plan->calls, at = (double)call;
+    return at >= TANGO_FLOOR(plan->params.guidance_from * calls)
+           && at < TANGO_FLOOR(plan->params.guidance_until * calls);
 }
 
-/* Whether the UNet runs on [negative ; prompt] at some step; a distilled one is told the
+/* Whether the UNet runs on [negative ; prompt] at some call; a distilled one is told the
    number. */
-static int tango__guided(const tango_params *p, const tango_model *m)
+static int tango__guided(const tango_plan *plan, const tango_model *m)
 {
-    const double first = TANGO_FLOOR(p->guidance_from * (double)p->steps);
+    const tango_params *p = &plan->params;
+    const double first = TANGO_FLOOR(p->guidance_from * (double)plan->calls);
     return p->guidance > 1.0 && m->unet.guidance == TANGO_GUIDANCE_NONE
-           && first < (double)p->steps && tango__in_window(p, (size_t)first);
+           && first < (double)plan->calls && tango__in_window(plan, (size_t)first);
 }
 
 static unsigned tango__needed(const tango_params *p)
@@ -6009,6 +6373,52 @@ static void tango__crop(tango_plan *plan, const tango_model *m)
     const double samples = (asked ? p->seconds : p->crop) * (double)m->rate;
     if (samples < (double)plan->whole) plan->samples = (size_t)samples;
     if (plan->samples == 0) plan->samples = 1;
+}
+
+/* Latent rows per second. */
+static double tango__row_rate(const tango_model *m)
+{
+    return (double)m->rate / (double)(m->hop << (m->vae.levels - 1));
+}
+
+/* Whether a row of the latent is made anew; without init all are. */
+static int tango__fills(const tango_plan *plan, const tango_model *m, size_t row)
+{
+    const tango_params *p = &plan->params;
+    const double rate = tango__row_rate(m), at = (double)row;
+    size_t i;
+    if (row >= p->init_rows) return 1;
+    for (i = 0; i < p->fills; i++)
+        if (at + 1.0 > p->fill[2 * i] * rate + 1e-6
+            && at < p->fill[2 * i + 1] * rate - 1e-6)
+            return 1;
+    return 0;
+}
+
+/* Whether a part of init stays. */
+static int tango__keeps(const tango_params *p, size_t rows)
+{
+    return p->init != NULL && (p->fills != 0 || p->init_rows < rows);
+}
+
+/* The ranges of fill lie in the sound; how much of the run takes place. */
+static tango_result tango__start_sizes(
+    tango_plan *plan, const tango_model *m, tango_error *error)
+{
+    tango_params *p = &plan->params;
+    const double end = (double)plan->latent_rows / tango__row_rate(m);
+    size_t i;
+    if (p->init == NULL) p->strength = 1.0;
+    if (p->strength == 0.0) p->strength = tango__keeps(p, plan->latent_rows) ? 1.0 : 0.8;
+    for (i = 0; i < p->fills; i++)
+        if (!(p->fill[2 * i] >= 0.0 && p->fill[2 * i] < p->fill[2 * i + 1]
+                && p->fill[2 * i + 1] <= end + 1e-6))
+            return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+                "fill: range %z, expected 0 <= FROM < TO <= %z ms, the end of the sound",
+                i + 1, (size_t)(1000.0 * end + 0.5));
+    plan->calls = tango__calls(
+        p->sampler, tango__steps_left(p->sampler, p->steps, p->strength));
+    return TANGO_OK;
 }
 
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
@@ -6032,6 +6442,9 @@ static tango_result tango__sizes(
     if (plan->latent_rows == 0) plan->latent_rows = 1;
     plan->latent_width = m->mels / factor;
     plan->frames = plan->latent_rows * factor;
+    if (p->mel == NULL && p->latent == NULL
+        && tango__start_sizes(plan, m, error) != TANGO_OK)
+        return TANGO_ERROR_ARGUMENT;
     if (p->mel != NULL) { /* no latent takes part */
         plan->latent_rows = 0;
         plan->frames = p->mel_frames;
@@ -6043,7 +6456,7 @@ static tango_result tango__sizes(
     }
     plan->whole = p->vocoder == TANGO_HIFIGAN
                       ? tango__wave_length(&m->vocoder, plan->frames)
-                      : (plan->frames - 1) * m->hop;
+                      : plan->frames * m->hop;
     plan->samples = plan->whole;
     if (p->crop > 0.0) tango__crop(plan, m);
     if (!tango_mul_ok(plan->samples, sizeof(float), &bytes)
@@ -6168,7 +6581,7 @@ static void tango__read_prompt(
     tango__net *net, const tango_plan *plan, tango__tokens *tokens)
 {
     const tango_params *p = &plan->params;
-    const int guided = tango__guided(p, net->model);
+    const int guided = tango__guided(plan, net->model);
     size_t mark, row, i;
     const tango_text_config *c = &net->model->text;
     tango_tokenizer tokenizer;
@@ -6244,7 +6657,7 @@ static void tango__tell_text(tango__net *net, const tango_plan *plan,
 static void tango__encode_prompt(
     tango__net *net, const tango_plan *plan, tango__denoiser *d, size_t counts[2])
 {
-    const int guided = tango__guided(&plan->params, net->model),
+    const int guided = tango__guided(plan, net->model),
               one = net->model->text.type == TANGO_TEXT_CLAP; /* one state a text */
     const size_t first = guided ? 0 : 1,
                  width = one ? net->model->text.projection : net->model->text.width;
@@ -6272,17 +6685,38 @@ static void tango__encode_prompt(
 
 /* The random draws in order: what the caller gave while it lasts, then the generator. */
 typedef struct tango__draws {
-    tango_random random;
+    tango_random *random; /* one, or of params.seeds one for each image */
     size_t done, images, rows, channels;
     float *planes; /* (images, channels, rows) */
 } tango__draws;
 
+/* Books the generators and seeds them. */
+static void tango__draws_begin(
+    tango__net *net, tango__draws *draws, const tango_params *p)
+{
+    const size_t count = p->seeds != NULL ? p->samples : 1;
+    size_t i;
+    int ok = 1;
+    draws->random =
+        (tango_random *)tango_arena_keep(net->arena, count, sizeof(tango_random), &ok);
+    if (!ok && net->result == TANGO_OK)
+        net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
+            "memory: no room for %z random generators", count);
+    if (tango__idle(net)) return;
+    for (i = 0; i < count; i++)
+        tango_random_seed(&draws->random[i], p->seeds != NULL ? p->seeds[i] : p->seed);
+}
+
 static void tango__draw(tango__draws *draws, float *out, const tango_params *p)
 {
-    const size_t total = draws->images * draws->rows * draws->channels;
+    const size_t total = draws->images * draws->rows * draws->channels,
+                 alone = p->seeds != NULL ? total / draws->images : total;
+    size_t i;
     if (draws->done < p->noise_draws && p->noise != NULL)
         memcpy(draws->planes, p->noise + draws->done * total, total * sizeof(float));
-    else tango_randn(&draws->random, draws->planes, total);
+    else
+        for (i = 0; i * alone < total; i++)
+            tango_randn(&draws->random[i], draws->planes + i * alone, alone);
     tango__from_planes(out, draws->planes, draws->images, draws->rows, draws->channels);
     draws->done++;
 }
@@ -6293,6 +6727,7 @@ typedef struct tango__loop {
     tango__draws draws;
     float *z, *noise, *input,
         *output; /* input, output: (context_batch * images, rows, channels) */
+    float *clean, *fresh; /* with init: that for every image, and the first draw */
     size_t total;
 } tango__loop;
 
@@ -6335,11 +6770,12 @@ static void tango__guide(
    both halves is computed where the first one sets in. The passes that measure are the
    largest. */
 static void tango__plan_step(
-    const tango__net *net, const tango_params *p, tango__denoiser *d, size_t step)
+    const tango__net *net, const tango_plan *plan, tango__denoiser *d, size_t step)
 {
+    const tango_params *p = &plan->params;
     const int measured = net->arena->base == NULL,
-              inside = measured || tango__in_window(p, step),
-              sets_in = inside && step > 0 && !tango__in_window(p, step - 1);
+              inside = measured || tango__in_window(plan, step),
+              sets_in = inside && step > 0 && !tango__in_window(plan, step - 1);
     d->step = step;
     d->first_text = d->context_batch == 2 && !inside ? 1 : 0;
     d->deep = p->cache < 2 ? TANGO__DEEP_RUN
@@ -6356,7 +6792,7 @@ static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoi
     const size_t count = loop->sampling.count;
     tango__image size;
     size_t i, texts;
-    tango__plan_step(net, p, d, step);
+    tango__plan_step(net, plan, d, step);
     texts = d->context_batch - d->first_text;
     d->equal = texts == 2 && c->class_width == 0; /* classes are added to the time */
     size.batch = texts * p->samples;
@@ -6389,6 +6825,65 @@ static void tango__check_draws(
             "noise: %z draws, expected 1 or %z", p->noise_draws, all);
 }
 
+/* What the sampler is asked for; each sound has `count` numbers. */
+static tango_sampling_params tango__request(const tango_plan *plan, size_t count)
+{
+    const tango_params *p = &plan->params;
+    tango_sampling_params request;
+    memset(&request, 0, sizeof request);
+    request.sampler = p->sampler;
+    request.steps = p->steps;
+    request.eta = p->eta > 0.0 ? p->eta : 0.0;
+    request.final_sigma = p->final_sigma;
+    request.sigmas = p->sigmas;
+    request.strength = p->strength;
+    request.images = p->samples;
+    request.count = count;
+    return request;
+}
+
+/* z = the noise of the start, or init as noisy as the first step expects. */
+static void tango__start_from(const tango_plan *plan, tango__loop *loop)
+{
+    const tango_params *p = &plan->params;
+    const size_t width = plan->latent_width, channels = loop->draws.channels,
+                 rows = p->init_rows, count = loop->sampling.count;
+    size_t i, r, k;
+    for (i = 0; p->init == NULL && i < loop->total; i++)
+        loop->z[i] *= (float)loop->sampling.initial_scale;
+    if (p->init == NULL) return;
+    memset(loop->clean, 0, loop->total * sizeof(float));
+    for (r = 0; r < rows && r < plan->latent_rows; r++)
+        for (k = 0; k < width * channels; k++)
+            loop->clean[r * width * channels + k] =
+                p->init[(k % channels * rows + r) * width + k / channels];
+    for (i = 1; i < p->samples; i++)
+        memcpy(loop->clean + i * count, loop->clean, count * sizeof(float));
+    memcpy(loop->fresh, loop->z, loop->total * sizeof(float));
+    if (p->strength < 1.0 || !tango__keeps(p, plan->latent_rows))
+        tango_sampling_noise(&loop->sampling, loop->z, loop->clean, loop->fresh);
+    else
+        for (i = 0; i < loop->total; i++)
+            loop->z[i] *= (float)loop->sampling.initial_scale;
+}
+
+/* What is not filled becomes that of init again, as noisy as the next step expects. */
+static void tango__keep_init(
+    const tango__net *net, const tango_plan *plan, tango__loop *loop)
+{
+    const size_t one = plan->latent_width * loop->draws.channels;
+    size_t i, r;
+    if (tango__idle(net) || !tango__keeps(&plan->params, plan->latent_rows)) return;
+    tango_sampling_noise(&loop->sampling, loop->input, loop->clean, loop->fresh);
+    for (r = 0; r < plan->latent_rows; r++) {
+        if (tango__fills(plan, net->model, r)) continue;
+        for (i = 0; i < plan->params.samples; i++) {
+            const size_t at = i * loop->sampling.count + r * one;
+            memcpy(loop->z + at, loop->input + at, one * sizeof(float));
+        }
+    }
+}
+
 /* Books the loop's arrays and draws the first latent. */
 static void tango__loop_start(
     tango__net *net, const tango_plan *plan, tango__denoiser *d, tango__loop *loop)
@@ -6396,37 +6891,38 @@ static void tango__loop_start(
     const tango_params *p = &plan->params;
     const tango_unet_config *c = &net->model->unet;
     const size_t rows = plan->latent_rows * plan->latent_width;
-    size_t i;
+    const tango_sampling_params request = tango__request(plan, rows * c->in_channels);
     loop->draws.images = p->samples;
     loop->draws.rows = rows;
     loop->draws.channels = c->in_channels;
     loop->total = p->samples * rows * c->in_channels;
     if (net->result == TANGO_OK)
         net->result = tango_sampling_begin(&loop->sampling, &net->model->schedule,
-            p->sampler, p->steps, p->eta > 0.0 ? p->eta : 0.0, p->final_sigma, p->samples,
-            rows * c->in_channels, net->arena, net->error);
+            &request, net->arena, net->error);
     tango__check_draws(net, p, &loop->sampling);
     loop->z = tango__floats(net, p->samples, rows, c->in_channels);
     loop->noise = tango__floats(net, p->samples, rows, c->in_channels);
+    if (p->init != NULL)
+        loop->clean = tango__floats(net, p->samples, rows, c->in_channels);
+    if (p->init != NULL)
+        loop->fresh = tango__floats(net, p->samples, rows, c->in_channels);
     loop->draws.planes = tango__floats(net, p->samples, rows, c->in_channels);
     loop->input = tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
     loop->output =
         tango__floats(net, d->context_batch * p->samples, rows, c->in_channels);
-    d->timesteps = loop->sampling.timesteps;
-    d->steps = p->steps;
+    d->timesteps = tango__at(loop->sampling.timesteps, loop->sampling.first);
+    d->steps = plan->calls;
     d->guidance = p->guidance;
-    if (!tango__idle(net)) {
-        tango_random_seed(&loop->draws.random, p->seed);
-        tango__draw(&loop->draws, loop->z, p);
-    }
+    tango__draws_begin(net, &loop->draws, p);
+    if (!tango__idle(net)) tango__draw(&loop->draws, loop->z, p);
     tango__tell_images(net, plan, "noise", SIZE_MAX, loop->z, p->samples, c->in_channels);
-    tango__tell_values(net, plan, loop->sampling.timesteps,
-        tango__stage_of("timesteps", 1, p->steps, 0, 0, 0));
-    if (p->sampler != TANGO_DDPM && p->sampler != TANGO_DDIM)
-        tango__tell_values(net, plan, loop->sampling.sigmas,
-            tango__stage_of("sigmas", 1, p->steps + 1, 0, 0, 0));
-    for (i = 0; !tango__idle(net) && i < loop->total; i++)
-        loop->z[i] *= (float)loop->sampling.initial_scale;
+    tango__tell_values(net, plan, d->timesteps,
+        tango__stage_of("timesteps", 1, plan->calls, 0, 0, 0));
+    if (!tango__by_index(p->sampler))
+        tango__tell_values(net, plan,
+            tango__at(loop->sampling.sigmas, loop->sampling.first),
+            tango__stage_of("sigmas", 1, plan->calls + 1, 0, 0, 0));
+    if (!tango__idle(net)) tango__start_from(plan, loop);
 }
 
 /* out (samples, rows, 8) from the UNet's channels; SD-2.1 variants come back through
@@ -6484,21 +6980,22 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     tango__lap_part(net, TANGO_PART_UNET);
     tango__loop_start(net, plan, &d, &loop);
     tango__loop_begin(net);
-    for (step = 0; step < p->steps && step < net->passes && net->result == TANGO_OK;
+    for (step = 0; step < plan->calls && step < net->passes && net->result == TANGO_OK;
         step++, tango__loop_again(net)) {
         if (!tango__idle(net) && p->on_step != NULL
-            && p->on_step(p->user, step, p->steps)) {
+            && p->on_step(p->user, step, plan->calls)) {
             net->result = tango_io_fail(net->error, TANGO_ERROR_CANCELLED,
-                "stopped before step %z of %z", step + 1, p->steps);
+                "stopped before step %z of %z", step + 1, plan->calls);
             break;
         }
         tango__denoise(net, plan, &d, &loop, step);
+        tango__keep_init(net, plan, &loop);
         tango__finite(net, loop.z, loop.total, "latent", step);
         tango__tell_images(
             net, plan, "latent", step, loop.z, p->samples, net->model->unet.out_channels);
     }
     if (!tango__idle(net) && p->on_step != NULL
-        && p->on_step(p->user, p->steps, p->steps))
+        && p->on_step(p->user, plan->calls, plan->calls))
         net->result = tango_io_fail(
             net->error, TANGO_ERROR_CANCELLED, "stopped after the last step");
     tango__leave_unet(net, latent, loop.z, rows);
@@ -6508,19 +7005,10 @@ static void tango__diffuse(tango__net *net, const tango_plan *plan, float *laten
     net->arena->kept = kept;
 }
 
-/* wave (160 (T - 1)) = Griffin-Lim of mel (T, F); phases come from the seed, as the
-   reference draws them: torch.rand of (bins, T). */
-static void tango__griffin_lim(
-    tango__net *net, const tango_plan *plan, float *wave, const float *mel)
+/* The front end that made the model's mels. */
+static tango_audio_parameters tango__front_of(const tango_model *m)
 {
-    const tango_model *m = net->model;
-    const size_t mark = net->arena->used;
-    float *uniform = tango__floats(net, m->fft / 2 + 1, plan->frames, 1);
     tango_audio_parameters front;
-    tango_random random;
-    size_t size;
-    void *work;
-    int ok = 1;
     memset(&front, 0, sizeof front);
     front.rate = m->rate;
     front.fft = m->fft;
@@ -6529,17 +7017,41 @@ static void tango__griffin_lim(
     front.mels = m->mels;
     front.fmin = m->mel_low;
     front.fmax = m->mel_high;
+    return front;
+}
+
+/* wave (160 T) = Griffin-Lim of mel (T, F), whose last frame stands twice: so the wave
+   reaches to its end. Phases come from the seed, as the reference draws them: torch.rand
+   of (bins, T); those of the last frame stand twice too. */
+static void tango__griffin_lim(
+    tango__net *net, const tango_plan *plan, float *wave, const float *mel, uint64_t seed)
+{
+    const tango_model *m = net->model;
+    const size_t mark = net->arena->used, T = plan->frames, bins = m->fft / 2 + 1;
+    const tango_audio_parameters front = tango__front_of(m);
+    float *uniform = tango__floats(net, bins, T + 1, 1),
+          *longer = tango__floats(net, T + 1, m->mels, 1);
+    tango_random random;
+    size_t size, k;
+    void *work;
+    int ok = 1;
     if (net->result != TANGO_OK) return;
-    size = tango_audio_vocode_work_size(plan->frames, &front);
+    size = tango_audio_vocode_work_size(T + 1, &front);
     work = tango_arena_take(net->arena, size, 1, &ok);
     if (!ok || size == 0)
         net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
-            "memory: no room for griffin-lim of %z frames", plan->frames);
+            "memory: no room for griffin-lim of %z frames", T);
     if (!tango__idle(net)) {
-        tango_random_seed(&random, plan->params.seed);
-        tango_rand(&random, uniform, (m->fft / 2 + 1) * plan->frames);
+        tango_random_seed(&random, seed);
+        tango_rand(&random, uniform, bins * T);
+        for (k = bins; k-- > 0;) {
+            memmove(uniform + k * (T + 1), uniform + k * T, T * sizeof(float));
+            uniform[k * (T + 1) + T] = uniform[k * (T + 1) + T - 1];
+        }
+        memcpy(longer, mel, T * m->mels * sizeof(float));
+        memcpy(longer + T * m->mels, mel + (T - 1) * m->mels, m->mels * sizeof(float));
         tango__lap(net, TANGO_LAYER_OTHER, 0.0);
-        net->result = tango_audio_vocode(wave, mel, plan->frames, &front, TANGO__ROUNDS,
+        net->result = tango_audio_vocode(wave, longer, T + 1, &front, TANGO__ROUNDS,
             uniform, work, size, net->error);
         tango__lap(net, TANGO_LAYER_TRANSFORM, 0.0);
     }
@@ -6625,7 +7137,9 @@ static void tango__sound_all(
         if (p->vocoder == TANGO_HIFIGAN)
             tango__hifigan(net, made, from, plan->frames, TANGO__TILE_FIRST, TANGO__TILE,
                 &listener);
-        else tango__griffin_lim(net, plan, made, from);
+        else
+            tango__griffin_lim(
+                net, plan, made, from, p->seeds != NULL ? p->seeds[i] : p->seed);
         tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
         all.to = plan->whole;
         if (p->vocoder == TANGO_GRIFFIN_LIM) tango__tell_audio(net, &listener, made, all);
@@ -6686,6 +7200,8 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->nn.work_size = tango_nn_work_size(net->nn.threads);
     net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
     net->profile = p->profile;
+    net->on_layer = p->on_layer;
+    net->user = p->user;
     if (p->profile != NULL && arena->base != NULL)
         net->lap = p->profile->seconds(p->profile->user);
     if (!ok)
@@ -6763,6 +7279,7 @@ static tango_result tango__plan(tango_plan *plan, const tango_model *model,
     plan->params = *params;
     tango__fill_in(&plan->params, model);
     result = tango__check(&plan->params, model, error);
+    if (result == TANGO_OK) result = tango__check_sampler(&plan->params, model, error);
     if (result == TANGO_OK)
         result = tango_check_parts(model, tango__needed(&plan->params), error);
     return result == TANGO_OK ? tango__sizes(plan, model, error) : result;
@@ -6928,6 +7445,8 @@ static tango_result tango__encode_run(const tango__posterior *to, const float *m
             "encode: no room for %z mels of %z frames", e->batch, e->frames);
     params = tango__workers(e->kernels, e->parallel_for, e->pool, e->threads);
     params.profile = e->profile;
+    params.on_layer = e->on_layer;
+    params.user = e->user;
     tango__net_begin(&net, model, &params, arena, error);
     tango__lap_part(&net, TANGO_PART_VAE);
     tango__encode_all(&net, to, mel, e);
@@ -6971,6 +7490,79 @@ TANGO_API tango_result tango_encode(float *latent, float *mean, float *logvar,
     }
     tango__arena_over(&arena, memory, size);
     result = tango__encode_run(&to, mel, model, encoding, &arena, error);
+    tango__arena_close(&arena);
+    return result;
+}
+
+/* What stands in front of the encoder; NULL pointers where memory is only measured. */
+typedef struct tango__sound_room {
+    float *samples, *mel;
+    void *front, *work, *encoder;
+    size_t front_size, encoder_size;
+} tango__sound_room;
+
+static tango_result tango__sound_take(tango__sound_room *room, tango_arena *arena,
+    const tango_model *m, const tango_encoding *e, tango_error *error)
+{
+    const tango_audio_parameters front = tango__front_of(m);
+    tango_result result = tango_encode_memory(&room->encoder_size, m, e, error);
+    size_t samples = 0, numbers = 0;
+    int ok = tango_mul_ok(e->frames, m->hop, &samples)
+             && tango_mul_ok(e->frames, m->mels, &numbers);
+    if (result != TANGO_OK) return result;
+    if (e->batch != 1)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "encode: %z sounds, expected 1 at a time", e->batch);
+    room->front_size = tango_audio_front_size(&front);
+    room->samples = (float *)tango_arena_take(arena, samples, sizeof(float), &ok);
+    room->mel = (float *)tango_arena_take(arena, numbers, sizeof(float), &ok);
+    room->front = tango_arena_take(arena, room->front_size, 1, &ok);
+    room->work =
+        tango_arena_take(arena, tango_audio_frame_work_size(&front), 1, &ok);
+    room->encoder = tango_arena_take(arena, room->encoder_size, 1, &ok);
+    return ok ? TANGO_OK
+              : tango_io_fail(error, TANGO_ERROR_MEMORY,
+                  "memory: no room to encode %z frames", e->frames);
+}
+
+TANGO_API tango_result tango_encode_sound_memory(size_t *size, const tango_model *model,
+    const tango_encoding *encoding, tango_error *error)
+{
+    tango__sound_room room;
+    tango_arena arena;
+    tango_result result;
+    memset(&arena, 0, sizeof arena);
+    result = tango__sound_take(&room, &arena, model, encoding, error);
+    if (result == TANGO_OK) *size = arena.peak + TANGO__ALIGN;
+    return result;
+}
+
+TANGO_API tango_result tango_encode_sound(float *latent, const float *samples,
+    size_t count, const tango_model *model, const tango_encoding *encoding, void *memory,
+    size_t size, tango_error *error)
+{
+    const tango_audio_parameters parameters = tango__front_of(model);
+    const size_t target = encoding->frames * model->hop;
+    tango__sound_room room;
+    tango_audio_front front;
+    tango_arena arena;
+    tango_result result = TANGO_OK;
+    if (memory == NULL || size < TANGO__ALIGN)
+        return tango_io_fail(error, TANGO_ERROR_MEMORY, "memory: none given");
+    tango__arena_over(&arena, memory, size);
+    result = tango__sound_take(&room, &arena, model, encoding, error);
+    if (result == TANGO_OK)
+        result = tango_audio_normalise(
+            room.samples, samples, count, target, TANGO_AUDIO_TANGO, error);
+    if (result == TANGO_OK)
+        result = tango_audio_front_init(
+            &front, &parameters, room.front, room.front_size, error);
+    if (result == TANGO_OK) {
+        tango_audio_log_mel(
+            room.mel, room.samples, target, 0, encoding->frames, &front, room.work);
+        result = tango_encode(latent, NULL, NULL, room.mel, model, encoding, room.encoder,
+            room.encoder_size, error);
+    }
     tango__arena_close(&arena);
     return result;
 }

@@ -106,12 +106,19 @@ static inline void cli_print(FILE *out, const char *text)
         else fprintf(out, "\\x%02x", (unsigned)*p);
 }
 
+/* Where in a file of command lines the message comes from, or NULL. */
+static const char *cli_place;
+
 static inline void cli_message(const char *kind, const char *format, va_list arguments)
 {
     char line[2048];
     vsnprintf(line, sizeof line, format, arguments);
     fflush(stdout);
     fputs(kind, stderr);
+    if (cli_place != NULL) {
+        cli_print(stderr, cli_place);
+        fputs(": ", stderr);
+    }
     cli_print(stderr, line);
     fputc('\n', stderr);
 }
@@ -161,6 +168,10 @@ static inline void cli_file_message(const char *kind, const char *path, const ch
 {
     fflush(stdout);
     fputs(kind, stderr);
+    if (cli_place != NULL) {
+        cli_print(stderr, cli_place);
+        fputs(": ", stderr);
+    }
     if (strcmp(path, "-") != 0 || strncmp(text, "standard ", 9) != 0) {
         cli_print(stderr, path);
         fputs(": ", stderr);
@@ -271,6 +282,15 @@ static inline void cli_idle(const cli *c, const int *ids, const char *reason)
                 cli_note("--%s has no effect: %s", o->name, reason);
 }
 
+/* A usage error if one of the list `ids`, which 0 ends, was given. */
+static inline void cli_refuse(const cli *c, const int *ids, const char *reason)
+{
+    for (const cli_option *o = c->options; o->id; o++)
+        for (const int *id = ids; *id; id++)
+            if (*id == o->id && cli_given(c, *id))
+                cli_usage("--%s contradicts %s", o->name, reason);
+}
+
 /* Plain decimal: no spaces, inf or nan, nothing else up to the character `stop`, which
    *end receives. 0 if there is no such number in low .. high. */
 static inline int cli_plain(double *value, const char *text, int stop, const char **end,
@@ -295,18 +315,19 @@ static inline double cli_number(const cli *c, double low, double high)
     return value;
 }
 
-/* The option's value as two numbers A,B in low .. high. */
-static inline void cli_two_numbers(const cli *c, float *a, float *b, double low,
+/* The option's value as two numbers A,B or A:B, as it names them, in low .. high. */
+static inline void cli_two_numbers(const cli *c, double *a, double *b, double low,
                                    double high)
 {
     const char *end;
     double first, second;
-    if (!cli_plain(&first, c->text, ',', &end, low, high)
+    if (!cli_plain(&first, c->text, c->option->value[strcspn(c->option->value, ",:")],
+            &end, low, high)
         || !cli_plain(&second, end + 1, '\0', &end, low, high))
         cli_usage("--%s: expected %s, two numbers from %g to %g, found \"%.60s\"",
                   c->option->name, c->option->value, low, high, c->text);
-    *a = (float)first;
-    *b = (float)second;
+    *a = first;
+    *b = second;
 }
 
 static inline long long cli_integer(const cli *c, long long low, long long high)

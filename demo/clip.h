@@ -51,16 +51,16 @@ CLI_ENDS static inline void clip_fail_sound(const char *path, const char *text)
     exit(1);
 }
 
-/* Channel 0 of all frames of an open sound, as the encoders take it. The array grows with
-   what is read, never by what the file declares. */
-static inline float *clip_read(
-    const char *path, tango_io_sound *sound, size_t *count, tango_error *error)
+/* Channel 0 of the frames of an open sound, as the encoders take it: of about the first
+   `most`. The array grows with what is read, never by what the file declares. */
+static inline float *clip_read(const char *path, tango_io_sound *sound, size_t most,
+    size_t *count, tango_error *error)
 {
     const size_t channels = sound->info.channels, chunk = 4096;
     float *frames = (float *)clip_room(chunk, channels * sizeof(float), path),
           *all = NULL, *larger;
     size_t room = 0, got = chunk;
-    for (*count = 0; got == chunk; *count += got) {
+    for (*count = 0; got == chunk && *count <= most; *count += got) {
         if (tango_io_sound_read_float(sound, frames, chunk, &got, error) != TANGO_OK)
             clip_fail_sound(path, error->text);
         if (*count + got > room) {
@@ -98,9 +98,9 @@ static inline float *clip_resample(
 }
 
 /* Channel 0 of a WAV or FLAC file at its own rate: *count samples, at least 1, all finite;
-   to be freed. */
-static inline float *clip_load_plain(
-    const char *path, size_t *rate, size_t *count, tango_error *error)
+   to be freed. What is longer than `seconds` is read a little further than that. */
+static inline float *clip_load_plain(const char *path, size_t *rate, double seconds,
+    size_t *count, tango_error *error)
 {
     tango_io_file file;
     tango_io_sound sound;
@@ -114,7 +114,9 @@ static inline float *clip_load_plain(
     work = clip_room(work_size, 1, path);
     if (tango_io_sound_start(&sound, work, work_size, error) != TANGO_OK)
         cli_fail_file(path, error->text);
-    x = clip_read(path, &sound, count, error);
+    x = clip_read(path, &sound,
+        seconds * sound.info.rate < 1e15 ? (size_t)(seconds * sound.info.rate) : SIZE_MAX,
+        count, error);
     free(work);
     tango_io_unmap(&file);
     if (*count == 0) cli_fail("%s: no samples", path);
@@ -124,12 +126,18 @@ static inline float *clip_load_plain(
 }
 
 /* The same at `rate` Hz. */
+static inline float *clip_load_part(const char *path, size_t rate, double seconds,
+    size_t *count, tango_error *error)
+{
+    size_t own = 0;
+    float *x = clip_load_plain(path, &own, seconds, count, error);
+    return clip_resample(path, x, count, own, rate, error);
+}
+
 static inline float *clip_load(
     const char *path, size_t rate, size_t *count, tango_error *error)
 {
-    size_t own = 0;
-    float *x = clip_load_plain(path, &own, count, error);
-    return clip_resample(path, x, count, own, rate, error);
+    return clip_load_part(path, rate, 1e30, count, error);
 }
 
 /* mel (frames, mels) of samples x: natural log, the recipe of the VAE; to be freed. The

@@ -3,16 +3,17 @@
        cc demo/generate.c -lm -o generate && ./generate "a dog barks"
 
        model   demo/tiny.tango  6.7 M parameters  CC BY 4.0
-       run     2.55 s  25 steps ddim  guidance 3 rescaled 0.7  griffin-lim  seed 0
+       run     2.56 s  25 steps ddim  guidance 3 rescaled 0.7  griffin-lim  seed 0
        memory  13.5 MB
        [##############################] 25/25  45.7 it/s  ETA 0:00
-       wrote   out.wav  2.550 s  16000 Hz  lowered by 1.8 dB */
+       wrote   out.wav  2.560 s  16000 Hz  lowered by 1.8 dB */
 #include "cli.h"
 #ifndef _WIN32
 #define TANGO_PTHREADS
 #endif
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "clip.h"
 #include "peak.h"
 #include "profile.h"
 
@@ -39,20 +40,37 @@ static const cli_option options[] = {
         "part of the run from which guidance is off again, 1 if not given" },
     { 292, "cache", "N",
         "computes the deep part of the UNet every N steps only: faster, not the same" },
-    { 258, "seed", "N", "of the noise; 0 if not given, as torch.manual_seed" },
+    { 258, "seed", "N",
+        "of the noise, 0 to 4294967295 as torch's generator tells them apart; 0 if not "
+        "given" },
     { 259, "sampler", "NAME",
-        "ddpm, ddim, dpm, euler or unipc; consistency or ctm of distilled models" },
+        "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
+        "consistency, ctm" },
+    { 320, "sigmas", "NAME",
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
-    { 261, "final", "NAME", "last noise level of dpm, euler, unipc: zero or sigma_min" },
+    { 261, "final", "NAME",
+        "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
     { 262, "samples", "N",
-        "sounds from one prompt; FILE becomes FILE_0.wav, FILE_1.wav ..." },
+        "takes of one prompt, with seeds N, N + 1 ..., in FILE_00.wav, FILE_01.wav ..." },
+    { 321, "init", "SOUND",
+        "WAV or FLAC that the run starts from instead of noise alone" },
+    { 322, "strength", "S",
+        "part of the run that takes place then: 0.8; 1 with --fill or --continue" },
+    { 323, "fill", "FROM:TO",
+        "seconds of --init that are made anew, the rest stays; may be repeated" },
+    { 324, "continue", "SOUND", "what follows this WAV or FLAC, up to --seconds in all" },
+    { 325, "prompts", "FILE",
+        "a prompt or a JSON object of options a line, - is standard input; FILE.wav "
+        "becomes FILE_LINE.wav" },
+    { 326, "shard", "I/N", "every N-th line of --prompts from the I-th on" },
     { 273, "best", "K",
         "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
     { 263, "vocoder", "NAME", "hifigan or griffin-lim" },
     { 't', "threads", "N", "1 to 64; else TANGO_THREADS, else all processors" },
     { 264, "noise", "FILE",
-        ".npy (samples, C, H, W), or (draws, samples, C, H, W) for all draws" },
-    { 265, "latent", "FILE", ".npy (samples, C, H, W): skips text and diffusion" },
+        ".npy ([[draws,] samples,] C, H, W); with draws all of a run's" },
+    { 265, "latent", "FILE", ".npy ([samples,] C, H, W): skips text and diffusion" },
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
     { 267, "bits", "16|24|32|f32", "of the WAV; 16 if not given" },
     { 272, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
@@ -69,6 +87,8 @@ static const cli_option options[] = {
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
 
+enum { THREADS_MAX = 64, FILLS_MAX = 64 };
+
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
     cli line;
@@ -76,6 +96,12 @@ typedef struct job {
     tango_error error;
     cli_progress progress;
     const char *model, *output, *dump, *noise, *latent;
+    const char *init, *extend; /* sounds to start from: --init, --continue */
+    const char *prompts;       /* --prompts, and its shard */
+    size_t shard, shards;
+    double fill[2 * FILLS_MAX];
+    uint64_t *seeds; /* of several takes */
+    size_t done;     /* takes that are made, where they are made one by one */
     const tango_model *opened;
     const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
@@ -97,21 +123,19 @@ typedef struct job {
    most of what the system counts for this process. */
 #define KEPT_SIZE ((size_t)1 << 26)
 
-enum { THREADS_MAX = 64 };
-
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
 /* The names and axis orders are those of the PyTorch reference. */
 static int dump_stage(void *user, const tango_stage *stage)
 {
     job *j = (job *)user;
-    const char *const inputs[] = { j->model, j->noise, j->latent };
+    const char *const inputs[] = { j->model, j->noise, j->latent, j->init, j->extend };
     tango_io_output out;
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, stage->name)
         >= (int)sizeof path)
         cli_fail("%s: path too long", j->dump);
-    if (tango_io_output_check(path, inputs, 3, &j->error) != TANGO_OK) {
+    if (tango_io_output_check(path, inputs, 5, &j->error) != TANGO_OK) {
         cli_progress_end(&j->progress);
         cli_fail_file(path, j->error.text);
     }
@@ -127,6 +151,13 @@ static int dump_stage(void *user, const tango_stage *stage)
     return cli_interrupted();
 }
 
+/* Takes are made one by one, so that each is to the bit what its seed alone gives, and
+   none is lost if a later one fails. Stages and given noise belong to all at once. */
+static int one_by_one(const job *j)
+{
+    return j->seeds != NULL && j->noise == NULL && j->latent == NULL && j->dump == NULL;
+}
+
 static int show_step(void *user, size_t done, size_t steps)
 {
     job *j = (job *)user;
@@ -136,9 +167,9 @@ static int show_step(void *user, size_t done, size_t steps)
 
 /* ---- Input files ------------------------------------------------------------------ */
 
-/* The floats of a .npy file with `axes` axes or one more; shape[] is filled from the
-   right, so that shape[0] is the extra one (1 where the file has none). */
-static float *load_npy(const char *path, size_t axes, size_t shape[5], tango_error *error)
+/* The floats of a .npy file with 3 to `most` axes; shape[] is filled from the right, with
+   ones in front. */
+static float *load_npy(const char *path, size_t most, size_t shape[5], tango_error *error)
 {
     tango_io_file file;
     tango_io_npy npy;
@@ -148,10 +179,10 @@ static float *load_npy(const char *path, size_t axes, size_t shape[5], tango_err
     if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail("%s", error->text);
     if (tango_io_npy_parse(&npy, file.data, file.size, error) != TANGO_OK)
         cli_fail("%s: %s", path, error->text);
-    if (npy.rank != axes && npy.rank != axes + 1)
-        cli_fail("%s: %zu axes, expected %zu or %zu", path, npy.rank, axes, axes + 1);
-    shape[0] = 1;
-    for (i = 0; i < npy.rank; i++) shape[axes + 1 - npy.rank + i] = npy.shape[i];
+    if (npy.rank < 3 || npy.rank > most)
+        cli_fail("%s: %zu axes, expected 3 to %zu", path, npy.rank, most);
+    shape[0] = shape[1] = 1;
+    for (i = 0; i < npy.rank; i++) shape[5 - npy.rank + i] = npy.shape[i];
     values = (float *)malloc(npy.count * sizeof(float) + 1);
     if (values == NULL) cli_fail("%s: no memory for %zu numbers", path, npy.count);
     tango_io_npy_view(&view, &npy);
@@ -162,22 +193,22 @@ static float *load_npy(const char *path, size_t axes, size_t shape[5], tango_err
     return values;
 }
 
-/* --latent (samples, C, H, W) and --noise ([draws,] samples, C, H, W) */
+/* --latent ([samples,] C, H, W) and --noise ([[draws,] samples,] C, H, W) */
 static void load_arrays(job *j, const tango_model *m)
 {
     const size_t factor = (size_t)1 << (m->vae.levels - 1), width = m->mels / factor;
     size_t s[5];
     if (j->latent != NULL) {
-        j->params.latent = load_npy(j->latent, 3, s, &j->error);
-        if (s[0] == 0 || s[1] != m->vae.embedding || s[2] == 0 || s[3] != width)
+        j->params.latent = load_npy(j->latent, 4, s, &j->error);
+        if (s[1] == 0 || s[2] != m->vae.embedding || s[3] == 0 || s[4] != width)
             cli_fail("%s: (%zu, %zu, %zu, %zu), expected (samples, %zu, rows, %zu)",
-                j->latent, s[0], s[1], s[2], s[3], m->vae.embedding, width);
-        j->params.samples = s[0];
-        j->params.latent_rows = s[2];
+                j->latent, s[1], s[2], s[3], s[4], m->vae.embedding, width);
+        j->params.samples = s[1];
+        j->params.latent_rows = s[3];
     }
     if (j->noise != NULL) {
         tango_plan plan;
-        j->params.noise = load_npy(j->noise, 4, s, &j->error);
+        j->params.noise = load_npy(j->noise, 5, s, &j->error);
         if (tango_prepare(&plan, m, &j->params, &j->error) != TANGO_OK)
             cli_fail("%s", j->error.text);
         if (s[0] == 0 || s[1] != plan.params.samples || s[2] != m->unet.in_channels
@@ -259,16 +290,20 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
             (double)m->parameters / 1e6, m->licence);
 }
 
+#include "generate_start.h"
+
 /* ---- Output ----------------------------------------------------------------------- */
 
-/* The name of file i: out.wav, or out_0.wav, out_1.wav ... where there are several. */
+/* The name of file i: out.wav, or out_00.wav, out_01.wav ... where there are several. */
 static const char *file_name(const job *j, size_t i, char *path, size_t size)
 {
     const char *dot = strrchr(j->output, '.');
     size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - j->output)
                                                           : strlen(j->output);
+    const int digits = j->files > 1000 ? 4 : j->files > 100 ? 3 : 2;
     if (j->files == 1) return j->output;
-    if (snprintf(path, size, "%.*s_%zu%s", (int)stem, j->output, i, j->output + stem)
+    if (snprintf(path, size, "%.*s_%0*zu%s", (int)stem, j->output, digits, i,
+            j->output + stem)
         >= (int)size)
         cli_fail("%s: path too long", j->output);
     return path;
@@ -278,17 +313,18 @@ static const char *file_name(const job *j, size_t i, char *path, size_t size)
    names all end in .npy. */
 static void check_outputs(job *j)
 {
-    const char *others[3];
+    const char *others[5];
     char path[4096], stage[4096];
     size_t i;
     others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
+    others[3] = j->init, others[4] = j->extend;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
     for (i = 0; i < j->files; i++) {
         const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
-        if (tango_io_output_check(name, others, 3, &j->error) != TANGO_OK)
+        if (tango_io_output_check(name, others, 5, &j->error) != TANGO_OK)
             cli_fail_file(name, j->error.text);
         if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
         if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
@@ -298,13 +334,17 @@ static void check_outputs(job *j)
     }
 }
 
-/* "  score 0.4123 (sample 3)", or nothing where none was judged. */
+/* "  seed 7" of one of several takes, "  score 0.4123 (sample 3)" where it was judged. */
 static void score_text(const job *j, size_t i, char *out, size_t size)
 {
     const candidate *c = &j->candidates[i];
+    int n = 0;
     *out = 0;
+    if (j->seeds != NULL)
+        n = snprintf(out, size, "  seed %llu", (unsigned long long)j->seeds[c->sample]);
     if (j->best != 0)
-        snprintf(out, size, "  score %.4f (sample %zu)", (double)c->score, c->sample);
+        snprintf(out + n, size - (size_t)n, "  score %.4f (sample %zu)",
+            (double)c->score, c->sample);
 }
 
 static tango_io_wav_spec spec_of(const job *j, size_t samples)
@@ -366,11 +406,14 @@ static int write_sound(job *j, const char *name, const float *wave, size_t sampl
     return 0;
 }
 
-static void save(job *j, const tango_plan *plan, float *waves, size_t rate)
+/* The files from `first` on, up to the one before `last`. */
+static void save(job *j, const tango_plan *plan, float *waves, size_t first, size_t last)
 {
+    const size_t rate = j->opened->rate;
     size_t i;
-    for (i = 0; i < j->files; i++) {
-        char path[4096], level[64], score[64];
+    cli_catch_interrupts(); /* from here on files are written */
+    for (i = first; i < last; i++) {
+        char path[4096], level[64], score[96];
         const char *name = file_name(j, i, path, sizeof path);
         float *wave = waves + j->candidates[i].sample * plan->samples;
         memset(&j->levels[i], 0, sizeof *j->levels);
@@ -436,8 +479,16 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
         plan->samples, m->rate, (double)plan->samples / (double)m->rate,
         (unsigned long long)p->seed);
-    printf("\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, ",
-        p->steps, tango_sampler_name(p->sampler), p->guidance,
+    printf("\"seeds\": [");
+    for (i = 0; i < j->files; i++)
+        printf("%s%llu", i > 0 ? ", " : "",
+            (unsigned long long)(p->seed + j->candidates[i].sample));
+    printf("], ");
+    if (p->init != NULL) printf("\"strength\": %g, ", p->strength);
+    printf("\"steps\": %zu, \"sampler\": \"%s\", \"sigmas\": \"%s\", ", p->steps,
+        tango_sampler_name(p->sampler),
+        p->sigmas == TANGO_SIGMAS_KARRAS ? "karras" : "spaced");
+    printf("\"guidance\": %g, \"rescale\": %g, ", p->guidance,
         p->rescale > 0.0 ? p->rescale : 0.0);
     printf("\"guidance_from\": %g, \"guidance_until\": %g, \"cache\": %zu, ",
         p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
@@ -457,10 +508,28 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
 
 /* ---- Command line ----------------------------------------------------------------- */
 
+/* I/N: the I-th of N shards takes lines I, I + N ... */
+static void read_shard(const cli *c, size_t *shard, size_t *shards)
+{
+    const char *slash = strchr(c->text, '/');
+    char *end = NULL;
+    unsigned long i = strtoul(c->text, &end, 10), n = 0;
+    if (slash != NULL && end == slash && *c->text >= '0' && *c->text <= '9'
+        && slash[1] >= '0' && slash[1] <= '9') {
+        n = strtoul(slash + 1, &end, 10);
+        if (*end != '\0') n = 0;
+    }
+    if (i < 1 || i > n || n > 1000000)
+        cli_usage("--shard: expected I/N with 1 <= I <= N, found \"%.60s\"", c->text);
+    *shard = (size_t)i - 1;
+    *shards = (size_t)n;
+}
+
 static void read_options(job *j)
 {
-    static const char *const samplers[] = { "ddpm", "ddim", "dpm", "euler", "unipc",
-        "consistency", "ctm", NULL };
+    static const char *const samplers[] = { "ddpm", "ddim", "dpm", "dpm-sde", "euler",
+        "euler-a", "heun", "lcm", "unipc", "consistency", "ctm", NULL };
+    static const char *const sigmas[] = { "spaced", "karras", NULL };
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const finals[] = { "zero", "sigma_min", NULL };
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
@@ -468,6 +537,7 @@ static void read_options(job *j)
         TANGO_IO_WAV_PCM32, TANGO_IO_WAV_FLOAT32 };
     cli *c = &j->line;
     tango_params *p = &j->params;
+    double mean, deviation;
     int id;
     while ((id = cli_next(c)) != 0) switch (id) {
         case CLI_OPERAND:
@@ -498,10 +568,7 @@ static void read_options(job *j)
             if (p->guidance_until == 0.0) p->guidance_until = -1.0;
             break;
         case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
-        case 258:
-            p->seed =
-                (uint64_t)cli_integer(c, -9223372036854775807LL, 9223372036854775807LL);
-            break;
+        case 258: p->seed = (uint64_t)cli_integer(c, 0, 4294967295LL); break;
         case 259:
             p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]);
             break;
@@ -513,6 +580,18 @@ static void read_options(job *j)
             p->final_sigma =
                 cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
             break;
+        case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
+        case 321: j->init = c->text; break;
+        case 322: p->strength = cli_number(c, 1e-9, 1); break;
+        case 323:
+            if (p->fills == FILLS_MAX) cli_usage("--fill: more than %d", FILLS_MAX);
+            cli_two_numbers(c, &j->fill[2 * p->fills], &j->fill[2 * p->fills + 1], 0,
+                TANGO_SECONDS_MAX);
+            p->fills++;
+            break;
+        case 324: j->extend = c->text; break;
+        case 325: j->prompts = c->text; break;
+        case 326: read_shard(c, &j->shard, &j->shards); break;
         case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
@@ -523,7 +602,9 @@ static void read_options(job *j)
         case 265: j->latent = c->text; break;
         case 266:
             p->denormalize = 1;
-            cli_two_numbers(c, &p->denormalize_mean, &p->denormalize_std, -100, 100);
+            cli_two_numbers(c, &mean, &deviation, -100, 100);
+            p->denormalize_mean = (float)mean;
+            p->denormalize_std = (float)deviation;
             break;
         case 267: j->format = formats[cli_choice(c, bits)]; break;
         case 272: j->clip = 1; break;
@@ -537,13 +618,31 @@ static void read_options(job *j)
         case 270: j->json = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
-            cli_help("generate [options] PROMPT",
+            cli_help("generate [options] PROMPT, or generate [options] --prompts FILE",
                 "Makes the sound that PROMPT describes. Defaults come from the model.",
                 options);
             exit(0);
     }
+}
+
+/* What the options together cannot mean; those of one line of --prompts, or of a run. */
+static void check_options(job *j)
+{
+    static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
+        290, 291, 292, 320, 321, 322, 323, 324, 0 };
+    static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 };
+    const cli *c = &j->line;
+    tango_params *p = &j->params;
     if (p->threads == 0)
         p->threads = cli_threads(THREADS_MAX, cli_processors(THREADS_MAX));
+    if (j->latent != NULL) {
+        cli_refuse(c, of_diffusion, "--latent, which skips text and diffusion");
+        if (p->prompt != NULL && j->best == 0)
+            cli_usage("a prompt contradicts --latent, which skips text and diffusion");
+    }
+    if (j->extend != NULL) cli_refuse(c, of_init, "--continue");
+    else if (j->init == NULL) cli_refuse(c, of_start, "a run without --init");
+    p->fill = j->fill;
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
     if (p->prompt == NULL && j->best != 0)
@@ -585,37 +684,37 @@ static void prepare_dump(job *j)
 /* The reason is in the plan, which knows the model's defaults. */
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
-    static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
-        290, 291, 292, 0 };
     static const int of_guidance[] = { 'n', 271, 290, 291, 0 },
                      of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
                      of_steps[] = { 292, 0 },
-                     of_sigmas[] = { 261, 0 }, of_random[] = { 258, 0 };
+                     of_final[] = { 261, 0 }, of_sigmas[] = { 320, 0 },
+                     of_random[] = { 258, 0 };
     const tango_params *p = &plan->params;
-    const double steps = (double)p->steps;
+    const double calls = (double)plan->calls;
     const int distilled = j->opened->unet.guidance != TANGO_GUIDANCE_NONE,
-              sigmas = p->sampler == TANGO_DPM || p->sampler == TANGO_EULER
-                  || p->sampler == TANGO_UNIPC,
-              draws = p->sampler == TANGO_DDPM
+              final = p->sampler == TANGO_DPM || p->sampler == TANGO_DPM_SDE
+                  || p->sampler == TANGO_EULER || p->sampler == TANGO_UNIPC,
+              draws = p->sampler == TANGO_DDPM || p->sampler == TANGO_EULER_ANCESTRAL
+                  || p->sampler == TANGO_DPM_SDE || p->sampler == TANGO_LCM
                   || (p->sampler == TANGO_DDIM && p->eta > 0.0);
     if (j->quiet) return;
-    if (j->latent != NULL) {
-        if (p->prompt != NULL && j->best == 0)
-            cli_note("the prompt has no effect: --latent replaces it");
-        cli_idle(&j->line, of_diffusion, "--latent skips text and diffusion");
-    } else {
+    if (j->latent == NULL) {
         if (distilled)
             cli_idle(&j->line, of_guidance, "guidance is a number that this model takes");
         else if (p->guidance <= 1.0)
             cli_idle(&j->line, of_guidance, "guidance is off");
-        else if (floor(p->guidance_from * steps) >= floor(p->guidance_until * steps))
+        else if (floor(p->guidance_from * calls) >= floor(p->guidance_until * calls))
             cli_note("guidance is off: no step lies from %g to %g of %zu",
                 p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0,
-                p->steps);
-        if (p->cache > 1 && p->steps < 2)
+                plan->calls);
+        if (p->cache > 1 && plan->calls < 2)
             cli_idle(&j->line, of_steps, "one step has nothing to use again");
         if (p->sampler != TANGO_DDIM) cli_idle(&j->line, of_ddim, "only ddim has it");
-        if (!sigmas) cli_idle(&j->line, of_sigmas, "only dpm, euler and unipc have it");
+        if (!final)
+            cli_idle(&j->line, of_final, "only dpm, dpm-sde, euler and unipc have it");
+        if (!final && p->sampler != TANGO_HEUN)
+            cli_idle(&j->line, of_sigmas,
+                "only dpm, dpm-sde, euler, heun and unipc have them");
     }
     if (j->format == TANGO_IO_WAV_FLOAT32)
         cli_idle(&j->line, of_integers, "floats hold what is too loud");
@@ -693,16 +792,49 @@ static void judge(
     free(scores);
 }
 
+/* One take after the other; each is written at once unless the best are to be chosen. */
+static tango_result run_takes(
+    job *j, const tango_model *m, tango_plan *plan, float *waves, void *memory)
+{
+    tango_params p = j->params;
+    tango_result result = TANGO_OK;
+    p.samples = 1;
+    p.seeds = NULL;
+    for (; result == TANGO_OK && j->done < plan->params.samples; j->done++) {
+        p.seed = j->seeds[j->done];
+        j->progress = cli_progress_begin(j->quiet);
+        result = tango_generate(waves + j->done * plan->samples, m, &p, memory,
+            plan->memory, &j->error);
+        j->compute += cli_seconds() - j->progress.start;
+        cli_progress_end(&j->progress);
+        if (result == TANGO_OK && j->best == 0)
+            save(j, plan, waves, j->done, j->done + 1);
+    }
+    return result;
+}
+
+/* What one of several takes needs. */
+static void plan_take(job *j, const tango_model *m, tango_plan *plan)
+{
+    tango_params p = j->params;
+    tango_plan one;
+    p.samples = 1;
+    p.seeds = NULL;
+    if (tango_prepare(&one, m, &p, &j->error) != TANGO_OK) cli_fail("%s", j->error.text);
+    plan->memory = one.memory;
+}
+
 /* Sizes, memory, work: the waves of all samples, to be freed. */
 static float *run(job *j, const tango_model *model, tango_plan *plan)
 {
     tango_result result;
     void *memory;
     float *wave;
-    char rescale[32] = "";
+    char rescale[32] = "", seeds[32] = "", part[32] = "";
     result = tango_prepare(plan, model, &j->params, &j->error);
     if (result == TANGO_ERROR_ARGUMENT) cli_usage("%s", j->error.text);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
+    if (one_by_one(j)) plan_take(j, model, plan);
     plan_files(j, model, plan);
     check_outputs(j);
     note_idle_options(j, plan);
@@ -712,21 +844,29 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
         cli_fail("no memory: %.1f MB are needed", (double)plan->memory / 1e6);
     if (plan->params.guidance > 1.0 && plan->params.rescale > 0.0)
         snprintf(rescale, sizeof rescale, " rescaled %g", plan->params.rescale);
+    if (plan->params.strength < 1.0 && plan->params.sampler != TANGO_LCM)
+        snprintf(part, sizeof part, "%zu of ",
+            (size_t)((double)plan->params.steps * plan->params.strength));
+    if (j->seeds != NULL)
+        snprintf(seeds, sizeof seeds, " to %llu",
+            (unsigned long long)j->seeds[plan->params.samples - 1]);
     if (!j->quiet)
         fprintf(stderr,
-            "run     %.2f s  %zu steps %s  guidance %g%s  %s  seed %llu\n"
+            "run     %.2f s  %s%zu steps %s  guidance %g%s  %s  seed %llu%s\n"
             "memory  %.1f MB\n",
-            (double)plan->samples / (double)model->rate, plan->params.steps,
+            (double)plan->samples / (double)model->rate, part, plan->params.steps,
             tango_sampler_name(plan->params.sampler), plan->params.guidance, rescale,
             tango_vocoder_name(plan->params.vocoder),
-            (unsigned long long)plan->params.seed, (double)plan->memory / 1e6);
+            (unsigned long long)plan->params.seed, seeds, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
     if (streams(j, plan)) {
         j->params.on_audio = stream_audio;
         j->streamed = plan->samples;
     }
-    result = tango_generate(wave, model, &j->params, memory, plan->memory, &j->error);
-    j->compute = cli_seconds() - j->progress.start;
+    result = one_by_one(j) ? run_takes(j, model, plan, wave, memory)
+                           : tango_generate(wave, model, &j->params, memory, plan->memory,
+                               &j->error);
+    if (!one_by_one(j)) j->compute = cli_seconds() - j->progress.start;
     cli_progress_end(&j->progress);
     if (result == TANGO_ERROR_CANCELLED) exit(130);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
@@ -764,43 +904,62 @@ static void show_profile(job *j, const tango_plan *plan)
     if (!j->json) profile_print(&j->profile, j->instruction, c.threads, j->peak);
 }
 
+/* All of one run behind its options; the exit status. */
+static int run_job(job *j)
+{
+    const tango_model *m = j->opened;
+    tango_plan plan;
+    int cut = 0;
+    void *threads;
+    float *wave;
+    j->params.prompt_cut = &cut;
+    j->params.user = j;
+    j->params.on_step = show_step;
+    load_arrays(j, m);
+    set_seeds(j);
+    threads = start_threads(&j->params);
+    load_start(j, m);
+    if (j->dump != NULL) prepare_dump(j);
+    if (j->profile.seconds != NULL) j->params.profile = &j->profile;
+    wave = run(j, m, &plan);
+    show_profile(j, &plan);
+    judge(j, m, &plan, wave);
+    if (cut && !j->quiet)
+        fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
+            tango_tokens_most(m));
+    if (!one_by_one(j) || j->best != 0) save(j, &plan, wave, 0, j->files);
+    if (j->json) report(j, &plan, m);
+    stop_threads(&j->params, threads);
+    free(wave);
+    free(j->levels);
+    free(j->candidates);
+    free(j->seeds);
+    free((void *)(uintptr_t)j->params.noise);
+    free((void *)(uintptr_t)j->params.latent);
+    free((void *)(uintptr_t)j->params.init);
+    return 0;
+}
+
+#include "generate_prompts.h"
+
 int main(int argc, char **argv)
 {
     job j;
     tango_io_file file;
     tango_model model;
-    tango_plan plan;
-    int cut = 0;
-    void *threads;
-    float *wave;
+    int status;
     memset(&j, 0, sizeof j);
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
+    j.shards = 1;
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
-    j.params.prompt_cut = &cut;
-    j.params.user = &j;
-    j.params.on_step = show_step;
+    if (j.prompts == NULL) check_options(&j);
+    else if (j.params.prompt != NULL)
+        cli_usage("a prompt contradicts --prompts, whose lines are the prompts");
+    else if (strcmp(j.output, "-") == 0) cli_usage("-o - contradicts --prompts");
     open_model(&j, &file, &model, argv[0]);
-    load_arrays(&j, &model);
-    if (j.dump != NULL) prepare_dump(&j);
-    threads = start_threads(&j.params);
-    if (j.profile.seconds != NULL) j.params.profile = &j.profile;
-    wave = run(&j, &model, &plan);
-    show_profile(&j, &plan);
-    judge(&j, &model, &plan, wave);
-    if (cut && !j.quiet)
-        fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
-            tango_tokens_most(&model));
-    cli_catch_interrupts(); /* from here on files are written */
-    save(&j, &plan, wave, model.rate);
-    if (j.json) report(&j, &plan, &model);
-    stop_threads(&j.params, threads);
-    free(wave);
-    free(j.levels);
-    free(j.candidates);
-    free((void *)(uintptr_t)j.params.noise);
-    free((void *)(uintptr_t)j.params.latent);
+    status = j.prompts != NULL ? run_lines(&j) : run_job(&j);
     tango_io_unmap(&file);
-    return 0;
+    return status;
 }

@@ -34,6 +34,7 @@ static void read_options(job *j, int argc, char **argv)
     static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const int of_phases[] = { 258, 0 };
     cli c = cli_begin(argc, argv, options);
+    double mean, deviation;
     int id;
     j->params.vocoder = TANGO_HIFIGAN;
     while ((id = cli_next(&c)) != 0) switch (id) {
@@ -46,8 +47,9 @@ static void read_options(job *j, int argc, char **argv)
         case 'o': j->output = c.text; break;
         case 256:
             j->params.denormalize = 1;
-            cli_two_numbers(&c, &j->params.denormalize_mean, &j->params.denormalize_std,
-                -100, 100);
+            cli_two_numbers(&c, &mean, &deviation, -100, 100);
+            j->params.denormalize_mean = (float)mean;
+            j->params.denormalize_std = (float)deviation;
             break;
         case 257:
             j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);

@@ -891,6 +891,7 @@ static float *run_loop(const tango_model *m, size_t node, const tango_nn_context
     memset(&plan, 0, sizeof plan);
     p->sampler = tango_sampler_named(text_of(&cases, node, "sampler"));
     p->steps = (size_t)number(&cases, node, "steps", 0);
+    plan.calls = p->steps;
     p->guidance = number(&cases, node, "guidance", 0);
     p->guidance_until = 1;
     p->eta = number(&cases, node, "eta", 0);
@@ -911,7 +912,7 @@ static float *run_loop(const tango_model *m, size_t node, const tango_nn_context
         net.error = &error;
         net.nn = *nn;
         net.passes = real ? SIZE_MAX : 2;
-        s.d.context_batch = tango__guided(p, m) ? 2 : 1;
+        s.d.context_batch = tango__guided(&plan, m) ? 2 : 1;
         if (c->class_width != 0) s.d.vectors = formula_array(1002, 2 * c->class_width, 1);
         s.d.repeat = p->samples;
         s.d.counts = s.counts;
@@ -1002,6 +1003,7 @@ static tango_sampling sampling_of(tango_sampler kind, size_t steps)
 {
     static tango_schedule_config c;
     tango_sampling run;
+    tango_sampling_params p;
     tango_arena arena = arena_of(65536);
     tango_error error;
     memset(&c, 0, sizeof c);
@@ -1012,9 +1014,12 @@ static tango_sampling sampling_of(tango_sampler kind, size_t steps)
     c.prediction = TANGO_PREDICTS_V;
     c.spacing = TANGO_LEADING; /* of the teacher: without effect */
     c.final_sigma = TANGO_FINAL_SIGMA_MIN;
-    if (tango_sampling_begin(
-            &run, &c, kind, steps, 0, TANGO_FINAL_DEFAULT, 1, 16, &arena, &error)
-        != TANGO_OK)
+    memset(&p, 0, sizeof p);
+    p.sampler = kind;
+    p.steps = steps;
+    p.images = 1;
+    p.count = 16;
+    if (tango_sampling_begin(&run, &c, &p, &arena, &error) != TANGO_OK)
         stop("sampling", error.text);
     return run;
 }

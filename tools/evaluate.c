@@ -123,7 +123,7 @@ static float *load(const char *path, size_t *count, levels *l)
 {
     tango_error error;
     size_t rate = 0;
-    float *x = clip_load_plain(path, &rate, count, &error);
+    float *x = clip_load_plain(path, &rate, 1e30, count, &error);
     *l = measure(x, *count, rate);
     return clip_resample(path, x, count, rate, RATE, &error);
 }

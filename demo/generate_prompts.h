@@ -1,0 +1,223 @@
+/* generate_prompts.h: --prompts, many prompts and one model. MIT-0. A part of generate.c.
+
+   Each line is a prompt or a JSON object, {"prompt": "rain", "seed": 7, "fill": ["1:2"]},
+   whose keys are long options. A line is made by a child process: what fails in it,
+   whatever it is, ends that line alone. The model is mapped once, by the parent. */
+#ifndef TANGO_GENERATE_PROMPTS_H
+#define TANGO_GENERATE_PROMPTS_H
+
+#ifndef _WIN32
+#include <sys/wait.h>
+
+enum { WORDS_MAX = 256 };
+
+/* The arguments of one line. */
+typedef struct words {
+    char *list[WORDS_MAX + 1];
+    int count;
+} words;
+
+static void add_word(words *w, const char *name, const char *value)
+{
+    const size_t size = strlen(name) + strlen(value) + 4;
+    char *word = (char *)clip_room(size, 1, "a line");
+    if (w->count >= WORDS_MAX) cli_fail("more than %d values", WORDS_MAX);
+    if (*name == '\0') strcpy(word, value);
+    else snprintf(word, size, *value ? "--%s=%s" : "--%s", name, value);
+    w->list[w->count++] = word;
+}
+
+/* A value of a JSON line as text, to be freed. */
+static char *value_text(const tango_io_json *json, size_t node)
+{
+    const tango_io_json_node *n = &json->nodes[node];
+    char *text = (char *)clip_room(n->size + (size_t)1, 1, "a line");
+    if (tango_io_json_type_of(json, node) == TANGO_IO_JSON_NUMBER) {
+        memcpy(text, json->text + n->at, n->size);
+        text[n->size] = '\0';
+    } else if (!tango_io_json_string(json, node, text, n->size + (size_t)1))
+        cli_usage("a value is neither a string without NUL nor a number");
+    return text;
+}
+
+static void add_value(words *w, const tango_io_json *json, const char *key, size_t node)
+{
+    int on = 0;
+    char *text;
+    size_t item;
+    switch (tango_io_json_type_of(json, node)) {
+    case TANGO_IO_JSON_NULL: break;
+    case TANGO_IO_JSON_BOOL:
+        tango_io_json_bool(json, node, &on);
+        if (on) add_word(w, key, "");
+        break;
+    case TANGO_IO_JSON_ARRAY: /* an option several times */
+        for (item = tango_io_json_first(json, node); item;
+            item = tango_io_json_next(json, node, item)) {
+            text = value_text(json, item);
+            add_word(w, key, text);
+            free(text);
+        }
+        break;
+    default:
+        text = value_text(json, node);
+        if (*text == '\0') cli_usage("\"%.60s\": an empty value", key);
+        add_word(w, key, text);
+        free(text);
+    }
+}
+
+/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
+static void read_json_line(words *w, const char *text, size_t size)
+{
+    static const char *const once[] = { "model", "prompts", "shard", "help", NULL };
+    tango_error error;
+    tango_io_json json;
+    size_t work_size = 0, key, prompt, i;
+    void *work;
+    if (tango_io_json_work_size(&work_size, text, size, &error) != TANGO_OK)
+        cli_fail("%s", error.text);
+    work = clip_room(work_size, 1, "a line");
+    if (tango_io_json_parse(&json, text, size, work, work_size, &error) != TANGO_OK)
+        cli_fail("%s", error.text);
+    prompt = tango_io_json_find(&json, 0, "prompt");
+    for (key = tango_io_json_first(&json, 0); key;
+        key = tango_io_json_next(&json, 0, key)) {
+        char *name = value_text(&json, key);
+        for (i = 0; once[i] != NULL; i++)
+            if (strcmp(name, once[i]) == 0)
+                cli_usage("\"%s\" is for the whole run, not for a line", name);
+        if (strcmp(name, "prompt") != 0) add_value(w, &json, name, key + 1);
+        free(name);
+    }
+    add_word(w, "", "--");
+    if (prompt != 0) {
+        if (tango_io_json_type_of(&json, prompt) != TANGO_IO_JSON_STRING)
+            cli_usage("\"prompt\" is no string");
+        add_word(w, "", value_text(&json, prompt));
+    }
+}
+
+/* The child: the line's options over those of the command line, then the run. */
+static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
+{
+    static char name[4096];
+    const char *dot = strrchr(j->output, '.'), *given = j->output;
+    const size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - given)
+                                                                : strlen(given);
+    words w;
+    memset(&w, 0, sizeof w);
+    add_word(&w, "", "generate");
+    if (*text == '{') read_json_line(&w, text, size);
+    else {
+        char *prompt = (char *)clip_room(size + 1, 1, "a line");
+        memcpy(prompt, text, size);
+        prompt[size] = '\0';
+        if (strlen(prompt) != size) cli_usage("a NUL in a prompt");
+        add_word(&w, "", "--");
+        add_word(&w, "", prompt);
+    }
+    j->line.argc = w.count;
+    j->line.argv = w.list;
+    j->line.at = 1;
+    j->line.cluster = NULL;
+    j->line.operands_only = 0;
+    read_options(j);
+    if (j->output == given) {
+        if (snprintf(name, sizeof name, "%.*s_%0*zu%s", (int)stem, given, digits, number,
+                given + stem)
+            >= (int)sizeof name)
+            cli_fail("%s: path too long", given);
+        j->output = name;
+    }
+    check_options(j);
+    check_parts(j, j->opened);
+    return run_job(j);
+}
+
+/* All of a file, or of standard input, to be freed. */
+static char *read_whole(const char *path, size_t *size)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    size_t room = 0, got = 1;
+    char *all = NULL;
+    if (file == NULL) cli_fail("%s: %s", path, strerror(errno));
+    for (*size = 0; got > 0; *size += got) {
+        if (*size == room) {
+            room = 2 * room + 65536;
+            all = (char *)realloc(all, room);
+            if (all == NULL) cli_fail("%s: no memory for %zu bytes", path, room);
+        }
+        got = fread(all + *size, 1, room - *size, file);
+    }
+    if (ferror(file)) cli_fail("%s: reading failed: %s", path, strerror(errno));
+    if (file != stdin) fclose(file);
+    return all;
+}
+
+/* One line in a child process; 0 if it was made. */
+static int run_child(job *j, const char *text, size_t size, size_t number, int digits)
+{
+    char place[4200];
+    int status = 0;
+    pid_t child;
+    snprintf(place, sizeof place, "%s:%zu", j->prompts, number);
+    fflush(NULL);
+    child = fork();
+    if (child < 0) cli_fail("%s: no process: %s", place, strerror(errno));
+    if (child == 0) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        cli_place = place;
+        exit(run_line(j, text, size, number, digits));
+    }
+    while (waitpid(child, &status, 0) < 0)
+        if (cli_interrupted()) kill(child, SIGTERM);
+    if (cli_interrupted() || (WIFEXITED(status) && WEXITSTATUS(status) == 130)) exit(130);
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "error: %s: ended by signal %d\n", place, WTERMSIG(status));
+    return !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Every line of the shard; the exit status, 3 if some could not be made. */
+static int run_lines(job *j)
+{
+    size_t size, at, end, number = 0, lines = 1, done = 0, bad = 0;
+    char *text = read_whole(j->prompts, &size);
+    int digits = 2;
+    for (at = 0; at < size; at++) lines += text[at] == '\n';
+    for (at = 100; at <= lines; at *= 10) digits++;
+    cli_catch_interrupts();
+    at = size >= 3 && memcmp(text, "\357\273\277", 3) == 0 ? 3 : 0;
+    for (; at < size; at = end + 1) {
+        const char *stop = (const char *)memchr(text + at, '\n', size - at);
+        size_t length;
+        end = stop != NULL ? (size_t)(stop - text) : size;
+        length = end - at;
+        if (length > 0 && text[at + length - 1] == '\r') length--;
+        number++;
+        if ((number - 1) % j->shards != j->shard) continue;
+        while (length > 0 && (text[at] == ' ' || text[at] == '\t')) at++, length--;
+        if (length == 0) continue;
+        bad += (size_t)run_child(j, text + at, length, number, digits);
+        done++;
+    }
+    free(text);
+    if (done == 0) cli_note("%s: no prompts%s", j->prompts,
+        j->shards > 1 ? " in this shard" : "");
+    if (bad > 0)
+        fprintf(stderr, "error: %zu of %zu lines of %s could not be made\n", bad, done,
+            j->prompts);
+    return bad > 0 ? 3 : 0;
+}
+
+#else
+
+static int run_lines(job *j)
+{
+    (void)j;
+    cli_usage("--prompts needs POSIX");
+}
+
+#endif
+#endif
