@@ -19,7 +19,8 @@
    Accepted: -o FILE, -oFILE, -qv (switches in a row), --output FILE, --output=FILE; in
    long names - and _ are equal; after -- everything is an operand; a lone - is an operand
    or a value. Exit status: 0 done, 1 failed at work (cli_fail), 2 wrong usage
-   (cli_usage); both print one line on stderr. */
+   (cli_usage); both print one line on stderr. Every program also knows --completion bash
+   and zsh (complete.h). */
 #ifndef TANGO_CLI_H
 #define TANGO_CLI_H
 
@@ -188,6 +189,8 @@ CLI_ENDS static inline void cli_fail_file(const char *path, const char *text)
 
 /* ---- Options ---------------------------------------------------------------------- */
 
+#include "complete.h"
+
 static inline cli cli_begin(int argc, char **argv, const cli_option *options)
 {
     cli c;
@@ -218,12 +221,65 @@ static inline void cli_found(cli *c, const cli_option *o)
     c->given[o - c->options] = 1;
 }
 
+/* How many letters differ between two words: put in, left out or another one.
+   (Levenshtein 1966) */
+static inline size_t cli_word_distance(const char *a, const char *b, size_t length)
+{
+    size_t row[64], i, k;
+    const size_t n = strlen(a);
+    if (n > 63 || length > 63) return 64;
+    for (i = 0; i <= n; i++) row[i] = i;
+    for (k = 1; k <= length; k++) {
+        size_t left_above = row[0];
+        row[0] = k;
+        for (i = 1; i <= n; i++) {
+            const size_t above = row[i];
+            size_t best = left_above
+                + (a[i - 1] != (b[k - 1] == '_' ? '-' : b[k - 1]));
+            if (above + 1 < best) best = above + 1;
+            if (row[i - 1] + 1 < best) best = row[i - 1] + 1;
+            left_above = above;
+            row[i] = best;
+        }
+    }
+    return row[n];
+}
+
+CLI_ENDS static inline void cli_unknown(const cli *c, const char *given, size_t length)
+{
+    const cli_option *o, *best = NULL;
+    size_t least = length < 6 ? 3 : 4; /* one or two letters in a short word, else three */
+    for (o = c->options; o->id; o++) {
+        const size_t n = cli_word_distance(o->name, given, length);
+        const int starts = length > 1 && strlen(o->name) > length
+            && strncmp(o->name, given, length) == 0;
+        if (!starts && n >= least) continue;
+        best = o;
+        least = starts ? 1 : n;
+    }
+    if (best == NULL) cli_usage("unknown option --%.60s; -h lists the options", given);
+    cli_usage("unknown option --%.60s; did you mean --%s?", given, best->name);
+}
+
+static inline void cli_complete(const cli *c, const char *shell)
+{
+    const char *name = cli_program_name(c->argv[0]);
+    if (shell && strcmp(shell, "bash") == 0) cli_complete_bash(name, c->options);
+    else if (shell && strcmp(shell, "zsh") == 0) cli_complete_zsh(name, c->options);
+    else cli_usage("--completion: expected bash or zsh");
+    exit(fflush(stdout) != 0 || ferror(stdout));
+}
+
 static inline int cli_next_long(cli *c, const char *given)
 {
     size_t length = strcspn(given, "=");
     const cli_option *o = c->options;
     while (o->id && !(o->name && cli_same_name(o->name, given, length))) o++;
-    if (!o->id) cli_usage("unknown option --%.60s; -h lists the options", given);
+    if (!o->id && cli_same_name("completion", given, length))
+        cli_complete(c, given[length]   ? given + length + 1
+                        : c->at < c->argc ? c->argv[c->at]
+                                          : NULL);
+    if (!o->id) cli_unknown(c, given, length);
     cli_found(c, o);
     c->text = given[length] ? given + length + 1 : NULL;
     if (!o->value && c->text) cli_usage("option --%s takes no value", o->name);

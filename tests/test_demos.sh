@@ -265,6 +265,15 @@ claim "silence is drawn too"              ./spectrogram silent.wav
 claim "a scale without a file is said"    notes "--scale has no effect" ./spectrogram 000.wav --scale 2
 claim "colours of characters, too"        notes "--colours has no effect" ./spectrogram 000.wav --colours greys
 claim "and characters of a file"          notes "--plain has no effect" ./spectrogram 000.wav -o a.png --plain
+claim "a misspelt option: the nearest one" refuses 2 "unknown option --colors; did you mean --colours?" ./spectrogram --colors greys 000.wav
+claim "or the one that begins so"         refuses 2 "did you mean --decibels?" ./spectrogram --deci 3 000.wav
+claim "a word like none"                  refuses 2 "unknown option --zzz; -h lists" ./spectrogram --zzz 000.wav
+claim "completion of a third shell"       refuses 2 "expected bash or zsh" ./spectrogram --completion fish
+claim "completion for zsh"                says "{-o,--output}'[PNG to write; - is standard output]:FILE:_files'" ./spectrogram --completion zsh
+claim "completion for bash"               says "complete -o default -F _spectrogram spectrogram" ./spectrogram --completion bash
+if have bash; then
+    claim "which completes"               bash -c 'eval "$(./spectrogram --completion bash)"; COMP_WORDS=(spectrogram --d) COMP_CWORD=1; _spectrogram; [ "${COMPREPLY[*]}" = --decibels ]'
+fi
 claim "spectrogram -h"                    says "usage: spectrogram" ./spectrogram -h
 claim "no sound"                          refuses 2 "no sound file" ./spectrogram -o keep.png
 claim "an unknown colour"                 refuses 2 "--colours" ./spectrogram 000.wav -o keep.png --colours red
