@@ -4444,6 +4444,7 @@ typedef struct tango__denoiser {
     const float *vectors;       /* (context_batch, D), where class_width is D */
     size_t context_batch, tokens, repeat; /* batch row b reads context b / repeat */
     size_t first_text; /* texts before it, and their images, sit this pass out */
+    int equal; /* the images of the second of two texts are those of the first, so far */
     tango__deep deep;
     size_t outer_place; /* where the outer part's way up keeps its tables */
     const size_t *counts;       /* (context_batch) real tokens; NULL: all are */
@@ -4622,6 +4623,24 @@ static const float *tango__time_projection(
         table, ((d->step + 1) * d->emb_rows - tango__emb_parts(d)) * outputs);
 }
 
+/* The images that a layer computes: while those of both texts are equal, one half. */
+static tango__image tango__computed(tango__image s, const tango__denoiser *d)
+{
+    if (d->equal) s.batch /= 2;
+    return s;
+}
+
+/* Then the other half of x (rows of s, channels) becomes a copy of the one computed. */
+static void tango__repeat(tango__net *net, float *x, tango__image s, size_t channels,
+    const tango__denoiser *d)
+{
+    const size_t half = tango__rows(tango__computed(s, d)) * channels;
+    if (!d->equal || tango__idle(net)) return;
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    memcpy(x + half, x, half * sizeof(float));
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+}
+
 /* out = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + time))); out is not x.
                                                            (diffusers ResnetBlock2D) */
 static void tango__resnet(tango__net *net, float *out, const float *x, tango__image s,
@@ -4665,7 +4684,9 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
         name[4] == '2' && tango__reads_text(net);
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
-    const size_t key_rows = cross ? d->context_batch * d->tokens : rows;
+    const tango__image computed = tango__computed(s, d);
+    const size_t query_rows = tango__rows(computed);
+    const size_t key_rows = cross ? d->context_batch * d->tokens : query_rows;
     const size_t key_width = cross ? net->model->unet.cross_width : inner;
     const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
     const float *source = cross ? d->context : n;
@@ -4679,7 +4700,7 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
                      : tango__floats(net, rows, inner, 1);
     tango_nn_attention shape;
     memset(&shape, 0, sizeof shape);
-    shape.batch = s.batch;
+    shape.batch = computed.batch;
     shape.queries = s.height * s.width;
     shape.keys = cross ? d->tokens : shape.queries;
     shape.heads = heads;
@@ -4687,7 +4708,7 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
     shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
     shape.context_repeat = cross ? d->repeat : 1;
     shape.key_count = cross && d->counts != NULL ? d->counts + d->first_text : NULL;
-    tango__product(net, q, n, rows, "to_q", inner, inner, tango__plain());
+    tango__product(net, q, n, query_rows, "to_q", inner, inner, tango__plain());
     if (fresh) {
         tango__product(
             net, k, source, key_rows, "to_k", inner, key_width, tango__plain());
@@ -4696,6 +4717,8 @@ static void tango__attention(tango__net *net, float *t, const float *n, tango__i
     }
     tango__attend(net, o, q, tango__at(k, passed), tango__at(v, passed), &shape,
         cross ? TANGO_LAYER_CROSS_ATTENTION : TANGO_LAYER_SELF_ATTENTION);
+    tango__repeat(net, o, s, inner, d);
+    tango__repeat(net, t, s, inner, d);
     after.image_bias = beside;
     after.image_rows = rows / 2;
     tango__linear(net, t, o, rows, "to_out.0", inner, inner, after);
@@ -4760,7 +4783,8 @@ static void tango__attentions(tango__net *net, float *t, float *n, tango__image 
     const float *row = tango__lone_row(net, inner, d);
     const int lone = row != NULL && d->first_text == 0 && tango__lone_token(d);
     tango__denoiser rest = *d;
-    tango__layer_norm(net, n, t, tango__rows(s), inner, "norm1");
+    rest.equal = 0;
+    tango__layer_norm(net, n, t, tango__rows(tango__computed(s, d)), inner, "norm1");
     tango__attention(net, t, n, s, heads, inner, d, "attn1", lone ? row : NULL);
     if (lone) {
         rest.first_text = 1;
@@ -4776,13 +4800,16 @@ static void tango__attentions(tango__net *net, float *t, float *n, tango__image 
 static void tango__transformer(tango__net *net, float *x, tango__image s, size_t channels,
     size_t heads, const tango__denoiser *d)
 {
+    const tango__image first = tango__computed(s, d);
     const size_t rows = tango__rows(s), inner = heads * (channels / heads),
                  mark = net->arena->used;
     float *n = tango__floats(net, rows, channels, 1),
           *t = tango__floats(net, rows, inner, 1);
     size_t block;
-    tango__group_norm(net, n, x, s, channels, d->groups, 1e-6f, "norm", TANGO_NN_NONE);
-    tango__linear(net, t, n, rows, "proj_in", inner, channels, tango__plain());
+    tango__group_norm(
+        net, n, x, first, channels, d->groups, 1e-6f, "norm", TANGO_NN_NONE);
+    tango__linear(
+        net, t, n, tango__rows(first), "proj_in", inner, channels, tango__plain());
     block = tango__enter(net, "transformer_blocks", 0);
     tango__attentions(net, t, n, s, heads, inner, d);
     tango__layer_norm(net, n, t, rows, inner, "norm3");
@@ -4792,13 +4819,15 @@ static void tango__transformer(tango__net *net, float *x, tango__image s, size_t
     tango_arena_release(net->arena, mark);
 }
 
-/* A resnet and, where the level has them, a transformer: out (rows, outputs). */
+/* A resnet and, where the level has them, a transformer: out (rows, outputs). Images that
+   enter equal leave a transformer that reads the text as different ones. */
 static void tango__unet_layer(tango__net *net, float *out, const float *x, tango__image s,
     size_t channels, size_t outputs, size_t index, int attention, size_t heads,
     const tango__denoiser *d)
 {
     size_t name = tango__enter(net, "resnets", index);
-    tango__resnet(net, out, x, s, channels, outputs, d);
+    tango__resnet(net, out, x, tango__computed(s, d), channels, outputs, d);
+    tango__repeat(net, out, s, outputs, d);
     tango__leave(net, name);
     if (!attention) return;
     name = tango__enter(net, "attentions", index);
@@ -4827,15 +4856,18 @@ static tango__skip *tango__push(
 }
 
 /* conv_in and the down blocks, until there are `most` skips: each layer's output is one.
- */
+   With guidance both texts' images are equal up to where the first transformer reads the
+   text: one half is computed. */
 static void tango__unet_down(tango__net *net, tango__skips *skips, const float *x,
-    tango__image s, size_t most, const tango__denoiser *d)
+    tango__image s, size_t most, const tango__denoiser *denoiser)
 {
     const tango_unet_config *c = &net->model->unet;
-    tango_nn_conv conv = tango__conv3x3(s, c->in_channels);
+    tango__denoiser now = *denoiser, *d = &now;
+    tango_nn_conv conv = tango__conv3x3(tango__computed(s, d), c->in_channels);
     tango__skip *from = tango__push(net, skips, s, c->channels[0]), *to;
     size_t b, j, block;
     tango__conv(net, from->x, x, &conv, "conv_in", c->channels[0], tango__plain());
+    tango__repeat(net, from->x, s, c->channels[0], d);
     for (; skips->count < most; from = to) {
         b = (skips->count - 1) / (c->layers + 1);
         j = (skips->count - 1) % (c->layers + 1);
@@ -4844,14 +4876,16 @@ static void tango__unet_down(tango__net *net, tango__skips *skips, const float *
             to = tango__push(net, skips, s, c->channels[b]);
             tango__unet_layer(net, to->x, from->x, s, from->channels, c->channels[b], j,
                 c->down_attention[b], c->heads[b], d);
+            if (c->down_attention[b]) d->equal = 0;
         } else { /* 3x3, stride 2, zeros around: rounds up */
-            conv = tango__conv3x3(s, c->channels[b]);
+            conv = tango__conv3x3(tango__computed(s, d), c->channels[b]);
             conv.stride = 2;
             s.height = conv.out_height = (s.height + 1) / 2;
             s.width = conv.out_width = (s.width + 1) / 2;
             to = tango__push(net, skips, s, c->channels[b]);
             tango__conv(net, to->x, from->x, &conv, "downsamplers.0.conv", c->channels[b],
                 tango__plain());
+            tango__repeat(net, to->x, s, c->channels[b], d);
         }
         tango__leave(net, block);
     }
@@ -4981,6 +5015,7 @@ static void tango__unet_body(tango__net *net, tango__rise *r, const float *x,
     tango__unet_down(net, &skips, x, s, reuse ? (size_t)TANGO__OUTER : all, d);
     r->x[0] = tango__floats(net, widest, 1, 1);
     r->x[1] = tango__floats(net, widest, 1, 1);
+    d->equal = 0;
     if (reuse) tango__keep_jump(net, d->outer_place);
     else tango__unet_deep(net, &skips, r, d);
     d->outer_place = tango__keep_place(net);
@@ -6315,6 +6350,7 @@ static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoi
     size_t i, texts;
     tango__plan_step(net, p, d, step);
     texts = d->context_batch - d->first_text;
+    d->equal = texts == 2 && c->class_width == 0; /* classes are added to the time */
     size.batch = texts * p->samples;
     size.height = plan->latent_rows;
     size.width = plan->latent_width;

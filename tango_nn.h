@@ -593,10 +593,11 @@ void *memset(void *to, int value, size_t count);
    outputs and taps of the convolution; TALL where rows are summed up first. */
 typedef enum tango_nn__transform {
     TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
-    TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
+    TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
     TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__OUTPUT_2_3_TALL, TANGO_NN__OUTPUT_4_3_TALL
+    TANGO_NN__OUTPUT_2_3_TALL, TANGO_NN__OUTPUT_4_3_TALL,
+    TANGO_NN__TRANSFORMS /* how many there are */
 } tango_nn__transform;
 
 /* The function table. All counts may be 0; pointers need the alignment of float.
@@ -635,7 +636,7 @@ typedef enum tango_nn__transform {
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
          with the matrix m and the number of rows of `kind`; coef is not read if that is
-         1 (v = x).
+         1 (v = x). x are numbers of `type`, F16 in transforms of weights only.
    widen: to = `count` weights of `type`, from number `at` on. */
 struct tango_nn_kernels {
     const char *name;
@@ -675,8 +676,9 @@ struct tango_nn_kernels {
     /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
                   size_t count, float slope);
-    void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const float *x,
-                      size_t row_step, size_t step, const float *coef, size_t count);
+    void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const void *x,
+                      tango_nn_type type, size_t row_step, size_t step,
+                      const float *coef, size_t count);
     void (*widen)(float *to, const void *from, size_t at, tango_nn_type type,
                   size_t count);
 };
@@ -1129,11 +1131,11 @@ typedef struct tango_nn__matrices {
 /* In the order of tango_nn__transform. */
 static const tango_nn__matrices tango_nn__transforms[] = {
     { tango_nn__input_2_3, 4, 4, 1 },  { tango_nn__input_4_3, 6, 6, 1 },
-    { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_4_3, 6, 3, 1 },
-    { tango_nn__weight_4_4, 7, 4, 1 }, { tango_nn__weight_2_3, 4, 3, 3 },
-    { tango_nn__weight_4_3, 6, 3, 3 }, { tango_nn__output_4_3, 4, 6, 1 },
-    { tango_nn__output_4_4, 4, 7, 1 }, { tango_nn__output_2_3, 2, 4, 6 },
-    { tango_nn__output_4_3, 4, 6, 6 }
+    { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_2_3, 4, 3, 1 },
+    { tango_nn__weight_4_3, 6, 3, 1 }, { tango_nn__weight_4_4, 7, 4, 1 },
+    { tango_nn__weight_2_3, 4, 3, 3 }, { tango_nn__weight_4_3, 6, 3, 3 },
+    { tango_nn__output_4_3, 4, 6, 1 }, { tango_nn__output_4_4, 4, 7, 1 },
+    { tango_nn__output_2_3, 2, 4, 6 }, { tango_nn__output_4_3, 4, 6, 6 }
 };
 
 TANGO_NN__HOT
@@ -1150,18 +1152,26 @@ static void tango_nn__blend_ref(float *to, const float *const *x, const float *c
     }
 }
 
+/* Number `at` of an array of floats or halves. */
+TANGO_NN__INLINE float tango_nn__number(const void *x, tango_nn_type type, size_t at)
+{
+    if (type == TANGO_NN_F32) return ((const float *)x)[at];
+    return tango_nn_half_to_float(((const uint16_t *)x)[at]);
+}
+
 TANGO_NN__HOT
 static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t to_step,
-                                    const float *x, size_t row_step, size_t step,
-                                    const float *coef, size_t count)
+                                    const void *x, tango_nn_type type, size_t row_step,
+                                    size_t step, const float *coef, size_t count)
 {
     const tango_nn__matrices *t = &tango_nn__transforms[kind];
     for (size_t i = 0; i < count; i++) {
         float v[7];
         for (size_t j = 0; j < t->inputs; j++) {
-            v[j] = t->rows == 1 ? x[j * step + i] : 0.0f;
+            const size_t at = j * step + i;
+            v[j] = t->rows == 1 ? tango_nn__number(x, type, at) : 0.0f;
             for (size_t y = 0; t->rows > 1 && y < t->rows; y++) {
-                v[j] += coef[y] * x[y * row_step + j * step + i];
+                v[j] += coef[y] * tango_nn__number(x, type, y * row_step + at);
             }
         }
         for (size_t p = 0; p < t->outputs; p++) {
@@ -1178,13 +1188,7 @@ TANGO_NN__HOT
 static void tango_nn__widen_ref(float *to, const void *from, size_t at,
                                 tango_nn_type type, size_t count)
 {
-    if (type == TANGO_NN_F32) {
-        memcpy(to, (const float *)from + at, count * sizeof *to);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        to[i] = tango_nn_half_to_float(((const uint16_t *)from)[at + i]);
-    }
+    for (size_t i = 0; i < count; i++) to[i] = tango_nn__number(from, type, at + i);
 }
 
 static const tango_nn_kernels tango_nn__kernels_ref = {
@@ -2037,60 +2041,78 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weigh8(const float *m, const __
     return sum;
 }
 
+/* Eight numbers of a transform's input from `at` on, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__numbers8(const void *x, size_t at,
+                                                          size_t n, const int is_half)
+{
+    if (!is_half) return tango_nn__load8((const float *)x + at, n);
+    TANGO_ASSERT(n >= 8); /* panels are whole vectors */
+    return tango_nn__weights8(x, at, 1);
+}
+
 /* Eight columns of a transform, or the first n of them. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
-    const float *m, float *to, size_t to_step, const float *x, size_t row_step,
+    const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, size_t n, const size_t outputs, const size_t inputs,
-    const size_t rows)
+    const size_t rows, const int is_half)
 {
     __m256 v[7];
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
-        v[j] = tango_nn__load8(x + j * step, n);
+        v[j] = tango_nn__numbers8(x, at + j * step, n, is_half);
         if (rows == 1) continue;
         v[j] = _mm256_mul_ps(_mm256_set1_ps(coef[0]), v[j]);
         TANGO_NN__UNROLL
         for (size_t y = 1; y < rows; y++) {
+            const size_t from = at + y * row_step + j * step;
             v[j] = _mm256_fmadd_ps(_mm256_set1_ps(coef[y]),
-                                   tango_nn__load8(x + y * row_step + j * step, n), v[j]);
+                                   tango_nn__numbers8(x, from, n, is_half), v[j]);
         }
     }
     TANGO_NN__UNROLL
     for (size_t p = 0; p < outputs; p++) {
-        tango_nn__store8(to + p * to_step, tango_nn__weigh8(m + p * inputs, v, inputs),
-                         n);
+        tango_nn__store8(to + at + p * to_step,
+                         tango_nn__weigh8(m + p * inputs, v, inputs), n);
     }
 }
 
 TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, float *to,
-                                                    size_t to_step, const float *x,
-                                                    size_t row_step, size_t step,
-                                                    const float *coef, size_t count)
+                                                    size_t to_step, const void *x,
+                                                    tango_nn_type type, size_t row_step,
+                                                    size_t step, const float *coef,
+                                                    size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows)                              \
-    case TANGO_NN__##name:                                                               \
-        for (; i + 8 <= count; i += 8) {                                                 \
-            tango_nn__transform8(tango_nn__##matrix, to + i, to_step, x + i, row_step,   \
-                                 step, coef, 8, outputs, inputs, rows);                  \
-        }                                                                                \
-        if (i < count) {                                                                 \
-            tango_nn__transform8(tango_nn__##matrix, to + i, to_step, x + i, row_step,   \
-                                 step, coef, count - i, outputs, inputs, rows);          \
-        }                                                                                \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                    \
+    case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                             \
+        for (; i + 8 <= count; i += 8) {                                                \
+            tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
+                                 coef, 8, outputs, inputs, rows, is_half);              \
+        }                                                                               \
+        if (!is_half && i < count) {                                                    \
+            tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
+                                 coef, count - i, outputs, inputs, rows, is_half);      \
+        }                                                                               \
         break;
     size_t i = 0;
-    switch (kind) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1)
-        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6)
-        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6)
+    switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6, 0)
+        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6, 0)
+    default: break;
     }
 #undef TANGO_NN__CASE
 }
@@ -2568,62 +2590,79 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__weigh16(const float *m,
     return sum;
 }
 
+/* 16 numbers of a transform's input from `at` on, or those of `lanes`. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__numbers16(const void *x, size_t at,
+                                                             __mmask16 lanes,
+                                                             const int is_half)
+{
+    const uint16_t *half = (const uint16_t *)x + at;
+    if (!is_half) return _mm512_maskz_loadu_ps(lanes, (const float *)x + at);
+    return _mm512_maskz_cvtph_ps(
+        TANGO_NN__ALL, _mm256_loadu_si256((const __m256i *)(const void *)half));
+}
+
+/* See tango_nn__transform8. */
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__transform16(
-    const float *m, float *to, size_t to_step, const float *x, size_t row_step,
+    const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, __mmask16 lanes, const size_t outputs,
-    const size_t inputs, const size_t rows)
+    const size_t inputs, const size_t rows, const int is_half)
 {
     __m512 v[7];
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
-        v[j] = _mm512_maskz_loadu_ps(lanes, x + j * step);
+        v[j] = tango_nn__numbers16(x, at + j * step, lanes, is_half);
         if (rows == 1) continue;
         v[j] = _mm512_mul_ps(_mm512_set1_ps(coef[0]), v[j]);
         TANGO_NN__UNROLL
         for (size_t y = 1; y < rows; y++) {
-            const float *row = x + y * row_step + j * step;
+            const size_t from = at + y * row_step + j * step;
             v[j] = _mm512_fmadd_ps(_mm512_set1_ps(coef[y]),
-                                   _mm512_maskz_loadu_ps(lanes, row), v[j]);
+                                   tango_nn__numbers16(x, from, lanes, is_half), v[j]);
         }
     }
     TANGO_NN__UNROLL
     for (size_t p = 0; p < outputs; p++) {
-        _mm512_mask_storeu_ps(to + p * to_step, lanes,
+        _mm512_mask_storeu_ps(to + at + p * to_step, lanes,
                               tango_nn__weigh16(m + p * inputs, v, inputs));
     }
 }
 
-TANGO_NN__AVX512 static void tango_nn__transform_avx512(tango_nn__transform kind,
-                                                        float *to, size_t to_step,
-                                                        const float *x, size_t row_step,
-                                                        size_t step, const float *coef,
-                                                        size_t count)
+TANGO_NN__AVX512 static void tango_nn__transform_avx512(
+    tango_nn__transform kind, float *to, size_t to_step, const void *x,
+    tango_nn_type type, size_t row_step, size_t step, const float *coef, size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows)                              \
-    case TANGO_NN__##name:                                                               \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                     \
+    case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                              \
         for (; i + 16 <= count; i += 16) {                                               \
-            tango_nn__transform16(tango_nn__##matrix, to + i, to_step, x + i, row_step,  \
-                                  step, coef, TANGO_NN__ALL, outputs, inputs, rows);     \
+            tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
+                                  coef, TANGO_NN__ALL, outputs, inputs, rows, is_half);  \
         }                                                                                \
-        if (i < count) {                                                                 \
-            tango_nn__transform16(tango_nn__##matrix, to + i, to_step, x + i, row_step,  \
-                                  step, coef, tango_nn__mask16(count - i), outputs,      \
-                                  inputs, rows);                                         \
+        if (!is_half && i < count) {                                                     \
+            tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
+                                  coef, tango_nn__mask16(count - i), outputs, inputs,    \
+                                  rows, is_half);                                        \
         }                                                                                \
         break;
     size_t i = 0;
-    switch (kind) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1)
-        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6)
-        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6)
+    switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6, 0)
+        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6, 0)
+    default: break;
     }
 #undef TANGO_NN__CASE
 }
@@ -3479,19 +3518,24 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 typedef struct tango_nn__axis {
     size_t outputs, taps, points;
     tango_nn__transform input, weight, output;
+    tango_nn__transform weight_row; /* of one row of the kernel alone */
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
-    2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3_TALL
+    2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3_TALL,
+    TANGO_NN__WEIGHT_2_3
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
-    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3_TALL
+    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3_TALL,
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
-    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3
+    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_4 = {
-    4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4
+    4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
+    TANGO_NN__WEIGHT_4_4
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
@@ -3643,15 +3687,16 @@ static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, flo
             const size_t at = i / g->parts, part = i % g->parts;
             g->p->kernels->transform(
                 axis->input, v + (t + at) * TANGO_NN__STRIDE + part * depth, g->v_step,
-                strip + (at + part) * step, 0, TANGO_NN__STRIDE, NULL, depth);
+                strip + (at + part) * step, TANGO_NN_F32, 0, TANGO_NN__STRIDE, NULL,
+                depth);
         }
         tile += n;
         if (tile == g->line_tiles) tile = 0, line++;
     }
 }
 
-/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Weights that
-   are not float, and parts with taps beyond the kernel, pass through `wide`. */
+/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Integers, and parts
+   with taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
                                        size_t channel, size_t depth)
@@ -3661,31 +3706,36 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     const size_t height = g->rows > 1 ? 3 : 1, taps = g->axis->taps;
     const size_t first = part * taps, count = depth * TANGO_NN__PANEL;
     const size_t from = ((panel * kernel + first) * channels + channel) * TANGO_NN__PANEL;
-    const float *coef = g->rows > 1 ? tango_nn__weight_4_3 + row * 3 : NULL;
     size_t step = channels * TANGO_NN__PANEL;
-    const float *x = NULL;
-    if (w->type == TANGO_NN_F32 && first + taps * height <= kernel) {
-        x = (const float *)w->panels + from;
-    } else {
+    tango_nn_type type = w->type;
+    const char *x = (const char *)w->panels;
+    if (type != TANGO_NN_I16) x += from * tango_nn__type_size(type);
+    if (type == TANGO_NN_I16 || first + taps * height > kernel) {
         for (size_t i = 0; i < height * taps; i++) {
             if (first + i >= kernel) {
                 memset(wide + i * count, 0, count * sizeof *wide);
-            } else if (w->type == TANGO_NN_I16) {
+            } else if (type == TANGO_NN_I16) {
                 g->p->kernels->widen_i16(
                     wide + i * count,
-                    (const char *)w->panels
-                        + panel * tango_nn_panels_size(1, w->inputs, TANGO_NN_I16),
+                    x + panel * tango_nn_panels_size(1, w->inputs, TANGO_NN_I16),
                     (first + i) * channels + channel, depth);
             } else {
-                g->p->kernels->widen(wide + i * count, w->panels, from + i * step,
-                                     w->type, count);
+                g->p->kernels->widen(wide + i * count, x, i * step, type, count);
             }
         }
         step = count;
-        x = wide;
+        type = TANGO_NN_F32;
+        x = (const char *)wide;
     }
-    g->p->kernels->transform(g->axis->weight, u, g->u_step, x, taps * step, step, coef,
-                             count);
+    /* The outermost points see one row of the kernel only. */
+    if (height > 1 && (row == 0 || row == 5)) {
+        x += row / 5 * 2 * taps * step * tango_nn__type_size(type);
+        g->p->kernels->transform(g->axis->weight_row, u, g->u_step, x, type, 0, step,
+                                 NULL, count);
+    } else {
+        g->p->kernels->transform(g->axis->weight, u, g->u_step, x, type, taps * step,
+                                 step, tango_nn__weight_4_3 + row * 3, count);
+    }
 }
 
 /* M[point] (tiles, columns) += V U for the points of one row: weights panel by panel, and
@@ -3736,7 +3786,7 @@ static void tango_nn__winograd_finish(const tango_nn__winograd *g, float *sums,
         const size_t first = phase + tile * count * s->dilation;
         const size_t row = (image * s->out_height + y) * s->out_width + first;
         if (y >= s->out_height || first >= s->out_width) break;
-        p->kernels->transform(g->axis->output, sums, g->column_block, m,
+        p->kernels->transform(g->axis->output, sums, g->column_block, m, TANGO_NN_F32,
                               g->axis->points * g->m_step, g->m_step,
                               tango_nn__output_4_3 + i * 6, padded);
         if (s->dilation == 1) {
@@ -3799,6 +3849,8 @@ static int tango_nn__winograd_run(const tango_nn__product *p)
 
 #define TANGO_NN__STRIP 4096u /* channels that a task treats at a time */
 #define TANGO_NN__CHUNKS 64u  /* parts of the rows of an image, at most */
+#define TANGO_NN__CHUNK 8192u /* values of a part at least: what a part prepares for each
+                                 channel costs little beside them */
 
 typedef struct tango_nn__group_norm {
     const tango_nn_context *c;
@@ -3817,12 +3869,14 @@ static size_t tango_nn__chunk(const tango_nn__group_norm *g, size_t chunk)
     return g->rows / g->chunks * chunk + tango_nn__min(g->rows % g->chunks, chunk);
 }
 
+TANGO_NN__HOT
 static void tango_nn__group_moments_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
     const size_t chunk = index % g->chunks, image = index / g->chunks;
     const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
     const size_t per_group = g->channels / g->groups;
+    size_t left = per_group; /* channels of the group at `partial` */
     double *sum = (double *)(void *)tango_nn__scratch(g->c, worker);
     double *square = sum + TANGO_NN__STRIP;
     double *partial = g->partials + index * g->groups * 2;
@@ -3835,9 +3889,10 @@ static void tango_nn__group_moments_task(void *data, size_t index, size_t worker
             sum, square, g->x + (image * g->rows + from) * g->channels + first, to - from,
             g->channels, count);
         for (size_t i = 0; i < count; i++) {
-            const size_t group = (first + i) / per_group;
-            partial[2 * group] += sum[i];
-            partial[2 * group + 1] += square[i];
+            if (left == 0) partial += 2, left = per_group;
+            left--;
+            partial[0] += sum[i];
+            partial[1] += square[i];
         }
     }
 }
@@ -3868,14 +3923,34 @@ static void tango_nn__group_merge(const tango_nn__group_norm *g, size_t image)
     }
 }
 
-/* The mean is split into a float and its remainder: x - high is exact where x is near
-   the mean, so a large mean costs no digits. */
+/* The constants of `count` channels, `first` and on. The mean is split into a float and its
+   remainder: x - high is exact where x is near the mean, so a large mean costs no digits.
+ */
+TANGO_NN__HOT
+static void tango_nn__group_constants(const tango_nn__group_norm *g, float *mean,
+                                      float *scale, float *shift,
+                                      const double *statistics, size_t first,
+                                      size_t count)
+{
+    const size_t per_group = g->channels / g->groups;
+    const double *of_group = statistics + first / per_group * 2;
+    size_t left = per_group - first % per_group;
+    for (size_t i = 0; i < count; i++) {
+        const double weight = g->weight ? (double)g->weight[first + i] : 1.0;
+        const double bias = g->bias ? (double)g->bias[first + i] : 0.0;
+        if (left == 0) of_group += 2, left = per_group;
+        left--;
+        mean[i] = (float)of_group[0];
+        scale[i] = (float)(of_group[1] * weight);
+        shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1] * weight);
+    }
+}
+
 static void tango_nn__group_normalize_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__group_norm *g = (const tango_nn__group_norm *)data;
     const size_t chunk = index % g->chunks, image = index / g->chunks;
     const size_t from = tango_nn__chunk(g, chunk), to = tango_nn__chunk(g, chunk + 1);
-    const size_t per_group = g->channels / g->groups;
     const double *statistics = g->partials + image * g->chunks * g->groups * 2;
     float *mean = tango_nn__scratch(g->c, worker);
     float *scale = mean + TANGO_NN__STRIP, *shift = scale + TANGO_NN__STRIP;
@@ -3883,19 +3958,11 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
     const size_t together = g->channels < 256 ? 512 / g->channels : 1;
     for (size_t first = 0; first < g->channels; first += TANGO_NN__STRIP) {
         const size_t count = tango_nn__min(TANGO_NN__STRIP, g->channels - first);
-        for (size_t i = 0; i < count; i++) {
-            const double *of_group = statistics + (first + i) / per_group * 2;
-            const double weight = g->weight ? (double)g->weight[first + i] : 1.0;
-            const double bias = g->bias ? (double)g->bias[first + i] : 0.0;
-            mean[i] = (float)of_group[0];
-            scale[i] = (float)(of_group[1] * weight);
-            shift[i] = (float)(bias - (of_group[0] - (double)mean[i]) * of_group[1]
-                                          * weight);
-        }
-        for (size_t i = count; i < together * count; i++) {
-            mean[i] = mean[i - count];
-            scale[i] = scale[i - count];
-            shift[i] = shift[i - count];
+        tango_nn__group_constants(g, mean, scale, shift, statistics, first, count);
+        for (size_t i = 1; i < together; i++) {
+            memcpy(mean + i * count, mean, count * sizeof *mean);
+            memcpy(scale + i * count, scale, count * sizeof *scale);
+            memcpy(shift + i * count, shift, count * sizeof *shift);
         }
         for (size_t r = from; r < to; r += together) {
             const size_t at = (image * g->rows + r) * g->channels + first;
@@ -3906,7 +3973,7 @@ static void tango_nn__group_normalize_task(void *data, size_t index, size_t work
     }
 }
 
-/* What both parts of a norm of one image need. */
+/* What all parts of a norm need. */
 static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const float *x,
                                                size_t rows, size_t channels,
                                                size_t groups)
@@ -3922,6 +3989,7 @@ static tango_nn__group_norm tango_nn__group_of(const tango_nn_context *c, const 
     g.channels = channels;
     g.groups = groups;
     g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
+    g.chunks = tango_nn__min(g.chunks, tango_nn__ceil(rows * channels, TANGO_NN__CHUNK));
     g.chunks = tango_nn__min(g.chunks, room / groups);
     return g;
 }
@@ -3962,22 +4030,14 @@ TANGO_API void tango_nn_group_norm(const tango_nn_context *c, float *out, const 
                                    size_t groups, float eps, const float *weight,
                                    const float *bias, tango_nn_activation activation)
 {
-    tango_nn__group_norm g;
+    tango_nn__group_norm g = tango_nn__group_of(c, x, rows, channels, groups);
     const size_t room = TANGO_NN__SHARED / (2 * sizeof(double)); /* pairs of sums */
     size_t wave;
-    TANGO_ASSERT(groups > 0 && groups <= room && channels % groups == 0);
     if (batch == 0 || rows == 0 || channels == 0) return;
-    g.c = c;
-    g.partials = (double *)tango_nn__shared(c);
-    g.rows = rows;
-    g.channels = channels;
-    g.groups = groups;
     g.eps = eps;
     g.weight = weight;
     g.bias = bias;
     g.activation = activation;
-    g.chunks = tango_nn__min(tango_nn__ceil(rows, 16), TANGO_NN__CHUNKS);
-    g.chunks = tango_nn__min(g.chunks, room / groups);
     wave = room / (groups * g.chunks); /* images whose sums fit at a time */
     for (size_t image = 0; image < batch; image += wave) {
         const size_t images = tango_nn__min(wave, batch - image);

@@ -656,13 +656,13 @@ static void transforms_of_every_width_agree_with_the_reference(void)
     const tango_nn_kernels *reference = tango_nn_reference();
     const float coef[6] = { 1, -0.5f, 0, 2, -0.25f, 0.125f };
     for (size_t l = 0; l < levels; l++) {
-        for (int kind = 0; kind <= (int)TANGO_NN__OUTPUT_4_3_TALL; kind++) {
+        for (int kind = 0; kind < (int)TANGO_NN__TRANSFORMS; kind++) {
             for (size_t count = 0; count <= 50; count++) {
                 for (size_t i = 0; i < 7 * 50; i++) got[i] = want[i] = GUARD;
-                contexts[l].kernels->transform((tango_nn__transform)kind, got, 50, x, 400,
-                                               51, coef, count);
-                reference->transform((tango_nn__transform)kind, want, 50, x, 400, 51,
-                                     coef, count);
+                contexts[l].kernels->transform((tango_nn__transform)kind, got, 50, x,
+                                               TANGO_NN_F32, 400, 51, coef, count);
+                reference->transform((tango_nn__transform)kind, want, 50, x, TANGO_NN_F32,
+                                     400, 51, coef, count);
                 for (size_t i = 0; i < 7 * 50; i++) CHECK_NEAR(got[i], want[i], 4e-5);
             }
         }
@@ -670,6 +670,36 @@ static void transforms_of_every_width_agree_with_the_reference(void)
     drop(x, 6 * 400);
     drop(got, 7 * 50);
     drop(want, 7 * 50);
+}
+
+/* Those of weights read halves as they lie: the same numbers as from floats. */
+static void transforms_of_halves_are_those_of_floats(void)
+{
+    enum { ROW = 4 * 64, COUNT = 64 };
+    float *x = noise_array(3 * ROW), *got = array(7 * COUNT), *want = array(7 * COUNT);
+    uint16_t half[3 * ROW];
+    const float coef[3] = { 1, -0.5f, 0.25f };
+    for (size_t i = 0; i < 3 * ROW; i++) {
+        half[i] = tango_nn_float_to_half(x[i]);
+        x[i] = tango_nn_half_to_float(half[i]);
+    }
+    for (size_t l = 0; l < levels; l++) {
+        for (int kind = (int)TANGO_NN__WEIGHT_2_3; kind <= (int)TANGO_NN__WEIGHT_4_3_TALL;
+             kind++) {
+            for (size_t count = 0; count <= COUNT; count += 16) {
+                const tango_nn_kernels *kernels = contexts[l].kernels;
+                for (size_t i = 0; i < 7 * COUNT; i++) got[i] = want[i] = GUARD;
+                kernels->transform((tango_nn__transform)kind, got, COUNT, half,
+                                   TANGO_NN_F16, ROW, 64, coef, count);
+                kernels->transform((tango_nn__transform)kind, want, COUNT, x,
+                                   TANGO_NN_F32, ROW, 64, coef, count);
+                CHECK(memcmp(got, want, 7 * COUNT * sizeof *got) == 0);
+            }
+        }
+    }
+    drop(x, 3 * ROW);
+    drop(got, 7 * COUNT);
+    drop(want, 7 * COUNT);
 }
 
 static void blends_and_wide_weights_agree_with_the_reference(void)
@@ -1612,6 +1642,7 @@ int main(void)
     RUN(the_models_convolutions_are_right);
     RUN(the_matrices_compute_a_convolution);
     RUN(transforms_of_every_width_agree_with_the_reference);
+    RUN(transforms_of_halves_are_those_of_floats);
     RUN(blends_and_wide_weights_agree_with_the_reference);
     RUN(winograd_is_right_for_ragged_shapes);
     RUN(winograd_of_several_blocks_is_right);
