@@ -583,11 +583,16 @@ void *memset(void *to, int value, size_t count);
                                   the dilation is d */
 #define TANGO_NN__TASKS 32u    /* a layer is cut into about this many tasks or more */
 
-/* Integers: a block has one scale, and a K block is a whole number of blocks. */
+/* Integers: a block has one scale. */
 #define TANGO_NN__BLOCK 128u    /* inputs of a block */
 #define TANGO_NN__SCALES 64u    /* bytes of the 16 scales of a block of weights */
-#define TANGO_NN__INTEGERS 272u /* 16-bit integers between quantised rows */
+#define TANGO_NN__INT_DEPTH 640u /* inputs of a K block, a whole number of blocks: 20 KiB
+                                   a panel, and the widths of the models are multiples */
+#define TANGO_NN__INT_ROWS 126u /* rows of a block at most */
+#define TANGO_NN__INTEGERS 656u /* 16-bit integers between quantised rows, 16 more */
 #define TANGO_NN__INT_SUMS 528u /* floats between rows of their sums, COLUMNS + 16 */
+#define TANGO_NN__STEP 42u      /* rows whose sums meet their epilogue in the first-level
+                                   cache: whole tiles of 6 and of 14 */
 
 /* Scratch memory: one part that all tasks share, then one for each worker. */
 #define TANGO_NN__SHARED ((size_t)1 << 18)
@@ -626,7 +631,7 @@ typedef enum tango_nn__transform {
    Of integers:
    quantize: q (rows, depth), rows TANGO_NN__INTEGERS apart, and scales[r]: row r of x as
          one block of integers (room 9). depth <= 128, a multiple of 16; x rows
-         TANGO_NN__STRIDE apart.
+         x_stride apart.
    tile_i16: sum (rows, 16*panels) = a w^T of one K block, added to sum if accumulate is
          set. a (rows, depth) with rows TANGO_NN__INTEGERS apart, the scale of row r in
          its block i at scales[i*TANGO_NN__ROWS + r], rows <= TANGO_NN__ROWS, panels <=
@@ -671,8 +676,8 @@ struct tango_nn_kernels {
     void (*transpose)(float *panel, const float *x, size_t stride, size_t rows,
                       size_t depth);
     /* integers */
-    void (*quantize)(int16_t *q, float *scales, const float *x, size_t rows,
-                     size_t depth);
+    void (*quantize)(int16_t *q, float *scales, const float *x, size_t x_stride,
+                     size_t rows, size_t depth);
     void (*tile_i16)(float *sum, size_t sum_stride, const int16_t *a, const float *scales,
                      const void *b, size_t b_stride, size_t rows, size_t panels,
                      size_t depth, int accumulate);
@@ -978,10 +983,10 @@ static float tango_nn__quantize_block(int16_t *q, const float *x, size_t depth)
 }
 
 TANGO_NN__HOT
-static void tango_nn__quantize_ref(int16_t *q, float *scales, const float *x, size_t rows,
-                                   size_t depth)
+static void tango_nn__quantize_ref(int16_t *q, float *scales, const float *x,
+                                   size_t x_stride, size_t rows, size_t depth)
 {
-    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += TANGO_NN__STRIDE) {
+    for (size_t r = 0; r < rows; r++, q += TANGO_NN__INTEGERS, x += x_stride) {
         scales[r] = tango_nn__quantize_block(q, x, depth);
     }
 }
@@ -1758,43 +1763,40 @@ TANGO_NN__AVX2 static void tango_nn__transpose_avx2(float *panel, const float *x
     tango_nn__transpose_ref(panel + k * TANGO_NN__PANEL, x + k, stride, rows, depth - k);
 }
 
-/* The bits without sign of the largest of `depth` numbers. */
-TANGO_NN__INLINE TANGO_NN__AVX2 uint32_t tango_nn__largest8(const float *x, size_t depth)
+/* The largest of 8 lanes. */
+TANGO_NN__INLINE TANGO_NN__AVX2 uint32_t tango_nn__largest8(__m256i v)
 {
-    const __m256i sign = _mm256_set1_epi32(0x7fffffff);
-    __m256i m0 = _mm256_setzero_si256(), m1 = m0;
-    __m128i m;
-    for (size_t i = 0; i < depth; i += 16) {
-        const __m256i v0 = _mm256_castps_si256(_mm256_loadu_ps(x + i));
-        const __m256i v1 = _mm256_castps_si256(_mm256_loadu_ps(x + i + 8));
-        m0 = _mm256_max_epi32(m0, _mm256_and_si256(v0, sign));
-        m1 = _mm256_max_epi32(m1, _mm256_and_si256(v1, sign));
-    }
-    m0 = _mm256_max_epi32(m0, m1);
-    m = _mm_max_epi32(_mm256_castsi256_si128(m0), _mm256_extracti128_si256(m0, 1));
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
     m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
     return (uint32_t)_mm_cvtsi128_si32(m);
 }
 
-/* The 2-norm of x * power, in the order of tango_nn__quantize_block. */
-TANGO_NN__INLINE TANGO_NN__AVX2 float tango_nn__norm8(const float *x, size_t depth,
-                                                      float power)
+/* The bits without sign of the largest number of a block, and the sum of its squares in
+   the order of tango_nn__quantize_block, all numbers times a power of two. */
+TANGO_NN__INLINE TANGO_NN__AVX2 uint32_t tango_nn__squares8(float *squares,
+                                                            const float *x, size_t depth,
+                                                            float power)
 {
+    const __m256i sign = _mm256_set1_epi32(0x7fffffff);
     const __m256 factor = _mm256_set1_ps(power);
+    __m256i m0 = _mm256_setzero_si256(), m1 = m0;
     __m256 s0 = _mm256_setzero_ps(), s1 = s0;
     __m128 s;
     for (size_t i = 0; i < depth; i += 16) {
-        const __m256 v0 = _mm256_mul_ps(_mm256_loadu_ps(x + i), factor);
-        const __m256 v1 = _mm256_mul_ps(_mm256_loadu_ps(x + i + 8), factor);
+        __m256 v0 = _mm256_loadu_ps(x + i), v1 = _mm256_loadu_ps(x + i + 8);
+        m0 = _mm256_max_epi32(m0, _mm256_and_si256(_mm256_castps_si256(v0), sign));
+        m1 = _mm256_max_epi32(m1, _mm256_and_si256(_mm256_castps_si256(v1), sign));
+        v0 = _mm256_mul_ps(v0, factor);
+        v1 = _mm256_mul_ps(v1, factor);
         s0 = _mm256_add_ps(s0, _mm256_mul_ps(v0, v0));
         s1 = _mm256_add_ps(s1, _mm256_mul_ps(v1, v1));
     }
     s0 = _mm256_add_ps(s0, s1);
     s = _mm_add_ps(_mm256_castps256_ps128(s0), _mm256_extractf128_ps(s0, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    s = _mm_add_ss(s, _mm_movehdup_ps(s));
-    return _mm_cvtss_f32(_mm_sqrt_ss(s));
+    *squares = _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+    return tango_nn__largest8(_mm256_max_epi32(m0, m1));
 }
 
 /* q = x * factor, rounded. */
@@ -1812,37 +1814,37 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__round8(int16_t *q, const float *x
     }
 }
 
-/* Step by step for several rows: what one waits for, others fill. */
+/* 1 / scale of a block, or 0 where it has none. Within 2^-40 and 2^40 squares neither
+   overflow nor vanish: a power of two changes no digit of their sum, so that 1 serves and
+   one pass over x finds all; other blocks take a second one. */
+TANGO_NN__INLINE TANGO_NN__AVX2 float tango_nn__factor8(const float *x, size_t depth)
+{
+    float squares, power = 1.0f;
+    const uint32_t largest = tango_nn__squares8(&squares, x, depth, power);
+    if (largest < TANGO_NN__SMALLEST || largest >= TANGO_NN__INFINITE) return 0.0f;
+    if (largest < 0x2b800000u || largest >= 0x53800000u) {
+        power = tango_nn__block_power(largest);
+        tango_nn__squares8(&squares, x, depth, power);
+    }
+    squares = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(squares)));
+    return tango_nn__block_factor(largest, power, squares);
+}
+
+/* First the factors of several rows: what one waits for, others fill. */
 TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
-                                                   const float *x, size_t rows,
-                                                   size_t depth)
+                                                   const float *x, size_t x_stride,
+                                                   size_t rows, size_t depth)
 {
     for (size_t first = 0; first < rows; first += 16) {
         const size_t n = tango_nn__min(16, rows - first);
-        const float *from = x + first * TANGO_NN__STRIDE;
-        int16_t *to = q + first * TANGO_NN__INTEGERS;
-        uint32_t largest[16];
-        float norm[16], factor[16];
+        float factor[16];
         for (size_t r = 0; r < n; r++) {
-            largest[r] = tango_nn__largest8(from + r * TANGO_NN__STRIDE, depth);
-        }
-        for (size_t r = 0; r < n; r++) {
-            norm[r] = tango_nn__norm8(from + r * TANGO_NN__STRIDE, depth,
-                                      tango_nn__block_power(largest[r]));
-        }
-        for (size_t r = 0; r < n; r++) {
-            const float power = tango_nn__block_power(largest[r]);
-            factor[r] = tango_nn__block_factor(largest[r], power, norm[r]);
+            factor[r] = tango_nn__factor8(x + r * x_stride, depth);
             scales[first + r] = 1.0f / factor[r];
         }
-        for (size_t r = 0; r < n; r++) {
-            if (largest[r] < TANGO_NN__SMALLEST || largest[r] >= TANGO_NN__INFINITE) {
-                scales[first + r] = tango_nn__quantize_block(to, from, depth);
-            } else {
-                tango_nn__round8(to, from, depth, factor[r]);
-            }
-            from += TANGO_NN__STRIDE;
-            to += TANGO_NN__INTEGERS;
+        for (size_t r = 0; r < n; r++, x += x_stride, q += TANGO_NN__INTEGERS) {
+            if (factor[r] > 0.0f) tango_nn__round8(q, x, depth, factor[r]);
+            else scales[first + r] = tango_nn__quantize_block(q, x, depth);
         }
     }
 }
@@ -1875,6 +1877,27 @@ TANGO_NN__AVX2 static void tango_nn__widen_i16_avx2(float *to, const void *panel
    As __m256i they would be numbers of 64 bits to the compiler, which then copies them. */
 typedef uint32_t tango_nn__sums8 __attribute__((vector_size(32)));
 
+/* One pair of inputs: acc += x b for a constant number of rows. In assembly, since GCC
+   would gather the sums of several pairs first, for which there are no registers. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__pair_i16_8(tango_nn__sums8 acc[][2],
+                                                          const int16_t *a, const char *w,
+                                                          const size_t rows)
+{
+    const __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)w);
+    const __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32));
+    TANGO_NN__UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        int32_t pair;
+        __m256i x, y;
+        memcpy(&pair, a + r * TANGO_NN__INTEGERS, sizeof pair);
+        x = _mm256_set1_epi32(pair);
+        __asm__("vpmaddwd %4, %2, %3\n\tvpmaddwd %5, %2, %2\n\t"
+                "vpaddd %3, %0, %0\n\tvpaddd %2, %1, %1"
+                : "+x"(acc[r][0]), "+x"(acc[r][1]), "+x"(x), "=&x"(y)
+                : "x"(b0), "x"(b1));
+    }
+}
+
 /* One block for a constant number of rows; registers as in tango_nn__tile8. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile_i16_8(
     float *sum, size_t sum_stride, const int16_t *a, const float *scales,
@@ -1883,23 +1906,18 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile_i16_8(
     const char *w = block + TANGO_NN__SCALES;
     tango_nn__sums8 acc[6][2];
     __m256 s0, s1;
+    size_t k = 0;
     TANGO_NN__UNROLL
     for (size_t r = 0; r < rows; r++) {
         acc[r][0] = acc[r][1] = (tango_nn__sums8)_mm256_setzero_si256();
     }
-    for (size_t k = 0; k < depth; k += 2, w += 64) {
-        const __m256i b0 = _mm256_loadu_si256((const __m256i *)(const void *)w);
-        const __m256i b1 = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32));
-        TANGO_NN__UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            int32_t pair;
-            __m256i x;
-            memcpy(&pair, a + r * TANGO_NN__INTEGERS + k, sizeof pair);
-            x = _mm256_set1_epi32(pair);
-            acc[r][0] += (tango_nn__sums8)_mm256_madd_epi16(x, b0);
-            acc[r][1] += (tango_nn__sums8)_mm256_madd_epi16(x, b1);
-        }
+    for (; k + 8 <= depth; k += 8, w += 4 * 64) {
+        tango_nn__pair_i16_8(acc, a + k, w, rows);
+        tango_nn__pair_i16_8(acc, a + k + 2, w + 64, rows);
+        tango_nn__pair_i16_8(acc, a + k + 4, w + 2 * 64, rows);
+        tango_nn__pair_i16_8(acc, a + k + 6, w + 3 * 64, rows);
     }
+    for (; k < depth; k += 2, w += 64) tango_nn__pair_i16_8(acc, a + k, w, rows);
     s0 = _mm256_loadu_ps((const float *)(const void *)block);
     s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
     TANGO_NN__UNROLL
@@ -3046,16 +3064,20 @@ static void tango_nn__cut(tango_nn__product *p)
 {
     const size_t outputs = p->w->outputs;
     const int integers = p->w->type == TANGO_NN_I16;
-    size_t rows = TANGO_NN__ROWS, columns = TANGO_NN__COLUMNS;
+    size_t rows = integers ? TANGO_NN__INT_ROWS : TANGO_NN__ROWS;
+    size_t columns = TANGO_NN__COLUMNS;
+    /* With a single K block no sums are kept, and a row is quantised less often. */
+    if (integers && p->w->inputs <= TANGO_NN__INT_DEPTH) columns *= 4;
     if (tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
         < TANGO_NN__TASKS) {
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
     }
-    /* Quantising a row costs as much as 30 of its columns: integers have wide blocks. */
-    while (integers && rows > 42
+    /* Quantising a row costs as much as some 15 of its columns: integers have wide
+       blocks. */
+    while (integers && rows > TANGO_NN__STEP
            && tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
                   < TANGO_NN__TASKS / 2) {
-        rows = rows > 126 ? 126 : rows - 42;
+        rows -= TANGO_NN__STEP;
     }
     p->row_blocks = tango_nn__ceil(p->rows, rows);
     /* Narrow blocks gather the same rows again: 256 columns hide that, 128 cost a few
@@ -3334,16 +3356,19 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
    quantised while they are in the first-level cache. */
 #define TANGO_NN__GATHERED 14u
 
-/* q (rows, depth) and its scales: inputs k .. k + depth - 1 of the rows. strip
-   (GATHERED, STRIDE) holds them in between, with zeros up to whole vectors. */
+/* q (rows, depth) and its scales: inputs k .. k + depth - 1 of the rows from `row` on.
+   Rows of x serve as they are where they are whole vectors; else strip (GATHERED, STRIDE)
+   holds them in between, with zeros up to whole vectors. depth <= DEPTH. */
 static void tango_nn__quantize_rows(const tango_nn__product *p, int16_t *q, float *scales,
                                     float *strip, const tango_nn__place *places,
-                                    size_t rows, size_t k, size_t depth)
+                                    size_t row, size_t rows, size_t k, size_t depth)
 {
-    const size_t whole = tango_nn__ceil(depth, 16) * 16;
+    const size_t whole = tango_nn__ceil(depth, 16) * 16, inputs = p->w->inputs;
+    const int direct = inputs % 16 == 0 && tango_nn__is_direct(p);
     for (size_t r = 0; r < rows; r += TANGO_NN__GATHERED) {
         const size_t n = tango_nn__min(TANGO_NN__GATHERED, rows - r);
-        tango_nn__gather_rows(p, strip, places + r, n, k, depth);
+        const float *x = direct ? p->x + (row + r) * inputs + k : strip;
+        if (!direct) tango_nn__gather_rows(p, strip, places + r, n, k, depth);
         for (size_t i = 0; i < n && whole > depth; i++) {
             memset(strip + i * TANGO_NN__STRIDE + depth, 0,
                    (whole - depth) * sizeof *strip);
@@ -3351,32 +3376,40 @@ static void tango_nn__quantize_rows(const tango_nn__product *p, int16_t *q, floa
         for (size_t at = 0; at < whole; at += TANGO_NN__BLOCK) {
             p->kernels->quantize(q + r * TANGO_NN__INTEGERS + at,
                                  scales + at / TANGO_NN__BLOCK * TANGO_NN__ROWS + r,
-                                 strip + at, n,
+                                 x + at, direct ? inputs : TANGO_NN__STRIDE, n,
                                  tango_nn__min(TANGO_NN__BLOCK, whole - at));
         }
     }
 }
 
-/* See tango_nn__multiply. All row tiles of a panel are one call. */
+/* See tango_nn__multiply. All row tiles of a step are one call. */
 static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums,
                                    const int16_t *q, const float *scales, size_t row,
                                    size_t rows, size_t column, size_t columns, size_t k,
                                    size_t depth)
 {
     const tango_nn_kernels *kernels = p->kernels;
-    const size_t inputs = p->w->inputs, outputs = p->w->outputs;
+    const size_t inputs = p->w->inputs;
     const size_t panel_size = tango_nn_panels_size(1, inputs, TANGO_NN_I16);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
+    const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
         const char *b = (const char *)p->w->panels
                         + (column + at) / TANGO_NN__PANEL * panel_size
                         + tango_nn__block_at(k);
-        kernels->tile_i16(sums + at, TANGO_NN__INT_SUMS, q, scales, b, panel_size, rows,
-                          tango_nn__ceil(count, TANGO_NN__PANEL), depth, k > 0);
-        if (k + depth < inputs) continue;
-        kernels->finish(p->e, p->out, outputs, row, column + at, rows, count, sums + at,
-                        TANGO_NN__INT_SUMS);
+        for (size_t r = 0; r < rows; r += TANGO_NN__STEP) {
+            const size_t n = tango_nn__min(TANGO_NN__STEP, rows - r);
+            /* With a single K block no sum is kept: one place serves all. */
+            float *sum = depth == inputs ? sums : sums + r * TANGO_NN__INT_SUMS + at;
+            if (last) tango_nn__fetch_rows(p, row + r, column + at, n);
+            kernels->tile_i16(sum, TANGO_NN__INT_SUMS, q + r * TANGO_NN__INTEGERS,
+                              scales + r, b, panel_size, n,
+                              tango_nn__ceil(count, TANGO_NN__PANEL), depth, k > 0);
+            if (!last) continue;
+            kernels->finish(p->e, p->out, p->w->outputs, row + r, column + at, n, count,
+                            sum, TANGO_NN__INT_SUMS);
+        }
     }
 }
 
@@ -3389,19 +3422,25 @@ static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
     const size_t columns = tango_nn__min(p->column_block, p->w->outputs - column);
     float *strip = tango_nn__scratch(p->c, worker);
     float *scales = strip + TANGO_NN__GATHERED * TANGO_NN__STRIDE;
-    float *sums = scales + TANGO_NN__DEPTH / TANGO_NN__BLOCK * TANGO_NN__ROWS;
-    int16_t *q = (int16_t *)(void *)(sums + TANGO_NN__ROWS * TANGO_NN__INT_SUMS);
+    float *sums = scales + TANGO_NN__INT_DEPTH / TANGO_NN__BLOCK * TANGO_NN__ROWS;
+    int16_t *q = (int16_t *)(void *)(sums + TANGO_NN__INT_ROWS * TANGO_NN__INT_SUMS);
     tango_nn__place *places =
-        (tango_nn__place *)(void *)(q + TANGO_NN__ROWS * TANGO_NN__INTEGERS);
-    size_t rows;
+        (tango_nn__place *)(void *)(q + TANGO_NN__INT_ROWS * TANGO_NN__INTEGERS);
+    size_t rows, depth;
     if (row >= p->rows) return;
     rows = tango_nn__min(p->row_block, p->rows - row);
     if (inputs == 0) memset(sums, 0, rows * TANGO_NN__INT_SUMS * sizeof *sums);
     tango_nn__find_places(p, places, row, rows);
-    for (size_t k = 0; k < inputs || k == 0; k += TANGO_NN__DEPTH) {
-        const size_t depth = tango_nn__min(TANGO_NN__DEPTH, inputs - k);
-        tango_nn__quantize_rows(p, q, scales, strip, places, rows, k, depth);
+    for (size_t k = 0; k < inputs || k == 0; k += depth) {
+        depth = tango_nn__min(TANGO_NN__INT_DEPTH, inputs - k);
+        for (size_t at = 0; at < depth; at += TANGO_NN__DEPTH) {
+            tango_nn__quantize_rows(p, q + at, scales + at / TANGO_NN__BLOCK
+                                                            * TANGO_NN__ROWS, strip,
+                                    places, row, rows, k + at,
+                                    tango_nn__min(TANGO_NN__DEPTH, depth - at));
+        }
         tango_nn__multiply_i16(p, sums, q, scales, row, rows, column, columns, k, depth);
+        if (inputs == 0) break;
     }
 }
 
