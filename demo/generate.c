@@ -1,4 +1,4 @@
-/* generate: a sentence becomes a WAV file.
+/* generate: a sentence becomes a sound, in a WAV or a FLAC file.
 
        cc demo/generate.c -lm -o generate && ./generate "a dog barks"
 
@@ -16,6 +16,8 @@
 #include "clip.h"
 #include "peak.h"
 #include "profile.h"
+#include "record.h"
+#include "save.h"
 
 /* A program's own sums are the same with -march=native, as those of the headers. */
 #ifdef __clang__
@@ -25,7 +27,8 @@
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE",
-        "WAV to write, out.wav if not given; - is standard output, while it is made" },
+        "WAV or FLAC to write, out.wav if not given; - is a WAV on standard output, "
+        "while it is made" },
     { 'n', "negative", "TEXT", "what the sound shall not be" },
     { 's', "seconds", "S", "length, up to 600" },
     { 280, "crop", "S", "keep so many seconds of what is made; 0 keeps the whole" },
@@ -72,8 +75,11 @@ static const cli_option options[] = {
         ".npy ([[draws,] samples,] C, H, W); with draws all of a run's" },
     { 265, "latent", "FILE", ".npy ([samples,] C, H, W): skips text and diffusion" },
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
-    { 267, "bits", "16|24|32|f32", "of the WAV; 16 if not given" },
-    { 272, "clip", NULL, "cut off what is too loud for the WAV instead of lowering all" },
+    { 267, "bits", "16|24|32|f32", "of the file, FLAC has 16 or 24; 16 if not given" },
+    { 272, "clip", NULL, "cut off what is too loud instead of lowering all" },
+    { 340, "no-metadata", NULL,
+        "leave out what the file tells of itself: prompt, options, model" },
+    { 341, "replay", "FILE", "make FILE again from what it tells, and compare" },
     { 268, "kernels", "NAME", "reference, avx2, avx512 or vnni; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
     { 281, "profile", NULL,
@@ -83,6 +89,15 @@ static const cli_option options[] = {
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
 };
+
+/* Options that do not say what the sound is: they are not recorded, and may stand beside
+   --replay. Those of kernels and of the choice among several are recorded as their
+   outcome. */
+static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
+    326, 340, 341, 0 };
+
+/* Which of several takes a file is, is recorded as the seed that alone gives it. */
+static const int of_takes[] = { 258, 262, 0 };
 
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
@@ -107,9 +122,11 @@ typedef struct job {
     tango_io_wav_format format;
     int json, quiet, clip;
     size_t best;           /* --best, or 0 */
-    size_t files;          /* WAVs to be written: of the first candidates */
+    size_t files;          /* to be written: of the first candidates */
     candidate *candidates; /* (samples), by number or, when judged, best first */
-    cli_level *levels;     /* (files), as they were before they fitted the WAV */
+    cli_level *levels;     /* (files), as they were before they fitted the file */
+    sound_record record;
+    int flac;              /* the files are FLAC */
     double compute; /* seconds of tango_generate */
     tango_io_output out;
     tango_io_wav wav; /* what standard output gets while it is made */
@@ -277,6 +294,7 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
         cli_fail("%s: %s", j->model, j->error.text);
     check_parts(j, m);
+    record_check_model(&j->record, m, j->model);
     j->opened = m, j->file = file;
     j->params.on_done = forget_part;
     for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
@@ -313,18 +331,18 @@ static const char *file_name(const job *j, size_t i, char *path, size_t size)
    names all end in .npy. */
 static void check_outputs(job *j)
 {
-    const char *others[5];
+    const char *others[6];
     char path[4096], stage[4096];
     size_t i;
     others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
-    others[3] = j->init, others[4] = j->extend;
+    others[3] = j->init, others[4] = j->extend, others[5] = j->record.replay;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
     for (i = 0; i < j->files; i++) {
         const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
-        if (tango_io_output_check(name, others, 5, &j->error) != TANGO_OK)
+        if (tango_io_output_check(name, others, 6, &j->error) != TANGO_OK)
             cli_fail_file(name, j->error.text);
         if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
         if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
@@ -332,6 +350,9 @@ static void check_outputs(job *j)
         if (tango_io_output_check(stage, &name, 1, &j->error) != TANGO_OK)
             cli_fail("%s: in the folder of --dump, whose files it could replace", name);
     }
+    j->flac = save_is_flac(j->output);
+    if (j->flac && j->format > TANGO_IO_WAV_PCM24)
+        cli_usage("--bits: FLAC has 16 or 24");
 }
 
 /* "  seed 7" of one of several takes, "  score 0.4123 (sample 3)" where it was judged. */
@@ -355,6 +376,8 @@ static tango_io_wav_spec spec_of(const job *j, size_t samples)
     spec.rate = (uint32_t)j->opened->rate;
     spec.format = j->format;
     spec.frames = samples;
+    spec.tags = j->record.tags;
+    spec.tag_count = j->record.count;
     return spec;
 }
 
@@ -387,7 +410,7 @@ static int stream_audio(
     return cli_interrupted();
 }
 
-/* The WAV of one sound; 0 with a message in j->error if that failed. */
+/* The file of one sound; 0 with a message in j->error if that failed. */
 static int write_sound(job *j, const char *name, const float *wave, size_t samples)
 {
     const tango_io_wav_spec spec = spec_of(j, samples);
@@ -397,13 +420,22 @@ static int write_sound(job *j, const char *name, const float *wave, size_t sampl
         result = tango_io_wav_end(&j->wav, &j->error);
     } else {
         if (tango_io_create(out, name, &j->error) != TANGO_OK) return 0;
-        result = tango_io_wav_write(out, wave, &spec, &j->error);
+        result = save_whole(out, j->flac, wave, &spec, &j->error);
     }
     if (result == TANGO_OK && !cli_interrupted()
         && tango_io_commit(out, &j->error) == TANGO_OK)
         return 1;
     tango_io_abandon(out);
     return 0;
+}
+
+/* What the file of a take will tell of itself. */
+static void record_take(job *j, const tango_plan *plan, size_t sample)
+{
+    tango_params p = plan->params;
+    j->record.alone = j->seeds != NULL;
+    if (j->seeds != NULL) p.seed = j->seeds[sample];
+    record_make(&j->record, j->opened, j->model, &p, j->seeds != NULL ? 0 : sample);
 }
 
 /* The files from `first` on, up to the one before `last`. */
@@ -421,6 +453,7 @@ static void save(job *j, const tango_plan *plan, float *waves, size_t first, siz
             j->levels[i] = cli_level_fit(wave, plan->samples, j->clip);
         cli_level_text(&j->levels[i], level, sizeof level);
         score_text(j, i, score, sizeof score);
+        record_take(j, plan, j->candidates[i].sample);
         if (!write_sound(j, name, wave, plan->samples)) {
             if (cli_interrupted()) exit(130);
             cli_fail("%s", j->error.text);
@@ -433,14 +466,17 @@ static void save(job *j, const tango_plan *plan, float *waves, size_t first, siz
 }
 
 /* As a JSON string; what is not UTF-8 in it becomes U+FFFD. */
-static void print_string(const char *path)
+static void print_string(const char *text)
 {
-    static char text[6 * 4096 + 3]; /* 6 bytes of a byte, two quotes, NUL */
+    const size_t size = 6 * strlen(text) + 3; /* 6 bytes of a byte, two quotes, NUL */
+    char *quoted = (char *)malloc(size);
     tango_io_json_writer w;
-    tango_io_json_begin(&w, text, sizeof text);
-    tango_io_json_put_string(&w, path);
+    if (quoted == NULL) cli_fail("no memory for %zu bytes", size);
+    tango_io_json_begin(&w, quoted, size);
+    tango_io_json_put_string(&w, text);
     tango_io_json_end(&w);
-    fputs(text, stdout);
+    fputs(quoted, stdout);
+    free(quoted);
 }
 
 /* All candidates, best first. */
@@ -462,14 +498,22 @@ static void report_ranking(const job *j, size_t samples)
 static void report(const job *j, const tango_plan *plan, const tango_model *m)
 {
     const tango_params *p = &plan->params;
-    char path[4096];
+    char path[4096], checksum[17];
     size_t i;
     printf("{\"files\": [");
     for (i = 0; i < j->files; i++) {
         if (i > 0) printf(", ");
         print_string(file_name(j, i, path, sizeof path));
     }
-    printf("], \"lowered_db\": [");
+    record_checksum(checksum, m);
+    printf("], \"model\": ");
+    print_string(j->model);
+    printf(", \"model_checksum\": \"%s\", \"prompt\": ", checksum);
+    if (p->prompt != NULL) print_string(p->prompt);
+    else printf("null");
+    printf(", \"negative\": ");
+    print_string(p->negative != NULL ? p->negative : "");
+    printf(", \"lowered_db\": [");
     for (i = 0; i < j->files; i++)
         printf("%s%.3f", i > 0 ? ", " : "",
             0.0 - 20.0 * log10(cli_level_factor(&j->levels[i])));
@@ -608,6 +652,8 @@ static void read_options(job *j)
             break;
         case 267: j->format = formats[cli_choice(c, bits)]; break;
         case 272: j->clip = 1; break;
+        case 340: j->record.off = 1; break;
+        case 341: break; /* record_begin has read it */
         case 268:
             p->kernels = tango_nn_kernels_named(c->text);
             if (p->kernels == NULL)
@@ -645,6 +691,8 @@ static void check_options(job *j)
     p->fill = j->fill;
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
+    if (j->record.replay != NULL && (j->best != 0 || strcmp(j->output, "-") == 0))
+        cli_usage("--replay makes one file: not with --best or -o -");
     if (p->prompt == NULL && j->best != 0)
         cli_usage("--best judges by a prompt; none given");
     if (strcmp(j->output, "-") == 0 && (j->json || (p->samples > 1 && j->best != 1)))
@@ -755,12 +803,16 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
             j->model);
     if (j->best != 0 && tango_rank_memory(&size, model, &r, &j->error) != TANGO_OK)
         cli_fail("--best: %s", j->error.text);
-    j->files = j->best != 0 ? j->best : samples;
+    if (j->record.sample >= samples)
+        cli_fail("%s: its comment tells of sample %zu of %zu", j->record.replay,
+            j->record.sample, samples);
+    j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : samples;
     j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
     if (j->levels == NULL || j->candidates == NULL)
         cli_fail("no memory for %zu sounds", samples);
     for (i = 0; i < samples; i++) j->candidates[i].sample = i;
+    if (j->record.replay != NULL) j->candidates[0].sample = j->record.sample;
 }
 
 /* Puts the candidates in order of their scores; of equal ones the first stays first. */
@@ -860,6 +912,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
             (unsigned long long)plan->params.seed, seeds, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
     if (streams(j, plan)) {
+        record_take(j, plan, 0);
         j->params.on_audio = stream_audio;
         j->streamed = plan->samples;
     }
@@ -909,7 +962,7 @@ static int run_job(job *j)
 {
     const tango_model *m = j->opened;
     tango_plan plan;
-    int cut = 0;
+    int cut = 0, same = 1;
     void *threads;
     float *wave;
     j->params.prompt_cut = &cut;
@@ -929,6 +982,9 @@ static int run_job(job *j)
             tango_tokens_most(m));
     if (!one_by_one(j) || j->best != 0) save(j, &plan, wave, 0, j->files);
     if (j->json) report(j, &plan, m);
+    if (j->record.replay != NULL)
+        same = record_compare(&j->record, j->output,
+            tango_nn_kernels_name(plan.params.kernels), j->quiet, &j->error);
     stop_threads(&j->params, threads);
     free(wave);
     free(j->levels);
@@ -937,7 +993,7 @@ static int run_job(job *j)
     free((void *)(uintptr_t)j->params.noise);
     free((void *)(uintptr_t)j->params.latent);
     free((void *)(uintptr_t)j->params.init);
-    return 0;
+    return !same;
 }
 
 #include "generate_prompts.h"
@@ -952,14 +1008,19 @@ int main(int argc, char **argv)
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
     j.shards = 1;
+    record_begin(&j.record, &argc, &argv, options, not_recorded, 341, "--kernels",
+        &j.error);
+    j.record.of_takes = of_takes;
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
     if (j.prompts == NULL) check_options(&j);
+    else if (j.record.replay != NULL) cli_usage("--replay contradicts --prompts");
     else if (j.params.prompt != NULL)
         cli_usage("a prompt contradicts --prompts, whose lines are the prompts");
     else if (strcmp(j.output, "-") == 0) cli_usage("-o - contradicts --prompts");
     open_model(&j, &file, &model, argv[0]);
     status = j.prompts != NULL ? run_lines(&j) : run_job(&j);
     tango_io_unmap(&file);
+    record_end(&j.record);
     return status;
 }

@@ -122,6 +122,7 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     j->line.at = 1;
     j->line.cluster = NULL;
     j->line.operands_only = 0;
+    j->record.more = j->line;
     read_options(j);
     if (j->output == given) {
         if (snprintf(name, sizeof name, "%.*s_%0*zu%s", (int)stem, given, digits, number,

@@ -33,15 +33,15 @@ static inline int save_is_flac(const char *path)
 }
 
 /* A sound that is being written: save_begin, save_frames as often as needed, save_end. */
-typedef struct save {
+typedef struct save_file {
     int flac;
     tango_io_wav wav;
     tango_io_flac coder;
     void *work;
-} save;
+} save_file;
 
 /* The output is open, the spec as of tango_io_wav_begin. */
-static inline tango_result save_begin(save *s, tango_io_output *out, int flac,
+static inline tango_result save_begin(save_file *s, tango_io_output *out, int flac,
     const tango_io_wav_spec *spec, tango_error *error)
 {
     const size_t size = flac ? tango_io_flac_work_size(spec) : 0;
@@ -55,20 +55,20 @@ static inline tango_result save_begin(save *s, tango_io_output *out, int flac,
 }
 
 static inline tango_result save_frames(
-    save *s, const float *x, size_t count, tango_error *error)
+    save_file *s, const float *x, size_t count, tango_error *error)
 {
     return s->flac ? tango_io_flac_frames(&s->coder, x, count, error)
                    : tango_io_wav_frames(&s->wav, x, count, error);
 }
 
 static inline tango_result save_frames_double(
-    save *s, const double *x, size_t count, tango_error *error)
+    save_file *s, const double *x, size_t count, tango_error *error)
 {
     return s->flac ? tango_io_flac_frames_double(&s->coder, x, count, error)
                    : tango_io_wav_frames_double(&s->wav, x, count, error);
 }
 
-static inline tango_result save_end(save *s, tango_error *error)
+static inline tango_result save_end(save_file *s, tango_error *error)
 {
     const tango_result r = s->flac ? tango_io_flac_end(&s->coder, error)
                                    : tango_io_wav_end(&s->wav, error);
@@ -81,7 +81,7 @@ static inline tango_result save_end(save *s, tango_error *error)
 static inline tango_result save_whole(tango_io_output *out, int flac, const float *x,
     const tango_io_wav_spec *spec, tango_error *error)
 {
-    save s;
+    save_file s;
     tango_result r = save_begin(&s, out, flac, spec, error);
     if (r == TANGO_OK) r = save_frames(&s, x, (size_t)spec->frames, error);
     if (r == TANGO_OK) return save_end(&s, error);

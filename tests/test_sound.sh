@@ -229,6 +229,76 @@ claim "or writes floats, untouched" 0 "" sh -c \
 claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
     '"$1" mix long.wav stereo16.wav mix.wav && "$1" info mix.wav' - "$sound"
 
+# ---- FLAC
+for bits in 16 24; do
+    claim "convert writes FLAC of $bits bits" 0 "" "$sound" convert mono24.wav f$bits.flac --bits $bits
+    claim "which info names" 0 "flac $bits bit, 1 channel, 96000 Hz, 500 frames" "$sound" info f$bits.flac
+done
+claim "24 bits come back" 0 "" sh -c '"$1" convert f24.flac back.wav && cmp back.wav mono24.wav' - "$sound"
+claim "the ending counts in any case" 0 "flac 16 bit, 2 channels" sh -c \
+    '"$1" convert stereo16.wav up.FlaC && "$1" info up.FlaC' - "$sound"
+claim "stereo comes back" 0 "" sh -c '"$1" convert up.FlaC back.WAV && cmp back.WAV stereo16.wav' - "$sound"
+claim "8 channels come back" 0 "" sh -c \
+    '"$1" convert eight8.wav 8.flac && "$1" convert 8.flac back.wav && cmp back.wav eight8.wav' - "$sound"
+claim "no samples are a sound" 0 "flac 16 bit, 1 channel, 16000 Hz, 0 frames" sh -c \
+    '"$1" convert none.wav none.flac && "$1" info none.flac' - "$sound"
+claim "floats become 24 bits, which is said" 0 "note: 24 bits, the most of FLAC, hold less" \
+    "$sound" convert float.wav float.flac
+claim "griffinlim writes it too" 0 "960 frames" sh -c \
+    '"$1" griffinlim mel.npy gl.flac --iterations 3 && "$1" info gl.flac' - "$sound"
+claim "the same samples" 0 "" sh -c '"$1" griffinlim mel.npy gl.wav --iterations 3 &&
+    "$1" convert gl.flac back.wav && cmp gl.wav back.wav' - "$sound"
+claim "and mix" 0 "flac 16 bit" sh -c '"$1" mix long.wav stereo16.wav mix.flac && "$1" info mix.flac' - "$sound"
+if have flac; then
+    for file in f16 f24 8 float gl mix none; do
+        claim "flac -t accepts $file.flac" 0 "" flac -t -s $file.flac
+    done
+fi
+for ending in ogg mp3 wave flac2 npy; do
+    claim ".$ending is wrong usage" 2 "ends in .wav or .flac, found \"x.$ending\"" \
+        "$sound" convert four.wav x.$ending
+done
+claim "before the work, in every command" 2 "found \"x.mp3\"" "$sound" mix missing.wav missing.wav x.mp3
+claim "a name without an ending is a WAV" 0 "wav pcm" sh -c '"$1" convert four.wav plain && "$1" info plain' - "$sound"
+claim "a folder's ending is none of the file" 0 "" sh -c 'mkdir a.b && "$1" convert four.wav a.b/plain' - "$sound"
+claim "FLAC has no 32 bits" 2 "FLAC has 16 or 24" "$sound" convert four.wav x.flac --bits 32
+claim "nor floats" 2 "FLAC has 16 or 24" "$sound" griffinlim mel.npy x.flac --bits f32
+{ printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\11\0\200\76\0\0\0\0\0\0\22\0\20\0data\22\0\0\0'
+    head -c 18 stereo16.wav; } > nine.wav
+claim "nor 9 channels" 1 "9 channels of 2 bytes" "$sound" convert nine.wav x.flac
+claim "and leaves no file" 1 "" test -e x.flac
+
+# ---- text in sounds
+{ printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\200\76\0\0\0\0\0\0\2\0\20\0'
+    printf 'LIST\62\0\0\0INFOINAM\4\0\0\0rainICMT\3\0\0\0a\377\0\0IKEY\4\0\0\0\303\251b\0IPRT\2\0\0\0'
+    printf '7\0data\10\0\0\0'; cat four; } > text.wav
+claim "info shows it" 0 "    TITLE: rain" "$sound" info text.wav
+claim "escaped" 0 "    COMMENT: a\\xff" "$sound" info text.wav
+claim "under the file's own name where there is no other" 0 "    IKEY: \\xc3\\xa9b" "$sound" info text.wav
+claim "as JSON" 0 '"tags": [{"name": "TITLE", "text": "rain"}, {"name": "COMMENT", "text": "a'"$(printf '\357\277\275')"'"}' \
+    "$sound" info text.wav --json
+claim "none is an empty list" 0 '"tags": []' "$sound" info four.wav --json
+claim "from standard input too" 0 "    TITLE: rain" sh -c '"$1" info - < text.wav' - "$sound"
+claim "FLAC keeps it" 0 "    TITLE: rain" sh -c '"$1" convert text.wav text.flac && "$1" info text.flac' - "$sound"
+claim "and WAV again" 0 "    IKEY: \\xc3\\xa9b" sh -c '"$1" convert text.flac again.wav && "$1" info again.wav' - "$sound"
+claim "through pipes" 0 "    TITLE: rain" sh -c '"$1" convert - - < text.flac | "$1" info -' - "$sound"
+claim "the samples are as they were" 0 "" sh -c \
+    '"$1" convert again.wav back.wav --no-metadata && cmp back.wav four.wav' - "$sound"
+claim "--no-metadata leaves it out" 0 '"tags": []' sh -c \
+    '"$1" convert text.wav x.flac --no-metadata && "$1" info x.flac --json' - "$sound"
+LC_ALL=C sed 's/IKEY/LANG/' text.flac > lang.flac
+claim "what WAV has no place for is said" 0 "note: lang.wav: WAV has no place for LANG" \
+    "$sound" convert lang.flac lang.wav
+if have metaflac; then
+    claim "metaflac reads it" 0 "TITLE=rain" metaflac --list text.flac
+fi
+cp text.wav bad.wav && printf t | dd of=bad.wav bs=1 seek=52 conv=notrunc 2> err
+claim "damage in it is said" 0 "warning: bad.wav: wav: a text in INFO of 116 bytes at offset" "$sound" info bad.wav
+claim "and the sound is read all the same" 0 "4 frames" "$sound" info bad.wav
+claim "and converted" 0 "" sh -c '"$1" convert bad.wav back.wav && cmp back.wav four.wav' - "$sound"
+{ wav_head '\11\0\0\0' '\1' '\24' '\3'; printf '\0\0\100\0\0\300\360\377\177\0'; } > twenty.wav
+claim "20 bits of 24 are read" 0 "pcm 24 bit (20 used), 1 channel, 16000 Hz, 3 frames" "$sound" info twenty.wav
+
 # ---- options without effect
 for options in "--clip --normalize peak" "--bits f32 --clip"; do
     claim "convert $options" 0 "note: --clip has no effect" \

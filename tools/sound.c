@@ -272,18 +272,18 @@ static int source_frames(input_sound *s, double *out, size_t frames, size_t *got
 
 /* ---- Text in sounds --------------------------------------------------------------- */
 
-/* The tags of a source, which point into it: into the file that is mapped, or into what is
-   kept of standard input. */
-typedef struct text {
+/* The tags of a source, which point into it: into the file that is mapped, or into what
+   is kept of standard input. */
+typedef struct tag_list {
     tango_io_file file;
     tango_io_tag *tags;
     size_t count;
-} text;
+} tag_list;
 
 /* Damage in them is said, and leaves none. */
-static text read_text(const input_sound *s)
+static tag_list read_text(const input_sound *s)
 {
-    text t;
+    tag_list t;
     tango_io_tags reader, walk;
     tango_io_tag tag;
     tango_error error = { "" };
@@ -306,14 +306,14 @@ static text read_text(const input_sound *s)
     return t;
 }
 
-static void free_text(text *t)
+static void free_text(tag_list *t)
 {
     tango_io_unmap(&t->file);
     free(t->tags);
 }
 
 /* Leaves what the kind of the output has a place for, and says what is lost. */
-static void keep_text(text *t, const char *path, int flac)
+static void keep_text(tag_list *t, const char *path, int flac)
 {
     size_t i, n = 0;
     for (i = 0; i < t->count; i++) {
@@ -331,7 +331,7 @@ static void keep_text(text *t, const char *path, int flac)
 /* ---- info ------------------------------------------------------------------------- */
 
 /* As "tags": names and texts in their order; a name may come twice. */
-static void put_text(tango_io_json_writer *w, const text *t)
+static void put_text(tango_io_json_writer *w, const tag_list *t)
 {
     size_t i;
     tango_io_json_put_key(w, "tags");
@@ -361,7 +361,7 @@ static void print_bytes(const char *bytes, size_t size)
 
 static void print_info(const settings *set, const char *path,
                        const tango_io_sound_info *info, uint64_t frames, double peak,
-                       double rms, const text *tags)
+                       double rms, const tag_list *tags)
 {
     const char *format = info->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav";
     const char *encoding = info->format == TANGO_IO_SOUND_FLAC ? "flac"
@@ -429,7 +429,7 @@ static int look_at(const settings *set, const char *path)
     size_t got = BLOCK, i;
     double peak = 0.0, square = 0.0, *x;
     uint64_t count;
-    text tags;
+    tag_list tags;
     if (!source_open(&s, path, set->lenient, 0, &error)) {
         source_message(&s, path, error.text);
         return 0;
@@ -731,13 +731,13 @@ static int run_convert(const settings *set)
     const char *to = set->files[1];
     const int flac = save_is_flac(to);
     tango_error error = { "" };
-    save writer;
+    save_file writer;
     tango_io_wav_spec spec;
     cli_level level = { 0.0, 0, 0 };
     double *block, factor = 1.0;
     size_t n, i;
     int measured;
-    text tags;
+    tag_list tags;
     source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
                 set->files[0], &error);
     memset(&spec, 0, sizeof spec);
