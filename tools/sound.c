@@ -668,8 +668,8 @@ static double measure(pipeline *p, leveling level, double *block, cli_level *see
 /* Whole numbers hold no more than full scale: what that took is said. */
 static void say_level(const char *path, const cli_level *level)
 {
-    char text[64];
-    if (*cli_level_text(level, text, sizeof text)) cli_file_message("", path, text);
+    char line[64];
+    if (*cli_level_text(level, line, sizeof line)) cli_file_message("", path, line);
 }
 
 /* A part, or resampling, may need less than all frames; the rest of the file is checked
