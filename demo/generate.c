@@ -63,6 +63,9 @@ static const cli_option options[] = {
     { 325, "prompts", "FILE",
         "a prompt or a JSON object of options a line, - is standard input; FILE.wav "
         "becomes FILE_LINE.wav" },
+    { 327, "window", "S",
+        "works on overlapping windows of so many seconds: long sounds in little memory" },
+    { 328, "loop", NULL, "the end leads into the beginning without a seam" },
     { 326, "shard", "I/N", "every N-th line of --prompts from the I-th on" },
     { 273, "best", "K",
         "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
@@ -592,6 +595,8 @@ static void read_options(job *j)
         case 324: j->extend = c->text; break;
         case 325: j->prompts = c->text; break;
         case 326: read_shard(c, &j->shard, &j->shards); break;
+        case 327: p->window = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 328: p->loop = 1; break;
         case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
@@ -630,7 +635,8 @@ static void check_options(job *j)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
         290, 291, 292, 320, 321, 322, 323, 324, 0 };
-    static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 };
+    static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 },
+                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 };
     const cli *c = &j->line;
     tango_params *p = &j->params;
     if (p->threads == 0)
@@ -642,6 +648,9 @@ static void check_options(job *j)
     }
     if (j->extend != NULL) cli_refuse(c, of_init, "--continue");
     else if (j->init == NULL) cli_refuse(c, of_start, "a run without --init");
+    if (p->loop) cli_refuse(c, of_length, "--loop");
+    if (p->loop || p->window > 0.0)
+        cli_refuse(c, of_cache, p->loop ? "--loop" : "--window");
     p->fill = j->fill;
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
