@@ -105,6 +105,8 @@ typedef struct job {
     double fill[2 * FILLS_MAX];
     uint64_t *seeds; /* of several takes */
     size_t done;     /* takes that are made, where they are made one by one */
+    int watched;     /* stderr is a terminal, and progress is shown */
+    double shown;    /* when show_layer wrote a line that is still there, or 0 */
     const tango_model *opened;
     const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
@@ -166,6 +168,26 @@ static int show_step(void *user, size_t done, size_t steps)
     job *j = (job *)user;
     cli_progress_step(&j->progress, done, steps);
     return cli_interrupted();
+}
+
+/* The encoder, the VAE and the vocoder take no steps: what they have done is shown until
+   the next line, and Ctrl-C is heard between their layers. */
+static int show_layer(void *user, unsigned part, double operations)
+{
+    job *j = (job *)user;
+    const double now = part != TANGO_PART_UNET && j->watched ? cli_seconds() : 0.0;
+    if (now - j->shown > 0.1) {
+        fprintf(stderr, "\r%s  %.1f GFLOP\033[K", tango_part_name(part),
+            operations / 1e9);
+        j->shown = now;
+    }
+    return cli_interrupted();
+}
+
+static void clear_line(job *j)
+{
+    if (j->shown > 0.0) fputs("\r\033[K", stderr);
+    j->shown = 0.0;
 }
 
 /* ---- Input files ------------------------------------------------------------------ */
@@ -379,6 +401,7 @@ static int stream_audio(
     (void)sound;
     if (first == 0) {
         cli_progress_end(&j->progress);
+        clear_line(j);
         cli_catch_interrupts();
     }
     if ((first == 0
@@ -816,6 +839,7 @@ static tango_result run_takes(
             plan->memory, &j->error);
         j->compute += cli_seconds() - j->progress.start;
         cli_progress_end(&j->progress);
+        clear_line(j);
         if (result == TANGO_OK && j->best == 0)
             save(j, plan, waves, j->done, j->done + 1);
     }
@@ -868,6 +892,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
             tango_vocoder_name(plan->params.vocoder),
             (unsigned long long)plan->params.seed, seeds, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
+    j->watched = j->progress.on;
     if (streams(j, plan)) {
         j->params.on_audio = stream_audio;
         j->streamed = plan->samples;
@@ -877,6 +902,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
                                &j->error);
     if (!one_by_one(j)) j->compute = cli_seconds() - j->progress.start;
     cli_progress_end(&j->progress);
+    clear_line(j);
     if (result == TANGO_ERROR_CANCELLED) exit(130);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
     free(memory);
@@ -924,6 +950,7 @@ static int run_job(job *j)
     j->params.prompt_cut = &cut;
     j->params.user = j;
     j->params.on_step = show_step;
+    j->params.on_layer = show_layer;
     load_arrays(j, m);
     set_seeds(j);
     threads = start_threads(&j->params);
