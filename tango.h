@@ -590,6 +590,14 @@ typedef struct tango_params {
                                of the latent. What is left stays that of init: after each
                                step it is as noisy as the rest.     (diffusers inpaint) */
     size_t fills;           /* 0, and no row of init misses: all is made anew */
+    double window;          /* 0: UNet and VAE see the sound as a whole. Else windows of
+                               this many seconds, 8 rows or more, that overlap by at least
+                               a quarter; each step blends what the UNet says of them: so
+                               a long sound has no seams and needs little more memory than
+                               a window.      (Bar-Tal et al. 2023, MultiDiffusion) */
+    int loop;               /* not 0: the end leads into the beginning without a seam.
+                               Windows go round; without `window` there are two, each the
+                               whole. 160 T samples, never cropped */
     const float *mel;       /* (samples, mel_frames, F), natural log: the vocoder alone */
     size_t mel_frames;
     int denormalize;        /* mel = mel * denormalize_std + denormalize_mean first */
@@ -626,7 +634,8 @@ typedef struct tango_plan {
     size_t latent_rows, latent_width; /* H = T / 4, W = 16 */
     size_t calls;   /* of the UNet: the steps that take place; of Heun 2 n - 1 of n; 0
                        without diffusion */
-    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim 160 T */
+    size_t windows, window_rows; /* 1 and latent_rows where there is one for all */
+    size_t whole;   /* samples of one sound: 160 T + 32, Griffin-Lim and loops 160 T */
     size_t samples; /* of these, how many are kept: the crop's, else all */
     size_t memory;          /* bytes tango_generate needs */
 } tango_plan;
@@ -6309,6 +6318,14 @@ static tango_result tango__check(
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
             "crop: expected up to %z seconds, or -1 for the whole",
             (size_t)TANGO_SECONDS_MAX);
+    if (!(p->window >= 0.0 && p->window <= (double)TANGO_SECONDS_MAX))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "window: expected up to %z seconds, or 0 for none",
+            (size_t)TANGO_SECONDS_MAX);
+    if (p->cache > 1 && (p->window != 0.0 || p->loop))
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "cache: keeps the deep part of one window, %s has several",
+            p->loop ? "loop" : "window");
     if (p->latent != NULL && p->mel != NULL)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "mel: given beside a latent, expected one");
@@ -6421,6 +6438,34 @@ static tango_result tango__start_sizes(
     return TANGO_OK;
 }
 
+/* Windows of the latent: as few as overlap by a quarter. */
+static tango_result tango__window_sizes(
+    tango_plan *plan, const tango_model *m, tango_error *error)
+{
+    const tango_params *p = &plan->params;
+    const size_t rows = plan->latent_rows;
+    size_t size = rows, stride;
+    if (p->window > 0.0) size = (size_t)tango__round(p->window * tango__row_rate(m));
+    if (p->window > 0.0 && size < 8)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "window: %z rows of the latent, expected 8 or more", size);
+    if (size > rows) size = rows;
+    stride = size - size / 4;
+    plan->window_rows = size;
+    plan->windows = p->loop ? (rows + stride - 1) / stride
+                            : 1 + (rows - size + stride - 1) / stride;
+    if (p->loop && plan->windows < 2) plan->windows = 2;
+    return TANGO_OK;
+}
+
+/* The row that window i begins with: they are spread evenly. */
+static size_t tango__window_from(const tango_plan *plan, size_t i)
+{
+    const size_t rows = plan->latent_rows, size = plan->window_rows;
+    if (plan->params.loop) return i * rows / plan->windows;
+    return plan->windows < 2 ? 0 : i * (rows - size) / (plan->windows - 1);
+}
+
 /* T = 4 ceil(round(16000 seconds) / 640) with the model's own numbers, and what follows.
  */
 static tango_result tango__sizes(
@@ -6445,6 +6490,8 @@ static tango_result tango__sizes(
     if (p->mel == NULL && p->latent == NULL
         && tango__start_sizes(plan, m, error) != TANGO_OK)
         return TANGO_ERROR_ARGUMENT;
+    if (p->mel == NULL && tango__window_sizes(plan, m, error) != TANGO_OK)
+        return TANGO_ERROR_ARGUMENT;
     if (p->mel != NULL) { /* no latent takes part */
         plan->latent_rows = 0;
         plan->frames = p->mel_frames;
@@ -6454,11 +6501,11 @@ static tango_result tango__sizes(
                 "mel: %z frames, expected 1 or more and at most %z seconds", plan->frames,
                 (size_t)TANGO_SECONDS_MAX);
     }
-    plan->whole = p->vocoder == TANGO_HIFIGAN
+    plan->whole = p->vocoder == TANGO_HIFIGAN && !p->loop
                       ? tango__wave_length(&m->vocoder, plan->frames)
                       : plan->frames * m->hop;
     plan->samples = plan->whole;
-    if (p->crop > 0.0) tango__crop(plan, m);
+    if (p->crop > 0.0 && !p->loop) tango__crop(plan, m);
     if (!tango_mul_ok(plan->samples, sizeof(float), &bytes)
         || !tango_mul_ok(bytes, p->samples, &bytes))
         return tango_io_fail(error, TANGO_ERROR_MEMORY,
@@ -6728,6 +6775,7 @@ typedef struct tango__loop {
     float *z, *noise, *input,
         *output; /* input, output: (context_batch * images, rows, channels) */
     float *clean, *fresh; /* with init: that for every image, and the first draw */
+    float *part, *said, *weight; /* with windows: input and output of one, sum of ramps */
     size_t total;
 } tango__loop;
 
@@ -6783,6 +6831,69 @@ static void tango__plan_step(
                                                             : TANGO__DEEP_REUSE;
 }
 
+/* Row r of a window of so many rows counts so much: less towards its ends, as far as it
+   overlaps. */
+static float tango__ramp(size_t r, size_t rows)
+{
+    const size_t edge = r + 1 < rows - r ? r + 1 : rows - r, overlap = rows / 4;
+    return edge < overlap ? (float)edge / (float)overlap : 1.0f;
+}
+
+/* sum (rows, one) += ramp * part, the `size` rows from `from` on; they go round. weight
+   (rows) gathers the ramps. */
+TANGO__HOT
+static void tango__ramp_in(float *sum, float *weight, const float *part, size_t from,
+    size_t size, size_t rows, size_t one)
+{
+    size_t r, i;
+    for (r = 0; r < size; r++) {
+        const size_t at = (from + r) % rows;
+        const float ramp = tango__ramp(r, size);
+        if (weight != NULL) weight[at] += ramp;
+        for (i = 0; i < one; i++) sum[at * one + i] += ramp * part[r * one + i];
+    }
+}
+
+/* part (size, one) = the rows of x (rows, one) from `from` on, which go round. */
+static void tango__window_out(
+    float *part, const float *x, size_t from, size_t size, size_t rows, size_t one)
+{
+    size_t r;
+    for (r = 0; r < size; r++)
+        memcpy(part + r * one, x + (from + r) % rows * one, one * sizeof(float));
+}
+
+/* output = what the UNet says of input (size.batch images), window by window. */
+static void tango__unet_windows(tango__net *net, const tango_plan *plan,
+    tango__denoiser *d, tango__loop *loop, tango__image size)
+{
+    const size_t rows = plan->latent_rows, high = plan->window_rows,
+                 one = plan->latent_width * net->model->unet.in_channels;
+    size_t i, b, r;
+    if (plan->windows < 2) {
+        tango__unet(net, loop->output, loop->input, size, d);
+        return;
+    }
+    size.height = high;
+    if (!tango__idle(net)) {
+        memset(loop->output, 0, size.batch * rows * one * sizeof(float));
+        memset(loop->weight, 0, rows * sizeof(float));
+    }
+    for (i = 0; i < plan->windows && i < net->passes && net->result == TANGO_OK; i++) {
+        const size_t from = tango__window_from(plan, i);
+        for (b = 0; !tango__idle(net) && b < size.batch; b++)
+            tango__window_out(loop->part + b * high * one, loop->input + b * rows * one,
+                from, high, rows, one);
+        tango__unet(net, loop->said, loop->part, size, d);
+        tango__loop_again(net); /* the next window finds what this one keeps */
+        for (b = 0; !tango__idle(net) && b < size.batch; b++)
+            tango__ramp_in(loop->output + b * rows * one, b == 0 ? loop->weight : NULL,
+                loop->said + b * high * one, from, high, rows, one);
+    }
+    for (r = 0; !tango__idle(net) && r < size.batch * rows; r++)
+        for (i = 0; i < one; i++) loop->output[r * one + i] /= loop->weight[r % rows];
+}
+
 /* One step: the UNet on [negative ; prompt] or on the prompt, guidance, the sampler. */
 static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoiser *d,
     tango__loop *loop, size_t step)
@@ -6803,7 +6914,7 @@ static void tango__denoise(tango__net *net, const tango_plan *plan, tango__denoi
         if (texts == 2)
             memcpy(loop->input + loop->total, loop->input, loop->total * sizeof(float));
     }
-    tango__unet(net, loop->output, loop->input, size, d);
+    tango__unet_windows(net, plan, d, loop, size);
     tango__tell_images(net, plan, "unet", step, loop->output, size.batch, c->in_channels);
     if (tango__idle(net)) return;
     for (i = 0; texts == 2 && i < p->samples; i++)
@@ -6884,6 +6995,18 @@ static void tango__keep_init(
     }
 }
 
+/* Books what windows need. */
+static void tango__loop_windows(
+    tango__net *net, const tango_plan *plan, const tango__denoiser *d, tango__loop *loop)
+{
+    const size_t images = d->context_batch * plan->params.samples,
+                 one = plan->latent_width * net->model->unet.in_channels;
+    if (plan->windows < 2) return;
+    loop->part = tango__floats(net, images, plan->window_rows, one);
+    loop->said = tango__floats(net, images, plan->window_rows, one);
+    loop->weight = tango__floats(net, plan->latent_rows, 1, 1);
+}
+
 /* Books the loop's arrays and draws the first latent. */
 static void tango__loop_start(
     tango__net *net, const tango_plan *plan, tango__denoiser *d, tango__loop *loop)
@@ -6913,6 +7036,7 @@ static void tango__loop_start(
     d->timesteps = tango__at(loop->sampling.timesteps, loop->sampling.first);
     d->steps = plan->calls;
     d->guidance = p->guidance;
+    tango__loop_windows(net, plan, d, loop);
     tango__draws_begin(net, &loop->draws, p);
     if (!tango__idle(net)) tango__draw(&loop->draws, loop->z, p);
     tango__tell_images(net, plan, "noise", SIZE_MAX, loop->z, p->samples, c->in_channels);
@@ -7024,10 +7148,10 @@ static tango_audio_parameters tango__front_of(const tango_model *m)
    reaches to its end. Phases come from the seed, as the reference draws them: torch.rand
    of (bins, T); those of the last frame stand twice too. */
 static void tango__griffin_lim(
-    tango__net *net, const tango_plan *plan, float *wave, const float *mel, uint64_t seed)
+    tango__net *net, float *wave, const float *mel, size_t T, uint64_t seed)
 {
     const tango_model *m = net->model;
-    const size_t mark = net->arena->used, T = plan->frames, bins = m->fft / 2 + 1;
+    const size_t mark = net->arena->used, bins = m->fft / 2 + 1;
     const tango_audio_parameters front = tango__front_of(m);
     float *uniform = tango__floats(net, bins, T + 1, 1),
           *longer = tango__floats(net, T + 1, m->mels, 1);
@@ -7079,6 +7203,44 @@ static void tango__audible(tango__net *net, const float *wave, size_t samples)
         "wave: silent, all %z samples are below 1/32768", samples);
 }
 
+/* mel (T, F) of one latent, in windows that blend. */
+static void tango__decode_windows(
+    tango__net *net, const tango_plan *plan, float *mel, const float *latent)
+{
+    const tango_model *m = net->model;
+    const size_t mark = net->arena->used, factor = plan->frames / plan->latent_rows,
+                 high = plan->window_rows, one = plan->latent_width * m->vae.embedding;
+    tango__image size;
+    float *part, *said, *weight;
+    size_t i, t;
+    size.batch = 1;
+    size.height = high;
+    size.width = plan->latent_width;
+    if (plan->windows < 2) {
+        tango__decode(net, mel, latent, size);
+        return;
+    }
+    part = tango__floats(net, high, one, 1);
+    said = tango__floats(net, high * factor, m->mels, 1);
+    weight = tango__floats(net, plan->frames, 1, 1);
+    if (!tango__idle(net)) {
+        memset(mel, 0, plan->frames * m->mels * sizeof(float));
+        memset(weight, 0, plan->frames * sizeof(float));
+    }
+    for (i = 0; i < plan->windows && i < net->passes && net->result == TANGO_OK; i++) {
+        const size_t from = tango__window_from(plan, i);
+        if (!tango__idle(net))
+            tango__window_out(part, latent, from, high, plan->latent_rows, one);
+        tango__decode(net, said, part, size);
+        if (!tango__idle(net))
+            tango__ramp_in(mel, weight, said, from * factor, high * factor, plan->frames,
+                m->mels);
+    }
+    for (t = 0; !tango__idle(net) && t < plan->frames; t++)
+        for (i = 0; i < m->mels; i++) mel[t * m->mels + i] /= weight[t];
+    tango_arena_release(net->arena, mark);
+}
+
 /* mel (samples, T, F) of latents (samples, rows, C), all images one after the other. */
 static void tango__decode_all(
     tango__net *net, const tango_plan *plan, float *mel, float *latent)
@@ -7087,11 +7249,7 @@ static void tango__decode_all(
     const tango_params *p = &plan->params;
     const size_t count = plan->latent_rows * plan->latent_width * m->vae.embedding;
     const size_t mels = plan->frames * m->mels;
-    tango__image size;
     size_t i;
-    size.batch = 1;
-    size.height = plan->latent_rows;
-    size.width = plan->latent_width;
     tango__finite(net, latent, p->samples * count, "latent", SIZE_MAX);
     tango__tell_images(
         net, plan, "latent", SIZE_MAX, latent, p->samples, m->vae.embedding);
@@ -7100,7 +7258,8 @@ static void tango__decode_all(
     tango__tell_images(
         net, plan, "latent_scaled", SIZE_MAX, latent, p->samples, m->vae.embedding);
     for (i = 0; i < p->samples && i < net->passes; i++)
-        tango__decode(net, tango__at(mel, i * mels), tango__at(latent, i * count), size);
+        tango__decode_windows(
+            net, plan, tango__at(mel, i * mels), tango__at(latent, i * count));
 }
 
 /* What stands between a mel (samples, T, F) and the vocoder. */
@@ -7116,13 +7275,66 @@ static void tango__finish_mel(tango__net *net, const tango_plan *plan, float *me
         mel[i] = mel[i] * p->denormalize_std + p->denormalize_mean;
 }
 
+/* A loop's mel goes on at both ends by so many frames, more than HiFi-GAN sees. */
+enum { TANGO__AROUND = 64 };
+
+/* The end of a loop leads into its beginning: made (whole + 2 `around` samples) becomes
+   its middle. What Griffin-Lim makes has other phases each time round: there what follows
+   the end fades into the beginning, with constant power. */
+static void tango__close_loop(float *made, size_t whole, size_t around, int fades)
+{
+    size_t n, count = around < whole ? around : whole;
+    for (n = 0; fades && n < count; n++) {
+        const double angle = 1.57079632679489662 * (double)n / (double)count;
+        made[around + n] = (float)(TANGO_SIN(angle) * (double)made[around + n]
+                                   + TANGO_COS(angle) * (double)made[around + whole + n]);
+    }
+    memmove(made, made + around, whole * sizeof(float));
+}
+
+/* Samples that the vocoder makes of one sound. */
+static size_t tango__made_count(const tango_plan *plan, const tango_model *m)
+{
+    const size_t frames = plan->frames + 2 * TANGO__AROUND;
+    if (!plan->params.loop) return plan->whole;
+    return plan->params.vocoder == TANGO_HIFIGAN
+               ? tango__wave_length(&m->vocoder, frames)
+               : frames * m->hop;
+}
+
+/* wave (made_count, then plan->whole) of one mel (T, F). */
+static void tango__sound_one(tango__net *net, const tango_plan *plan, float *wave,
+    const float *mel, const tango__listener *listener)
+{
+    const tango_params *p = &plan->params;
+    const size_t around = p->loop ? TANGO__AROUND : 0, mels = net->model->mels,
+                 frames = plan->frames + 2 * around, mark = net->arena->used;
+    float *longer = around > 0 ? tango__floats(net, frames, mels, 1) : NULL;
+    if (longer != NULL) {
+        const size_t ahead = plan->frames - around % plan->frames;
+        tango__window_out(longer, mel, ahead, frames, plan->frames, mels);
+        mel = longer;
+    }
+    if (p->vocoder == TANGO_HIFIGAN)
+        tango__hifigan(net, wave, mel, frames, TANGO__TILE_FIRST, TANGO__TILE,
+            around > 0 ? NULL : listener);
+    else
+        tango__griffin_lim(net, wave, mel, frames,
+            p->seeds != NULL ? p->seeds[listener->sound] : p->seed);
+    if (around > 0 && !tango__idle(net))
+        tango__close_loop(wave, plan->whole, around * net->model->hop,
+            p->vocoder == TANGO_GRIFFIN_LIM);
+    tango_arena_release(net->arena, mark);
+}
+
 /* wave (samples, plan->samples) of mels (samples, T, F), one after the other. */
 static void tango__sound_all(
     tango__net *net, const tango_plan *plan, float *wave, const float *mel)
 {
     const tango_params *p = &plan->params;
-    const size_t mark = net->arena->used, kept = plan->samples;
-    float *whole = kept < plan->whole ? tango__floats(net, plan->whole, 1, 1) : NULL,
+    const size_t mark = net->arena->used, kept = plan->samples,
+                 made_count = tango__made_count(plan, net->model);
+    float *whole = kept < made_count ? tango__floats(net, made_count, 1, 1) : NULL,
           lowest = 0.0f, highest = 0.0f;
     tango__listener listener;
     tango__span all = { 0, 0 };
@@ -7134,15 +7346,11 @@ static void tango__sound_all(
         const float *from = mel;
         if (from != NULL) from += i * plan->frames * net->model->mels;
         listener.sound = i;
-        if (p->vocoder == TANGO_HIFIGAN)
-            tango__hifigan(net, made, from, plan->frames, TANGO__TILE_FIRST, TANGO__TILE,
-                &listener);
-        else
-            tango__griffin_lim(
-                net, plan, made, from, p->seeds != NULL ? p->seeds[i] : p->seed);
+        tango__sound_one(net, plan, made, from, &listener);
         tango__finite(net, made, plan->whole, "wave", SIZE_MAX);
         all.to = plan->whole;
-        if (p->vocoder == TANGO_GRIFFIN_LIM) tango__tell_audio(net, &listener, made, all);
+        if (p->vocoder == TANGO_GRIFFIN_LIM || p->loop)
+            tango__tell_audio(net, &listener, made, all);
         tango__audible(net, made, kept);
         if (tango__idle(net)) continue;
         if (i == 0) lowest = highest = made[0];
@@ -7325,22 +7533,6 @@ TANGO_API size_t tango_plan_size(void) { return sizeof(tango_plan); }
 
 /* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
 
-/* sum (H*W, 2 C) += ramp * moments of the window that starts at latent row `first`; the
-   ramp rises over the overlap at both ends, `weight` (H) gathers its total. */
-TANGO__HOT
-static void tango__blend(float *sum, float *weight, const float *moments, size_t first,
-    size_t rows, size_t overlap, size_t row_size)
-{
-    size_t r, i;
-    for (r = 0; r < rows; r++) {
-        size_t edge = r + 1 < rows - r ? r + 1 : rows - r; /* rows to the nearer end */
-        float ramp = edge < overlap ? (float)edge / (float)overlap : 1.0f;
-        weight[first + r] += ramp;
-        for (i = 0; i < row_size; i++)
-            sum[(first + r) * row_size + i] += ramp * moments[r * row_size + i];
-    }
-}
-
 /* moments (H*W, 2 C) of one mel in windows of `window` latent rows, three quarters of a
    window apart; the last one ends with the mel. */
 static void tango__encode_windows(tango__net *net, float *out, const float *mel,
@@ -7367,7 +7559,7 @@ static void tango__encode_windows(tango__net *net, float *out, const float *mel,
         tango__encode_mel(net, part,
             net->arena->base == NULL ? NULL : mel + first * factor * size.width, size);
         if (!tango__idle(net))
-            tango__blend(out, weight, part, first, window, overlap, row_size);
+            tango__ramp_in(out, weight, part, first, window, height, row_size);
     }
     for (i = 0; !tango__idle(net) && i < height * row_size; i++)
         out[i] /= weight[i / row_size];

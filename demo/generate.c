@@ -66,6 +66,9 @@ static const cli_option options[] = {
     { 325, "prompts", "FILE",
         "a prompt or a JSON object of options a line, - is standard input; FILE.wav "
         "becomes FILE_LINE.wav" },
+    { 327, "window", "S",
+        "works on overlapping windows of so many seconds: long sounds in little memory" },
+    { 328, "loop", NULL, "the end leads into the beginning without a seam" },
     { 326, "shard", "I/N", "every N-th line of --prompts from the I-th on" },
     { 273, "best", "K",
         "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
@@ -117,6 +120,8 @@ typedef struct job {
     double fill[2 * FILLS_MAX];
     uint64_t *seeds; /* of several takes */
     size_t done;     /* takes that are made, where they are made one by one */
+    int watched;     /* stderr is a terminal, and progress is shown */
+    double shown;    /* when show_layer wrote a line that is still there, or 0 */
     const tango_model *opened;
     const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
@@ -180,6 +185,26 @@ static int show_step(void *user, size_t done, size_t steps)
     job *j = (job *)user;
     cli_progress_step(&j->progress, done, steps);
     return cli_interrupted();
+}
+
+/* The encoder, the VAE and the vocoder take no steps: what they have done is shown until
+   the next line, and Ctrl-C is heard between their layers. */
+static int show_layer(void *user, unsigned part, double operations)
+{
+    job *j = (job *)user;
+    const double now = part != TANGO_PART_UNET && j->watched ? cli_seconds() : 0.0;
+    if (now - j->shown > 0.1) {
+        fprintf(stderr, "\r%s  %.1f GFLOP\033[K", tango_part_name(part),
+            operations / 1e9);
+        j->shown = now;
+    }
+    return cli_interrupted();
+}
+
+static void clear_line(job *j)
+{
+    if (j->shown > 0.0) fputs("\r\033[K", stderr);
+    j->shown = 0.0;
 }
 
 /* ---- Input files ------------------------------------------------------------------ */
@@ -399,6 +424,7 @@ static int stream_audio(
     (void)sound;
     if (first == 0) {
         cli_progress_end(&j->progress);
+        clear_line(j);
         cli_catch_interrupts();
     }
     if ((first == 0
@@ -636,6 +662,8 @@ static void read_options(job *j)
         case 324: j->extend = c->text; break;
         case 325: j->prompts = c->text; break;
         case 326: read_shard(c, &j->shard, &j->shards); break;
+        case 327: p->window = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+        case 328: p->loop = 1; break;
         case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
         case 263:
@@ -676,7 +704,8 @@ static void check_options(job *j)
 {
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
         290, 291, 292, 320, 321, 322, 323, 324, 0 };
-    static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 };
+    static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 },
+                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 };
     const cli *c = &j->line;
     tango_params *p = &j->params;
     if (p->threads == 0)
@@ -688,6 +717,9 @@ static void check_options(job *j)
     }
     if (j->extend != NULL) cli_refuse(c, of_init, "--continue");
     else if (j->init == NULL) cli_refuse(c, of_start, "a run without --init");
+    if (p->loop) cli_refuse(c, of_length, "--loop");
+    if (p->loop || p->window > 0.0)
+        cli_refuse(c, of_cache, p->loop ? "--loop" : "--window");
     p->fill = j->fill;
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
@@ -859,6 +891,7 @@ static tango_result run_takes(
             plan->memory, &j->error);
         j->compute += cli_seconds() - j->progress.start;
         cli_progress_end(&j->progress);
+        clear_line(j);
         if (result == TANGO_OK && j->best == 0)
             save(j, plan, waves, j->done, j->done + 1);
     }
@@ -911,6 +944,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
             tango_vocoder_name(plan->params.vocoder),
             (unsigned long long)plan->params.seed, seeds, (double)plan->memory / 1e6);
     j->progress = cli_progress_begin(j->quiet);
+    j->watched = j->progress.on;
     if (streams(j, plan)) {
         record_take(j, plan, 0);
         j->params.on_audio = stream_audio;
@@ -921,6 +955,7 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
                                &j->error);
     if (!one_by_one(j)) j->compute = cli_seconds() - j->progress.start;
     cli_progress_end(&j->progress);
+    clear_line(j);
     if (result == TANGO_ERROR_CANCELLED) exit(130);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
     free(memory);
@@ -968,6 +1003,7 @@ static int run_job(job *j)
     j->params.prompt_cut = &cut;
     j->params.user = j;
     j->params.on_step = show_step;
+    j->params.on_layer = show_layer;
     load_arrays(j, m);
     set_seeds(j);
     threads = start_threads(&j->params);

@@ -21,6 +21,8 @@ static float *encode_start(job *j, const tango_model *m, const char *path, const
     memset(&e, 0, sizeof e);
     e.batch = 1;
     e.frames = rows << (m->vae.levels - 1);
+    if (j->params.window >= 8.0 * row_seconds(m))
+        e.window = (size_t)(j->params.window / row_seconds(m)) << (m->vae.levels - 1);
     e.kernels = j->params.kernels;
     e.parallel_for = j->params.parallel_for;
     e.pool = j->params.pool;

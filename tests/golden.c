@@ -1677,7 +1677,10 @@ static void a_plan_is_enough_for_every_legal_run(void)
             p.seconds = seconds * 1.4 > TANGO_SECONDS_MAX ? TANGO_SECONDS_MAX : seconds;
             p.steps = steps * 5 / 4 > 999 ? 999 : steps;
             p.samples = samples[run % 6];
-            p.sampler = (tango_sampler)(TANGO_DDPM + run / 2 % 5);
+            p.sampler = (tango_sampler)(TANGO_DDPM + run / 2 % 8);
+            p.loop = run % 13 == 2;
+            p.window = run % 11 == 3 ? 0.6 : 0;
+            p.sigmas = (tango_sigmas)(run % 2);
             p.guidance = run % 3 ? 3.0 : 1.0;
             p.rescale = run % 2 ? 0.7 : -1.0;
             p.eta = 0.5 * (double)(run % 2);
@@ -1828,6 +1831,48 @@ static void a_run_may_start_from_a_sound(void)
             }
     }
     release(NULL);
+}
+
+/* The second half of the rows of x (planes, rows, width) in front of the first. */
+static float *turned(const float *x, size_t planes, size_t rows, size_t width)
+{
+    const size_t half = rows / 2 * width, all = rows * width;
+    float *out = floats(planes * all);
+    for (size_t i = 0; i < planes; i++) {
+        memcpy(out + i * all, x + i * all + half, (all - half) * sizeof(float));
+        memcpy(out + i * all + all - half, x + i * all, half * sizeof(float));
+    }
+    return out;
+}
+
+/* A loop has no first moment: noise that begins half a sound later makes the sound that
+   begins half a sound later. Without a loop the ends are ends. */
+static void a_loop_begins_anywhere(void)
+{
+    enum { ROWS = 16, WIDTH = 16, CHANNELS = 8 };
+    for (size_t k = 0; k < 3; k++) {
+        watch w;
+        tango_params p = short_case(&w, "v1_unipc"); /* 0.64 s */
+        float *noise = floats(ROWS * WIDTH * CHANNELS), *want;
+        tango_random random;
+        sound a, b;
+        size_t count;
+        tango_random_seed(&random, 2);
+        tango_randn(&random, noise, ROWS * WIDTH * CHANNELS);
+        p.noise = noise;
+        p.loop = k < 2;
+        p.window = k == 1 ? 0.4 : 0; /* 10 rows: two windows fit too */
+        p.vocoder = TANGO_HIFIGAN;
+        a = generate(&v1, &p);
+        p.noise = turned(noise, CHANNELS, ROWS, WIDTH);
+        b = generate(&v1, &p);
+        if (a.result != TANGO_OK || b.result != TANGO_OK) stop("loop", a.error.text);
+        count = a.bytes / sizeof(float);
+        CHECK(count == (k < 2 ? 64 * 160 : 64 * 160 + 32));
+        want = turned(a.wave, 1, count, 1);
+        CHECK((compare(b.wave, want, count).relative <= 1e-3) == (k < 2));
+        release(NULL);
+    }
 }
 
 /* A run stops behind any layer of any part, and says which part. */
@@ -2130,6 +2175,12 @@ static void nonsense_is_refused(void)
     p = good;
     p.fills = 1, refused(&p, "fill: given without init");
     p = good;
+    p.window = 0.1, refused(&p, "window: ");
+    p.window = (double)NAN, refused(&p, "window: ");
+    p.window = 1, p.cache = 2, refused(&p, "cache: ");
+    p = good;
+    p.loop = 1, p.cache = 2, refused(&p, "cache: ");
+    p = good;
     p.init = &latent, refused(&p, "init: 0 rows");
     p.init_rows = 1;
     p.strength = (double)NAN, refused(&p, "strength: ");
@@ -2306,6 +2357,7 @@ int main(int argc, char **argv)
     RUN(watching_stages_changes_nothing);
     RUN(takes_have_their_own_seeds);
     RUN(a_run_may_start_from_a_sound);
+    RUN(a_loop_begins_anywhere);
     RUN(a_run_stops_behind_any_layer);
     RUN(threads_change_no_bit);
     RUN(windows_and_caches_end_where_they_should);

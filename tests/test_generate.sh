@@ -189,6 +189,12 @@ claim "and makes what is filled anew"         sh -c '[ "$1" != "$2" ]' - "$(rows
 claim "--continue goes on"                    sh -c './generate -m "$0" -q --steps 2 --continue first.wav -s 1.28 -o more.wav rain && [ "$(wc -c <more.wav)" -eq 41004 ]' "$model"
 claim "not where nothing is left"             expect 2 "lasts 0.64 s or more already" --continue first.wav -s 0.64 x
 claim "a start may not be written over"       protects first.wav --steps 2 --init first.wav -o first.wav x
+claim "a loop has whole frames"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --loop --vocoder hifigan --bits f32 -o round.wav rain && [ "$(wc -c <round.wav)" -eq 41018 ]' "$model"
+claim "and no crop"                           expect 2 "--crop contradicts --loop" --loop --crop 0.5 x
+claim "nor a cache"                           expect 2 "--cache contradicts --loop" --loop --cache 2 x
+claim "a window of two rows is refused"       expect 2 "8 or more" --window 0.08 x
+memory_of() { ./generate -m "$model" -q --json --steps 1 --vocoder hifigan -o w.wav "$@" rain | sed 's/.*"memory": \([0-9]*\).*/\1/'; }
+claim "four times the length takes little more memory with windows" sh -c 'echo $1 $2 $3; [ $(($2 * 2)) -lt $(($1 * 3)) ] && [ $(($2 * 3)) -lt "$3" ]' - "$(memory_of -s 10 --window 2.56)" "$(memory_of -s 40 --window 2.56)" "$(memory_of -s 40)"
 head -c 44 first.wav >none.wav
 printf '\000\000\000\000' | dd of=none.wav bs=1 seek=40 conv=notrunc 2>/dev/null
 claim "a sound of 0 samples is refused"       expect 1 "none.wav: no samples" --init none.wav x
