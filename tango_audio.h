@@ -104,7 +104,7 @@
     5 >>mel         Mel filterbanks, mel and log-mel spectrograms
     6 >>level       Channels, peaks, and the level rules of the encoders
     7 >>resample    From one rate to another
-    8 >>loudness    Decibels, A-weighting, the loudness-matched mix
+    8 >>loudness    Decibels, A-weighting, the matched mix, LUFS
     9 >>vocoder     From a mel to sound without a network: inversion and Griffin-Lim
    10 >>base        (private) mathematics, messages, division of memory
    11 >>kernels     (private) inner loops and their choice by processor
@@ -417,7 +417,7 @@ TANGO_API void tango_audio_resample_part_double(double *out, size_t out_first,
                                                 size_t x_first, size_t x_count,
                                                 const tango_audio_resampler *r);
 
-/* ==== 8 >>loudness ==== Decibels, A-weighting, the loudness-matched mix =========== */
+/* ==== 8 >>loudness ==== Decibels, A-weighting, the matched mix, LUFS =========== */
 
 /* 20 log10(max(x, floor)) of magnitudes, 10 log10(max(x, floor)) of powers. out may be
    x; floor > 0. */
@@ -437,6 +437,43 @@ TANGO_API void tango_audio_a_weighting(double *out, size_t bins, size_t rate);
 TANGO_API size_t tango_audio_loudness_work_size(void);
 TANGO_API double tango_audio_loudness(const float *x, size_t count, size_t rate,
                                       void *work);
+
+/* Peak, true peak, rms and loudness of a sound that comes in parts, as ITU-R BS.1770-4 and
+   EBU R 128 measure them. All zero but the public fields before any part.
+
+   Loudness in LUFS: the sound is weighted by two filters (a shelf of 4 dB above 1.7 kHz, a
+   high-pass at 38 Hz; at other rates than 48 kHz from the same analogue ones), mean
+   squares are taken over 400 ms every 100 ms, channels are added up (of six, channel 3 is
+   the LFE and left out, 4 and 5 count 1.41; of five, 3 and 4 count 1.41), and averaged
+   over the blocks above -70 and then above 10 LU under the average of these. A shorter
+   sound than 400 ms is one block. A mono sine of 997 Hz at full scale has -3.01. */
+typedef struct tango_audio_meter {
+    size_t rate, channels;
+    uint64_t frames;
+    double peak;            /* max |x| */
+    double square;          /* sum of x^2 over all samples of all channels */
+    double *state;          /* private, as all that follows */
+    float *tail;            /* (channels, 12) last samples */
+    uint32_t *counts;       /* blocks by loudness, in steps of 0.01 LU */
+    double *energies;       /* their sums of mean squares */
+    double taps[3][12];     /* between two samples: at 1/4, 2/4, 3/4 */
+    double shelf[5], pass[5], part[4];
+    double between;         /* max |x| between samples */
+    size_t hop, at, parts;
+} tango_audio_meter;
+
+/* Rates from 8 kHz to 10 MHz, 1 to 8 channels; size 0 of others. */
+TANGO_API size_t tango_audio_meter_size(size_t channels);
+TANGO_API tango_result tango_audio_meter_init(tango_audio_meter *meter, size_t rate,
+                                              size_t channels, void *memory,
+                                              size_t memory_size, tango_error *error);
+/* The next frames. x (frames, channels), finite. */
+TANGO_API void tango_audio_meter_feed(tango_audio_meter *meter, const float *x,
+                                      size_t frames);
+/* LUFS of all that came; -1000 of silence and of what lies under -70. */
+TANGO_API double tango_audio_meter_loudness(const tango_audio_meter *meter);
+/* max |x| at four times the rate, at least meter->peak. */
+TANGO_API double tango_audio_meter_true_peak(const tango_audio_meter *meter);
 
 /* Two sounds at equal loudness, g1 and g2 being theirs:
    t = 1 / (1 + 10^((g1 - g2)/20) (1 - r)/r),
@@ -2539,7 +2576,7 @@ TANGO_API void tango_audio_resample_double(double *out, const double *x, size_t 
                                      count, r);
 }
 
-/* ==== 8 >>loudness ==== Decibels, A-weighting, the loudness-matched mix =========== */
+/* ==== 8 >>loudness ==== Decibels, A-weighting, the matched mix, LUFS =========== */
 
 static double tango_audio__log10(double x)
 {
@@ -2649,6 +2686,220 @@ TANGO_API void tango_audio_mix(float *out, const float *a, const float *b, size_
     for (size_t n = 0; n < count; n++) {
         out[n] = (float)(((double)a[n] * t + (double)b[n] * (1.0 - t)) / norm);
     }
+}
+
+/* ---- The meter of BS.1770 ---- */
+
+enum {
+    TANGO_AUDIO__STEPS = 10000, /* of 0.01 LU, from -70 LUFS up */
+    TANGO_AUDIO__TAPS = 12
+};
+
+static void tango_audio__meter_layout(tango_audio_meter *m, tango_audio__room *room,
+                                      size_t channels)
+{
+    m->state = (double *)tango_audio__take(room, 4 * channels, sizeof(double));
+    m->energies = (double *)tango_audio__take(room, TANGO_AUDIO__STEPS, sizeof(double));
+    m->counts = (uint32_t *)tango_audio__take(room, TANGO_AUDIO__STEPS, sizeof(uint32_t));
+    m->tail = tango_audio__take_floats(room, TANGO_AUDIO__TAPS * channels);
+}
+
+TANGO_API size_t tango_audio_meter_size(size_t channels)
+{
+    tango_audio_meter m;
+    tango_audio__room room = tango_audio__room_of(NULL);
+    if (channels < 1 || channels > 8) return 0;
+    tango_audio__meter_layout(&m, &room, channels);
+    return tango_audio__room_size(&room);
+}
+
+/* The shelf and the high-pass of the standard by the bilinear transform: b0 b1 b2 a1 a2. */
+static void tango_audio__meter_filters(tango_audio_meter *m)
+{
+    const double pi = 0.5 * TANGO_AUDIO__TAU, high = 1.5848647011308556; /* 10^(4 dB / 20) */
+    const double middle = 1.2587209302325620;                     /* its half, nearly */
+    double a = pi * 1681.974450955533 / (double)m->rate, q = 0.7071752369554196, k, d;
+    k = TANGO_SIN(a) / TANGO_COS(a);
+    d = 1.0 + k / q + k * k;
+    m->shelf[0] = (high + middle * k / q + k * k) / d;
+    m->shelf[1] = 2.0 * (k * k - high) / d;
+    m->shelf[2] = (high - middle * k / q + k * k) / d;
+    m->shelf[3] = 2.0 * (k * k - 1.0) / d;
+    m->shelf[4] = (1.0 - k / q + k * k) / d;
+    a = pi * 38.13547087602444 / (double)m->rate, q = 0.5003270373238773;
+    k = TANGO_SIN(a) / TANGO_COS(a);
+    d = 1.0 + k / q + k * k;
+    m->pass[0] = m->pass[2] = 1.0;
+    m->pass[1] = -2.0;
+    m->pass[3] = 2.0 * (k * k - 1.0) / d;
+    m->pass[4] = (1.0 - k / q + k * k) / d;
+}
+
+/* Windowed sinc, of gain 1 for what stands still. */
+static void tango_audio__meter_taps(tango_audio_meter *m)
+{
+    const double pi = 0.5 * TANGO_AUDIO__TAU;
+    size_t p, j;
+    for (p = 0; p < 3; p++) {
+        double sum = 0.0;
+        for (j = 0; j < TANGO_AUDIO__TAPS; j++) {
+            const double t = (double)j - 5.0 - 0.25 * (double)(p + 1);
+            const double window = TANGO_COS(pi * t / 12.0);
+            m->taps[p][j] = TANGO_SIN(pi * t) / (pi * t) * window * window;
+            sum += m->taps[p][j];
+        }
+        for (j = 0; j < TANGO_AUDIO__TAPS; j++) m->taps[p][j] /= sum;
+    }
+}
+
+TANGO_API tango_result tango_audio_meter_init(tango_audio_meter *meter, size_t rate,
+                                              size_t channels, void *memory,
+                                              size_t memory_size, tango_error *error)
+{
+    tango_audio__room room = tango_audio__room_of(memory);
+    const size_t size = tango_audio_meter_size(channels);
+    size_t i;
+    if (!size || rate < 8000 || rate > 10000000)
+        return tango_audio__fail(error, TANGO_ERROR_ARGUMENT,
+                                 "meter: expected 1 to 8 channels of 8000 Hz or more, "
+                                 "found % of % Hz", channels, rate);
+    if (!memory || memory_size < size)
+        return tango_audio__fail(error, TANGO_ERROR_MEMORY,
+                                 "meter: % bytes of memory, % needed", memory_size, size);
+    memset(meter, 0, sizeof *meter);
+    tango_audio__meter_layout(meter, &room, channels);
+    meter->rate = rate;
+    meter->channels = channels;
+    meter->hop = (rate + 5) / 10;
+    for (i = 0; i < 4 * channels; i++) meter->state[i] = 0.0;
+    for (i = 0; i < TANGO_AUDIO__TAPS * channels; i++) meter->tail[i] = 0.0f;
+    for (i = 0; i < TANGO_AUDIO__STEPS; i++) meter->energies[i] = 0.0;
+    for (i = 0; i < TANGO_AUDIO__STEPS; i++) meter->counts[i] = 0;
+    tango_audio__meter_filters(meter);
+    tango_audio__meter_taps(meter);
+    return TANGO_OK;
+}
+
+/* One sample through a filter in transposed direct form II; z are its two states. */
+static inline double tango_audio__biquad(const double f[5], double *z, double x)
+{
+    const double y = f[0] * x + z[0];
+    z[0] = f[1] * x - f[3] * y + z[1];
+    z[1] = f[2] * x - f[4] * y;
+    return y;
+}
+
+static double tango_audio__channel_weight(size_t channels, size_t channel)
+{
+    if (channels == 6 && channel == 3) return 0.0;
+    return (channels == 5 && channel > 2) || (channels == 6 && channel > 3) ? 1.41 : 1.0;
+}
+
+/* What a mean square of the weighted sound is in LUFS. */
+static double tango_audio__lufs(double square)
+{
+    return square > 0.0 ? 10.0 * tango_audio__log10(square) - 0.691 : -1000.0;
+}
+
+/* A stretch of 100 ms has ended, and with it from the fourth on a block of 400 ms. */
+static void tango_audio__meter_block(tango_audio_meter *m)
+{
+    const double *p = m->part;
+    const double square = (p[0] + p[1] + p[2] + p[3]) / (4.0 * (double)m->hop);
+    const double step = (tango_audio__lufs(square) + 70.0) * 100.0;
+    m->parts++;
+    m->at = 0;
+    if (m->parts >= 4 && step > 0.0) {
+        const size_t i = step < TANGO_AUDIO__STEPS - 1.0 ? (size_t)step
+                                                         : TANGO_AUDIO__STEPS - 1;
+        m->counts[i]++;
+        m->energies[i] += square;
+    }
+    m->part[m->parts % 4] = 0.0;
+}
+
+/* Largest |value| between the sixth and the seventh of the twelve samples in `tail`. */
+TANGO_AUDIO__HOT
+static double tango_audio__between(const tango_audio_meter *m, const float *tail)
+{
+    double most = 0.0;
+    size_t p, j;
+    for (p = 0; p < 3; p++) {
+        double sum = 0.0;
+        for (j = 0; j < TANGO_AUDIO__TAPS; j++) sum += m->taps[p][j] * (double)tail[j];
+        if (sum < 0.0) sum = -sum;
+        if (sum > most) most = sum;
+    }
+    return most;
+}
+
+TANGO_AUDIO__HOT
+TANGO_API void tango_audio_meter_feed(tango_audio_meter *meter, const float *x,
+                                      size_t frames)
+{
+    const size_t channels = meter->channels;
+    size_t n, c, j;
+    for (n = 0; n < frames; n++) {
+        double sum = 0.0;
+        for (c = 0; c < channels; c++) {
+            double v = (double)x[n * channels + c], y;
+            float *tail = meter->tail + c * TANGO_AUDIO__TAPS;
+            y = tango_audio__biquad(meter->shelf, meter->state + 4 * c, v);
+            y = tango_audio__biquad(meter->pass, meter->state + 4 * c + 2, y);
+            sum += tango_audio__channel_weight(channels, c) * y * y;
+            meter->square += v * v;
+            for (j = 0; j + 1 < TANGO_AUDIO__TAPS; j++) tail[j] = tail[j + 1];
+            tail[TANGO_AUDIO__TAPS - 1] = x[n * channels + c];
+            if (v < 0.0) v = -v;
+            if (v > meter->peak) meter->peak = v;
+            v = tango_audio__between(meter, tail);
+            if (v > meter->between) meter->between = v;
+        }
+        meter->part[meter->parts % 4] += sum;
+        meter->frames++;
+        if (++meter->at == meter->hop) tango_audio__meter_block(meter);
+    }
+}
+
+/* The mean square over the blocks louder than `gate` LUFS, to 0.01 LU; 0 of none. */
+static double tango_audio__gated(const tango_audio_meter *m, double gate)
+{
+    const double step = (gate + 70.0) * 100.0;
+    size_t i = step > 0.0 ? (size_t)step : 0;
+    double sum = 0.0, count = 0.0;
+    for (; i < TANGO_AUDIO__STEPS; i++) {
+        sum += m->energies[i];
+        count += (double)m->counts[i];
+    }
+    return count > 0.0 ? sum / count : 0.0;
+}
+
+TANGO_API double tango_audio_meter_loudness(const tango_audio_meter *meter)
+{
+    const double *p = meter->part;
+    if (meter->frames == 0) return -1000.0;
+    if (meter->parts < 4)
+        return tango_audio__lufs((p[0] + p[1] + p[2] + p[3]) / (double)meter->frames);
+    return tango_audio__lufs(
+        tango_audio__gated(meter, tango_audio__lufs(tango_audio__gated(meter, -70.0)) -
+                                      10.0));
+}
+
+TANGO_API double tango_audio_meter_true_peak(const tango_audio_meter *meter)
+{
+    double most = meter->between > meter->peak ? meter->between : meter->peak;
+    size_t c, n, j;
+    for (c = 0; c < meter->channels; c++) {
+        float tail[2 * TANGO_AUDIO__TAPS];
+        for (j = 0; j < 2 * TANGO_AUDIO__TAPS; j++)
+            tail[j] = j < TANGO_AUDIO__TAPS ? meter->tail[c * TANGO_AUDIO__TAPS + j]
+                                            : 0.0f;
+        for (n = 1; n < TANGO_AUDIO__TAPS; n++) { /* silence follows the end */
+            const double v = tango_audio__between(meter, tail + n);
+            if (v > most) most = v;
+        }
+    }
+    return most;
 }
 
 /* ==== 9 >>vocoder ==== From a mel to sound without a network ====================== */

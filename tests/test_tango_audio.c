@@ -1060,6 +1060,84 @@ static void mix_matches_loudness(void)
     free(work);
 }
 
+/* LUFS, peak and true peak of a sine, fed in parts of `part` samples. */
+static double metered(double *true_peak, size_t rate, double hertz, double phase,
+                      size_t count, size_t part)
+{
+    tango_audio_meter m;
+    const size_t size = tango_audio_meter_size(1);
+    void *memory = take(size);
+    float x[1000];
+    double lufs;
+    size_t n, i;
+    CHECK(tango_audio_meter_init(&m, rate, 1, memory, size, NULL) == TANGO_OK);
+    for (n = 0; n < count; n += part) {
+        const size_t k = count - n < part ? count - n : part;
+        for (i = 0; i < k; i++)
+            x[i] = (float)sin(2.0 * PI * hertz * (double)(n + i) / (double)rate + phase);
+        tango_audio_meter_feed(&m, x, k);
+    }
+    CHECK(m.frames == count);
+    lufs = tango_audio_meter_loudness(&m);
+    *true_peak = tango_audio_meter_true_peak(&m);
+    free(memory);
+    return lufs;
+}
+
+static void meter_has_the_standards_numbers(void)
+{
+    double peak, lufs = metered(&peak, 48000, 997.0, 0.0, 96000, 1000);
+    CHECK_NEAR(lufs, -3.01, 0.005); /* BS.1770-4, note 2 */
+    CHECK_NEAR(peak, 1.0, 0.001);
+    CHECK(metered(&peak, 48000, 997.0, 0.0, 96000, 7) == lufs);
+    CHECK_NEAR(metered(&peak, 16000, 997.0, 0.0, 32000, 1000), -2.97, 0.005);
+    CHECK_NEAR(metered(&peak, 48000, 40.0, 0.0, 96000, 1000), -9.27, 0.01);
+    CHECK_NEAR(metered(&peak, 48000, 10000.0, 0.0, 96000, 1000), 0.34, 0.01);
+    /* A quarter of the rate, at 45 degrees: no sample is over 0.7072. */
+    metered(&peak, 16000, 4000.0, 0.25 * PI, 16000, 1000);
+    CHECK(peak > 0.99 && peak < 1.02);
+    CHECK_NEAR(metered(&peak, 48000, 997.0, 0.0, 9600, 100), -3.01, 0.03); /* 0.2 s */
+}
+
+static void meter_gates_and_adds_channels(void)
+{
+    tango_audio_meter m;
+    const size_t size = tango_audio_meter_size(2);
+    void *memory = take(size);
+    static float x[2 * 48000];
+    double loud;
+    size_t i;
+    for (i = 0; i < 48000; i++)
+        x[2 * i] = x[2 * i + 1] = (float)(0.1 * sin(2.0 * PI * 997.0 / 48000.0 * (double)i));
+    CHECK(tango_audio_meter_init(&m, 48000, 2, memory, size, NULL) == TANGO_OK);
+    CHECK_NEAR(tango_audio_meter_loudness(&m), -1000.0, 0.0);
+    for (i = 0; i < 4; i++) tango_audio_meter_feed(&m, x, 48000);
+    loud = tango_audio_meter_loudness(&m);
+    CHECK_NEAR(loud, -20.0, 0.01); /* two channels: 3.01 above one */
+    CHECK_NEAR(sqrt(m.square / (2.0 * (double)m.frames)), 0.1 / sqrt(2.0), 1e-5);
+    for (i = 0; i < 2 * 48000; i++) x[i] *= 0.01f; /* 40 dB down: under the gate of 10 LU */
+    for (i = 0; i < 4; i++) tango_audio_meter_feed(&m, x, 48000);
+    CHECK_NEAR(tango_audio_meter_loudness(&m), loud, 0.25); /* blocks across the edge */
+    CHECK(tango_audio_meter_init(&m, 48000, 2, memory, size, NULL) == TANGO_OK);
+    for (i = 0; i < 2 * 48000; i++) x[i] *= 0.01f;
+    tango_audio_meter_feed(&m, x, 48000);
+    CHECK_NEAR(tango_audio_meter_loudness(&m), -1000.0, 0.0); /* -100: under the gate of -70 */
+    free(memory);
+}
+
+static void meter_refuses_odd_requests(void)
+{
+    tango_audio_meter m;
+    tango_error error;
+    char memory[64];
+    CHECK(tango_audio_meter_size(0) == 0 && tango_audio_meter_size(9) == 0);
+    CHECK(tango_audio_meter_init(&m, 7999, 1, memory, 64, &error) == TANGO_ERROR_ARGUMENT);
+    CHECK(strstr(error.text, "found 1 of 7999 Hz"));
+    CHECK(tango_audio_meter_init(&m, 16000, 9, memory, 64, NULL) == TANGO_ERROR_ARGUMENT);
+    CHECK(tango_audio_meter_init(&m, 16000, 1, memory, 64, NULL) == TANGO_ERROR_MEMORY);
+    CHECK(tango_audio_meter_init(&m, 16000, 1, NULL, 1 << 20, NULL) == TANGO_ERROR_MEMORY);
+}
+
 static void silence_and_short_sounds_have_a_loudness(void)
 {
     float x[100] = { 0.0f };
@@ -1408,6 +1486,9 @@ int main(int argc, char **argv)
     RUN(a_weighting_is_the_standard_curve);
     RUN(mix_matches_loudness);
     RUN(silence_and_short_sounds_have_a_loudness);
+    RUN(meter_has_the_standards_numbers);
+    RUN(meter_gates_and_adds_channels);
+    RUN(meter_refuses_odd_requests);
     RUN(inversion_matches_the_reference);
     RUN(inversion_explains_the_mel);
     RUN(inversion_takes_frames_one_by_one);
