@@ -2996,7 +2996,7 @@ static void tango_nn__cut(tango_nn__product *p)
         < TANGO_NN__TASKS) {
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
     }
-    /* Quantising a row costs as much as some 15 of its columns: integers have wide
+    /* Quantising a row costs as much as 30 of its columns: integers have wide
        blocks. */
     while (integers && rows > TANGO_NN__STEP
            && tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)
