@@ -1217,8 +1217,6 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
 #ifdef TANGO_NN__X86
 #define TANGO_NN__AVX2 TANGO_NN__TARGET("avx2,fma,f16c")
 #define TANGO_NN__AVX512 TANGO_NN__TARGET("avx512f,avx512dq,avx512bw,avx2,fma,f16c")
-#define TANGO_NN__VNNI                                                                  \
-    TANGO_NN__TARGET("avx512vnni,avx512f,avx512dq,avx512bw,avx2,fma,f16c")
 #ifdef TANGO_NN_SMALL
 #define TANGO_NN__UNROLL
 #elif defined __clang__
@@ -1845,27 +1843,39 @@ TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
     }
 }
 
-/* The low or the high halves of pairs as floats times their scales. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__widen_i16_8(const char *pairs,
-                                                             __m128i shift, __m256 scale)
+/* Two inputs of eight columns as floats times their scales; the second one only where
+   there is one. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_pair8(float *to, const char *pairs,
+                                                           __m256 scale, int both)
 {
-    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)pairs);
-    v = _mm256_srai_epi32(_mm256_sll_epi32(v, shift), 16);
-    return _mm256_mul_ps(_mm256_cvtepi32_ps(v), scale);
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    const __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16);
+    _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(even), scale));
+    if (!both) return;
+    _mm256_storeu_ps(to + TANGO_NN__PANEL,
+                     _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(v, 16)), scale));
 }
 
 TANGO_NN__AVX2 static void tango_nn__widen_i16_avx2(float *to, const void *panel,
                                                     size_t k, size_t depth)
 {
-    for (size_t i = 0; i < depth; i++, k++, to += TANGO_NN__PANEL) {
-        const char *block = (const char *)panel
-                            + tango_nn__block_at(k / TANGO_NN__BLOCK * TANGO_NN__BLOCK);
-        const char *pairs = block + TANGO_NN__SCALES + k % TANGO_NN__BLOCK / 2 * 64;
-        const __m128i shift = _mm_cvtsi32_si128(k % 2 ? 0 : 16);
+    const size_t end = k + depth;
+    if (k % 2 == 1 && depth > 0) { /* the second of a pair */
+        tango_nn__widen_i16_ref(to, panel, k, 1);
+        k++;
+        to += TANGO_NN__PANEL;
+    }
+    while (k < end) {
+        const size_t first = k / TANGO_NN__BLOCK * TANGO_NN__BLOCK;
+        const size_t stop = tango_nn__min(first + TANGO_NN__BLOCK, end);
+        const char *block = (const char *)panel + tango_nn__block_at(first);
+        const char *pairs = block + TANGO_NN__SCALES + (k - first) / 2 * 64;
         const __m256 s0 = _mm256_loadu_ps((const float *)(const void *)block);
         const __m256 s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
-        _mm256_storeu_ps(to, tango_nn__widen_i16_8(pairs, shift, s0));
-        _mm256_storeu_ps(to + 8, tango_nn__widen_i16_8(pairs + 32, shift, s1));
+        for (; k < stop; k += 2, pairs += 64, to += 2 * TANGO_NN__PANEL) {
+            tango_nn__widen_pair8(to, pairs, s0, k + 1 < stop);
+            tango_nn__widen_pair8(to + 8, pairs + 32, s1, k + 1 < stop);
+        }
     }
 }
 
@@ -2504,11 +2514,23 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__scale_i16_16(
     }
 }
 
+/* sum += the products of pairs. vpdpwssd is one instruction for two; as an intrinsic of
+   64-bit numbers it would make GCC copy each sum twice. */
+TANGO_NN__INLINE TANGO_NN__AVX512 tango_nn__sums16 tango_nn__pairs16(tango_nn__sums16 sum,
+                                                                     __m512i x, __m512i b,
+                                                                     const int is_vnni)
+{
+    if (!is_vnni) return sum + (tango_nn__sums16)_mm512_madd_epi16(x, b);
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
+    return sum;
+}
+
 /* The blocks of a K block, one after the other, for a constant number of rows and panels;
    registers as in tango_nn__tile16. */
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
     float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
-    size_t b_stride, size_t depth, int accumulate, const size_t rows, const size_t panels)
+    size_t b_stride, size_t depth, int accumulate, const size_t rows, const size_t panels,
+    const int is_vnni)
 {
     for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
         const char *block = (const char *)b + tango_nn__block_at(done);
@@ -2525,8 +2547,8 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
             TANGO_NN__UNROLL
             for (size_t r = 0; r < rows; r++) {
                 const __m512i x = tango_nn__pair16(a + r * TANGO_NN__INTEGERS + done + k);
-                acc[r][0] += (tango_nn__sums16)_mm512_madd_epi16(x, b0);
-                if (panels > 1) acc[r][1] += (tango_nn__sums16)_mm512_madd_epi16(x, b1);
+                acc[r][0] = tango_nn__pairs16(acc[r][0], x, b0, is_vnni);
+                if (panels > 1) acc[r][1] = tango_nn__pairs16(acc[r][1], x, b1, is_vnni);
             }
         }
         tango_nn__scale_i16_16(sum, sum_stride, acc, block, b_stride, scales,
@@ -2536,9 +2558,10 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
 }
 
 /* Tiles of 14 rows, then of what is left, largest first. */
-TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
+TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile_i16_16(
     float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
-    size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate)
+    size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate,
+    const int is_vnni)
 {
     while (rows > 0) {
         size_t n;
@@ -2546,10 +2569,10 @@ TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
     n = height;                                                                         \
     if (panels == 2) {                                                                  \
         tango_nn__blocks_i16_16(sum, sum_stride, a, scales, b, b_stride, depth,         \
-                                accumulate, height, 2);                                 \
+                                accumulate, height, 2, is_vnni);                        \
     } else {                                                                            \
         tango_nn__blocks_i16_16(sum, sum_stride, a, scales, b, b_stride, depth,         \
-                                accumulate, height, 1);                                 \
+                                accumulate, height, 1, is_vnni);                        \
     }
         if (rows >= 14) {
             TANGO_NN__HEIGHT(14)
@@ -2566,6 +2589,14 @@ TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
         a += n * TANGO_NN__INTEGERS;
         scales += n;
     }
+}
+
+TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
+    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
+    size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate)
+{
+    tango_nn__tile_i16_16(sum, sum_stride, a, scales, b, b_stride, rows, panels, depth,
+                          accumulate, 0);
 }
 
 TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
@@ -2699,76 +2730,12 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
 /* Products of integers only: vpdpwssd multiplies pairs and adds them to the sums in one
    instruction. All else is that of AVX-512. */
 
-/* sum += the products of pairs. As an intrinsic of 64-bit numbers it would make GCC copy
-   each sum twice. */
-TANGO_NN__INLINE TANGO_NN__VNNI tango_nn__sums16 tango_nn__pairs_vnni(
-    tango_nn__sums16 sum, __m512i x, __m512i b)
-{
-    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
-    return sum;
-}
-
-/* See tango_nn__blocks_i16_16. */
-TANGO_NN__INLINE TANGO_NN__VNNI void tango_nn__blocks_i16_vnni(
-    float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
-    size_t b_stride, size_t depth, int accumulate, const size_t rows, const size_t panels)
-{
-    for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
-        const char *block = (const char *)b + tango_nn__block_at(done);
-        const char *w = block + TANGO_NN__SCALES, *second = w + (panels - 1) * b_stride;
-        const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - done);
-        tango_nn__sums16 acc[14][2];
-        TANGO_NN__UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            acc[r][0] = acc[r][1] = (tango_nn__sums16)_mm512_setzero_si512();
-        }
-        for (size_t k = 0; k < n; k += 2, w += 64, second += 64) {
-            const __m512i b0 = _mm512_loadu_si512((const void *)w);
-            const __m512i b1 = panels > 1 ? _mm512_loadu_si512((const void *)second) : b0;
-            TANGO_NN__UNROLL
-            for (size_t r = 0; r < rows; r++) {
-                const __m512i x = tango_nn__pair16(a + r * TANGO_NN__INTEGERS + done + k);
-                acc[r][0] = tango_nn__pairs_vnni(acc[r][0], x, b0);
-                if (panels > 1) acc[r][1] = tango_nn__pairs_vnni(acc[r][1], x, b1);
-            }
-        }
-        tango_nn__scale_i16_16(sum, sum_stride, acc, block, b_stride, scales,
-                               accumulate || done > 0, rows, panels);
-        scales += TANGO_NN__ROWS;
-    }
-}
-
-/* See tango_nn__tile_i16_avx512. */
-TANGO_NN__VNNI static void tango_nn__tile_i16_vnni(
+TANGO_NN__AVX512 static void tango_nn__tile_i16_vnni(
     float *sum, size_t sum_stride, const int16_t *a, const float *scales, const void *b,
     size_t b_stride, size_t rows, size_t panels, size_t depth, int accumulate)
 {
-    while (rows > 0) {
-        size_t n;
-#define TANGO_NN__HEIGHT(height)                                                        \
-    n = height;                                                                         \
-    if (panels == 2) {                                                                  \
-        tango_nn__blocks_i16_vnni(sum, sum_stride, a, scales, b, b_stride, depth,       \
-                                  accumulate, height, 2);                               \
-    } else {                                                                            \
-        tango_nn__blocks_i16_vnni(sum, sum_stride, a, scales, b, b_stride, depth,       \
-                                  accumulate, height, 1);                               \
-    }
-        if (rows >= 14) {
-            TANGO_NN__HEIGHT(14)
-        } else if (rows >= 7) {
-            TANGO_NN__HEIGHT(7)
-        } else if (rows >= 3) {
-            TANGO_NN__HEIGHT(3)
-        } else {
-            TANGO_NN__HEIGHT(1)
-        }
-#undef TANGO_NN__HEIGHT
-        rows -= n;
-        sum += n * sum_stride;
-        a += n * TANGO_NN__INTEGERS;
-        scales += n;
-    }
+    tango_nn__tile_i16_16(sum, sum_stride, a, scales, b, b_stride, rows, panels, depth,
+                          accumulate, 1);
 }
 
 static const tango_nn_kernels tango_nn__kernels_vnni = {
@@ -3064,7 +3031,7 @@ static void tango_nn__cut(tango_nn__product *p)
         < TANGO_NN__TASKS) {
         rows = 126; /* whole tiles, and weights are still used 126 times a load */
     }
-    /* Quantising a row costs as much as some 15 of its columns: integers have wide
+    /* Quantising a row costs as much as 30 of its columns: integers have wide
        blocks. */
     while (integers && rows > TANGO_NN__STEP
            && tango_nn__ceil(p->rows, rows) * tango_nn__ceil(outputs, columns)

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 here=$tests work=$tmp
 cd "$work" || exit 1
-programs convert inspect poison
+programs convert inspect poison spoil generate
 
 # A fresh copy of the checkpoint, to be broken.
 fresh() { rm -rf model; cp -R "$here/golden/models/v1" model; chmod -R u+w model; }
@@ -52,6 +52,15 @@ claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
 claim inspect_finds_i16_whole 0 " 0 damaged" ./inspect i.tango
 claim inspect_lists_blocks_of_integers 0 "i16   blocks    20.8 KB" ./inspect i.tango vocoder.ups.0
+# Scales that no conversion writes: refused at opening, or what they lead to is said by stage.
+for value in nan inf -1; do
+    ./spoil i.tango n.tango unet.down_blocks.0.resnets.0.conv1.weight 16 $value
+    claim "a_scale_of_${value}_is_refused" 1 "conv1.weight: a scale is negative or not finite" ./generate -m n.tango --steps 2 -o n.wav x
+done
+./spoil i.tango n.tango unet.down_blocks.0.resnets.0.conv1.weight 16 3e38
+claim a_scale_of_3e38_is_said_by_stage 1 "latent: NaN or infinity after step 0" ./generate -m n.tango --steps 2 -o n.wav x
+./spoil i.tango n.tango unet.down_blocks.0.resnets.0.conv1.weight 16 0
+claim a_scale_of_0_is_a_layer_of_zeros 0 "n.wav" ./generate -m n.tango --steps 2 -o n.wav x
 claim first_layers_stay_floats 0 "15 x 9 x 8        f32   panels" ./inspect i.tango unet.conv_in
 claim inspect_says_which_of_two_opposites_counts 0 "note: --check has no effect" ./inspect --check --no-check a.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in

@@ -361,6 +361,28 @@ static void convolutions_agree_on_all_levels_and_threads(void)
     }
 }
 
+/* Any inputs of a panel, from even and odd ones on, across blocks. */
+static void weights_widen_alike_on_all_levels(void)
+{
+    for (size_t round = 0; round < 500; round++) {
+        const size_t inputs = pick(1, 400), k = pick(0, inputs - 1);
+        const size_t depth = pick(0, inputs - k);
+        weights w = make_weights(16, inputs, 1);
+        float *out = noise_array(depth * 16);
+        for (size_t i = 0; i < levels; i++) {
+            memset(out, 0xff, depth * 16 * sizeof *out);
+            out[depth * 16] = GUARD;
+            contexts[i].kernels->widen_i16(out, w.matrix.panels, k, depth);
+            CHECK(out[depth * 16] == GUARD);
+            for (size_t n = 0; n < depth * 16; n++) {
+                CHECK(out[n] == (float)stored(&w, n % 16, k + n / 16));
+            }
+        }
+        free(out);
+        drop_weights(&w);
+    }
+}
+
 /* ---- Numbers that are none -------------------------------------------------------- */
 
 static void rows_with_nan_or_infinity_become_nan_and_others_stay(void)
@@ -381,6 +403,35 @@ static void rows_with_nan_or_infinity_become_nan_and_others_stay(void)
             drop_weights(&w);
         }
     }
+}
+
+/* A convolution by transforms: the tile of a number that is none has such numbers, all
+   others stay, to the bit; 1e30 gives finite ones. */
+static void convolutions_carry_what_is_no_number(void)
+{
+    const tango_nn_conv c = { 1, 16, 16, 32, 16, 16, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
+    const float odd[] = { NAN, INFINITY, -INFINITY, 1e30f, -3e35f };
+    const size_t place = 5 * 16 + 5; /* of the tiles of rows and columns 4 to 7 only */
+    float *x = noise_array(256 * 32), *want = noise_array(256 * 16);
+    float *out = noise_array(256 * 16);
+    weights w = make_weights(16, 32, 9);
+    for (size_t o = 0; o < 5 * levels; o++) {
+        const tango_nn_context *context = &contexts[o / 5];
+        x[place * 32 + 3] = 0;
+        tango_nn_conv2d(context, want, x, &c, &w.matrix, NULL);
+        x[place * 32 + 3] = odd[o % 5];
+        tango_nn_conv2d(context, out, x, &c, &w.matrix, NULL);
+        for (size_t k = 0; k < 256 * 16; k++) {
+            const size_t y = k / 256, at = k / 16 % 16;
+            if (y > 7 || at > 7) CHECK(out[k] == want[k]);
+            if (o % 5 > 2) CHECK(tango_nn_all_finite(out + k, 1));
+            else if (k / 16 == place) CHECK(!tango_nn_all_finite(out + k, 1));
+        }
+    }
+    free(x);
+    free(want);
+    free(out);
+    drop_weights(&w);
 }
 
 static void very_large_and_very_small_numbers_are_right(void)
@@ -469,7 +520,9 @@ int main(void)
     RUN(products_of_several_blocks_agree);
     RUN(products_without_inputs_or_rows_are_defined);
     RUN(convolutions_agree_on_all_levels_and_threads);
+    RUN(weights_widen_alike_on_all_levels);
     RUN(rows_with_nan_or_infinity_become_nan_and_others_stay);
+    RUN(convolutions_carry_what_is_no_number);
     RUN(very_large_and_very_small_numbers_are_right);
     RUN(panels_of_any_bytes_are_defined);
     RUN(weights_that_are_no_numbers_pack_to_nan);
