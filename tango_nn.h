@@ -630,8 +630,8 @@ typedef enum tango_nn__transform {
 
    Of room 13:
    blend: row n of to = the sum of coef[t] * row n of x[t], `terms` of them, of `count`
-         numbers each, through the leaky ReLU if slope is not 0; zeros without terms; terms
-         <= 6. Rows of to are TANGO_NN__STRIDE apart, those of x `step`.
+         numbers each, through the leaky ReLU if slope is not 0; zeros without terms;
+         terms <= 6. Rows of to are TANGO_NN__STRIDE apart, those of x `step`.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
@@ -1336,9 +1336,9 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
                             _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
 }
 
-/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l a
-   polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where the
-   share has become 0. */
+/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l
+   a polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where
+   the share has become 0. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
@@ -3559,7 +3559,7 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
 {
     const tango_nn_conv *s = &g->p->shape;
     size_t positions = s->out_width;
-    if (s->stride != 1 || s->channels < 16 || g->p->w->outputs < 16) return 0;
+    if (s->stride != 1 || s->channels < 16) return 0;
     if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1) {
         g->axis = s->out_width > 2 ? &tango_nn__axis_4_3_tall : &tango_nn__axis_2_3_tall;
         g->tall = 4;
@@ -3567,7 +3567,7 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
         g->parts = 1;
         g->lines = s->batch * tango_nn__ceil(s->out_height, g->tall);
     } else if (s->height == 1 && s->kernel_height == 1 && s->out_height == 1
-               && s->pad_top == 0 && s->kernel_width >= 3
+               && s->pad_top == 0 && g->p->w->outputs >= 16 && s->kernel_width >= 3
                && s->kernel_width <= 4 * TANGO_NN__PARTS) {
         g->axis = s->kernel_width == 3 ? &tango_nn__axis_4_3 : &tango_nn__axis_4_4;
         g->tall = g->rows = 1;
@@ -3626,7 +3626,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
     const int line = g->rows == 1;
     const double channels = (double)g->p->shape.channels;
-    const double outputs = (double)g->p->w->outputs;
+    const double outputs = /* a panel that is not full costs as much */
+        (double)(tango_nn__ceil(g->p->w->outputs, TANGO_NN__PANEL) * TANGO_NN__PANEL);
     const double tiles = line ? TANGO_NN__TILES : (double)(g->lines * g->line_tiles);
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
@@ -3937,9 +3938,9 @@ static void tango_nn__group_merge(const tango_nn__group_norm *g, size_t image)
     }
 }
 
-/* The constants of `count` channels, `first` and on. The mean is split into a float and its
-   remainder: x - high is exact where x is near the mean, so a large mean costs no digits.
- */
+/* The constants of `count` channels, `first` and on. The mean is split into a float and
+   its remainder: x - high is exact where x is near the mean, so a large mean costs no
+   digits. */
 TANGO_NN__HOT
 static void tango_nn__group_constants(const tango_nn__group_norm *g, float *mean,
                                       float *scale, float *shift,
