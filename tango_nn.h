@@ -604,8 +604,7 @@ typedef enum tango_nn__transform {
     TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
     TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
-    TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__OUTPUT_2_3_TALL, TANGO_NN__OUTPUT_4_3_TALL,
+    TANGO_NN__OUTPUT_2_3, TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
     TANGO_NN__TRANSFORMS /* how many there are */
 } tango_nn__transform;
 
@@ -639,8 +638,9 @@ typedef enum tango_nn__transform {
    widen_i16: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel.
 
    Of room 13:
-   blend: to = coef[0]*x[0] + coef[1]*x[1] + ..., `terms` rows of `count` numbers, each
-         through the leaky ReLU if slope is not 0; zeros without terms; terms <= 6.
+   blend: row n of to = the sum of coef[t] * row n of x[t], `terms` of them, of `count`
+         numbers each, through the leaky ReLU if slope is not 0; zeros without terms;
+         terms <= 6. Rows of to are TANGO_NN__STRIDE apart, those of x `step`.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
@@ -684,7 +684,7 @@ struct tango_nn_kernels {
     void (*widen_i16)(float *to, const void *panel, size_t k, size_t depth);
     /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
-                  size_t count, float slope);
+                  size_t rows, size_t step, size_t count, float slope);
     void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const void *x,
                       tango_nn_type type, size_t row_step, size_t step,
                       const float *coef, size_t count);
@@ -1143,21 +1143,24 @@ static const tango_nn__matrices tango_nn__transforms[] = {
     { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_2_3, 4, 3, 1 },
     { tango_nn__weight_4_3, 6, 3, 1 }, { tango_nn__weight_4_4, 7, 4, 1 },
     { tango_nn__weight_2_3, 4, 3, 3 }, { tango_nn__weight_4_3, 6, 3, 3 },
-    { tango_nn__output_4_3, 4, 6, 1 }, { tango_nn__output_4_4, 4, 7, 1 },
-    { tango_nn__output_2_3, 2, 4, 6 }, { tango_nn__output_4_3, 4, 6, 6 }
+    { tango_nn__output_2_3, 2, 4, 1 }, { tango_nn__output_4_3, 4, 6, 1 },
+    { tango_nn__output_4_4, 4, 7, 1 }
 };
 
 TANGO_NN__HOT
 static void tango_nn__blend_ref(float *to, const float *const *x, const float *coef,
-                                size_t terms, size_t count, float slope)
+                                size_t terms, size_t rows, size_t step, size_t count,
+                                float slope)
 {
-    for (size_t i = 0; i < count; i++) {
-        float sum = 0;
-        for (size_t t = 0; t < terms; t++) {
-            const float v = x[t][i];
-            sum += coef[t] * (v < 0.0f && slope != 0.0f ? slope * v : v);
+    for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
+        for (size_t i = 0; i < count; i++) {
+            float sum = 0;
+            for (size_t t = 0; t < terms; t++) {
+                const float v = x[t][n * step + i];
+                sum += coef[t] * (v < 0.0f && slope != 0.0f ? slope * v : v);
+            }
+            to[i] = sum;
         }
-        to[i] = sum;
     }
 }
 
@@ -1340,9 +1343,9 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
                             _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
 }
 
-/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l a
-   polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where the
-   share has become 0. */
+/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l
+   a polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where
+   the share has become 0. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
@@ -2010,47 +2013,53 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
 }
 
 /* A blend of a constant number of terms, at least 1: the factors stay in registers. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
-                                                      const float *coef, size_t count,
-                                                      float slope, const size_t terms,
-                                                      const int is_leaky)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
+    float *to, const float *const *x, const float *coef, size_t rows, size_t step,
+    size_t count, float slope, const size_t terms, const int is_leaky)
 {
     const __m256 factor = _mm256_set1_ps(slope);
     const float *row[6];
     __m256 c[6];
-    size_t i = 0;
     TANGO_NN__UNROLL
     for (size_t t = 0; t < terms; t++) c[t] = _mm256_set1_ps(coef[t]);
     memcpy(row, x, terms * sizeof *row); /* `to` cannot change these */
-    for (; i + 8 <= count; i += 8) {
-        tango_nn__blend_step8(to, row, c, factor, i, 8, terms, is_leaky);
-    }
-    if (i < count) {
-        tango_nn__blend_step8(to, row, c, factor, i, count - i, terms, is_leaky);
+    for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
+        size_t i = 0;
+        for (; i + 8 <= count; i += 8) {
+            tango_nn__blend_step8(to, row, c, factor, i, 8, terms, is_leaky);
+        }
+        if (i < count) {
+            tango_nn__blend_step8(to, row, c, factor, i, count - i, terms, is_leaky);
+        }
+        TANGO_NN__UNROLL
+        for (size_t t = 0; t < terms; t++) row[t] += step;
     }
 }
 
 TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
                                                 const float *coef, size_t terms,
-                                                size_t count, float slope)
+                                                size_t rows, size_t step, size_t count,
+                                                float slope)
 {
-    if (slope != 0.0f && terms > 1) {
-        tango_nn__blend_ref(to, x, coef, terms, count, slope);
+#define TANGO_NN__CASE(terms, is_leaky)                                                 \
+    tango_nn__blend8(to, x, coef, rows, step, count, slope, terms, is_leaky)
+    if (terms == 0 || (slope != 0.0f && terms > 1)) {
+        tango_nn__blend_ref(to, x, coef, terms, rows, step, count, slope);
         return;
     }
     switch (terms) {
-    case 0: memset(to, 0, count * sizeof *to); break;
     case 1:
-        if (slope != 0.0f) tango_nn__blend8(to, x, coef, count, slope, 1, 1);
-        else tango_nn__blend8(to, x, coef, count, slope, 1, 0);
+        if (slope != 0.0f) TANGO_NN__CASE(1, 1);
+        else TANGO_NN__CASE(1, 0);
         break;
-    case 2: tango_nn__blend8(to, x, coef, count, slope, 2, 0); break;
-    case 3: tango_nn__blend8(to, x, coef, count, slope, 3, 0); break;
-    case 4: tango_nn__blend8(to, x, coef, count, slope, 4, 0); break;
-    case 5: tango_nn__blend8(to, x, coef, count, slope, 5, 0); break;
-    case 6: tango_nn__blend8(to, x, coef, count, slope, 6, 0); break;
+    case 2: TANGO_NN__CASE(2, 0); break;
+    case 3: TANGO_NN__CASE(3, 0); break;
+    case 4: TANGO_NN__CASE(4, 0); break;
+    case 5: TANGO_NN__CASE(5, 0); break;
+    case 6: TANGO_NN__CASE(6, 0); break;
     default: break;
     }
+#undef TANGO_NN__CASE
 }
 
 /* sum over j of m[j] * v[j], m known to the compiler: zeros cost nothing. */
@@ -2136,10 +2145,9 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
         TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
         TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
         TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
         TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
         TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
-        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6, 0)
-        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -2601,21 +2609,24 @@ TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
 
 TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
                                                     const float *coef, size_t terms,
+                                                    size_t rows, size_t step,
                                                     size_t count, float slope)
 {
     const __m512 factor = _mm512_set1_ps(slope);
-    for (size_t i = 0; i < count; i += 16) {
-        const __mmask16 lanes = tango_nn__mask16(count - i);
-        __m512 sum = _mm512_setzero_ps();
-        for (size_t t = 0; t < terms; t++) {
-            __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + i);
-            if (slope != 0.0f) {
-                const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
-                v = _mm512_mask_mul_ps(v, sign, v, factor);
+    for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
+        for (size_t i = 0; i < count; i += 16) {
+            const __mmask16 lanes = tango_nn__mask16(count - i);
+            __m512 sum = _mm512_setzero_ps();
+            for (size_t t = 0; t < terms; t++) {
+                __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + n * step + i);
+                if (slope != 0.0f) {
+                    const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
+                    v = _mm512_mask_mul_ps(v, sign, v, factor);
+                }
+                sum = _mm512_fmadd_ps(_mm512_set1_ps(coef[t]), v, sum);
             }
-            sum = _mm512_fmadd_ps(_mm512_set1_ps(coef[t]), v, sum);
+            _mm512_mask_storeu_ps(to + i, lanes, sum);
         }
-        _mm512_mask_storeu_ps(to + i, lanes, sum);
     }
 }
 
@@ -2703,10 +2714,9 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
         TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
         TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
         TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
         TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
         TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
-        TANGO_NN__CASE(OUTPUT_2_3_TALL, output_2_3, 2, 4, 6, 0)
-        TANGO_NN__CASE(OUTPUT_4_3_TALL, output_4_3, 4, 6, 6, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -3524,11 +3534,11 @@ typedef struct tango_nn__axis {
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
-    2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3_TALL,
+    2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3,
     TANGO_NN__WEIGHT_2_3
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
-    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3_TALL,
+    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3,
     TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
@@ -3559,7 +3569,7 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
 {
     const tango_nn_conv *s = &g->p->shape;
     size_t positions = s->out_width;
-    if (s->stride != 1 || s->channels < 16 || g->p->w->outputs < 16) return 0;
+    if (s->stride != 1 || s->channels < 16) return 0;
     if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1) {
         g->axis = s->out_width > 2 ? &tango_nn__axis_4_3_tall : &tango_nn__axis_2_3_tall;
         g->tall = 4;
@@ -3567,7 +3577,7 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
         g->parts = 1;
         g->lines = s->batch * tango_nn__ceil(s->out_height, g->tall);
     } else if (s->height == 1 && s->kernel_height == 1 && s->out_height == 1
-               && s->pad_top == 0 && s->kernel_width >= 3
+               && s->pad_top == 0 && g->p->w->outputs >= 16 && s->kernel_width >= 3
                && s->kernel_width <= 4 * TANGO_NN__PARTS) {
         g->axis = s->kernel_width == 3 ? &tango_nn__axis_4_3 : &tango_nn__axis_4_4;
         g->tall = g->rows = 1;
@@ -3626,7 +3636,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 {
     const int line = g->rows == 1;
     const double channels = (double)g->p->shape.channels;
-    const double outputs = (double)g->p->w->outputs;
+    const double outputs = /* a panel that is not full costs as much */
+        (double)(tango_nn__ceil(g->p->w->outputs, TANGO_NN__PANEL) * TANGO_NN__PANEL);
     const double tiles = line ? TANGO_NN__TILES : (double)(g->lines * g->line_tiles);
     const double points = (double)(g->rows * g->axis->points);
     const double multiply = tiles * (double)g->parts * channels * outputs;
@@ -3661,15 +3672,20 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
         y = image * s->source_height + tango_nn__nearest(y, s->source_height, s->height);
         rows[terms++] = g->p->x + y * s->source_width * s->channels + channel;
     }
-    for (size_t n = 0; n < count; n++, strip += TANGO_NN__STRIDE) {
+    for (size_t n = 0, run; n < count; n += run, strip += run * TANGO_NN__STRIDE) {
         size_t at = (first + n) * s->dilation + (g->rows > 1 ? 0 : place) - s->pad_left;
+        run = 1;
         if (at >= s->width) {
             memset(strip, 0, depth * sizeof *strip);
             continue;
         }
+        if (s->source_width == s->width) {
+            run = tango_nn__min(count - n, tango_nn__ceil(s->width - at, s->dilation));
+        }
         at = tango_nn__nearest(at, s->source_width, s->width) * s->channels;
         for (size_t i = 0; i < terms; i++) x[i] = rows[i] + at;
-        g->p->kernels->blend(strip, x, coef, terms, depth, s->slope);
+        g->p->kernels->blend(strip, x, coef, terms, run, s->dilation * s->channels, depth,
+                             s->slope);
     }
 }
 
@@ -3772,25 +3788,32 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
     }
 }
 
-/* out = epilogue(A M) for one tile. */
+/* out = epilogue(A M) for one tile. sums: room for (outputs of a tile, column_block); of
+   two axes A is taken along the height first, `tall` (4, points, column_block). */
 static void tango_nn__winograd_finish(const tango_nn__winograd *g, float *sums,
-                                      const float *m, size_t line, size_t tile,
-                                      size_t column, size_t columns)
+                                      float *tall, const float *m, size_t line,
+                                      size_t tile, size_t column, size_t columns)
 {
     const tango_nn__product *p = g->p;
     const tango_nn_conv *s = &p->shape;
     const size_t per_image = g->lines / s->batch, image = line / per_image;
     const size_t place = line % per_image, count = g->axis->outputs;
     const size_t padded = tango_nn__ceil(columns, TANGO_NN__PANEL) * TANGO_NN__PANEL;
+    const size_t points = g->axis->points, step = points * g->column_block;
+    for (size_t j = 0; j < points && g->rows > 1; j++) {
+        p->kernels->transform(TANGO_NN__OUTPUT_4_3, tall + j * g->column_block, step,
+                              m + j * g->m_step, TANGO_NN_F32, 0, points * g->m_step,
+                              NULL, padded);
+    }
     for (size_t i = 0; i < g->tall; i++) {
         const size_t y = g->rows > 1 ? place * g->tall + i : 0;
         const size_t phase = g->rows > 1 ? 0 : place;
         const size_t first = phase + tile * count * s->dilation;
         const size_t row = (image * s->out_height + y) * s->out_width + first;
         if (y >= s->out_height || first >= s->out_width) break;
-        p->kernels->transform(g->axis->output, sums, g->column_block, m, TANGO_NN_F32,
-                              g->axis->points * g->m_step, g->m_step,
-                              tango_nn__output_4_3 + i * 6, padded);
+        p->kernels->transform(g->axis->output, sums, g->column_block,
+                              g->rows > 1 ? tall + i * step : m, TANGO_NN_F32, 0,
+                              g->rows > 1 ? g->column_block : g->m_step, NULL, padded);
         if (s->dilation == 1) {
             p->kernels->finish(p->e, p->out, p->w->outputs, row, column,
                                tango_nn__min(count, s->out_width - first), columns, sums,
@@ -3830,8 +3853,8 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
         }
     }
     for (size_t t = 0; t < tiles; t++) {
-        tango_nn__winograd_finish(g, strip, m + t * g->column_block, line, tile, column,
-                                  columns);
+        tango_nn__winograd_finish(g, strip, strip + 4 * g->column_block,
+                                  m + t * g->column_block, line, tile, column, columns);
         if (++tile == g->line_tiles) tile = 0, line++;
     }
 }

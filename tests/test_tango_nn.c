@@ -704,7 +704,8 @@ static void transforms_of_halves_are_those_of_floats(void)
 
 static void blends_and_wide_weights_agree_with_the_reference(void)
 {
-    float *x = noise_array(6 * 60), *got = array(60), *want = array(60);
+    enum { ROWS = 3, ALL = ROWS * TANGO_NN__STRIDE };
+    float *x = noise_array((5 + ROWS) * 60), *got = array(ALL), *want = array(ALL);
     const tango_nn_kernels *reference = tango_nn_reference();
     const float coef[6] = { 1, -0.5f, 3, 2, -0.25f, 0.125f };
     const float *rows[6];
@@ -714,10 +715,11 @@ static void blends_and_wide_weights_agree_with_the_reference(void)
         for (size_t count = 0; count <= 60; count++) {
             for (size_t terms = 0; terms <= 6; terms++) {
                 const float slope = count % 3 ? 0.1f : 0.0f;
-                for (size_t i = 0; i < 60; i++) got[i] = want[i] = GUARD;
-                kernels->blend(got, rows, coef, terms, count, slope);
-                reference->blend(want, rows, coef, terms, count, slope);
-                for (size_t i = 0; i < 60; i++) CHECK_NEAR(got[i], want[i], 2e-6);
+                const size_t height = (count + terms) % (ROWS + 1);
+                for (size_t i = 0; i < ALL; i++) got[i] = want[i] = GUARD;
+                kernels->blend(got, rows, coef, terms, height, 60, count, slope);
+                reference->blend(want, rows, coef, terms, height, 60, count, slope);
+                for (size_t i = 0; i < ALL; i++) CHECK_NEAR(got[i], want[i], 2e-6);
             }
             for (int type = 0; type <= (int)TANGO_NN_F16; type++) {
                 for (size_t i = 0; i < 60; i++) got[i] = want[i] = GUARD;
@@ -727,9 +729,9 @@ static void blends_and_wide_weights_agree_with_the_reference(void)
             }
         }
     }
-    drop(x, 6 * 60);
-    drop(got, 60);
-    drop(want, 60);
+    drop(x, (5 + ROWS) * 60);
+    drop(got, ALL);
+    drop(want, ALL);
 }
 
 /* The largest error of a convolution over the largest output, all levels. The plan is
@@ -900,6 +902,7 @@ static void winograd_is_chosen_where_it_pays(void)
         { 1, 2, 1, 512, 512, 3, 1, 1, 1, 1 }, { 1, 3, 3, 320, 320, 3, 3, 1, 1, 0 },
         { 2, 256, 16, 320, 320, 3, 3, 2, 1, 0 }, { 2, 256, 16, 320, 320, 3, 3, 1, 2, 0 },
         { 2, 256, 16, 320, 320, 1, 1, 1, 1, 0 }, { 2, 256, 16, 8, 320, 3, 3, 1, 1, 0 },
+        { 1, 1024, 64, 128, 1, 3, 3, 1, 1, 1 }, { 2, 64, 16, 32, 8, 3, 3, 1, 1, 1 },
         { 1, 5121, 1, 512, 1, 7, 1, 1, 1, 0 }, { 1, 512, 1, 512, 512, 17, 1, 1, 1, 0 }
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
