@@ -657,8 +657,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_AUDIO__INDEPENDENT
 #endif
 
-/* Before a short loop that is one vector or two: GCC would write it out first and then look
-   for vectors in that, which takes it ten times as long. */
+/* Before a short loop that is one vector or two: GCC would write it out first and then
+   look for vectors in that, which takes it ten times as long. */
 #if defined __GNUC__ && !defined __clang__ && __GNUC__ >= 8
 #define TANGO_AUDIO__ROLLED _Pragma("GCC unroll 1")
 #else

@@ -1439,14 +1439,17 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__tile8(float *sum, size_t sum_stri
     for (; k < depth; k++, a++, b += TANGO_NN__PANEL) {
         tango_nn__rows8(acc, a, a_stride, last, b, height);
     }
+    if (accumulate) {
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < height; r++) {
+            const float *from = sum + (r + 1 < height ? r : rows - 1) * sum_stride;
+            acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(from), acc[r][0]);
+            acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(from + 8), acc[r][1]);
+        }
+    }
     TANGO_NN__UNROLL
     for (size_t r = 0; r < height; r++) {
-        float *to = sum + r * sum_stride;
-        if (r == rows) break; /* odd */
-        if (accumulate) {
-            acc[r][0] = _mm256_add_ps(_mm256_loadu_ps(to), acc[r][0]);
-            acc[r][1] = _mm256_add_ps(_mm256_loadu_ps(to + 8), acc[r][1]);
-        }
+        float *to = sum + (r + 1 < height ? r : rows - 1) * sum_stride;
         _mm256_storeu_ps(to, acc[r][0]);
         _mm256_storeu_ps(to + 8, acc[r][1]);
     }
@@ -2078,38 +2081,55 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weigh8(const float *m, const __
     return sum;
 }
 
-/* Eight numbers of a transform's input from `at` on, or the first n of them. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__numbers8(const void *x, size_t at,
-                                                          size_t n, const int is_half)
+/* The last `count` columns, from `at` on, fewer than a vector: by a kernel for whole
+   vectors, through rooms of 16 columns. */
+static void tango_nn__transform_rest(
+    void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const void *x,
+                      tango_nn_type type, size_t row_step, size_t step,
+                      const float *coef, size_t count),
+    tango_nn__transform kind, float *to, size_t to_step, const void *x,
+    tango_nn_type type, size_t at, size_t row_step, size_t step, const float *coef,
+    size_t count)
 {
-    if (!is_half) return tango_nn__load8((const float *)x + at, n);
-    TANGO_ASSERT(n >= 8); /* panels are whole vectors */
-    return tango_nn__weights8(x, at, 1);
+    const tango_nn__matrices *t = &tango_nn__transforms[kind];
+    float in[6 * 7 * 16] = { 0 }, out[7 * 16];
+    for (size_t r = 0; r < t->rows * t->inputs; r++) {
+        const size_t from = at + r / t->inputs * row_step + r % t->inputs * step;
+        for (size_t i = 0; i < count; i++) {
+            in[r * 16 + i] = tango_nn__number(x, type, from + i);
+        }
+    }
+    transform(kind, out, 16, in, TANGO_NN_F32, t->inputs * 16, 16, coef, 16);
+    for (size_t p = 0; p < t->outputs; p++) {
+        memcpy(to + p * to_step, out + p * 16, count * sizeof *to);
+    }
 }
 
-/* Eight columns of a transform, or the first n of them. */
+/* Eight columns of a transform, from `at` on. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
     const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
-    size_t step, const float *coef, size_t n, const size_t outputs, const size_t inputs,
+    size_t step, const float *coef, const size_t outputs, const size_t inputs,
     const size_t rows, const int is_half)
 {
-    __m256 v[7];
+    __m256 v[7], c = _mm256_setzero_ps();
+    if (rows > 1) c = _mm256_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
-        v[j] = tango_nn__numbers8(x, at + j * step, n, is_half);
-        if (rows == 1) continue;
-        v[j] = _mm256_mul_ps(_mm256_set1_ps(coef[0]), v[j]);
+        v[j] = tango_nn__weights8(x, at + j * step, is_half);
+        if (rows > 1) v[j] = _mm256_mul_ps(c, v[j]);
+    }
+    for (size_t y = 1; y < rows; y++) {
+        c = _mm256_set1_ps(coef[y]);
         TANGO_NN__UNROLL
-        for (size_t y = 1; y < rows; y++) {
+        for (size_t j = 0; j < inputs; j++) {
             const size_t from = at + y * row_step + j * step;
-            v[j] = _mm256_fmadd_ps(_mm256_set1_ps(coef[y]),
-                                   tango_nn__numbers8(x, from, n, is_half), v[j]);
+            v[j] = _mm256_fmadd_ps(c, tango_nn__weights8(x, from, is_half), v[j]);
         }
     }
     TANGO_NN__UNROLL
     for (size_t p = 0; p < outputs; p++) {
-        tango_nn__store8(to + at + p * to_step,
-                         tango_nn__weigh8(m + p * inputs, v, inputs), n);
+        _mm256_storeu_ps(to + at + p * to_step,
+                         tango_nn__weigh8(m + p * inputs, v, inputs));
     }
 }
 
@@ -2121,16 +2141,12 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
 {
 #define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                    \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                             \
-        for (; i + 8 <= count; i += 8) {                                                \
+        for (size_t i = 0; i < whole; i += 8) {                                         \
             tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
-                                 coef, 8, outputs, inputs, rows, is_half);              \
-        }                                                                               \
-        if (!is_half && i < count) {                                                    \
-            tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
-                                 coef, count - i, outputs, inputs, rows, is_half);      \
+                                 coef, outputs, inputs, rows, is_half);                 \
         }                                                                               \
         break;
-    size_t i = 0;
+    const size_t whole = count / 8 * 8;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
@@ -2151,6 +2167,10 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
     default: break;
     }
 #undef TANGO_NN__CASE
+    if (whole < count) {
+        tango_nn__transform_rest(tango_nn__transform_avx2, kind, to + whole, to_step,
+                                 x, type, whole, row_step, step, coef, count - whole);
+    }
 }
 
 TANGO_NN__AVX2 static void tango_nn__widen_avx2(float *to, const void *from, size_t at,
@@ -2326,16 +2346,21 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__tile16(
     for (size_t k = 0; k < depth; k++, a++, b += TANGO_NN__PANEL) {
         tango_nn__rows16(acc, a, a_stride, last, b, b + b_stride, height, panels);
     }
+    if (accumulate) {
+        TANGO_NN__UNROLL
+        for (size_t r = 0; r < height; r++) {
+            const float *from = sum + (r + 1 < height ? r : rows - 1) * sum_stride;
+            acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(from), acc[r][0]);
+            if (panels == 1) continue;
+            from += TANGO_NN__PANEL;
+            acc[r][1] = _mm512_add_ps(_mm512_loadu_ps(from), acc[r][1]);
+        }
+    }
     TANGO_NN__UNROLL
     for (size_t r = 0; r < height; r++) {
-        float *to = sum + r * sum_stride;
-        if (r == rows) break; /* odd */
-        if (accumulate) acc[r][0] = _mm512_add_ps(_mm512_loadu_ps(to), acc[r][0]);
+        float *to = sum + (r + 1 < height ? r : rows - 1) * sum_stride;
         _mm512_storeu_ps(to, acc[r][0]);
-        if (panels == 1) continue;
-        to += TANGO_NN__PANEL;
-        if (accumulate) acc[r][1] = _mm512_add_ps(_mm512_loadu_ps(to), acc[r][1]);
-        _mm512_storeu_ps(to, acc[r][1]);
+        if (panels > 1) _mm512_storeu_ps(to + TANGO_NN__PANEL, acc[r][1]);
     }
 }
 
@@ -2663,17 +2688,19 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__transform16(
     size_t step, const float *coef, __mmask16 lanes, const size_t outputs,
     const size_t inputs, const size_t rows, const int is_half)
 {
-    __m512 v[7];
+    __m512 v[7], c = _mm512_setzero_ps();
+    if (rows > 1) c = _mm512_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
         v[j] = tango_nn__numbers16(x, at + j * step, lanes, is_half);
-        if (rows == 1) continue;
-        v[j] = _mm512_mul_ps(_mm512_set1_ps(coef[0]), v[j]);
+        if (rows > 1) v[j] = _mm512_mul_ps(c, v[j]);
+    }
+    for (size_t y = 1; y < rows; y++) {
+        c = _mm512_set1_ps(coef[y]);
         TANGO_NN__UNROLL
-        for (size_t y = 1; y < rows; y++) {
+        for (size_t j = 0; j < inputs; j++) {
             const size_t from = at + y * row_step + j * step;
-            v[j] = _mm512_fmadd_ps(_mm512_set1_ps(coef[y]),
-                                   tango_nn__numbers16(x, from, lanes, is_half), v[j]);
+            v[j] = _mm512_fmadd_ps(c, tango_nn__numbers16(x, from, lanes, is_half), v[j]);
         }
     }
     TANGO_NN__UNROLL
@@ -2689,17 +2716,12 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
 {
 #define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                     \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                              \
-        for (; i + 16 <= count; i += 16) {                                               \
-            tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
-                                  coef, TANGO_NN__ALL, outputs, inputs, rows, is_half);  \
-        }                                                                                \
-        if (!is_half && i < count) {                                                     \
+        for (size_t i = 0; i < count; i += 16) {                                         \
             tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
                                   coef, tango_nn__mask16(count - i), outputs, inputs,    \
                                   rows, is_half);                                        \
         }                                                                                \
         break;
-    size_t i = 0;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
