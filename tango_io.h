@@ -48,7 +48,9 @@
      png          pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
      csv          RFC 4180, row by row
      wav          written: 16, 24, 32 bits, float and double, RF64, also to a pipe
-     sound        read: WAV in all its forms and FLAC, as a stream in a few kilobytes
+     sound        read: WAV of integers and floats, and FLAC, as a stream in a few
+                  kilobytes; the text in both (title, comment)
+     flac         written: 16 and 24 bits, 1 to 8 channels
      file         read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
@@ -69,7 +71,7 @@
    delivers any range of elements in row-major order (last index fastest) as float.
 
    MEMORY
-   Nothing is allocated. Readers that need room (torch, json, safetensors) have a twin
+   Nothing is allocated. What needs room (torch, json, safetensors, FLAC) has a twin
    ..._work_size that computes it from the bytes, with checked arithmetic; a block one
    byte too small is TANGO_ERROR_MEMORY. Results point into the input and into the block:
    keep both, unchanged, while results are in use. Structures hold no other resources,
@@ -179,7 +181,6 @@ typedef enum tango_result {
     TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
     TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
 } tango_result;
-
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
 
@@ -10574,6 +10575,15 @@ static const char tango_io__wav_names[][2][12] = {
     { "IGNR", "GENRE" },   { "ITRK", "TRACKNUMBER" }, { "ISFT", "ENCODER" },
 };
 
+/* 1 if the name has characters, all of them allowed. */
+static int tango_io__tag_named(const tango_io_tag *tag)
+{
+    size_t i;
+    for (i = 0; i < tag->name_size; i++)
+        if (tag->name[i] < 0x20 || tag->name[i] > 0x7d || tag->name[i] == '=') return 0;
+    return i > 0;
+}
+
 /* 1 if the name is `word`, in capitals, whatever its case. */
 static int tango_io__tag_is(const char *name, size_t size, const char *word)
 {
@@ -10763,14 +10773,6 @@ size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
 #ifdef TANGO_IO__WRITES
 
 /* ---- Tags ------------------------------------------------------------------------- */
-
-static int tango_io__tag_named(const tango_io_tag *tag)
-{
-    size_t i;
-    for (i = 0; i < tag->name_size; i++)
-        if (tag->name[i] < 0x20 || tag->name[i] > 0x7d || tag->name[i] == '=') return 0;
-    return i > 0;
-}
 
 static tango_result tango_io__tag_check(const tango_io_tag *tag, tango_error *error)
 {

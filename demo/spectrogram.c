@@ -192,6 +192,7 @@ int main(int argc, char **argv)
     memset(&m, 0, sizeof m);
     memset(&file, 0, sizeof file);
     read_options(&j, argc, argv);
+    if (j.output != NULL) clip_check_output(j.output, j.input, j.model, &j.error);
     if (j.model != NULL) {
         clip_open_model(&m, &file, j.model, 0, &j.error);
     } else {
@@ -199,7 +200,6 @@ int main(int argc, char **argv)
         m.mel_high = 8000.0;
     }
     x = clip_load(j.input, m.rate, &count, &j.error);
-    if (j.output != NULL) clip_check_output(j.output, j.input, j.model, &j.error);
     seconds = (double)count / (double)m.rate;
     j.plot.columns = count / m.hop + 1;
     j.plot.rows = m.mels;
