@@ -1444,10 +1444,10 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
      WAV   RIFF, RF64 and BW64; integers of 8 to 32 bits, floats of 32 and 64, also as
            WAVE_FORMAT_EXTENSIBLE. Integers take whole bytes; those of 12 or 20 bits stand
            at the top of 16 or 24 and are read as such. A frame must be as long as its
-           samples, the byte rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
-           or more that reaches past the end of a RIFF file is what a pipe left behind:
-           the data goes to the end. Sizes of 0 before samples are damage: a recording
-           that was not finished.
+           samples, the byte rate 0 or right. Other chunks are skipped. A data size of
+           0x7ffff000 or more that reaches past the end of a RIFF file is what a pipe left
+           behind: the data goes to the end. Sizes of 0 before samples are damage: a
+           recording that was not finished.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
            at the end the length and the MD5 sum of STREAMINFO are checked, where they
            are given. ID3 tags around the stream are skipped.
@@ -1474,7 +1474,7 @@ typedef struct tango_io_sound_info {
     tango_io_sound_format format;
     int floats;                         /* 1: IEEE floats; 0: integers */
     unsigned bits;                      /* of a sample: WAV 8 to 64, FLAC 4 to 32 */
-    unsigned valid;                     /* those of them, at the top, that WAV calls used */
+    unsigned valid;                     /* of them, from the top; WAV may use fewer */
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1048575 Hz */
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
@@ -1556,9 +1556,9 @@ TANGO_API tango_result tango_io_sound_read_int(tango_io_sound *sound, int32_t *o
 /* The tags of a WAV or FLAC file whose bytes begin with data[0..size): of FLAC the
    comment blocks, of WAV the LIST chunks of type INFO, whose identifiers get the names
    that tango_io_wav_has lists, or stay. Bytes behind the start may be missing, and with
-   them the tags that come there. Opening checks all of it: lengths that leave their block or
-   chunk are TANGO_ERROR_DATA; comments without a name are passed over. A text may be any
-   bytes. Sounds are read whatever their tags are like. */
+   them the tags that come there. Opening checks all of it: lengths that leave their block
+   or chunk are TANGO_ERROR_DATA; comments without a name are passed over. A text may be
+   any bytes. Sounds are read whatever their tags are like. */
 typedef struct tango_io_tags {
     tango_io_sound_format format;
     const unsigned char *begin, *end;   /* private, as all that follows */

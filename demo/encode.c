@@ -78,13 +78,14 @@ static void dump_path(const job *j, const char *name, char *path, size_t size)
         cli_fail("%s: path too long", j->dump);
 }
 
-/* Nothing that this run reads or writes is written over by stages. */
-static void check_dumps(job *j)
+/* Nothing that this run reads or writes is written over. */
+static void check_outputs(job *j)
 {
     char path[4096];
     size_t i;
+    if (j->dump != NULL) cli_make_folder(j->dump);
+    if (j->output != NULL) clip_check_output(j->output, j->input, j->model, &j->error);
     if (j->dump == NULL) return;
-    cli_make_folder(j->dump);
     for (i = 0; i < sizeof dumps / sizeof dumps[0]; i++) {
         dump_path(j, dumps[i], path, sizeof path);
         clip_check_output(path, j->input, j->model, &j->error);
@@ -140,10 +141,10 @@ int main(int argc, char **argv)
     memset(&j, 0, sizeof j);
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
-    if (j.output != NULL) clip_check_output(j.output, j.input, j.model, &j.error);
+    if (j.dump == NULL) check_outputs(&j); /* a new folder waits for a sound */
     clip_open_model(&m, &file, j.model, TANGO_PART_VAE, &j.error);
     samples = clip_load(j.input, m.rate, &count, &j.error);
-    check_dumps(&j);
+    if (j.dump != NULL) check_outputs(&j);
     factor = (size_t)1 << (m.vae.levels - 1);
     target = j.seconds > 0.0 ? (size_t)(j.seconds * (double)m.rate + 0.5) : count;
     if (j.encoding.window == 0 && target > (size_t)TANGO_SECONDS_MAX * m.rate)

@@ -298,6 +298,7 @@ fi
 for line in "encode npy" "vae_infer wav" "reconstruct flac" "spectrogram png"; do
     program=${line% *} ending=${line#* }
     claim "$program: a folder that is not there" refuses 1 "none/x.$ending: " ./$program -m none.tango none.wav -o none/x.$ending
+    [ $program = encode ] && continue # whose names end in .npy or .pt
     claim "$program: a folder"            refuses 1 ".: " ./$program -m none.tango none.wav -o .
     claim "$program: an empty name"       refuses 1 "empty file name" ./$program -m none.tango none.wav -o ""
 done
