@@ -140,7 +140,6 @@ typedef enum tango_result {
     TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
     TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
 } tango_result;
-
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
@@ -419,6 +418,9 @@ TANGO_API tango_result tango_configure(tango_model *model, const tango_io_value 
    machine refuses (TANGO_ERROR_UNSUPPORTED). */
 TANGO_API tango_result tango_open(tango_model *model, const void *data, size_t size,
     tango_error *error);
+
+/* TANGO_VERSION of the code that was linked, for programs that load it at run time. */
+TANGO_API const char *tango_version(void);
 
 /* Names as on the command line: "ddpm" "ddim" "dpm" "euler" "unipc" "euler-a" "heun"
    "dpm-sde" "lcm" "consistency" "ctm", "hifigan" "griffin-lim". 0 for any other. */
@@ -3209,6 +3211,8 @@ TANGO_API tango_result tango_open(
     tango__configure(&r, model);
     return r.result == TANGO_OK ? tango__probe(model, error) : r.result;
 }
+
+TANGO_API const char *tango_version(void) { return TANGO_VERSION; }
 
 static int tango__named(const char *const *names, const char *name)
 {

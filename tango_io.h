@@ -48,7 +48,9 @@
      png          pictures of 8 and 16 bits, exact both ways; matrices drawn in colours
      csv          RFC 4180, row by row
      wav          written: 16, 24, 32 bits, float and double, RF64, also to a pipe
-     sound        read: WAV in all its forms and FLAC, as a stream in a few kilobytes
+     sound        read: WAV of integers and floats, and FLAC, as a stream in a few
+                  kilobytes; the text in both (title, comment)
+     flac         written: 16 and 24 bits, 1 to 8 channels
      file         read-only mapping, and output that appears whole or not at all
 
    WHAT IT DOES NOT
@@ -69,7 +71,7 @@
    delivers any range of elements in row-major order (last index fastest) as float.
 
    MEMORY
-   Nothing is allocated. Readers that need room (torch, json, safetensors) have a twin
+   Nothing is allocated. What needs room (torch, json, safetensors, FLAC) has a twin
    ..._work_size that computes it from the bytes, with checked arithmetic; a block one
    byte too small is TANGO_ERROR_MEMORY. Results point into the input and into the block:
    keep both, unchanged, while results are in use. Structures hold no other resources,
@@ -182,7 +184,6 @@ typedef enum tango_result {
     TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
     TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
 } tango_result;
-
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */
@@ -1445,10 +1446,10 @@ TANGO_API int tango_io_csv_u64(const tango_io_csv_field *field, uint64_t *out);
      WAV   RIFF, RF64 and BW64; integers of 8 to 32 bits, floats of 32 and 64, also as
            WAVE_FORMAT_EXTENSIBLE. Integers take whole bytes; those of 12 or 20 bits stand
            at the top of 16 or 24 and are read as such. A frame must be as long as its
-           samples, the byte rate 0 or right. Other chunks are skipped. A data size of 0x7ffff000
-           or more that reaches past the end of a RIFF file is what a pipe left behind:
-           the data goes to the end. Sizes of 0 before samples are damage: a recording
-           that was not finished.
+           samples, the byte rate 0 or right. Other chunks are skipped. A data size of
+           0x7ffff000 or more that reaches past the end of a RIFF file is what a pipe left
+           behind: the data goes to the end. Sizes of 0 before samples are damage: a
+           recording that was not finished.
      FLAC  the native format of RFC 9639: 4 to 32 bits, 1 to 8 channels. Every CRC, and
            at the end the length and the MD5 sum of STREAMINFO are checked, where they
            are given. ID3 tags around the stream are skipped.
@@ -1475,7 +1476,7 @@ typedef struct tango_io_sound_info {
     tango_io_sound_format format;
     int floats;                         /* 1: IEEE floats; 0: integers */
     unsigned bits;                      /* of a sample: WAV 8 to 64, FLAC 4 to 32 */
-    unsigned valid;                     /* those of them, at the top, that WAV calls used */
+    unsigned valid;                     /* of them, from the top; WAV may use fewer */
     size_t channels;                    /* 1 to 256 */
     uint32_t rate;                      /* 1 to 1048575 Hz */
     uint64_t frames;                    /* as the file says; or TANGO_IO_SOUND_UNKNOWN */
@@ -1557,9 +1558,9 @@ TANGO_API tango_result tango_io_sound_read_int(tango_io_sound *sound, int32_t *o
 /* The tags of a WAV or FLAC file whose bytes begin with data[0..size): of FLAC the
    comment blocks, of WAV the LIST chunks of type INFO, whose identifiers get the names
    that tango_io_wav_has lists, or stay. Bytes behind the start may be missing, and with
-   them the tags that come there. Opening checks all of it: lengths that leave their block or
-   chunk are TANGO_ERROR_DATA; comments without a name are passed over. A text may be any
-   bytes. Sounds are read whatever their tags are like. */
+   them the tags that come there. Opening checks all of it: lengths that leave their block
+   or chunk are TANGO_ERROR_DATA; comments without a name are passed over. A text may be
+   any bytes. Sounds are read whatever their tags are like. */
 typedef struct tango_io_tags {
     tango_io_sound_format format;
     const unsigned char *begin, *end;   /* private, as all that follows */
@@ -10576,6 +10577,15 @@ static const char tango_io__wav_names[][2][12] = {
     { "IGNR", "GENRE" },   { "ITRK", "TRACKNUMBER" }, { "ISFT", "ENCODER" },
 };
 
+/* 1 if the name has characters, all of them allowed. */
+static int tango_io__tag_named(const tango_io_tag *tag)
+{
+    size_t i;
+    for (i = 0; i < tag->name_size; i++)
+        if (tag->name[i] < 0x20 || tag->name[i] > 0x7d || tag->name[i] == '=') return 0;
+    return i > 0;
+}
+
 /* 1 if the name is `word`, in capitals, whatever its case. */
 static int tango_io__tag_is(const char *name, size_t size, const char *word)
 {
@@ -10765,14 +10775,6 @@ size_t tango_io_wav_encode_double(unsigned char *out, const double *samples,
 #ifdef TANGO_IO__WRITES
 
 /* ---- Tags ------------------------------------------------------------------------- */
-
-static int tango_io__tag_named(const tango_io_tag *tag)
-{
-    size_t i;
-    for (i = 0; i < tag->name_size; i++)
-        if (tag->name[i] < 0x20 || tag->name[i] > 0x7d || tag->name[i] == '=') return 0;
-    return i > 0;
-}
 
 static tango_result tango_io__tag_check(const tango_io_tag *tag, tango_error *error)
 {

@@ -194,7 +194,6 @@ typedef enum tango_result {
     TANGO_ERROR_NUMBER,      /* NaN, infinity or silence where sound was expected */
     TANGO_ERROR_CANCELLED    /* the caller's progress callback asked to stop */
 } tango_result;
-
 /* One line: the thing, the place, expected, found. NUL-terminated, printable ASCII. */
 typedef struct tango_error { char text[160]; } tango_error;
 /* *sum = a + b and *product = a * b; return 0 and leave the result alone on overflow. */

@@ -141,9 +141,10 @@ int main(int argc, char **argv)
     memset(&j, 0, sizeof j);
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
+    if (j.dump == NULL) check_outputs(&j); /* a new folder waits for a sound */
     clip_open_model(&m, &file, j.model, TANGO_PART_VAE, &j.error);
     samples = clip_load(j.input, m.rate, &count, &j.error);
-    check_outputs(&j);
+    if (j.dump != NULL) check_outputs(&j);
     factor = (size_t)1 << (m.vae.levels - 1);
     target = j.seconds > 0.0 ? (size_t)(j.seconds * (double)m.rate + 0.5) : count;
     if (j.encoding.window == 0 && target > (size_t)TANGO_SECONDS_MAX * m.rate)

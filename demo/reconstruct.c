@@ -100,11 +100,11 @@ int main(int argc, char **argv)
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     report = strcmp(j.output, "-") == 0 ? stderr : stdout;
+    clip_check_output(j.output, j.input, j.model, &j.error);
+    save_is_flac(j.output); /* another ending is said before the work */
     clip_open_model(&m, &file, j.model,
         j.params.vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0, &j.error);
     x = clip_load(j.input, m.rate, &count, &j.error);
-    clip_check_output(j.output, j.input, j.model, &j.error);
-    save_is_flac(j.output); /* another ending is said before the work */
     frames = 4 * ((count + 4 * m.hop - 1) / (4 * m.hop));
     samples = (float *)clip_room(frames * m.hop, sizeof(float), j.input);
     if (tango_audio_normalise(samples, x, count, frames * m.hop, TANGO_AUDIO_TANGO,

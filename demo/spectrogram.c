@@ -178,14 +178,14 @@ int main(int argc, char **argv)
     memset(&m, 0, sizeof m);
     memset(&file, 0, sizeof file);
     read_options(&j, argc, argv);
+    for (i = 0; i < j.count && j.output != NULL; i++)
+        clip_check_output(j.output, j.inputs[i], j.model, &j.error);
     if (j.model != NULL) {
         clip_open_model(&m, &file, j.model, 0, &j.error);
     } else {
         m.rate = 16000, m.fft = m.window = 1024, m.hop = 160, m.mels = 64;
         m.mel_high = 8000.0;
     }
-    for (i = 0; i < j.count && j.output != NULL; i++)
-        clip_check_output(j.output, j.inputs[i], j.model, &j.error);
     for (i = 0; i < j.count; i++) sounds[i] = load(&j, j.inputs[i], &m);
     if (j.output != NULL) write_png(&j, sounds, &m);
     for (i = 0; i < j.count && j.output == NULL; i++) draw(&j, &sounds[i], &m);

@@ -156,10 +156,10 @@ int main(int argc, char **argv)
     j.model = CLIP_MODEL;
     read_options(&j, argc, argv);
     if (j.params.vocoder == TANGO_HIFIGAN) needed |= TANGO_PART_VOCODER;
-    clip_open_model(&m, &file, j.model, needed, &j.error);
-    latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     clip_check_output(j.output, j.input, j.model, &j.error);
     save_is_flac(j.output); /* another ending is said before the work */
+    clip_open_model(&m, &file, j.model, needed, &j.error);
+    latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     j.params.latent = latent;
     if (tango_prepare(&plan, &m, &j.params, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);

@@ -312,6 +312,29 @@ if [ -w /dev/full ]; then
     claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
     claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
 fi
+# ---- outputs are looked at before anything is read
+for line in "encode npy" "vae_infer wav" "reconstruct flac" "spectrogram png"; do
+    program=${line% *} ending=${line#* }
+    claim "$program: a folder that is not there" refuses 1 "none/x.$ending: " ./$program -m none.tango none.wav -o none/x.$ending
+    [ $program = encode ] && continue # whose names end in .npy or .pt
+    claim "$program: a folder"            refuses 1 ".: " ./$program -m none.tango none.wav -o .
+    claim "$program: an empty name"       refuses 1 "empty file name" ./$program -m none.tango none.wav -o ""
+done
+for line in "vae_infer a.npy" "reconstruct 000.wav"; do
+    for ending in mp3 ogg npy wave; do
+        claim "${line% *}: .$ending is wrong usage" refuses 2 "ends in .wav or .flac, found \"x.$ending\"" \
+            ./$line -m none.tango -o x.$ending
+    done
+done
+claim "vae_infer writes FLAC"             says "wrote   a.flac" decode a.npy -o a.flac
+claim "a smaller file"                    [ "$(wc -c <a.flac)" -lt "$(wc -c <a.wav)" ]
+claim "which is read again"               says "SNR: " recode a.flac -o r.FLAC
+claim "and written"                       [ "$(at r.FLAC 0 4)" = ' 102 76 97 67 ' ]
+if have flac; then
+    claim "flac finds the samples of the WAV" sh -c 'flac -d -s -f -o b.wav a.flac && cmp a.wav b.wav'
+    claim "and accepts both"              flac -t -s a.flac r.FLAC
+fi
+
 # ---- models that hold only some parts
 for parts in vae vocoder vae,vocoder text; do
     ./convert -q "$tests/golden/models/v1" -o $parts.tango --only $parts || fails $parts.tango

@@ -286,8 +286,19 @@ static void one_seed_is_one_sound(void)
         }
 }
 
+/* Three numbers; what a program was compiled with is what it is linked with. */
+static void the_version_can_be_asked(void)
+{
+    unsigned major_part, minor_part, patch;
+    char rest;
+    CHECK(strcmp(tango_version(), TANGO_VERSION) == 0);
+    CHECK(sscanf(tango_version(), "%u.%u.%u%c", &major_part, &minor_part, &patch, &rest)
+          == 3);
+}
+
 int main(void)
 {
+    RUN(the_version_can_be_asked);
     RUN(any_parts_make_a_model);
     RUN(a_unet_gets_what_its_text_encoder_makes);
     RUN(a_text_has_room_for_both_its_ends);

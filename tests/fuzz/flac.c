@@ -44,11 +44,27 @@ static void drain(tango_io_sound *sound, int how)
     free(work);
 }
 
+/* Every tag lies in the file. */
+static void read_tags(const unsigned char *data, size_t size)
+{
+    tango_io_tags tags;
+    tango_io_tag tag;
+    tango_error error;
+    if (tango_io_tags_open(&tags, data, size, &error) != TANGO_OK) return;
+    while (tango_io_tags_next(&tags, &tag)) {
+        const unsigned char *text = (const unsigned char *)tag.text;
+        if (tag.name_size == 0 || text < data || text > data + size ||
+            tag.text_size > (size_t)(data + size - text))
+            abort();
+    }
+}
+
 static void try_all(const unsigned char *data, size_t size)
 {
     static tango_io_sound sound;
     tango_error error;
     source from = { data, size, 3 };
+    read_tags(data, size);
     if (tango_io_sound_open_memory(&sound, data, size, 0, &error) == TANGO_OK)
         drain(&sound, 0);
     if (tango_io_sound_open_memory(&sound, data, size, 1, &error) == TANGO_OK)

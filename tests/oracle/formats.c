@@ -257,7 +257,7 @@ static tango_result write_file(const char *format, int kind, const size_t *shape
     } else {
         tango_io_wav wav;
         tango_io_wav_spec s = { shape[1], (uint32_t)shape[2], (tango_io_wav_format)kind,
-                                1, shape[0] };
+                                1, shape[0], NULL, 0 };
         r = tango_io_wav_begin(&wav, &out, &s, &error);
         if (r == TANGO_OK)
             r = tango_io_wav_frames_double(&wav, (const double *)(const void *)in->data,
