@@ -455,13 +455,14 @@ static int write_sound(job *j, const char *name, const float *wave, size_t sampl
     return 0;
 }
 
-/* What the file of a take will tell of itself. */
+/* What the file of a take will tell of itself. Given noise or latents belong to all takes
+   at once: such a one is told as one of them. */
 static void record_take(job *j, const tango_plan *plan, size_t sample)
 {
     tango_params p = plan->params;
-    j->record.alone = j->seeds != NULL;
-    if (j->seeds != NULL) p.seed = j->seeds[sample];
-    record_make(&j->record, j->opened, j->model, &p, j->seeds != NULL ? 0 : sample);
+    j->record.alone = j->seeds != NULL && j->noise == NULL && j->latent == NULL;
+    if (j->record.alone) p.seed = j->seeds[sample];
+    record_make(&j->record, j->opened, j->model, &p, j->record.alone ? 0 : sample);
 }
 
 /* The files from `first` on, up to the one before `last`. */

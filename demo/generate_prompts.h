@@ -17,13 +17,15 @@ typedef struct words {
     int count;
 } words;
 
-static void add_word(words *w, const char *name, const char *value)
+/* Adds the word front + name + middle + value. */
+static void add_word(words *w, const char *front, const char *name, const char *middle,
+    const char *value)
 {
-    const size_t size = strlen(name) + strlen(value) + 4;
+    const size_t size =
+        strlen(front) + strlen(name) + strlen(middle) + strlen(value) + 1;
     char *word = (char *)clip_room(size, 1, "a line");
     if (w->count >= WORDS_MAX) cli_fail("more than %d values", WORDS_MAX);
-    if (*name == '\0') strcpy(word, value);
-    else snprintf(word, size, *value ? "--%s=%s" : "--%s", name, value);
+    snprintf(word, size, "%s%s%s%s", front, name, middle, value);
     w->list[w->count++] = word;
 }
 
@@ -49,20 +51,19 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
     case TANGO_IO_JSON_NULL: break;
     case TANGO_IO_JSON_BOOL:
         tango_io_json_bool(json, node, &on);
-        if (on) add_word(w, key, "");
+        if (on) add_word(w, "--", key, "", "");
         break;
     case TANGO_IO_JSON_ARRAY: /* an option several times */
         for (item = tango_io_json_first(json, node); item;
             item = tango_io_json_next(json, node, item)) {
             text = value_text(json, item);
-            add_word(w, key, text);
+            add_word(w, "--", key, "=", text);
             free(text);
         }
         break;
     default:
         text = value_text(json, node);
-        if (*text == '\0') cli_usage("\"%.60s\": an empty value", key);
-        add_word(w, key, text);
+        add_word(w, "--", key, "=", text);
         free(text);
     }
 }
@@ -90,11 +91,11 @@ static void read_json_line(words *w, const char *text, size_t size)
         if (strcmp(name, "prompt") != 0) add_value(w, &json, name, key + 1);
         free(name);
     }
-    add_word(w, "", "--");
+    add_word(w, "--", "", "", "");
     if (prompt != 0) {
         if (tango_io_json_type_of(&json, prompt) != TANGO_IO_JSON_STRING)
             cli_usage("\"prompt\" is no string");
-        add_word(w, "", value_text(&json, prompt));
+        add_word(w, "", "", "", value_text(&json, prompt));
     }
 }
 
@@ -107,15 +108,15 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
                                                                 : strlen(given);
     words w;
     memset(&w, 0, sizeof w);
-    add_word(&w, "", "generate");
+    add_word(&w, "generate", "", "", "");
     if (*text == '{') read_json_line(&w, text, size);
     else {
         char *prompt = (char *)clip_room(size + 1, 1, "a line");
         memcpy(prompt, text, size);
         prompt[size] = '\0';
         if (strlen(prompt) != size) cli_usage("a NUL in a prompt");
-        add_word(&w, "", "--");
-        add_word(&w, "", prompt);
+        add_word(&w, "--", "", "", "");
+        add_word(&w, "", "", "", prompt);
     }
     j->line.argc = w.count;
     j->line.argv = w.list;
@@ -131,6 +132,7 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
             cli_fail("%s: path too long", given);
         j->output = name;
     }
+    if (strcmp(j->output, "-") == 0) cli_usage("\"output\": - is for one sound");
     check_options(j);
     check_parts(j, j->opened);
     return run_job(j);

@@ -283,7 +283,7 @@ claim "--shard takes its part of the lines"   sh -c './generate -m "$0" -q --ste
 {
     i=0
     while [ $((i += 1)) -lt 57 ]; do echo; done
-    printf '{"prompt": "rain", "steps": 0}\n{"prompt": "rain"\n{"prompt": "rain", "model": "x"}\n{"prompt": "x", "init": "nowhere.wav"}\nrain\n'
+    printf '{"prompt": "rain", "steps": 0}\n{"prompt": "rain"\n{"prompt": "rain", "model": "x"}\n{"prompt": "x", "init": "nowhere.wav"}\nrain\n{"prompt": "rain", "output": "-"}\n{"prompt": "rain", "output": "own.wav", "negative": "", "guidance": 3, "clip": true, "json": false, "best": null}\n'
 } >bad.txt
 lines --prompts bad.txt -o bad.wav
 status=$?
@@ -292,8 +292,9 @@ claim "line 57 is named"                      grep -q "^usage error: bad.txt:57:
 claim "the torn line 58"                      grep -q "^error: bad.txt:58: json" stderr
 claim "the model of line 59"                  grep -q '^usage error: bad.txt:59: "model" is for the whole run' stderr
 claim "the sound of line 60"                  grep -q "^error: bad.txt:60: nowhere.wav" stderr
-claim "in one line each, and one for all"     sh -c 'grep -q "^error: 4 of 5 lines of bad.txt could not be made" stderr && [ "$(wc -l <stderr)" -eq 5 ]'
+claim "in one line each, and one for all"     sh -c 'grep -q "^error: 5 of 7 lines of bad.txt could not be made" stderr && [ "$(wc -l <stderr)" -eq 6 ]'
 claim "the good one is made"                  same bad_61.wav line_04.wav
+claim "and the one with a name of its own"    same own.wav line_04.wav
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x

@@ -139,4 +139,13 @@ claim "a value out of range"                  alien '{"program": "tango 9", "opt
 sum=$(./sound info out.wav | sed -n 's/.*"model_checksum": "\([0-9a-f]*\)".*/\1/p')
 claim "a sample that there is not"            alien '{"program": "tango 9", "model_checksum": "'"$sum"'", "sample": 9, "prompt": "x"}' 1 "sample 9 of 1"
 claim "nothing was written"                   test ! -e again.wav
+make --samples 2 --dump pair -o pair.wav x
+claim "takes of one noise"                    make --samples 2 --noise pair/noise.npy -o noised.wav x
+claim "are told as one of them"               replays noised_01.wav
+claim "those of one latent"                   ./generate -m tiny.tango -q --seed 3 --latent pair/latent.npy -o decoded.wav
+claim "too"                                   replays decoded_01.wav
+claim "parts made anew"                       make --steps 3 --init pair_00.wav --fill 0.2:0.4 --fill 0.5:0.6 --sampler heun -o anew.wav rain
+claim "are made again"                        replays anew.wav
+claim "a loop with sigmas of Karras"          make -s 1 --loop --window 0.48 --sampler dpm-sde --sigmas karras -o round.wav rain
+claim "goes round again"                      replays round.wav
 finish
