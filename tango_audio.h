@@ -437,11 +437,11 @@ TANGO_API size_t tango_audio_loudness_work_size(void);
 TANGO_API double tango_audio_loudness(const float *x, size_t count, size_t rate,
                                       void *work);
 
-/* Peak, true peak, rms and loudness of a sound that comes in parts, as ITU-R BS.1770-4 and
-   EBU R 128 measure them. All zero but the public fields before any part.
+/* Peak, true peak, rms and loudness of a sound that comes in parts, as ITU-R BS.1770-4
+   and EBU R 128 measure them.
 
-   Loudness in LUFS: the sound is weighted by two filters (a shelf of 4 dB above 1.7 kHz, a
-   high-pass at 38 Hz; at other rates than 48 kHz from the same analogue ones), mean
+   Loudness in LUFS: the sound is weighted by two filters (a shelf of 4 dB above 1.7 kHz,
+   a high-pass at 38 Hz; at other rates than 48 kHz from the same analogue ones), mean
    squares are taken over 400 ms every 100 ms, channels are added up (of six, channel 3 is
    the LFE and left out, 4 and 5 count 1.41; of five, 3 and 4 count 1.41), and averaged
    over the blocks above -70 and then above 10 LU under the average of these. A shorter
@@ -2712,11 +2712,12 @@ TANGO_API size_t tango_audio_meter_size(size_t channels)
     return tango_audio__room_size(&room);
 }
 
-/* The shelf and the high-pass of the standard by the bilinear transform: b0 b1 b2 a1 a2. */
+/* The shelf and the high-pass by the bilinear transform: b0 b1 b2 a1 a2. */
 static void tango_audio__meter_filters(tango_audio_meter *m)
 {
-    const double pi = 0.5 * TANGO_AUDIO__TAU, high = 1.5848647011308556; /* 10^(4 dB / 20) */
-    const double middle = 1.2587209302325620;                     /* its half, nearly */
+    const double pi = 0.5 * TANGO_AUDIO__TAU;
+    const double high = 1.5848647011308556;   /* 3.999844 dB above the shelf */
+    const double middle = 1.2587209302325620; /* high to the power of 0.499667 */
     double a = pi * 1681.974450955533 / (double)m->rate, q = 0.7071752369554196, k, d;
     k = TANGO_SIN(a) / TANGO_COS(a);
     d = 1.0 + k / q + k * k;

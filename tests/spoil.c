@@ -1,4 +1,4 @@
-/* spoil.c: overwrites numbers at the beginning of a tensor in a blob, and makes the sums of
+/* spoil.c: overwrites numbers at the start of a tensor in a blob, and makes the sums of
    the blob right again, so that only the numbers are wrong.                        MIT-0
 
        cc spoil.c -o spoil
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
     const float value = strtof(argv[5], NULL);
     if (count > (size_t)t.size / 4) return fail("not so many numbers");
     for (size_t i = 0; i < count; i++) memcpy(copy + at + 4 * i, &value, 4);
-    /* The records of tensors stand behind those of values; see the format in tango_io.h. */
+    /* The records of tensors stand behind those of values (format: tango_io.h). */
     const size_t header = (size_t)number(copy + 16, 8);
     unsigned char *record = copy + 64 + 32 * (size_t)number(copy + 32, 4);
     while (number(record + 80, 8) != at) record += 104;
