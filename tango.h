@@ -66,6 +66,7 @@
      TANGO_STATIC          all functions static; only beside the implementation
      TANGO_API             what stands before each public function instead of extern:
                            visibility, dllexport; in C++ with extern "C"
+     TANGO_NO_OPTIMIZE     GCC's options stay as they are: for stepping in a debugger
      TANGO_ASSERT(c)       check of caller mistakes; assert, nothing if NDEBUG
      TANGO_NO_STDIO        no file access (tango_io.h)
      TANGO_PTHREADS        the thread pool of tango_nn.h
@@ -908,7 +909,8 @@ int strcmp(const char *a, const char *b);
 #define TANGO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifdef TANGO__PLAIN
+#ifdef TANGO_NO_OPTIMIZE
+#elif defined TANGO__PLAIN
 #pragma GCC optimize("Og")
 #pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
 #undef TANGO__HOT

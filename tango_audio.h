@@ -91,6 +91,7 @@
    TANGO_ASSERT(condition)     checks preconditions; default assert, nothing with NDEBUG
    TANGO_AUDIO_NO_SIMD         leave out vector instructions and the choice between them
                                (always so in freestanding builds on x86)
+   TANGO_NO_OPTIMIZE           GCC's options stay as they are: for stepping in a debugger
    TANGO_QUIET                 no message when Clang compiles without optimisation
    TANGO_EXP, TANGO_LOG, TANGO_SIN, TANGO_COS, TANGO_SQRT (double), TANGO_EXPF,
    TANGO_SINF, TANGO_COSF, TANGO_SQRTF (float): default to those of <math.h>
@@ -602,7 +603,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_AUDIO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifdef TANGO__PLAIN
+#ifdef TANGO_NO_OPTIMIZE
+#elif defined TANGO__PLAIN
 #pragma GCC optimize("Og")
 #pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
 #undef TANGO_AUDIO__HOT

@@ -93,6 +93,7 @@
    TANGO_STATIC             all functions static; only beside the implementation
    TANGO_API                what stands before each public function instead of extern:
                             visibility, dllexport; in C++ with extern "C"
+   TANGO_NO_OPTIMIZE        GCC's options stay as they are: for stepping in a debugger
    TANGO_ASSERT(c)          check of caller mistakes (default: assert, nothing if NDEBUG)
    TANGO_NO_STDIO           no files: leaves out room 4 and its users (default: off)
    TANGO_IO_NO_SIMD         CRC-32 by its table alone, without vector instructions and the
@@ -1684,7 +1685,8 @@ TANGO_API tango_result tango_io_flac_write(tango_io_output *output, const float 
 #define TANGO_IO__HOT
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifdef TANGO__PLAIN
+#ifdef TANGO_NO_OPTIMIZE
+#elif defined TANGO__PLAIN
 #pragma GCC optimize("Og")
 #pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
 #undef TANGO_IO__HOT

@@ -115,6 +115,7 @@ BUILD OPTIONS (macros, before the first include; default off)
     TANGO_STATIC                all functions static; only beside the implementation
     TANGO_API                   what stands before each public function instead of extern:
                                 visibility, dllexport; in C++ with extern "C"
+    TANGO_NO_OPTIMIZE           GCC's options stay as they are: for stepping in a debugger
     TANGO_QUIET                 no message when Clang compiles without optimisation
     TANGO_PTHREADS              the thread pool of room 7 (link with -pthread)
     TANGO_NN_NO_SIMD            plain C only, no intrinsics, no FTZ (always so in
@@ -536,7 +537,8 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__FAST
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
-#ifdef TANGO__PLAIN
+#ifdef TANGO_NO_OPTIMIZE
+#elif defined TANGO__PLAIN
 #pragma GCC optimize("Og")
 #pragma GCC optimize("toplevel-reorder") /* without it GCC writes what nobody calls */
 #undef TANGO_NN__HOT

@@ -57,6 +57,13 @@ in_registers()
 }
 
 printf '%s\n' '#define TANGO_IMPLEMENTATION' '#include "tango.h"' >"$tmp/all.c"
+plainly()
+{
+    assembly "$tmp/step.s" -DTANGO_NO_OPTIMIZE <"$tmp/all.c" &&
+        body "$tmp/step.s" tango_nn__add_ref | grep -q "(%rbp)" &&
+        ! body "$tmp/step.s" tango_nn__add_ref | grep -qE "^[[:space:]]v?addps"
+}
+claim "with TANGO_NO_OPTIMIZE as a debugger wants it" plainly
 claim "the headers compile without -O" assembly "$tmp/all.s" <"$tmp/all.c"
 claim "tango_nn: the AVX2 tile stays in registers" in_registers tango_nn__tile_avx2 %ymm
 claim "tango_nn: the AVX-512 tile stays in registers" in_registers tango_nn__tile_avx512 %zmm
