@@ -7703,10 +7703,12 @@ static tango_result tango__sound_take(tango__sound_room *room, tango_arena *aren
     const tango_model *m, const tango_encoding *e, tango_error *error)
 {
     const tango_audio_parameters front = tango__front_of(m);
-    tango_result result = tango_encode_memory(&room->encoder_size, m, e, error);
     size_t samples = 0, numbers = 0;
     int ok = tango_mul_ok(e->frames, m->hop, &samples)
              && tango_mul_ok(e->frames, m->mels, &numbers);
+    tango_result result;
+    memset(room, 0, sizeof *room);
+    result = tango_encode_memory(&room->encoder_size, m, e, error);
     if (result != TANGO_OK) return result;
     if (e->batch != 1)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT,

@@ -2812,7 +2812,7 @@ static void tango_audio__meter_block(tango_audio_meter *m)
     m->parts++;
     m->at = 0;
     if (m->parts >= 4 && step > 0.0) {
-        const size_t i = step < TANGO_AUDIO__STEPS - 1.0 ? (size_t)step
+        const size_t i = step < (double)(TANGO_AUDIO__STEPS - 1) ? (size_t)step
                                                          : TANGO_AUDIO__STEPS - 1;
         m->counts[i]++;
         m->energies[i] += square;
@@ -2835,9 +2835,8 @@ static double tango_audio__between(const tango_audio_meter *m, const float *tail
     return most;
 }
 
-TANGO_AUDIO__HOT
-TANGO_API void tango_audio_meter_feed(tango_audio_meter *meter, const float *x,
-                                      size_t frames)
+TANGO_API TANGO_AUDIO__HOT void tango_audio_meter_feed(tango_audio_meter *meter,
+                                                       const float *x, size_t frames)
 {
     const size_t channels = meter->channels;
     size_t n, c, j;

@@ -8,7 +8,7 @@
 # bits: the lower half of every sample is gone, and nothing is said.
 # One would have guessed 24 bits above all, in an int32 array: it is what recorders write, while
 # FLAC of 32 bits exists since libFLAC 1.4 and few programs read it; and a WAV of the same width.
-# Why it matters: field recordings drop out of a data set that is read so, or lose their quiet parts.
+# Why it matters: field recordings drop out of a data set that is read so, or lose quiet parts.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
