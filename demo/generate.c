@@ -839,6 +839,9 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
     if (j->record.sample >= samples)
         cli_fail("%s: its comment tells of sample %zu of %zu", j->record.replay,
             j->record.sample, samples);
+    if (j->record.replay != NULL && one_by_one(j))
+        cli_fail("%s: its comment tells of %zu takes, of which none is this one",
+            j->record.replay, samples);
     j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : samples;
     j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
