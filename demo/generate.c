@@ -105,7 +105,7 @@ static const int of_takes[] = { 258, 262, 0 };
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
 
-enum { THREADS_MAX = 64, FILLS_MAX = 64 };
+enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7 };
 
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
@@ -147,17 +147,25 @@ typedef struct job {
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
+/* The files that this run reads: no output takes their place. */
+static void list_inputs(const job *j, const char **list)
+{
+    list[0] = j->model, list[1] = j->noise, list[2] = j->latent, list[3] = j->init;
+    list[4] = j->extend, list[5] = j->record.replay, list[6] = j->prompts;
+}
+
 /* The names and axis orders are those of the PyTorch reference. */
 static int dump_stage(void *user, const tango_stage *stage)
 {
     job *j = (job *)user;
-    const char *const inputs[] = { j->model, j->noise, j->latent, j->init, j->extend };
+    const char *inputs[INPUTS];
     tango_io_output out;
     char path[4096];
+    list_inputs(j, inputs);
     if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, stage->name)
         >= (int)sizeof path)
         cli_fail("%s: path too long", j->dump);
-    if (tango_io_output_check(path, inputs, 5, &j->error) != TANGO_OK) {
+    if (tango_io_output_check(path, inputs, INPUTS, &j->error) != TANGO_OK) {
         cli_progress_end(&j->progress);
         cli_fail_file(path, j->error.text);
     }
@@ -356,18 +364,17 @@ static const char *file_name(const job *j, size_t i, char *path, size_t size)
    names all end in .npy. */
 static void check_outputs(job *j)
 {
-    const char *others[6];
+    const char *others[INPUTS];
     char path[4096], stage[4096];
     size_t i;
-    others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
-    others[3] = j->init, others[4] = j->extend, others[5] = j->record.replay;
+    list_inputs(j, others);
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
     for (i = 0; i < j->files; i++) {
         const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
-        if (tango_io_output_check(name, others, 6, &j->error) != TANGO_OK)
+        if (tango_io_output_check(name, others, INPUTS, &j->error) != TANGO_OK)
             cli_fail_file(name, j->error.text);
         if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
         if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
@@ -706,7 +713,8 @@ static void check_options(job *j)
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
         290, 291, 292, 320, 321, 322, 323, 324, 0 };
     static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 },
-                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 };
+                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 },
+                     of_lines[] = { 326, 0 };
     const cli *c = &j->line;
     tango_params *p = &j->params;
     if (p->threads == 0)
@@ -718,6 +726,7 @@ static void check_options(job *j)
     }
     if (j->extend != NULL) cli_refuse(c, of_init, "--continue");
     else if (j->init == NULL) cli_refuse(c, of_start, "a run without --init");
+    if (j->prompts == NULL) cli_refuse(c, of_lines, "a run without --prompts");
     if (p->loop) cli_refuse(c, of_length, "--loop");
     if (p->loop || p->window > 0.0)
         cli_refuse(c, of_cache, p->loop ? "--loop" : "--window");

@@ -68,13 +68,26 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
     }
 }
 
-/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
-static void read_json_line(words *w, const char *text, size_t size)
+/* Keys are names of options, those that a line may have. */
+static void check_key(const cli *c, const char *name)
 {
-    static const char *const once[] = { "model", "prompts", "shard", "help", NULL };
+    static const char *const once[] = { "model", "prompts", "shard", "replay", "help",
+        NULL };
+    const cli_option *o = c->options;
+    size_t i;
+    for (i = 0; once[i] != NULL; i++)
+        if (strcmp(name, once[i]) == 0)
+            cli_usage("\"%s\" is for the whole run, not for a line", name);
+    while (o->id && !cli_same_name(o->name, name, strlen(name))) o++;
+    if (!o->id) cli_unknown(c, name, strlen(name));
+}
+
+/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
+static void read_json_line(words *w, const cli *c, const char *text, size_t size)
+{
     tango_error error;
     tango_io_json json;
-    size_t work_size = 0, key, prompt, i;
+    size_t work_size = 0, key, prompt;
     void *work;
     if (tango_io_json_work_size(&work_size, text, size, &error) != TANGO_OK)
         cli_fail("%s", error.text);
@@ -85,10 +98,10 @@ static void read_json_line(words *w, const char *text, size_t size)
     for (key = tango_io_json_first(&json, 0); key;
         key = tango_io_json_next(&json, 0, key)) {
         char *name = value_text(&json, key);
-        for (i = 0; once[i] != NULL; i++)
-            if (strcmp(name, once[i]) == 0)
-                cli_usage("\"%s\" is for the whole run, not for a line", name);
-        if (strcmp(name, "prompt") != 0) add_value(w, &json, name, key + 1);
+        if (strcmp(name, "prompt") != 0) {
+            check_key(c, name);
+            add_value(w, &json, name, key + 1);
+        }
         free(name);
     }
     add_word(w, "--", "", "", "");
@@ -109,7 +122,7 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     words w;
     memset(&w, 0, sizeof w);
     add_word(&w, "generate", "", "", "");
-    if (*text == '{') read_json_line(&w, text, size);
+    if (*text == '{') read_json_line(&w, &j->line, text, size);
     else {
         char *prompt = (char *)clip_room(size + 1, 1, "a line");
         memcpy(prompt, text, size);
@@ -174,8 +187,13 @@ static int run_child(job *j, const char *text, size_t size, size_t number, int d
         cli_place = place;
         exit(run_line(j, text, size, number, digits));
     }
-    while (waitpid(child, &status, 0) < 0)
+    /* A signal for this process alone ends the line too. Most systems begin waitpid anew
+       behind one, so there is nothing that would wait for both. */
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        const struct timespec moment = { 0, 5000000 };
         if (cli_interrupted()) kill(child, SIGTERM);
+        nanosleep(&moment, NULL);
+    }
     if (cli_interrupted() || (WIFEXITED(status) && WEXITSTATUS(status) == 130)) exit(130);
     if (WIFSIGNALED(status))
         fprintf(stderr, "error: %s: ended by signal %d\n", place, WTERMSIG(status));

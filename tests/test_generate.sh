@@ -295,6 +295,15 @@ claim "the sound of line 60"                  grep -q "^error: bad.txt:60: nowhe
 claim "in one line each, and one for all"     sh -c 'grep -q "^error: 5 of 7 lines of bad.txt could not be made" stderr && [ "$(wc -l <stderr)" -eq 6 ]'
 claim "the good one is made"                  same bad_61.wav line_04.wav
 claim "and the one with a name of its own"    same own.wav line_04.wav
+printf '%s\n' '{"prompt": "x", "completion": "bash"}' '{"prompt": "x", "replay": "first.wav"}' \
+    '{"prompt": "x", "model=": "y"}' '{"": true, "prompt": "x"}' '{"prompt": "x", "colour": 1}' \
+    '{"prompt": "x", "output": "keys"}' >keys
+cp keys kept
+lines --prompts keys -o key.wav >said
+claim "keys are options of a line"            sh -c 'grep -q "^error: 6 of 6 lines" stderr && [ "$(wc -l <stderr)" -eq 7 ] && [ ! -s said ]'
+claim "a sound is not made again there"       grep -q '^usage error: keys:2: "replay" is for the whole run' stderr
+claim "no line replaces the list"             sh -c 'grep -q "^error: keys:6: keys: the same file as keys" stderr && cmp keys kept'
+claim "a shard needs a list"                  expect 2 "--shard contradicts a run without --prompts" --shard 1/2 x
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
@@ -381,5 +390,13 @@ sleep 1
 kill -INT $job
 wait $job
 claim "Ctrl-C ends with 130"                  test $? -eq 130
+printf '{"prompt": "x", "steps": 900, "seconds": 60}\nx\n' >slow.txt
+./generate -m "$model" -q --prompts slow.txt -o slow.wav 2>stderr &
+job=$!
+sleep 2
+kill -TERM $job
+wait $job
+claim "a signal for a list"                   test $? -ge 130
+claim "ends its line"                         test ! -e slow_01.wav -a ! -e slow_02.wav
 claim "and leaves no WAV and no temporary"    sh -c '[ ! -e never.wav ] && [ -z "$(find . -name ".*" -type f)" ]'
 finish
