@@ -368,6 +368,8 @@ static void check_outputs(job *j)
     char path[4096], stage[4096];
     size_t i;
     list_inputs(j, others);
+    j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : j->params.samples;
+    if (j->files == 0) j->files = 1;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
     for (i = 0; i < j->files; i++) {
@@ -766,7 +768,6 @@ static void stop_threads(tango_params *p, void *memory)
 
 static void prepare_dump(job *j)
 {
-    cli_make_folder(j->dump);
     j->params.on_stage = dump_stage;
     cli_catch_interrupts(); /* files are written while it runs */
 }
@@ -851,7 +852,6 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
     if (j->record.replay != NULL && one_by_one(j))
         cli_fail("%s: its comment tells of %zu takes, of which none is this one",
             j->record.replay, samples);
-    j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : samples;
     j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
     if (j->levels == NULL || j->candidates == NULL)
@@ -934,7 +934,6 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
     if (one_by_one(j)) plan_take(j, model, plan);
     plan_files(j, model, plan);
-    check_outputs(j);
     note_idle_options(j, plan);
     memory = malloc(plan->memory);
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
@@ -1019,6 +1018,8 @@ static int run_job(job *j)
     j->params.on_layer = show_layer;
     load_arrays(j, m);
     set_seeds(j);
+    if (j->dump != NULL) cli_make_folder(j->dump);
+    check_outputs(j); /* before a sound is encoded, which may take minutes */
     threads = start_threads(&j->params);
     load_start(j, m);
     if (j->dump != NULL) prepare_dump(j);

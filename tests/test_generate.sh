@@ -188,6 +188,7 @@ claim "and behind it"                         sh -c '[ "$1" = "$2" ]' - "$(rows 
 claim "and makes what is filled anew"         sh -c '[ "$1" != "$2" ]' - "$(rows filled/latent.npy 5 10 | cksum)" "$(rows refilled/latent.npy 5 10 | cksum)"
 claim "--continue goes on"                    sh -c './generate -m "$0" -q --steps 2 --continue first.wav -s 1.28 -o more.wav rain && [ "$(wc -c <more.wav)" -eq 41004 ]' "$model"
 claim "not where nothing is left"             expect 2 "lasts 0.64 s or more already" --continue first.wav -s 0.64 x
+claim "an output is looked at before a start" expect 1 "nofolder" --init none.wav -o nofolder/o.wav x
 claim "a start may not be written over"       protects first.wav --steps 2 --init first.wav -o first.wav x
 claim "a loop has whole frames"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --loop --vocoder hifigan --bits f32 -o round.wav rain && [ "$(wc -c <round.wav)" -eq 41018 ]' "$model"
 claim "and no crop"                           expect 2 "--crop contradicts --loop" --loop --crop 0.5 x
