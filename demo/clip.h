@@ -63,6 +63,7 @@ static inline float *clip_read(const char *path, tango_io_sound *sound, size_t m
     for (*count = 0; got == chunk && *count <= most; *count += got) {
         if (tango_io_sound_read_float(sound, frames, chunk, &got, error) != TANGO_OK)
             clip_fail_sound(path, error->text);
+        if (got == 0) break;
         if (*count + got > room) {
             room = 2 * room + chunk;
             larger = (float *)realloc(all, room * sizeof(float));

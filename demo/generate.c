@@ -105,7 +105,7 @@ static const int of_takes[] = { 258, 262, 0 };
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
 
-enum { THREADS_MAX = 64, FILLS_MAX = 64 };
+enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7 };
 
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
@@ -147,17 +147,25 @@ typedef struct job {
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
+/* The files that this run reads: no output takes their place. */
+static void list_inputs(const job *j, const char **list)
+{
+    list[0] = j->model, list[1] = j->noise, list[2] = j->latent, list[3] = j->init;
+    list[4] = j->extend, list[5] = j->record.replay, list[6] = j->prompts;
+}
+
 /* The names and axis orders are those of the PyTorch reference. */
 static int dump_stage(void *user, const tango_stage *stage)
 {
     job *j = (job *)user;
-    const char *const inputs[] = { j->model, j->noise, j->latent, j->init, j->extend };
+    const char *inputs[INPUTS];
     tango_io_output out;
     char path[4096];
+    list_inputs(j, inputs);
     if (snprintf(path, sizeof path, "%s/%s.npy", j->dump, stage->name)
         >= (int)sizeof path)
         cli_fail("%s: path too long", j->dump);
-    if (tango_io_output_check(path, inputs, 5, &j->error) != TANGO_OK) {
+    if (tango_io_output_check(path, inputs, INPUTS, &j->error) != TANGO_OK) {
         cli_progress_end(&j->progress);
         cli_fail_file(path, j->error.text);
     }
@@ -356,18 +364,19 @@ static const char *file_name(const job *j, size_t i, char *path, size_t size)
    names all end in .npy. */
 static void check_outputs(job *j)
 {
-    const char *others[6];
+    const char *others[INPUTS];
     char path[4096], stage[4096];
     size_t i;
-    others[0] = j->model, others[1] = j->noise, others[2] = j->latent;
-    others[3] = j->init, others[4] = j->extend, others[5] = j->record.replay;
+    list_inputs(j, others);
+    j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : j->params.samples;
+    if (j->files == 0) j->files = 1;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
     for (i = 0; i < j->files; i++) {
         const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
-        if (tango_io_output_check(name, others, 6, &j->error) != TANGO_OK)
+        if (tango_io_output_check(name, others, INPUTS, &j->error) != TANGO_OK)
             cli_fail_file(name, j->error.text);
         if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
         if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
@@ -706,7 +715,8 @@ static void check_options(job *j)
     static const int of_diffusion[] = { 'n', 's', 256, 257, 259, 260, 261, 262, 264, 271,
         290, 291, 292, 320, 321, 322, 323, 324, 0 };
     static const int of_start[] = { 322, 323, 0 }, of_init[] = { 321, 323, 0 },
-                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 };
+                     of_length[] = { 280, 0 }, of_cache[] = { 292, 0 },
+                     of_lines[] = { 326, 0 };
     const cli *c = &j->line;
     tango_params *p = &j->params;
     if (p->threads == 0)
@@ -718,6 +728,7 @@ static void check_options(job *j)
     }
     if (j->extend != NULL) cli_refuse(c, of_init, "--continue");
     else if (j->init == NULL) cli_refuse(c, of_start, "a run without --init");
+    if (j->prompts == NULL) cli_refuse(c, of_lines, "a run without --prompts");
     if (p->loop) cli_refuse(c, of_length, "--loop");
     if (p->loop || p->window > 0.0)
         cli_refuse(c, of_cache, p->loop ? "--loop" : "--window");
@@ -757,7 +768,6 @@ static void stop_threads(tango_params *p, void *memory)
 
 static void prepare_dump(job *j)
 {
-    cli_make_folder(j->dump);
     j->params.on_stage = dump_stage;
     cli_catch_interrupts(); /* files are written while it runs */
 }
@@ -839,7 +849,9 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
     if (j->record.sample >= samples)
         cli_fail("%s: its comment tells of sample %zu of %zu", j->record.replay,
             j->record.sample, samples);
-    j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : samples;
+    if (j->record.replay != NULL && one_by_one(j))
+        cli_fail("%s: its comment tells of %zu takes, of which none is this one",
+            j->record.replay, samples);
     j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
     if (j->levels == NULL || j->candidates == NULL)
@@ -922,7 +934,6 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
     if (one_by_one(j)) plan_take(j, model, plan);
     plan_files(j, model, plan);
-    check_outputs(j);
     note_idle_options(j, plan);
     memory = malloc(plan->memory);
     wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
@@ -1007,6 +1018,8 @@ static int run_job(job *j)
     j->params.on_layer = show_layer;
     load_arrays(j, m);
     set_seeds(j);
+    if (j->dump != NULL) cli_make_folder(j->dump);
+    check_outputs(j); /* before a sound is encoded, which may take minutes */
     threads = start_threads(&j->params);
     load_start(j, m);
     if (j->dump != NULL) prepare_dump(j);

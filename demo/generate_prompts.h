@@ -68,13 +68,26 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
     }
 }
 
-/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
-static void read_json_line(words *w, const char *text, size_t size)
+/* Keys are names of options, those that a line may have. */
+static void check_key(const cli *c, const char *name)
 {
-    static const char *const once[] = { "model", "prompts", "shard", "help", NULL };
+    static const char *const once[] = { "model", "prompts", "shard", "replay", "help",
+        NULL };
+    const cli_option *o = c->options;
+    size_t i;
+    for (i = 0; once[i] != NULL; i++)
+        if (strcmp(name, once[i]) == 0)
+            cli_usage("\"%s\" is for the whole run, not for a line", name);
+    while (o->id && !cli_same_name(o->name, name, strlen(name))) o++;
+    if (!o->id) cli_unknown(c, name, strlen(name));
+}
+
+/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
+static void read_json_line(words *w, const cli *c, const char *text, size_t size)
+{
     tango_error error;
     tango_io_json json;
-    size_t work_size = 0, key, prompt, i;
+    size_t work_size = 0, key, prompt;
     void *work;
     if (tango_io_json_work_size(&work_size, text, size, &error) != TANGO_OK)
         cli_fail("%s", error.text);
@@ -85,10 +98,10 @@ static void read_json_line(words *w, const char *text, size_t size)
     for (key = tango_io_json_first(&json, 0); key;
         key = tango_io_json_next(&json, 0, key)) {
         char *name = value_text(&json, key);
-        for (i = 0; once[i] != NULL; i++)
-            if (strcmp(name, once[i]) == 0)
-                cli_usage("\"%s\" is for the whole run, not for a line", name);
-        if (strcmp(name, "prompt") != 0) add_value(w, &json, name, key + 1);
+        if (strcmp(name, "prompt") != 0) {
+            check_key(c, name);
+            add_value(w, &json, name, key + 1);
+        }
         free(name);
     }
     add_word(w, "--", "", "", "");
@@ -99,17 +112,26 @@ static void read_json_line(words *w, const char *text, size_t size)
     }
 }
 
+/* FILE_LINE.wav, to be freed. */
+static char *numbered(const char *given, size_t number, int digits)
+{
+    const char *dot = strrchr(given, '.');
+    const size_t size = strlen(given) + 32;
+    const size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - given)
+                                                                : strlen(given);
+    char *name = (char *)clip_room(size, 1, given);
+    snprintf(name, size, "%.*s_%0*zu%s", (int)stem, given, digits, number, given + stem);
+    return name;
+}
+
 /* The child: the line's options over those of the command line, then the run. */
 static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
 {
-    static char name[4096];
-    const char *dot = strrchr(j->output, '.'), *given = j->output;
-    const size_t stem = dot != NULL && strchr(dot, '/') == NULL ? (size_t)(dot - given)
-                                                                : strlen(given);
+    const char *given = j->output;
     words w;
     memset(&w, 0, sizeof w);
     add_word(&w, "generate", "", "", "");
-    if (*text == '{') read_json_line(&w, text, size);
+    if (*text == '{') read_json_line(&w, &j->line, text, size);
     else {
         char *prompt = (char *)clip_room(size + 1, 1, "a line");
         memcpy(prompt, text, size);
@@ -125,13 +147,7 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     j->line.operands_only = 0;
     j->record.more = j->line;
     read_options(j);
-    if (j->output == given) {
-        if (snprintf(name, sizeof name, "%.*s_%0*zu%s", (int)stem, given, digits, number,
-                given + stem)
-            >= (int)sizeof name)
-            cli_fail("%s: path too long", given);
-        j->output = name;
-    }
+    if (j->output == given) j->output = numbered(given, number, digits);
     if (strcmp(j->output, "-") == 0) cli_usage("\"output\": - is for one sound");
     check_options(j);
     check_parts(j, j->opened);
@@ -174,35 +190,112 @@ static int run_child(job *j, const char *text, size_t size, size_t number, int d
         cli_place = place;
         exit(run_line(j, text, size, number, digits));
     }
-    while (waitpid(child, &status, 0) < 0)
+    /* A signal for this process alone ends the line too. Most systems begin waitpid anew
+       behind one, so there is nothing that would wait for both. */
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        const struct timespec moment = { 0, 5000000 };
         if (cli_interrupted()) kill(child, SIGTERM);
+        nanosleep(&moment, NULL);
+    }
     if (cli_interrupted() || (WIFEXITED(status) && WEXITSTATUS(status) == 130)) exit(130);
     if (WIFSIGNALED(status))
         fprintf(stderr, "error: %s: ended by signal %d\n", place, WTERMSIG(status));
     return !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* A list line by line, without blanks in front and the end of the line. */
+typedef struct lines {
+    const char *at, *end;        /* what is left of the list */
+    const char *text;
+    size_t size, number;
+} lines;
+
+static int next_line(lines *l)
+{
+    const char *stop;
+    if (l->at == l->end) return 0;
+    stop = (const char *)memchr(l->at, '\n', (size_t)(l->end - l->at));
+    l->text = l->at;
+    l->at = stop != NULL ? stop + 1 : l->end;
+    l->size = (size_t)((stop != NULL ? stop : l->end) - l->text);
+    l->number++;
+    if (l->size > 0 && l->text[l->size - 1] == '\r') l->size--;
+    for (; l->size > 0 && (*l->text == ' ' || *l->text == '\t'); l->size--) l->text++;
+    return 1;
+}
+
+typedef struct line_name {
+    char *name;
+    size_t number;
+} line_name;
+
+static int by_name(const void *a, const void *b)
+{
+    const line_name *x = (const line_name *)a, *y = (const line_name *)b;
+    const int order = strcmp(x->name, y->name);
+    return order != 0 ? order : x->number < y->number ? -1 : 1;
+}
+
+/* What a line calls its output, to be freed; NULL if it does not say, or is damaged,
+   which is said when its turn comes. */
+static char *named(const lines *l)
+{
+    tango_io_json json;
+    size_t size = 0, node = 0;
+    char *name;
+    void *work;
+    if (*l->text != '{'
+        || tango_io_json_work_size(&size, l->text, l->size, NULL) != TANGO_OK)
+        return NULL;
+    work = clip_room(size, 1, "a line");
+    if (tango_io_json_parse(&json, l->text, l->size, work, size, NULL) == TANGO_OK)
+        node = tango_io_json_find(&json, 0, "output");
+    name = (char *)clip_room(l->size, 1, "a line");
+    if (node == 0 || !tango_io_json_string(&json, node, name, l->size)) {
+        free(name);
+        name = NULL;
+    }
+    free(work);
+    return name;
+}
+
+/* Two lines of one output: the sound of the first would be lost. */
+static void check_names(const job *j, lines l, size_t count, int digits)
+{
+    line_name *all = (line_name *)clip_room(count, sizeof *all, j->prompts);
+    size_t n = 0, i;
+    while (next_line(&l)) {
+        if (l.size == 0) continue;
+        all[n].name = named(&l);
+        all[n].number = l.number;
+        if (all[n].name == NULL) all[n].name = numbered(j->output, l.number, digits);
+        n++;
+    }
+    qsort(all, n, sizeof *all, by_name);
+    for (i = 1; i < n; i++)
+        if (strcmp(all[i - 1].name, all[i].name) == 0)
+            cli_usage("%s: lines %zu and %zu have one output, %.200s", j->prompts,
+                all[i - 1].number, all[i].number, all[i].name);
+    for (i = 0; i < n; i++) free(all[i].name);
+    free(all);
+}
+
 /* Every line of the shard; the exit status, 3 if some could not be made. */
 static int run_lines(job *j)
 {
-    size_t size, at, end, number = 0, lines = 1, done = 0, bad = 0;
+    lines l = { NULL, NULL, NULL, 0, 0 };
+    size_t size, at, count = 1, done = 0, bad = 0;
     char *text = read_whole(j->prompts, &size);
     int digits = 2;
-    for (at = 0; at < size; at++) lines += text[at] == '\n';
-    for (at = 100; at <= lines; at *= 10) digits++;
+    for (at = 0; at < size; at++) count += text[at] == '\n';
+    for (at = 100; at <= count; at *= 10) digits++;
     cli_catch_interrupts();
-    at = size >= 3 && memcmp(text, "\357\273\277", 3) == 0 ? 3 : 0;
-    for (; at < size; at = end + 1) {
-        const char *stop = (const char *)memchr(text + at, '\n', size - at);
-        size_t length;
-        end = stop != NULL ? (size_t)(stop - text) : size;
-        length = end - at;
-        if (length > 0 && text[at + length - 1] == '\r') length--;
-        number++;
-        if ((number - 1) % j->shards != j->shard) continue;
-        while (length > 0 && (text[at] == ' ' || text[at] == '\t')) at++, length--;
-        if (length == 0) continue;
-        bad += (size_t)run_child(j, text + at, length, number, digits);
+    l.at = text + (size >= 3 && memcmp(text, "\357\273\277", 3) == 0 ? 3 : 0);
+    l.end = text + size;
+    check_names(j, l, count, digits);
+    while (next_line(&l)) {
+        if (l.size == 0 || (l.number - 1) % j->shards != j->shard) continue;
+        bad += (size_t)run_child(j, l.text, l.size, l.number, digits);
         done++;
     }
     free(text);

@@ -188,6 +188,7 @@ claim "and behind it"                         sh -c '[ "$1" = "$2" ]' - "$(rows 
 claim "and makes what is filled anew"         sh -c '[ "$1" != "$2" ]' - "$(rows filled/latent.npy 5 10 | cksum)" "$(rows refilled/latent.npy 5 10 | cksum)"
 claim "--continue goes on"                    sh -c './generate -m "$0" -q --steps 2 --continue first.wav -s 1.28 -o more.wav rain && [ "$(wc -c <more.wav)" -eq 41004 ]' "$model"
 claim "not where nothing is left"             expect 2 "lasts 0.64 s or more already" --continue first.wav -s 0.64 x
+claim "an output is looked at before a start" expect 1 "nofolder" --init none.wav -o nofolder/o.wav x
 claim "a start may not be written over"       protects first.wav --steps 2 --init first.wav -o first.wav x
 claim "a loop has whole frames"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --loop --vocoder hifigan --bits f32 -o round.wav rain && [ "$(wc -c <round.wav)" -eq 41018 ]' "$model"
 claim "and no crop"                           expect 2 "--crop contradicts --loop" --loop --crop 0.5 x
@@ -295,6 +296,17 @@ claim "the sound of line 60"                  grep -q "^error: bad.txt:60: nowhe
 claim "in one line each, and one for all"     sh -c 'grep -q "^error: 5 of 7 lines of bad.txt could not be made" stderr && [ "$(wc -l <stderr)" -eq 6 ]'
 claim "the good one is made"                  same bad_61.wav line_04.wav
 claim "and the one with a name of its own"    same own.wav line_04.wav
+printf '%s\n' '{"prompt": "x", "completion": "bash"}' '{"prompt": "x", "replay": "first.wav"}' \
+    '{"prompt": "x", "model=": "y"}' '{"": true, "prompt": "x"}' '{"prompt": "x", "colour": 1}' \
+    '{"prompt": "x", "output": "keys"}' >keys
+cp keys kept
+lines --prompts keys -o key.wav >said
+claim "keys are options of a line"            sh -c 'grep -q "^error: 6 of 6 lines" stderr && [ "$(wc -l <stderr)" -eq 7 ] && [ ! -s said ]'
+claim "a sound is not made again there"       grep -q '^usage error: keys:2: "replay" is for the whole run' stderr
+claim "no line replaces the list"             sh -c 'grep -q "^error: keys:6: keys: the same file as keys" stderr && cmp keys kept'
+printf '%s\n' '{"prompt": "x", "output": "twice_03.wav"}' '{' rain >twice.txt
+claim "two lines have one output"             expect 2 "lines 1 and 3 have one output, twice_03.wav" --prompts twice.txt -o twice.wav
+claim "a shard needs a list"                  expect 2 "--shard contradicts a run without --prompts" --shard 1/2 x
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
 claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
@@ -381,5 +393,13 @@ sleep 1
 kill -INT $job
 wait $job
 claim "Ctrl-C ends with 130"                  test $? -eq 130
+printf '{"prompt": "x", "steps": 900, "seconds": 60}\nx\n' >slow.txt
+./generate -m "$model" -q --prompts slow.txt -o slow.wav 2>stderr &
+job=$!
+sleep 2
+kill -TERM $job
+wait $job
+claim "a signal for a list"                   test $? -ge 130
+claim "ends its line"                         test ! -e slow_01.wav -a ! -e slow_02.wav
 claim "and leaves no WAV and no temporary"    sh -c '[ ! -e never.wav ] && [ -z "$(find . -name ".*" -type f)" ]'
 finish
