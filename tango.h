@@ -6293,7 +6293,26 @@ static tango_result tango__check_start(
     return TANGO_OK;
 }
 
-/* Every value is in its range. (fill_in left no DEFAULT but that of final_sigma.) */
+/* What is chosen by name is one of its kind. (fill_in left no DEFAULT but that of
+   final_sigma.) */
+static tango_result tango__check_names(const tango_params *p, tango_error *error)
+{
+    if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "vocoder: number %i is none",
+            (int64_t)p->vocoder);
+    if ((unsigned)p->final_sigma > TANGO_FINAL_SIGMA_MIN)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
+            "final sigma: number %i is none", (int64_t)p->final_sigma);
+    if ((unsigned)p->sampler > TANGO_CTM)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
+            (int64_t)p->sampler);
+    if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
+        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
+            (int64_t)p->sigmas);
+    return TANGO_OK;
+}
+
+/* Every value is in its range. */
 static tango_result tango__check(
     const tango_params *p, const tango_model *m, tango_error *error)
 {
@@ -6343,21 +6362,10 @@ static tango_result tango__check(
     if (p->samples > TANGO_SAMPLES_MAX)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "samples: %z, expected 1 to %z",
             p->samples, (size_t)TANGO_SAMPLES_MAX);
-    if ((unsigned)p->vocoder > TANGO_GRIFFIN_LIM)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "vocoder: number %i is none",
-            (int64_t)p->vocoder);
-    if ((unsigned)p->final_sigma > TANGO_FINAL_SIGMA_MIN)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
-            "final sigma: number %i is none", (int64_t)p->final_sigma);
-    if ((unsigned)p->sampler > TANGO_CTM)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
-            (int64_t)p->sampler);
-    if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
-        return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
-            (int64_t)p->sigmas);
     if (tango_nn_work_size(p->threads) == 0)
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "threads: %z are too many", p->threads);
+    if (tango__check_names(p, error) != TANGO_OK) return TANGO_ERROR_ARGUMENT;
     return tango__check_start(p, m, error);
 }
 

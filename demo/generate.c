@@ -4,7 +4,7 @@
 
        model   demo/tiny.tango  6.7 M parameters  CC BY 4.0
        run     2.56 s  25 steps ddim  guidance 3 rescaled 0.7  griffin-lim  seed 0
-       memory  13.5 MB
+       memory  12.5 MB
        [##############################] 25/25  45.7 it/s  ETA 0:00
        wrote   out.wav  2.560 s  16000 Hz  lowered by 1.8 dB */
 #include "cli.h"
@@ -605,107 +605,141 @@ static void read_shard(const cli *c, size_t *shard, size_t *shards)
     *shards = (size_t)n;
 }
 
-static void read_options(job *j)
+/* A number from 0 to `high`, of which 0 is told as `none`: the library takes its own 0 for
+   the model's default. */
+static double number_or_none(const cli *c, double high, double none)
+{
+    const double value = cli_number(c, 0, high);
+    return value == 0.0 ? none : value;
+}
+
+/* The four below take the option `id` if it is one of theirs, else they return 0.
+   How long and by which steps. */
+static int read_run(job *j, int id)
 {
     static const char *const samplers[] = { "ddpm", "ddim", "dpm", "dpm-sde", "euler",
         "euler-a", "heun", "lcm", "unipc", "consistency", "ctm", NULL };
     static const char *const sigmas[] = { "spaced", "karras", NULL };
-    static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const finals[] = { "zero", "sigma_min", NULL };
+    const cli *c = &j->line;
+    tango_params *p = &j->params;
+    switch (id) {
+    case 'n': p->negative = c->text; break;
+    case 's': p->seconds = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+    case 280: p->crop = number_or_none(c, TANGO_SECONDS_MAX, -1.0); break;
+    case 256: p->steps = (size_t)cli_integer(c, 1, 1000); break;
+    case 257: p->guidance = number_or_none(c, 1000, 1.0); break;
+    case 271: p->rescale = number_or_none(c, 1, -1.0); break;
+    case 290: p->guidance_from = cli_number(c, 0, 1); break;
+    case 291: p->guidance_until = number_or_none(c, 1, -1.0); break;
+    case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
+    case 259: p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]); break;
+    case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
+    case 260: p->eta = number_or_none(c, 1, -1.0); break;
+    case 261:
+        p->final_sigma = cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
+        break;
+    case 327: p->window = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
+    case 328: p->loop = 1; break;
+    default: return 0;
+    }
+    return 1;
+}
+
+/* What the run starts from, and how often. */
+static int read_start(job *j, int id)
+{
+    const cli *c = &j->line;
+    tango_params *p = &j->params;
+    switch (id) {
+    case 258: p->seed = (uint64_t)cli_integer(c, 0, (long long)TANGO_SEED_MAX); break;
+    case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
+    case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
+    case 264: j->noise = c->text; break;
+    case 265: j->latent = c->text; break;
+    case 321: j->init = c->text; break;
+    case 322: p->strength = cli_number(c, 1e-9, 1); break;
+    case 323:
+        if (p->fills == FILLS_MAX) cli_usage("--fill: more than %d", FILLS_MAX);
+        cli_two_numbers(c, &j->fill[2 * p->fills], &j->fill[2 * p->fills + 1], 0,
+            TANGO_SECONDS_MAX);
+        p->fills++;
+        break;
+    case 324: j->extend = c->text; break;
+    default: return 0;
+    }
+    return 1;
+}
+
+/* What becomes of the latent: sound, file. */
+static int read_output(job *j, int id)
+{
+    static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const char *const bits[] = { "16", "24", "32", "f32", NULL };
     static const tango_io_wav_format formats[] = { TANGO_IO_WAV_PCM16, TANGO_IO_WAV_PCM24,
         TANGO_IO_WAV_PCM32, TANGO_IO_WAV_FLOAT32 };
-    cli *c = &j->line;
+    const cli *c = &j->line;
     tango_params *p = &j->params;
     double mean, deviation;
+    switch (id) {
+    case 'o': j->output = c->text; break;
+    case 263: p->vocoder = tango_vocoder_named(vocoders[cli_choice(c, vocoders)]); break;
+    case 266:
+        cli_two_numbers(c, &mean, &deviation, -100, 100);
+        p->denormalize = 1;
+        p->denormalize_mean = (float)mean;
+        p->denormalize_std = (float)deviation;
+        break;
+    case 267: j->format = formats[cli_choice(c, bits)]; break;
+    case 272: j->clip = 1; break;
+    case 340: j->record.off = 1; break;
+    case 341: break; /* record_begin has read it */
+    default: return 0;
+    }
+    return 1;
+}
+
+/* Where it runs, and what is said about it. */
+static int read_rest(job *j, int id)
+{
+    const cli *c = &j->line;
+    tango_params *p = &j->params;
+    switch (id) {
+    case 'm': j->model = c->text; break;
+    case 't': p->threads = (size_t)cli_integer(c, 1, THREADS_MAX); break;
+    case 268:
+        p->kernels = tango_nn_kernels_named(c->text);
+        if (p->kernels == NULL)
+            cli_usage("--kernels: this machine has no \"%.60s\"", c->text);
+        break;
+    case 325: j->prompts = c->text; break;
+    case 326: read_shard(c, &j->shard, &j->shards); break;
+    case 269: j->dump = c->text; break;
+    case 281: j->profile.seconds = profile_seconds; break;
+    case 270: j->json = 1; break;
+    case 'q': j->quiet = 1; break;
+    default: return 0;
+    }
+    return 1;
+}
+
+static void read_options(job *j)
+{
+    cli *c = &j->line;
     int id;
-    while ((id = cli_next(c)) != 0) switch (id) {
-        case CLI_OPERAND:
-            if (p->prompt != NULL)
-                cli_usage("one prompt, found a second: \"%.60s\"; quote it", c->text);
-            p->prompt = c->text;
-            break;
-        case 'm': j->model = c->text; break;
-        case 'o': j->output = c->text; break;
-        case 'n': p->negative = c->text; break;
-        case 's': p->seconds = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
-        case 280:
-            p->crop = cli_number(c, 0, TANGO_SECONDS_MAX);
-            if (p->crop == 0.0) p->crop = -1.0;
-            break;
-        case 256: p->steps = (size_t)cli_integer(c, 1, 1000); break;
-        case 257:
-            p->guidance = cli_number(c, 0, 1000);
-            if (p->guidance == 0.0) p->guidance = 1.0;
-            break;
-        case 271:
-            p->rescale = cli_number(c, 0, 1);
-            if (p->rescale == 0.0) p->rescale = -1.0;
-            break;
-        case 290: p->guidance_from = cli_number(c, 0, 1); break;
-        case 291:
-            p->guidance_until = cli_number(c, 0, 1);
-            if (p->guidance_until == 0.0) p->guidance_until = -1.0;
-            break;
-        case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
-        case 258: p->seed = (uint64_t)cli_integer(c, 0, 4294967295LL); break;
-        case 259:
-            p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]);
-            break;
-        case 260:
-            p->eta = cli_number(c, 0, 1);
-            if (p->eta == 0.0) p->eta = -1.0;
-            break;
-        case 261:
-            p->final_sigma =
-                cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
-            break;
-        case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
-        case 321: j->init = c->text; break;
-        case 322: p->strength = cli_number(c, 1e-9, 1); break;
-        case 323:
-            if (p->fills == FILLS_MAX) cli_usage("--fill: more than %d", FILLS_MAX);
-            cli_two_numbers(c, &j->fill[2 * p->fills], &j->fill[2 * p->fills + 1], 0,
-                TANGO_SECONDS_MAX);
-            p->fills++;
-            break;
-        case 324: j->extend = c->text; break;
-        case 325: j->prompts = c->text; break;
-        case 326: read_shard(c, &j->shard, &j->shards); break;
-        case 327: p->window = cli_number(c, 1e-3, TANGO_SECONDS_MAX); break;
-        case 328: p->loop = 1; break;
-        case 262: p->samples = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
-        case 273: j->best = (size_t)cli_integer(c, 1, TANGO_SAMPLES_MAX); break;
-        case 263:
-            p->vocoder = tango_vocoder_named(vocoders[cli_choice(c, vocoders)]);
-            break;
-        case 't': p->threads = (size_t)cli_integer(c, 1, THREADS_MAX); break;
-        case 264: j->noise = c->text; break;
-        case 265: j->latent = c->text; break;
-        case 266:
-            p->denormalize = 1;
-            cli_two_numbers(c, &mean, &deviation, -100, 100);
-            p->denormalize_mean = (float)mean;
-            p->denormalize_std = (float)deviation;
-            break;
-        case 267: j->format = formats[cli_choice(c, bits)]; break;
-        case 272: j->clip = 1; break;
-        case 340: j->record.off = 1; break;
-        case 341: break; /* record_begin has read it */
-        case 268:
-            p->kernels = tango_nn_kernels_named(c->text);
-            if (p->kernels == NULL)
-                cli_usage("--kernels: this machine has no \"%.60s\"", c->text);
-            break;
-        case 269: j->dump = c->text; break;
-        case 281: j->profile.seconds = profile_seconds; break;
-        case 270: j->json = 1; break;
-        case 'q': j->quiet = 1; break;
-        case 'h':
+    while ((id = cli_next(c)) != 0) {
+        if (id == CLI_OPERAND && j->params.prompt != NULL)
+            cli_usage("one prompt, found a second: \"%.60s\"; quote it", c->text);
+        if (id == CLI_OPERAND) j->params.prompt = c->text;
+        else if (id != 'h')
+            (void)(read_run(j, id) || read_start(j, id) || read_output(j, id)
+                   || read_rest(j, id));
+        else {
             cli_help("generate [options] PROMPT, or generate [options] --prompts FILE",
                 "Makes the sound that PROMPT describes. Defaults come from the model.",
                 options);
             exit(0);
+        }
     }
 }
 

@@ -725,6 +725,22 @@ static void commit(const char *path)
     if (tango_io_commit(&output, &error) != TANGO_OK) give_up(path, &error);
 }
 
+/* All blocks times `factor`; what --clip cuts off is counted. */
+static void write_blocks(pipeline *p, save_file *writer, double *block, double factor,
+                         cli_level *level, const char *to)
+{
+    tango_error error = { "" };
+    size_t n, i;
+    while ((n = next_block(p, block)) > 0) {
+        if (cli_interrupted()) exit(130);
+        for (i = 0; i < n * p->channels && factor != 1.0; i++) block[i] *= factor;
+        for (i = 0; i < n * p->channels && level->clip; i++)
+            cli_level_see(level, block[i]);
+        if (save_frames_double(writer, block, n, &error) != TANGO_OK)
+            give_up(to, &error);
+    }
+}
+
 static int run_convert(const settings *set)
 {
     static pipeline p;
@@ -735,7 +751,6 @@ static int run_convert(const settings *set)
     tango_io_wav_spec spec;
     cli_level level = { 0.0, 0, 0 };
     double *block, factor = 1.0;
-    size_t n, i;
     int measured;
     tag_list tags;
     source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
@@ -765,14 +780,7 @@ static int run_convert(const settings *set)
     create(to);
     if (save_begin(&writer, &output, flac, &spec, &error) != TANGO_OK)
         give_up(to, &error);
-    while ((n = next_block(&p, block)) > 0) {
-        if (cli_interrupted()) exit(130);
-        for (i = 0; i < n * p.channels && factor != 1.0; i++) block[i] *= factor;
-        for (i = 0; i < n * p.channels && level.clip; i++)
-            cli_level_see(&level, block[i]);
-        if (save_frames_double(&writer, block, n, &error) != TANGO_OK)
-            give_up(to, &error);
-    }
+    write_blocks(&p, &writer, block, factor, &level, to);
     check_rest(&p);
     if (save_end(&writer, &error) != TANGO_OK) give_up(to, &error);
     commit(to);
