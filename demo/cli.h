@@ -267,7 +267,9 @@ static inline void cli_complete(const cli *c, const char *shell)
     if (shell && strcmp(shell, "bash") == 0) cli_complete_bash(name, c->options);
     else if (shell && strcmp(shell, "zsh") == 0) cli_complete_zsh(name, c->options);
     else cli_usage("--completion: expected bash or zsh");
-    exit(fflush(stdout) != 0 || ferror(stdout));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        cli_fail("standard output: writing failed");
+    exit(0);
 }
 
 static inline int cli_next_long(cli *c, const char *given)

@@ -91,5 +91,7 @@ claim "a third sound" refuse 2 "found \"c\"" ./evaluate a b c
 claim "a missing file" refuse 1 "nosuch.wav: " ./evaluate a/1.wav nosuch.wav
 head -c 100 a/1.wav >none/cut.wav
 claim "a damaged sound ends the comparison" refuse 1 "none/cut.wav: " ./evaluate none a
-claim "a full disk is a failure" sh -c '! ./evaluate half.wav >/dev/full 2>/dev/null'
+if [ -w /dev/full ]; then
+    claim "a full disk is a failure" sh -c './evaluate half.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
+fi
 finish

@@ -300,7 +300,7 @@ static double frechet(const statistics *a, const statistics *b)
         for (j = 0; j < i; j++) c[i][j] = c[j][i] = 0.5 * (c[i][j] + c[j][i]);
     eigen(c, NULL);
     for (i = 0; i < MELS; i++) distance -= 2.0 * root(c[i][i]);
-    return distance > 0.0 ? distance : 0.0;
+    return distance < 0.0 ? 0.0 : distance;
 }
 
 /* ---- Output ----------------------------------------------------------------------- */
@@ -590,5 +590,7 @@ int main(int argc, char **argv)
     else compare_files(&z, path, count);
     for (i = 0; i < 2; i++) free_names(&list[i]);
     analysis_end(&z);
-    return fflush(stdout) != 0 || ferror(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        cli_fail("standard output: writing failed");
+    return 0;
 }
