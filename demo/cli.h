@@ -440,11 +440,14 @@ static inline size_t cli_choice(const cli *c, const char *const *words)
               c->text);
 }
 
-/* The text of -h on standard output: two lines of introduction, then the options. */
+/* The text of -h on standard output: examples, a list that NULL ends; what the program
+   takes and does; the options. */
 static inline void cli_help(const char *usage, const char *about,
-                            const cli_option *options)
+                            const char *const *examples, const cli_option *options)
 {
-    printf("usage: %s\n%s\n\n", usage, about);
+    for (size_t i = 0; examples[i]; i++)
+        printf("%-10s%s\n", i ? "" : "examples:", examples[i]);
+    printf("\nusage: %s\n%s\n\n", usage, about);
     for (const cli_option *o = options; o->id; o++) {
         char left[64], letter[8] = "    ";
         if (o->id > 32 && o->id < 127) snprintf(letter, sizeof letter, "-%c, ", o->id);

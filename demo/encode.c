@@ -8,14 +8,22 @@
 #include "../tango.h"
 #include "clip.h"
 
+static const char *const examples[] = {
+    "encode dog.wav -o dog.npy",
+    "encode dog.flac -o dog.pt -s 10",
+    "encode dog.wav -o dog.npy -m audioldm.tango --sample 7",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE",
         ".npy or .pt: latent (8, T/4, 16), scale factor * posterior mean" },
     { 's', "seconds", "S",
         "cut or pad with zeros; the clip, rounded up to 4 frames, if not given" },
-    { 256, "sample", "SEED", "a sample of the posterior instead of its mean" },
-    { 257, "window", "FRAMES", "encode in overlapping windows of so many frames" },
+    { 256, "sample", "SEED", "a sample of the posterior, of this seed, not its mean" },
+    { 257, "window", "FRAMES",
+        "encode in overlapping windows of so many frames; the whole at once if not given" },
     { 258, "dump", "DIR", "also samples, mel, mean, logvar, latent as .npy" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
@@ -51,14 +59,14 @@ static void read_options(job *j, int argc, char **argv)
         case 's': j->seconds = cli_number(&c, 1e-3, TANGO_SECONDS_MAX); break;
         case 256:
             j->encoding.sample = 1;
-            j->encoding.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL);
+            j->encoding.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
             break;
         case 257: j->encoding.window = (size_t)cli_integer(&c, 32, 1000000); break;
         case 258: j->dump = c.text; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("encode [options] SOUND -o LATENT",
-                "Encodes a WAV or FLAC file with the model's VAE.", options);
+                "Encodes a WAV or FLAC file with the model's VAE.", examples, options);
             exit(0);
         }
     if (j->input == NULL) cli_usage("no sound file");

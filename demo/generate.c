@@ -24,6 +24,13 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
+static const char *const examples[] = {
+    "generate \"a dog barks\"",
+    "generate \"heavy rain falls\" -s 10 --seed 7 -o rain.flac",
+    "generate --init dog.wav --strength 0.6 \"a cat meows\" -o cat.wav",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE",
@@ -38,11 +45,13 @@ static const cli_option options[] = {
         "models" },
     { 271, "rescale", "R",
         "takes back what guidance makes too large, 0 (nothing) to 1" },
-    { 290, "guidance-from", "P", "part of the run before which guidance is off, 0 to 1" },
+    { 290, "guidance-from", "P",
+        "part of the run before which guidance is off, 0 (if not given) to 1" },
     { 291, "guidance-until", "P",
         "part of the run from which guidance is off again, 1 if not given" },
     { 292, "cache", "N",
-        "computes the deep part of the UNet every N steps only: faster, not the same" },
+        "computes the deep part of the UNet every N steps only: faster, not the same; 1 "
+        "if not given" },
     { 258, "seed", "N",
         "of the noise, 0 to 4294967295 as torch's generator tells them apart; 0 if not "
         "given" },
@@ -50,12 +59,14 @@ static const cli_option options[] = {
         "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
         "consistency, ctm" },
     { 320, "sigmas", "NAME",
-        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras" },
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced (if not given) or "
+        "karras" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME",
         "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
     { 262, "samples", "N",
-        "takes of one prompt, with seeds N, N + 1 ..., in FILE_00.wav, FILE_01.wav ..." },
+        "takes of one prompt, with seeds N, N + 1 ..., in FILE_00.wav, FILE_01.wav ...; "
+        "1 if not given" },
     { 321, "init", "SOUND",
         "WAV or FLAC that the run starts from instead of noise alone" },
     { 322, "strength", "S",
@@ -737,7 +748,7 @@ static void read_options(job *j)
         else {
             cli_help("generate [options] PROMPT, or generate [options] --prompts FILE",
                 "Makes the sound that PROMPT describes. Defaults come from the model.",
-                options);
+                examples, options);
             exit(0);
         }
     }

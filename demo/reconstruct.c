@@ -16,11 +16,18 @@
 #include "clip.h"
 #include "save.h"
 
+static const char *const examples[] = {
+    "reconstruct dog.wav -o back.wav",
+    "reconstruct dog.wav -o back.flac --griffinlim --seed 7",
+    "reconstruct dog.wav -o back.wav -m audioldm.tango",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
     { 'g', "griffinlim", NULL, "Griffin-Lim instead of the model's HiFi-GAN" },
-    { 256, "seed", "N", "of Griffin-Lim's phases" },
+    { 256, "seed", "N", "of Griffin-Lim's phases; 0 if not given" },
     { 257, "clip", NULL, "cut off what is too loud instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
@@ -49,13 +56,15 @@ static void read_options(job *j, int argc, char **argv)
         case 'm': j->model = c.text; break;
         case 'o': j->output = c.text; break;
         case 'g': j->params.vocoder = TANGO_GRIFFIN_LIM; break;
-        case 256: j->params.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL); break;
+        case 256:
+            j->params.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
+            break;
         case 257: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("reconstruct [options] SOUND -o SOUND",
                 "Turns a WAV or FLAC file into a mel spectrogram and back into sound.",
-                options);
+                examples, options);
             exit(0);
         }
     if (j->input == NULL) cli_usage("no sound file");

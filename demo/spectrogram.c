@@ -12,6 +12,13 @@
 #include "clip.h"
 #include "picture.h"
 
+static const char *const examples[] = {
+    "spectrogram dog.wav",
+    "spectrogram dog.wav -o dog.png --axes --wave",
+    "spectrogram dog.wav cat.flac -o both.png -c viridis -d 60",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob whose mel to show; Tango's if not given" },
     { 'o', "output", "FILE", "PNG to write; - is standard output" },
@@ -63,7 +70,7 @@ static void read_options(job *j, int argc, char **argv)
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("spectrogram [options] SOUND...",
-                "Shows WAV or FLAC files as mel spectrograms.", options);
+                "Shows WAV or FLAC files as mel spectrograms.", examples, options);
             exit(0);
         }
     if (j->count == 0) cli_usage("no sound file");

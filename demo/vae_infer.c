@@ -9,13 +9,20 @@
 #include "clip.h"
 #include "save.h"
 
+static const char *const examples[] = {
+    "vae_infer dog.npy -o dog.wav",
+    "vae_infer dog.npy -o dog.flac --vocoder griffin-lim",
+    "vae_infer dog.npy -o - -m audioldm.tango | aplay",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
     { 256, "denormalize", "MEAN,STD",
         "mel = mel * STD + MEAN before the vocoder; published weights want none" },
     { 257, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
-    { 258, "seed", "N", "of Griffin-Lim's phases" },
+    { 258, "seed", "N", "of Griffin-Lim's phases; 0 if not given" },
     { 259, "clip", NULL, "cut off what is too loud instead of lowering all" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
@@ -54,14 +61,16 @@ static void read_options(job *j, int argc, char **argv)
         case 257:
             j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
             break;
-        case 258: j->params.seed = (uint64_t)cli_integer(&c, 0, 4294967295LL); break;
+        case 258:
+            j->params.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
+            break;
         case 259: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("vae_infer [options] LATENT -o SOUND",
                 "Decodes a latent of a .npy or .pt file: (8, T/4, 16) or (8, 16, T/4), "
                 "scaled.",
-                options);
+                examples, options);
             exit(0);
         }
     if (j->input == NULL) cli_usage("no latent");

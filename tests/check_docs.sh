@@ -3,7 +3,8 @@
 #
 # Examples are programs: the quick example of each header and every whole C program in README.md
 # build under the warning set, and every `cc ...` line of README.md and of the comment on top of
-# a demo or tool builds what it names.
+# a demo or tool builds what it names. What -h of each program says begins with three examples, of
+# options that it lists.
 
 . "$(dirname "$0")/lib.sh"
 cd "$top" || exit 1
@@ -26,6 +27,7 @@ as_printed()
     name=$(printf '%s\n' "$line" | sed -n 's|^cc [a-z]*/\([a-z_]*\)\.c -lm$|\1|p')
     line="$cc ${CFLAGS-} ${line#cc }"
     eval "$line -o \"$tmp/printed\"" || return 1
+    [ -z "$name" ] || "$tmp/printed" -h >"$tmp/$name.help" || return 1
     [ -z "$name" ] || [ -z "${TANGO_BUILT-}" ] || mv "$tmp/printed" "$TANGO_BUILT/$name"
 }
 
@@ -37,6 +39,17 @@ claims()
     claim "$1: $2" as_printed "$2"
 }
 : >"$tmp/seen"
+
+# shows_examples NAME: three calls of NAME, then a line "usage:"; their options are in the list.
+shows_examples()
+{
+    sed -n '1s/^examples: //; 4q; p' "$tmp/$1.help" >"$tmp/examples"
+    [ "$(grep -c "^ *$1\\( \\|\$\\)" "$tmp/examples")" -eq 3 ] || return 1
+    sed -n 5p "$tmp/$1.help" | grep "^usage: $1 " || return 1
+    for option in $(tr ' ' '\n' <"$tmp/examples" | grep -e '^--*[a-z]'); do
+        sed 1,5d "$tmp/$1.help" | grep -e "^ .* $option[ ,]" || return 1
+    done
+}
 
 for header in $headers; do
     example "$header" >"$tmp/example.c"
@@ -74,5 +87,7 @@ for file in demo/*.c tools/*.c; do
     line=$(sed -n '1,30s/^[ *\/$]*\(cc .*\.c.*-o [^ ]*\).*/\1/p' "$file" | head -n 1)
     [ -n "$line" ] || continue
     claims "$file" "$line"
+    name=$(basename "$file" .c)
+    claim "$name -h begins with examples" shows_examples "$name"
 done
 finish

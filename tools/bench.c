@@ -406,6 +406,13 @@ static void start_threads(bench *b, size_t threads)
 #endif
 }
 
+static const char *const examples[] = {
+    "bench",
+    "bench --stages -m demo/tiny.tango -t 2",
+    "bench --fft --json",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 't', "threads", "N", "threads, 1 to 256 (TANGO_THREADS, else 1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
@@ -464,7 +471,7 @@ int main(int argc, char **argv)
         case 'j': b.json = 1; break;
         case 'h': cli_help("bench [options]",
                            "Speed of tango_nn.h on the shapes of the models, of a "
-                           "model's stages, and of tango_audio.h.", options);
+                           "model's stages, and of tango_audio.h.", examples, options);
                   return 0;
         default: cli_usage("no operand is expected, found \"%.60s\"", c.text);
     }

@@ -302,6 +302,13 @@ enum { OPTION_TEXT = 256, OPTION_UNET, OPTION_VAE, OPTION_VOCODER, OPTION_RANK,
        OPTION_TOKENIZER, OPTION_SCHEDULER, OPTION_ONLY, OPTION_RAW,
        OPTION_LIST };
 
+static const char *const examples[] = {
+    "convert audioldm-s-full.ckpt -o audioldm.tango",
+    "convert tango -o tango.tango -t i16",
+    "convert tango --list",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'o', "output", "FILE", "the blob to write" },
     { 't', "type", "f32|f16|i16",
@@ -372,7 +379,7 @@ int main(int argc, char **argv)
             cli_help("convert FILE|FOLDER -o FILE.tango [options]\n"
                      "       convert FILE|FOLDER --list",
                      "Makes one weights blob from a checkpoint of the Tango family.",
-                     options);
+                     examples, options);
             return 0;
         }
         take_option(&r, id, &c);

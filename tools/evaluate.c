@@ -36,6 +36,13 @@
 
 enum { RATE = 16000, MELS = 64, CHUNK = 64 };
 
+static const char *const examples[] = {
+    "evaluate dog.wav",
+    "evaluate dog.wav made.wav",
+    "evaluate recordings made --json",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 'j', "json", NULL, "one line of JSON for each sound, pair and folder" },
     { 'h', "help", NULL, "this text" },
@@ -574,7 +581,8 @@ int main(int argc, char **argv)
         case 'j': json = 1; break;
         case 'h':
             cli_help("evaluate [options] [REFERENCE] SOUND",
-                "Distances between two sounds, or two folders of sounds.", options);
+                "Distances between two sounds, or two folders of sounds.",
+                examples, options);
             return 0;
         default:
             if (count == 2) cli_usage("two sounds or folders, found \"%.60s\"", c.text);

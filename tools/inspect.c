@@ -19,6 +19,13 @@
 
 enum { NO_CHECK = 256, CHECK, JSON };
 
+static const char *const examples[] = {
+    "inspect demo/tiny.tango",
+    "inspect demo/tiny.tango vocoder --no-check",
+    "inspect dog.npy --json",
+    NULL,
+};
+
 static const cli_option options[] = {
     { JSON, "json", NULL, "one JSON object instead of tables" },
     { CHECK, "check", NULL, "read all data: statistics and checksums (the default)" },
@@ -751,7 +758,7 @@ int main(int argc, char **argv)
                 "inspect FILE [FILTER] [options]",
                 "Lists what a weights blob, .npy, .pt or .png file holds, or only names "
                 "that\ncontain FILTER.",
-                options);
+                examples, options);
             return 0;
         default:
             if (!s.path) s.path = c.text;

@@ -27,6 +27,13 @@ enum {
     PRUNE, THREADS, DRY_RUN, JSON, SPLIT, BATCH, SEED, EPOCH
 };
 
+static const char *const examples[] = {
+    "prepare folder --input-dir sounds --output-dir set --no-latents",
+    "prepare audiocaps --root-dir audiocaps --output-dir set -m big.tango --shard 0/8",
+    "prepare show --output-dir set --split train --batch 4 --seed 1",
+    NULL,
+};
+
 static const cli_option options[] = {
     { AUDIO_DIR, "audio-dir", "DIR", "wavcaps: the sounds, ID.flac or ID.wav" },
     { JSON_DIR, "json-dir", "DIR", "wavcaps: the metadata, *.json" },
@@ -1151,7 +1158,8 @@ static void read_arguments(arguments *a, int argc, char **argv)
             break;
         case EPOCH: a->show.epoch = (uint64_t)cli_integer(&c, 0, INT64_MAX); break;
         case 'h':
-            cli_help(usage, "Recordings and captions become a training set.", options);
+            cli_help(usage, "Recordings and captions become a training set.",
+                     examples, options);
             exit(0);
         default:
             if (a->command) cli_usage("more than one command: \"%.60s\"", c.text);

@@ -31,21 +31,29 @@
 
 enum { BLOCK = 4096, RATE = 16000, HEAD_MOST = 1 << 25 };
 
+static const char *const examples[] = {
+    "sound info *.wav",
+    "sound convert dog.wav dog.flac",
+    "sound convert dog.flac dog16.wav --rate 16000 --channels mono",
+    NULL,
+};
+
 static const cli_option options[] = {
     { 256, "json", NULL, "info: one line of JSON a file" },
     { 257, "rate", "R", "convert: sample rate in Hz; the input's if not given" },
     { 258, "bits", "16|24|32|f32|f64",
       "of the samples; convert: the input's, at least 16" },
-    { 259, "channels", "mono|first|keep", "convert: average, channel 0, or all" },
-    { 260, "start", "S", "convert: seconds to pass over" },
-    { 261, "seconds", "S", "convert: length" },
+    { 259, "channels", "mono|first|keep",
+      "convert: average, channel 0, or all (if not given)" },
+    { 260, "start", "S", "convert: seconds to pass over, 0 if not given" },
+    { 261, "seconds", "S", "convert: length; up to the end if not given" },
     { 262, "normalize", "peak|rms|none",
       "convert: peak 0.95, or rms 0.1; none is --clip" },
     { 268, "clip", NULL,
       "convert, griffinlim: cut off what is too loud instead of lowering all" },
     { 269, "no-metadata", NULL, "convert: leave out the text in the input" },
     { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
-    { 264, "recipe", "NAME", "mel: tacotron or torchaudio" },
+    { 264, "recipe", "NAME", "mel: tacotron (if not given) or torchaudio" },
     { 265, "complex", NULL, "stft: real and imaginary parts" },
     { 266, "iterations", "N", "griffinlim: 60 if not given" },
     { 267, "seed", "N", "griffinlim: of the first phases; 0 if not given" },
@@ -1123,7 +1131,8 @@ static void help(void)
              "  stft IN OUT.npy           spectrogram, 513 bins\n"
              "  griffinlim IN.npy OUT     sound from a tacotron mel\n"
              "  mix A B OUT               two sounds at equal loudness\n"
-             "OUT is a .wav or a .flac file where nothing else is said.", options);
+             "OUT is a .wav or a .flac file where nothing else is said.",
+             examples, options);
 }
 
 static int is_known(command_kind which, int id)
