@@ -23,7 +23,7 @@ static const cli_option options[] = {
         "cut or pad with zeros; the clip, rounded up to 4 frames, if not given" },
     { 256, "sample", "SEED", "a sample of the posterior, of this seed, not its mean" },
     { 257, "window", "FRAMES",
-        "encode in overlapping windows of so many frames; the whole at once if not given" },
+        "encode in overlapping windows of so many frames; else the whole at once" },
     { 258, "dump", "DIR", "also samples, mel, mean, logvar, latent as .npy" },
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },

@@ -616,8 +616,8 @@ static void read_shard(const cli *c, size_t *shard, size_t *shards)
     *shards = (size_t)n;
 }
 
-/* A number from 0 to `high`, of which 0 is told as `none`: the library takes its own 0 for
-   the model's default. */
+/* A number from 0 to `high`, of which 0 is told as `none`: the library takes its own 0
+   for the model's default. */
 static double number_or_none(const cli *c, double high, double none)
 {
     const double value = cli_number(c, 0, high);
