@@ -219,7 +219,7 @@ static inline void record_line(
         item = tango_io_json_next(json, list, item)) {
         const cli_option *o = r->line.options;
         const char *name = *at;
-        record_word(r, argc, at, json, item, NULL);
+        record_word(r, argc, at, json, item, "");
         while (o->id && (strncmp(name, "--", 2) != 0 || strcmp(name + 2, o->name) != 0))
             o++;
         if (!o->id || record_owns(r->own, o->id))
@@ -228,7 +228,7 @@ static inline void record_line(
         if (!o->value) continue;
         item = tango_io_json_next(json, list, item);
         if (!item) cli_fail("%s: its comment has %s without a value", r->replay, name);
-        record_word(r, argc, at, json, item, NULL);
+        record_word(r, argc, at, json, item, "");
     }
 }
 
@@ -266,7 +266,7 @@ static inline int record_words(
     for (i = 1; i < r->line.argc; i++) r->argv[n++] = r->line.argv[i];
     if (tango_io_json_type_of(json, prompt) != TANGO_IO_JSON_STRING) return n;
     record_word(r, &n, &at, NULL, 0, "--");
-    record_word(r, &n, &at, json, prompt, NULL);
+    record_word(r, &n, &at, json, prompt, "");
     return n;
 }
 
