@@ -106,10 +106,14 @@ static void read_json_line(words *w, const cli *c, const char *text, size_t size
     }
     add_word(w, "--", "", "", "");
     if (prompt != 0) {
+        char *sentence;
         if (tango_io_json_type_of(&json, prompt) != TANGO_IO_JSON_STRING)
             cli_usage("\"prompt\" is no string");
-        add_word(w, "", "", "", value_text(&json, prompt));
+        sentence = value_text(&json, prompt);
+        add_word(w, "", "", "", sentence);
+        free(sentence);
     }
+    free(work);
 }
 
 /* FILE_LINE.wav, to be freed. */
@@ -128,6 +132,8 @@ static char *numbered(const char *given, size_t number, int digits)
 static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
 {
     const char *given = j->output;
+    char *name = NULL;
+    int status;
     words w;
     memset(&w, 0, sizeof w);
     add_word(&w, "generate", "", "", "");
@@ -139,6 +145,7 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
         if (strlen(prompt) != size) cli_usage("a NUL in a prompt");
         add_word(&w, "--", "", "", "");
         add_word(&w, "", "", "", prompt);
+        free(prompt);
     }
     j->line.argc = w.count;
     j->line.argv = w.list;
@@ -147,11 +154,14 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     j->line.operands_only = 0;
     j->record.more = j->line;
     read_options(j);
-    if (j->output == given) j->output = numbered(given, number, digits);
+    if (j->output == given) j->output = name = numbered(given, number, digits);
     if (strcmp(j->output, "-") == 0) cli_usage("\"output\": - is for one sound");
     check_options(j);
     check_parts(j, j->opened);
-    return run_job(j);
+    status = run_job(j);
+    free(name);
+    while (w.count > 0) free(w.list[--w.count]);
+    return status;
 }
 
 /* All of a file, or of standard input, to be freed. */
