@@ -1909,6 +1909,7 @@ static void a_run_stops_behind_any_layer(void)
         void *memory;
         float *wave;
         p.on_stage = NULL;
+        p.on_step = NULL;
         p.on_layer = count_layer;
         p.user = &s;
         CHECK(tango_prepare(&plan, &v1, &p, &error) == TANGO_OK && s.seen == 0);
