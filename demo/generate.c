@@ -573,7 +573,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"seeds\": [");
     for (i = 0; i < j->files; i++)
         printf("%s%llu", i > 0 ? ", " : "",
-            (unsigned long long)(p->seed + j->candidates[i].sample));
+            (unsigned long long)(j->seeds != NULL ? j->seeds[j->candidates[i].sample]
+                                                  : p->seed));
     printf("], ");
     if (p->init != NULL) printf("\"strength\": %g, ", p->strength);
     printf("\"steps\": %zu, \"sampler\": \"%s\", \"sigmas\": \"%s\", ", p->steps,
@@ -894,9 +895,6 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
     if (j->record.sample >= samples)
         cli_fail("%s: its comment tells of sample %zu of %zu", j->record.replay,
             j->record.sample, samples);
-    if (j->record.replay != NULL && one_by_one(j))
-        cli_fail("%s: its comment tells of %zu takes, of which none is this one",
-            j->record.replay, samples);
     j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
     if (j->levels == NULL || j->candidates == NULL)

@@ -71,12 +71,14 @@ static void load_start(job *j, const tango_model *m)
     free(x);
 }
 
-/* Each of several takes has its own seed, so that it can be made again alone. */
+/* Each of several takes has its own seed, so that it can be made again alone. Stages are
+   dumped as the reference has them, all takes from one generator; so is what tells of
+   --samples made again. */
 static void set_seeds(job *j)
 {
     tango_params *p = &j->params;
     size_t i;
-    if (p->samples < 2) return;
+    if (p->samples < 2 || j->dump != NULL || j->record.replay != NULL) return;
     if (p->seed > TANGO_SEED_MAX - (p->samples - 1))
         cli_usage("--seed: expected at most %llu for %zu samples, found %llu",
             (unsigned long long)(TANGO_SEED_MAX - (p->samples - 1)), p->samples,

@@ -140,7 +140,7 @@ def scheduler_of(folder, double, noise): return R.make_scheduler(make_golden.SAM
 def audioldm_stages(folder, kw, variant, double):
     from diffusers import AudioLDMPipeline
     pipe = AudioLDMPipeline.from_pretrained(folder, variant=variant, torch_dtype=torch.float32); pipe.set_progress_bar_config(disable=True); out = {}
-    dtype = torch.float64 if double else torch.float32; pipe.to(dtype); noise = R.Noise(kw["seed"], takes=kw["samples"]); pipe.scheduler = scheduler_of(folder, double, noise)
+    dtype = torch.float64 if double else torch.float32; pipe.to(dtype); noise = R.Noise(kw["seed"]); pipe.scheduler = scheduler_of(folder, double, noise)
     frames = 4 * math.ceil(int(kw["seconds"] * 100) / 4); z = out["noise"] = noise.next((kw["samples"], 8, frames // 4, 16), dtype)
     encode, decode = pipe._encode_prompt, pipe.decode_latents
     def encoded(*a, **b): e = encode(*a, **b); out.update(text_uncond=e[:1, None], text=e[-1:, None]); return e
@@ -257,7 +257,7 @@ def adapters(s, work, published): tango_run(s, work, "adapters", s.clip, 4)
 
 @torch.no_grad()
 def consistency_stages(s, net, tokenizer, kw, double):
-    net = unets.Net(s.z["light"], double) if net is None else net; m = Tango(s, torch.nn.Identity(), s.t5, tokenizer, None, double); draw = R.Noise(kw["seed"], takes=kw["samples"]); draw.shape = (kw["samples"], 8, R.frames_for(kw["seconds"]) // 4, 16)
+    net = unets.Net(s.z["light"], double) if net is None else net; m = Tango(s, torch.nn.Identity(), s.t5, tokenizer, None, double); draw = R.Noise(kw["seed"]); draw.shape = (kw["samples"], 8, R.frames_for(kw["seconds"]) // 4, 16)
     ids, mask, text = m.encode_text([m.tokens(PROMPT)]); out = dict(tokens=ids, mask=mask, text=text)
     case = dict(samples=kw["samples"], steps=kw.get("steps", 1), guidance=4.0, given=(text, mask.bool(), None))
     for i, z in enumerate(unets.consistency_run(net, s.z["light"], case, draw)): out[f"latent_{i:03d}"] = z

@@ -60,7 +60,7 @@ def run(work, folder, blob_file, prompt, kw):
         if k not in ("guidance", "sampler"): cmd += ["--" + k, str(v)]
     if "rescale" not in kw: cmd += ["--rescale", "0"]      # the shipped model has a default of its own
     subprocess.run(cmd + ["--", prompt], check=True)
-    return compare(dump, *(R.generate(R.Model(folder, d), [prompt], takes=kw.get("samples", 0), **kw) for d in (False, True)))
+    return compare(dump, *(R.generate(R.Model(folder, d), [prompt], **kw) for d in (False, True)))
 
 
 def compare(dump, single, double):
