@@ -77,8 +77,10 @@ static void load_start(job *j, const tango_model *m)
 static void set_seeds(job *j)
 {
     tango_params *p = &j->params;
+    const int given = j->noise != NULL || j->latent != NULL;
     size_t i;
-    if (p->samples < 2 || j->dump != NULL || j->record.replay != NULL) return;
+    if (p->samples < 2) return;
+    if (!given && (j->dump != NULL || j->record.replay != NULL)) return;
     if (p->seed > TANGO_SEED_MAX - (p->samples - 1))
         cli_usage("--seed: expected at most %llu for %zu samples, found %llu",
             (unsigned long long)(TANGO_SEED_MAX - (p->samples - 1)), p->samples,
