@@ -8,7 +8,7 @@
 # sine of the right pitch (-32 dB), and within 1e-5 of the slower one. 5,000 samples (1814.06) are
 # played 5.2e-4 slower, 14 % of the amplitude of a 440 Hz sine away.
 # One would have guessed a step of 44100/16000 for every length, and a last sample that lies before
-# the end of the sound: that is what soxr, resampy, libsamplerate and torchaudio do.
+# the end of the sound, as soxr, resampy and libsamplerate do it.
 # Why it matters: the error depends on the length alone, is gone for whole seconds, where one
 # tests it, and is that of cheap interpolation at all other lengths; sounds that were cut before
 # and after the resampling no longer agree.
