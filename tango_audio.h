@@ -1603,9 +1603,13 @@ static size_t tango_audio__fft_real_at(size_t size)
     return 14 * (size / 8) + 14 * (size / 16) + passes;
 }
 
+/* Two arrays, real and imaginary parts. */
+typedef struct tango_audio__points {
+    float *re, *im;
+} tango_audio__points;
+
 /* Four points, from x to y: the one size too small for the passes above. */
-static void tango_audio__fft_four(float *yr, float *yi, const float *xr,
-                                               const float *xi)
+static void tango_audio__fft_four(float *yr, float *yi, const float *xr, const float *xi)
 {
     const float ar = xr[0] + xr[2], ai = xi[0] + xi[2], br = xr[0] - xr[2],
                 bi = xi[0] - xi[2];
@@ -1621,38 +1625,52 @@ static void tango_audio__fft_four(float *yr, float *yi, const float *xr,
     yi[3] = bi + dr;
 }
 
-/* A complex transform of n = size or size/2 points. x and y are used in turn, and the
-   result lies in y when 1 is returned, in x otherwise. */
-static int tango_audio__fft_passes(float *xr, float *xi, float *yr, float *yi,
-                                   const tango_audio_fft *fft, size_t n)
+/* A complex transform of n = size or size/2 points, in passes that each read one pair of
+   arrays and write the other; returns the pair that holds the result. A pass of radix R
+   makes of s transforms of `left` points R s of left/R: s * left = n all the way. The
+   first pass has radix 8, then come 4s, and at the end 8 or 2 if that is what is left. */
+static tango_audio__points tango_audio__fft_passes(tango_audio__points x,
+                                                   tango_audio__points y,
+                                                   const tango_audio_fft *fft, size_t n)
 {
-    const tango_audio_kernels *kernels = fft->kernels;
+    const tango_audio_kernels *k = fft->kernels;
     size_t left = n, s = 1;
-    int in_y = 0;
     if (n == 4) {
-        tango_audio__fft_four(yr, yi, xr, xi);
-        return 1;
+        tango_audio__fft_four(y.re, y.im, x.re, x.im);
+        return y;
     }
-    if (n >= 8) {
-        kernels->first8(yr, yi, xr, xi, tango_audio__fft_first_at(fft, n), n / 8);
-        left = n / 8;
-        s = 8;
-        in_y = 1;
+    while (left > 1) {
+        const tango_audio__points read = x;
+        unsigned radix_bits = 2;
+        if (s == 1 && n >= 8) {
+            k->first8(y.re, y.im, x.re, x.im, tango_audio__fft_first_at(fft, n), n / 8);
+            radix_bits = 3;
+        } else if (left == 8) {
+            k->last8(y.re, y.im, x.re, x.im, s);
+            radix_bits = 3;
+        } else if (left == 2) {
+            k->last2(y.re, y.im, x.re, x.im, s);
+            radix_bits = 1;
+        } else {
+            const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
+            if (s == 8) k->second4(y.re, y.im, x.re, x.im, w, left / 4);
+            else k->pass4(y.re, y.im, x.re, x.im, w, left / 4, s);
+        }
+        left >>= radix_bits;
+        s <<= radix_bits;
+        x = y;
+        y = read;
     }
-    for (; left >= 4 && left != 8; left /= 4, s *= 4, in_y = !in_y) {
-        const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
-        if (s == 8) kernels->second4(xr, xi, yr, yi, w, left / 4);
-        else if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
-        else kernels->pass4(yr, yi, xr, xi, w, left / 4, s);
-    }
-    if (left > 1) { /* 2 or 8 */
-        void (*const last)(float *, float *, const float *, const float *, size_t) =
-            left == 8 ? kernels->last8 : kernels->last2;
-        if (in_y) last(xr, xi, yr, yi, s);
-        else last(yr, yi, xr, xi, s);
-        in_y = !in_y;
-    }
-    return in_y;
+    return x;
+}
+
+/* m points one behind the other, real parts first. */
+static tango_audio__points tango_audio__pair(float *work, size_t m)
+{
+    tango_audio__points pair;
+    pair.re = work;
+    pair.im = work + m;
+    return pair;
 }
 
 /* re, im (n/2 + 1) of x (n) times window (n), NULL for none. work (2n). */
@@ -1662,21 +1680,26 @@ static void tango_audio__forward(float *re, float *im, const float *x,
 {
     const size_t n = fft->size, m = n / 2;
     const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
-    float *zr = work, *zi = work + m;
-    fft->kernels->split(zr, zi, x, window, m);
-    if (tango_audio__fft_passes(zr, zi, work + n, work + n + m, fft, m)) {
-        zr = work + n;
-        zi = work + n + m;
-    }
-    fft->kernels->unmix(re, im, re + m / 2, im + m / 2, zr, zi, wr, wi, m);
+    tango_audio__points z = tango_audio__pair(work, m);
+    fft->kernels->split(z.re, z.im, x, window, m);
+    z = tango_audio__fft_passes(z, tango_audio__pair(work + n, m), fft, m);
+    fft->kernels->unmix(re, im, re + m / 2, im + m / 2, z.re, z.im, wr, wi, m);
     if (m >= 2) { /* k = m/2 is its own mirror: W = -i */
-        re[m / 2] = zr[m / 2];
-        im[m / 2] = -zi[m / 2];
+        re[m / 2] = z.re[m / 2];
+        im[m / 2] = -z.im[m / 2];
     }
-    re[0] = zr[0] + zi[0];
-    re[m] = zr[0] - zi[0];
+    re[0] = z.re[0] + z.im[0];
+    re[m] = z.re[0] - z.im[0];
     im[0] = 0.0f;
     im[m] = 0.0f;
+}
+
+static tango_audio__points tango_audio__exchanged(tango_audio__points z)
+{
+    tango_audio__points other;
+    other.re = z.im;
+    other.im = z.re;
+    return other;
 }
 
 /* x (n) of re, im (n/2 + 1), divided by n. A backward transform is a forward one with re
@@ -1687,19 +1710,18 @@ static void tango_audio__backward(float *x, const float *re, const float *im,
     const size_t n = fft->size, m = n / 2;
     const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
     const float scale = 0.5f / (float)m;
-    float *zr = work, *zi = work + m;
-    fft->kernels->remix(zr, zi, zr + m / 2, zi + m / 2, re, im, wr, wi, m, scale);
+    tango_audio__points z = tango_audio__pair(work, m);
+    fft->kernels->remix(z.re, z.im, z.re + m / 2, z.im + m / 2, re, im, wr, wi, m, scale);
     if (m >= 2) {
-        zr[m / 2] = 2.0f * scale * re[m / 2];
-        zi[m / 2] = -2.0f * scale * im[m / 2];
+        z.re[m / 2] = 2.0f * scale * re[m / 2];
+        z.im[m / 2] = -2.0f * scale * im[m / 2];
     }
-    zr[0] = scale * (re[0] + re[m]);
-    zi[0] = scale * (re[0] - re[m]);
-    if (tango_audio__fft_passes(zi, zr, work + n + m, work + n, fft, m)) {
-        zr = work + n;
-        zi = work + n + m;
-    }
-    fft->kernels->join(x, zr, zi, m);
+    z.re[0] = scale * (re[0] + re[m]);
+    z.im[0] = scale * (re[0] - re[m]);
+    z = tango_audio__fft_passes(tango_audio__exchanged(z),
+                                tango_audio__exchanged(tango_audio__pair(work + n, m)),
+                                fft, m);
+    fft->kernels->join(x, z.im, z.re, m);
 }
 
 TANGO_API size_t tango_audio_fft_size(size_t n)
@@ -1769,10 +1791,14 @@ TANGO_API void tango_audio_fft_complex(float *re, float *im, const tango_audio_f
                                        void *work)
 {
     const size_t n = fft->size;
-    float *other = (float *)work;
-    if (tango_audio__fft_passes(re, im, other, other + n, fft, n)) {
-        memcpy(re, other, n * sizeof *re);
-        memcpy(im, other + n, n * sizeof *im);
+    const tango_audio__points spare = tango_audio__pair((float *)work, n);
+    tango_audio__points z;
+    z.re = re;
+    z.im = im;
+    z = tango_audio__fft_passes(z, spare, fft, n);
+    if (z.re != re) {
+        memcpy(re, z.re, n * sizeof *re);
+        memcpy(im, z.im, n * sizeof *im);
     }
 }
 
