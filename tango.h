@@ -4185,12 +4185,29 @@ static float *tango__at(float *base, size_t offset)
     return base == NULL ? NULL : base + offset;
 }
 
+/* The kernels' name of a tensor's type; 0 if they do not know it. */
+static int tango__type_of(tango_nn_type *type, const tango_io_tensor *tensor)
+{
+    static const struct { tango_io_type from; tango_nn_type to; } types[] = {
+        { TANGO_IO_F32, TANGO_NN_F32 }, { TANGO_IO_F16, TANGO_NN_F16 },
+        { TANGO_IO_BF16, TANGO_NN_BF16 }, { TANGO_IO_I16, TANGO_NN_I16 }
+    };
+    size_t i;
+    for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (tensor->type != types[i].from) continue;
+        *type = types[i].to;
+        return (tensor->layout == TANGO_IO_BLOCKS) == (*type >= TANGO_NN_I16);
+    }
+    return 0;
+}
+
 /* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}.
    Matrices in panels may be there in blocks of integers. */
 static const void *tango__tensor(tango__net *net, const char *leaf,
     tango_io_layout layout, size_t a, size_t b, size_t c, tango_nn_type *type)
 {
     tango_io_tensor tensor;
+    tango_nn_type kind = TANGO_NN_F32;
     size_t mark, want[3], rank = c ? 3u : b ? 2u : 1u, i, found;
     if (net->result != TANGO_OK) return NULL;
     want[0] = a, want[1] = b, want[2] = c;
@@ -4202,9 +4219,8 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     if (net->result == TANGO_OK) {
         const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
         int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
-                   && (tensor.type == TANGO_IO_F32
-                       || (tensor.type == TANGO_IO_F16 && type != NULL)
-                       || (tensor.type == TANGO_IO_I16 && blocks));
+                   && tango__type_of(&kind, &tensor)
+                   && (type != NULL || kind == TANGO_NN_F32);
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
@@ -4214,10 +4230,7 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;
-    if (type != NULL)
-        *type = tensor.type == TANGO_IO_I16   ? TANGO_NN_I16
-                : tensor.type == TANGO_IO_F16 ? TANGO_NN_F16
-                                              : TANGO_NN_F32;
+    if (type != NULL) *type = kind;
     return tensor.data;
 }
 

@@ -37,8 +37,8 @@ QUICK EXAMPLE
 WHAT IT DOES
     Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
     its input), group, layer and RMS normalisation, multi-head attention with a streaming
-    softmax, activations, softmax, table look-up. Weights are f32, f16 or 16-bit integers
-    with scales, activations f32.
+    softmax, activations, softmax, table look-up. Weights are f32, f16, bf16 (bfloat16, as
+    it is stored: products are of floats) or 16-bit integers with scales, activations f32.
     Kernels are plain C, AVX2 with FMA, and AVX-512 with and without VNNI; the best one
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
@@ -134,7 +134,7 @@ BUILD OPTIONS (macros, before the first include; default off)
 CONTENTS
     Public
         1 >>context     kernels, threads, scratch memory
-        2 >>weights     panels, half floats
+        2 >>weights     panels, floats of 16 bits
         3 >>product     linear layers and convolutions
         4 >>norms       group, layer, RMS
         5 >>attention   streaming softmax
@@ -220,7 +220,8 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 typedef enum tango_nn_type {
     TANGO_NN_F32 = 0,
     TANGO_NN_F16 = 1,
-    TANGO_NN_I16 = 2
+    TANGO_NN_BF16 = 2,
+    TANGO_NN_I16 = 3
 } tango_nn_type;
 
 /* Functions of one number, with the names of torch.nn.functional:
@@ -272,7 +273,7 @@ TANGO_API const tango_nn_kernels *tango_nn_reference(void);
 TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name);
 TANGO_API const char *tango_nn_kernels_name(const tango_nn_kernels *kernels);
 
-/* ==== 2 >>weights ==== Panels, half floats ================================= */
+/* ==== 2 >>weights ==== Panels, floats of 16 bits =========================== */
 
 /* A weight matrix in panel order (see LAYOUT). */
 typedef struct tango_nn_matrix {
@@ -303,6 +304,9 @@ TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *pan
    half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
 TANGO_API float tango_nn_half_to_float(uint16_t half);
 TANGO_API uint16_t tango_nn_float_to_half(float value);
+/* bfloat16, the upper half of a float, alike; there any NaN keeps its bits. */
+TANGO_API float tango_nn_bf16_to_float(uint16_t bf16);
+TANGO_API uint16_t tango_nn_float_to_bf16(float value);
 
 /* ==== 3 >>product ==== Linear layers and convolutions ====================== */
 
@@ -646,8 +650,8 @@ typedef enum tango_nn__transform {
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
          with the matrix m and the number of rows of `kind`; coef is not read if that is
-         1 (v = x). x are numbers of `type`, F16 in transforms of weights only.
-   widen: to = `count` weights of `type`, from number `at` on. */
+         1 (v = x). x are numbers of `type`, F32 or, of weights, F16.
+   widen: to = `count` weights of `type`, no integers, from number `at` on. */
 struct tango_nn_kernels {
     const char *name;
     size_t tile_rows, tile_panels;
@@ -1165,10 +1169,11 @@ static void tango_nn__blend_ref(float *to, const float *const *x, const float *c
     }
 }
 
-/* Number `at` of an array of floats or halves. */
+/* Number `at` of an array of floats of `type`. */
 TANGO_NN__INLINE float tango_nn__number(const void *x, tango_nn_type type, size_t at)
 {
     if (type == TANGO_NN_F32) return ((const float *)x)[at];
+    if (type == TANGO_NN_BF16) return tango_nn_bf16_to_float(((const uint16_t *)x)[at]);
     return tango_nn_half_to_float(((const uint16_t *)x)[at]);
 }
 
@@ -1400,6 +1405,14 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weights8(const void *panel, siz
     return is_half ? _mm256_cvtph_ps(_mm_loadu_si128(
                          (const __m128i *)(const void *)((const uint16_t *)panel + at)))
                    : _mm256_loadu_ps((const float *)panel + at);
+}
+
+/* The same of bfloat16: the upper halves of floats. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__bf16_8(const void *panel, size_t at)
+{
+    const __m128i v = _mm_loadu_si128(
+        (const __m128i *)(const void *)((const uint16_t *)panel + at));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16));
 }
 
 /* Hides from the compiler where a pointer comes from: of rows a constant distance apart
@@ -2199,7 +2212,10 @@ TANGO_NN__AVX2 static void tango_nn__widen_avx2(float *to, const void *from, siz
 {
     const size_t whole = count / 8 * 8;
     for (size_t i = 0; i < whole; i += 8) {
-        _mm256_storeu_ps(to + i, tango_nn__weights8(from, at + i, type != TANGO_NN_F32));
+        _mm256_storeu_ps(to + i, type == TANGO_NN_BF16
+                                     ? tango_nn__bf16_8(from, at + i)
+                                     : tango_nn__weights8(from, at + i,
+                                                          type == TANGO_NN_F16));
     }
     tango_nn__widen_ref(to + whole, from, at + whole, type, count - whole);
 }
@@ -2896,7 +2912,7 @@ static void tango_nn__run(const tango_nn_context *c, size_t count, tango_nn_task
     for (size_t i = 0; i < count; i++) tango_nn__job_task(&job, i, 0);
 }
 
-/* ==== 2 >>weights ==== Panels, half floats ================================= */
+/* ==== 2 >>weights ==== Panels, floats of 16 bits =========================== */
 
 TANGO_API float tango_nn_half_to_float(uint16_t half)
 {
@@ -2950,6 +2966,21 @@ TANGO_API uint16_t tango_nn_float_to_half(float value)
     return (uint16_t)(sign | half);
 }
 
+TANGO_API float tango_nn_bf16_to_float(uint16_t bf16)
+{
+    return tango_nn__from_bits((uint32_t)bf16 << 16);
+}
+
+TANGO_API uint16_t tango_nn_float_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u);
+    /* Nearest, ties to even; a carry into the exponent is right. */
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+/* Bytes of a float of `type`. */
 static size_t tango_nn__type_size(tango_nn_type type)
 {
     return type == TANGO_NN_F32 ? 4 : 2;
@@ -3008,6 +3039,8 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
                     o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
                 if (type == TANGO_NN_F16) {
                     ((uint16_t *)panel)[to + o] = tango_nn_float_to_half(v);
+                } else if (type == TANGO_NN_BF16) {
+                    ((uint16_t *)panel)[to + o] = tango_nn_float_to_bf16(v);
                 } else {
                     ((float *)panel)[to + o] = v;
                 }
@@ -3756,8 +3789,8 @@ static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, flo
     }
 }
 
-/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Integers, and parts
-   with taps beyond the kernel, pass through `wide`. */
+/* U[point] (depth, 16) = row `row` of G w of one panel and one part. What the transforms
+   do not read, and parts with taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
                                        size_t channel, size_t depth)
@@ -3771,7 +3804,7 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     tango_nn_type type = w->type;
     const char *x = (const char *)w->panels;
     if (type != TANGO_NN_I16) x += from * tango_nn__type_size(type);
-    if (type == TANGO_NN_I16 || first + taps * height > kernel) {
+    if (type > TANGO_NN_F16 || first + taps * height > kernel) {
         for (size_t i = 0; i < height * taps; i++) {
             if (first + i >= kernel) {
                 memset(wide + i * count, 0, count * sizeof *wide);
@@ -4551,10 +4584,7 @@ TANGO_API void tango_nn_gather(float *out, const void *table, tango_nn_type type
         const size_t from = (size_t)ids[i] * width;
         TANGO_ASSERT(ids[i] >= 0);
         for (size_t j = 0; j < width; j++) {
-            out[i * width + j] = type == TANGO_NN_F16
-                                     ? tango_nn_half_to_float(
-                                           ((const uint16_t *)table)[from + j])
-                                     : ((const float *)table)[from + j];
+            out[i * width + j] = tango_nn__number(table, type, from + j);
         }
     }
 }

@@ -29,6 +29,7 @@ for set in unet audioldm small; do
     claim "shapes of $set"                  has "^$set "
 done
 claim "shapes of f16 weights"               table --type f16 --filter small
+claim "shapes of bf16 weights"              table --type bf16 --filter small
 claim "shapes of i16 weights"               table --type i16 --filter small
 claim "shapes of the reference kernels"     table --kernels reference --filter small
 claim "shapes as JSON"                      entries --filter small

@@ -26,6 +26,7 @@ typedef struct bench_type { const char *name; tango_nn_type type; int bits; } be
 static const bench_type bench_types[] = {
     { "f32", TANGO_NN_F32, 32 },
     { "f16", TANGO_NN_F16, 32 }, /* widened to floats first */
+    { "bf16", TANGO_NN_BF16, 32 },
     { "i16", TANGO_NN_I16, 16 },
 };
 enum { TYPES = sizeof bench_types / sizeof bench_types[0] };
@@ -337,8 +338,9 @@ static void open_model(bench *b, stages *s, tango_io_file *file, tango_model *m,
         tango_io_blob_tensor(&m->blob, i, &t);
         /* Of the printed line and the peak; tango.h looks at each tensor itself. */
         if (t.layout == TANGO_IO_PLAIN) continue;
-        if (t.type == TANGO_IO_F16) b->type = &bench_types[1];
-        if (t.type == TANGO_IO_I16) b->type = &bench_types[2];
+        for (size_t j = 1; j < TYPES; j++)
+            if (strcmp(tango_io_type_name(t.type), bench_types[j].name) == 0)
+                b->type = &bench_types[j];
     }
     b->limit = peak_of(tango_nn_kernels_name(b->c.kernels), b->type->bits);
     if (seconds <= 0) seconds = m->defaults.seconds > 0 ? m->defaults.seconds : 10.24;
@@ -416,7 +418,7 @@ static const char *const examples[] = {
 static const cli_option options[] = {
     { 't', "threads", "N", "threads, 1 to 256 (TANGO_THREADS, else 1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
-    { 'T', "type", "TYPE", "type of weights: f32, f16 or i16 (f32)" },
+    { 'T', "type", "TYPE", "type of weights: f32, f16, bf16 or i16 (f32)" },
     { 'f', "filter", "TEXT", "only shapes or stages whose line contains TEXT" },
     { 's', "seconds", "S", "time for all lines together (30); at least 3 rounds" },
     { 'S', "stages", NULL, "the stages of a model instead" },
