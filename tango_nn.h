@@ -604,10 +604,13 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__WORKER ((size_t)1 << 21)
 
 /* The transforms of room 13 by name: of inputs, of weights, of sums; the numbers of
-   outputs and taps of the convolution; TALL where rows are summed up first. */
+   outputs and taps of the convolution; TALL where rows are summed up first, LEAKY where
+   inputs pass a leaky ReLU first, LESS without the last tap, which is zero. */
 typedef enum tango_nn__transform {
     TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__INPUT_4_4_LEAKY,
     TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
+    TANGO_NN__WEIGHT_4_4_LESS,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
     TANGO_NN__OUTPUT_2_3, TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
     TANGO_NN__TRANSFORMS /* how many there are */
@@ -644,13 +647,14 @@ typedef enum tango_nn__transform {
 
    Of room 13:
    blend: row n of to = the sum of coef[t] * row n of x[t], `terms` of them, of `count`
-         numbers each, through the leaky ReLU if slope is not 0; zeros without terms;
-         terms <= 6. Rows of to are TANGO_NN__STRIDE apart, those of x `step`.
+         numbers each; zeros without terms; terms <= 6. Rows of to are TANGO_NN__STRIDE
+         apart, those of x `step`.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
-         with the matrix m and the number of rows of `kind`; coef is not read if that is
-         1 (v = x). x are numbers of `type`, F32 or, of weights, F16.
+         with the matrix m and the number of rows of `kind`; if that is 1, v = x, through
+         the leaky ReLU of slope coef[0] if the kind has one. x are numbers of `type`, F32
+         or, of weights, F16.
    widen: to = `count` weights of `type`, no integers, from number `at` on. */
 struct tango_nn_kernels {
     const char *name;
@@ -689,7 +693,7 @@ struct tango_nn_kernels {
     void (*widen_i16)(float *to, const void *panel, size_t k, size_t depth);
     /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
-                  size_t rows, size_t step, size_t count, float slope);
+                  size_t rows, size_t step, size_t count);
     void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const void *x,
                       tango_nn_type type, size_t row_step, size_t step,
                       const float *coef, size_t count);
@@ -1129,6 +1133,15 @@ static const float tango_nn__weight_4_4[] = {
     1 / 36.0f, 2 / 36.0f, 4 / 36.0f, 8 / 36.0f,
     0, 0, 0, 2
 };
+static const float tango_nn__weight_4_4_less[] = {
+    -1, 0, 0,
+    -2 / 3.0f, -2 / 3.0f, -2 / 3.0f,
+    2 / 9.0f, -2 / 9.0f, 2 / 9.0f,
+    64 / 45.0f, 32 / 45.0f, 16 / 45.0f,
+    -1 / 60.0f, 2 / 60.0f, -4 / 60.0f,
+    1 / 36.0f, 2 / 36.0f, 4 / 36.0f,
+    0, 0, 0
+};
 static const float tango_nn__output_4_4[] = {
     1, 1, 1, 1, 1, 1, 0,
     0, 1, -1, 0.5f, -2, 2, 0,
@@ -1140,30 +1153,29 @@ static const float tango_nn__output_4_4[] = {
 typedef struct tango_nn__matrices {
     const float *matrix;
     size_t outputs, inputs, rows;
+    int is_leaky;
 } tango_nn__matrices;
 
 /* In the order of tango_nn__transform. */
 static const tango_nn__matrices tango_nn__transforms[] = {
-    { tango_nn__input_2_3, 4, 4, 1 },  { tango_nn__input_4_3, 6, 6, 1 },
-    { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_2_3, 4, 3, 1 },
-    { tango_nn__weight_4_3, 6, 3, 1 }, { tango_nn__weight_4_4, 7, 4, 1 },
-    { tango_nn__weight_2_3, 4, 3, 3 }, { tango_nn__weight_4_3, 6, 3, 3 },
-    { tango_nn__output_2_3, 2, 4, 1 }, { tango_nn__output_4_3, 4, 6, 1 },
-    { tango_nn__output_4_4, 4, 7, 1 }
+    { tango_nn__input_2_3, 4, 4, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 0 },
+    { tango_nn__input_4_4, 7, 7, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 1 },
+    { tango_nn__input_4_4, 7, 7, 1, 1 },  { tango_nn__weight_2_3, 4, 3, 1, 0 },
+    { tango_nn__weight_4_3, 6, 3, 1, 0 }, { tango_nn__weight_4_4, 7, 4, 1, 0 },
+    { tango_nn__weight_4_4_less, 7, 3, 1, 0 },
+    { tango_nn__weight_2_3, 4, 3, 3, 0 }, { tango_nn__weight_4_3, 6, 3, 3, 0 },
+    { tango_nn__output_2_3, 2, 4, 1, 0 }, { tango_nn__output_4_3, 4, 6, 1, 0 },
+    { tango_nn__output_4_4, 4, 7, 1, 0 }
 };
 
 TANGO_NN__HOT
 static void tango_nn__blend_ref(float *to, const float *const *x, const float *coef,
-                                size_t terms, size_t rows, size_t step, size_t count,
-                                float slope)
+                                size_t terms, size_t rows, size_t step, size_t count)
 {
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         for (size_t i = 0; i < count; i++) {
             float sum = 0;
-            for (size_t t = 0; t < terms; t++) {
-                const float v = x[t][n * step + i];
-                sum += coef[t] * (v < 0.0f && slope != 0.0f ? slope * v : v);
-            }
+            for (size_t t = 0; t < terms; t++) sum += coef[t] * x[t][n * step + i];
             to[i] = sum;
         }
     }
@@ -1188,6 +1200,7 @@ static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t 
         for (size_t j = 0; j < t->inputs; j++) {
             const size_t at = j * step + i;
             v[j] = t->rows == 1 ? tango_nn__number(x, type, at) : 0.0f;
+            if (t->is_leaky && v[j] < 0.0f) v[j] *= coef[0];
             for (size_t y = 0; t->rows > 1 && y < t->rows; y++) {
                 v[j] += coef[y] * tango_nn__number(x, type, y * row_step + at);
             }
@@ -2032,15 +2045,13 @@ TANGO_NN__AVX2 static void tango_nn__tile_i16_avx2(float *sum, size_t sum_stride
     }
 }
 
-/* Column `at` and seven more of a blend, or the first n of them; several terms have no
-   leaky ReLU. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
-    float *to, const float *const *row, const __m256 *c, __m256 factor, size_t at,
-    size_t n, const size_t terms, const int is_leaky)
+/* Column `at` and seven more of a blend, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(float *to,
+                                                           const float *const *row,
+                                                           const __m256 *c, size_t at,
+                                                           size_t n, const size_t terms)
 {
-    __m256 sum = tango_nn__load8(row[0] + at, n);
-    if (is_leaky) sum = _mm256_blendv_ps(sum, _mm256_mul_ps(sum, factor), sum);
-    sum = _mm256_mul_ps(c[0], sum);
+    __m256 sum = _mm256_mul_ps(c[0], tango_nn__load8(row[0] + at, n));
     if (terms > 1) sum = _mm256_fmadd_ps(c[1], tango_nn__load8(row[1] + at, n), sum);
     if (terms > 2) sum = _mm256_fmadd_ps(c[2], tango_nn__load8(row[2] + at, n), sum);
     if (terms > 3) sum = _mm256_fmadd_ps(c[3], tango_nn__load8(row[3] + at, n), sum);
@@ -2050,11 +2061,11 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
 }
 
 /* A blend of a constant number of terms, at least 1: the factors stay in registers. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
-    float *to, const float *const *x, const float *coef, size_t rows, size_t step,
-    size_t count, float slope, const size_t terms, const int is_leaky)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
+                                                      const float *coef, size_t rows,
+                                                      size_t step, size_t count,
+                                                      const size_t terms)
 {
-    const __m256 factor = _mm256_set1_ps(slope);
     const float *row[6];
     __m256 c[6];
     TANGO_NN__UNROLL
@@ -2062,12 +2073,8 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
     memcpy(row, x, terms * sizeof *row); /* `to` cannot change these */
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         size_t i = 0;
-        for (; i + 8 <= count; i += 8) {
-            tango_nn__blend_step8(to, row, c, factor, i, 8, terms, is_leaky);
-        }
-        if (i < count) {
-            tango_nn__blend_step8(to, row, c, factor, i, count - i, terms, is_leaky);
-        }
+        for (; i + 8 <= count; i += 8) tango_nn__blend_step8(to, row, c, i, 8, terms);
+        if (i < count) tango_nn__blend_step8(to, row, c, i, count - i, terms);
         TANGO_NN__UNROLL
         for (size_t t = 0; t < terms; t++) row[t] += step;
     }
@@ -2075,28 +2082,20 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
 
 TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
                                                 const float *coef, size_t terms,
-                                                size_t rows, size_t step, size_t count,
-                                                float slope)
+                                                size_t rows, size_t step, size_t count)
 {
-#define TANGO_NN__CASE(terms, is_leaky)                                                 \
-    tango_nn__blend8(to, x, coef, rows, step, count, slope, terms, is_leaky)
-    if (terms == 0 || (slope != 0.0f && terms > 1)) {
-        tango_nn__blend_ref(to, x, coef, terms, rows, step, count, slope);
-        return;
-    }
+#define TANGO_NN__TERMS(n)                                                              \
+    case n: tango_nn__blend8(to, x, coef, rows, step, count, n); break;
     switch (terms) {
-    case 1:
-        if (slope != 0.0f) TANGO_NN__CASE(1, 1);
-        else TANGO_NN__CASE(1, 0);
-        break;
-    case 2: TANGO_NN__CASE(2, 0); break;
-    case 3: TANGO_NN__CASE(3, 0); break;
-    case 4: TANGO_NN__CASE(4, 0); break;
-    case 5: TANGO_NN__CASE(5, 0); break;
-    case 6: TANGO_NN__CASE(6, 0); break;
-    default: break;
+        TANGO_NN__TERMS(1)
+        TANGO_NN__TERMS(2)
+        TANGO_NN__TERMS(3)
+        TANGO_NN__TERMS(4)
+        TANGO_NN__TERMS(5)
+        TANGO_NN__TERMS(6)
+    default: tango_nn__blend_ref(to, x, coef, terms, rows, step, count); break;
     }
-#undef TANGO_NN__CASE
+#undef TANGO_NN__TERMS
 }
 
 /* sum over j of m[j] * v[j], m known to the compiler: zeros cost nothing. */
@@ -2143,14 +2142,15 @@ static void tango_nn__transform_rest(
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
     const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, const size_t outputs, const size_t inputs,
-    const size_t rows, const int is_half)
+    const size_t rows, const int is_leaky, const int is_half)
 {
     __m256 v[7], c = _mm256_setzero_ps();
-    if (rows > 1) c = _mm256_set1_ps(coef[0]);
+    if (rows > 1 || is_leaky) c = _mm256_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
         v[j] = tango_nn__weights8(x, at + j * step, is_half);
         if (rows > 1) v[j] = _mm256_mul_ps(c, v[j]);
+        if (is_leaky) v[j] = _mm256_blendv_ps(v[j], _mm256_mul_ps(c, v[j]), v[j]);
     }
     for (size_t y = 1; y < rows; y++) {
         c = _mm256_set1_ps(coef[y]);
@@ -2173,31 +2173,35 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
                                                     size_t step, const float *coef,
                                                     size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                    \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_leaky, is_half)          \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                             \
         for (size_t i = 0; i < whole; i += 8) {                                         \
             tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
-                                 coef, outputs, inputs, rows, is_half);                 \
+                                 coef, outputs, inputs, rows, is_leaky, is_half);       \
         }                                                                               \
         break;
     const size_t whole = count / 8 * 8;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -2672,19 +2676,14 @@ TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
 TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
                                                     const float *coef, size_t terms,
                                                     size_t rows, size_t step,
-                                                    size_t count, float slope)
+                                                    size_t count)
 {
-    const __m512 factor = _mm512_set1_ps(slope);
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         for (size_t i = 0; i < count; i += 16) {
             const __mmask16 lanes = tango_nn__mask16(count - i);
             __m512 sum = _mm512_setzero_ps();
             for (size_t t = 0; t < terms; t++) {
-                __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + n * step + i);
-                if (slope != 0.0f) {
-                    const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
-                    v = _mm512_mask_mul_ps(v, sign, v, factor);
-                }
+                const __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + n * step + i);
                 sum = _mm512_fmadd_ps(_mm512_set1_ps(coef[t]), v, sum);
             }
             _mm512_mask_storeu_ps(to + i, lanes, sum);
@@ -2723,14 +2722,18 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__numbers16(const void *x, size
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__transform16(
     const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, __mmask16 lanes, const size_t outputs,
-    const size_t inputs, const size_t rows, const int is_half)
+    const size_t inputs, const size_t rows, const int is_leaky, const int is_half)
 {
     __m512 v[7], c = _mm512_setzero_ps();
-    if (rows > 1) c = _mm512_set1_ps(coef[0]);
+    if (rows > 1 || is_leaky) c = _mm512_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
         v[j] = tango_nn__numbers16(x, at + j * step, lanes, is_half);
         if (rows > 1) v[j] = _mm512_mul_ps(c, v[j]);
+        if (is_leaky) {
+            const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v[j]));
+            v[j] = _mm512_mask_mul_ps(v[j], sign, v[j], c);
+        }
     }
     for (size_t y = 1; y < rows; y++) {
         c = _mm512_set1_ps(coef[y]);
@@ -2751,31 +2754,35 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
     tango_nn__transform kind, float *to, size_t to_step, const void *x,
     tango_nn_type type, size_t row_step, size_t step, const float *coef, size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                     \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_leaky, is_half)           \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                              \
         for (size_t i = 0; i < count; i += 16) {                                         \
             tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
                                   coef, tango_nn__mask16(count - i), outputs, inputs,    \
-                                  rows, is_half);                                        \
+                                  rows, is_leaky, is_half);                              \
         }                                                                                \
         break;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -3588,10 +3595,11 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
                          the width is 2 or less
      1-D, 3 taps         F(4, 3), dilated ones each phase of the dilation for itself
      1-D, more taps      F(4, 4) of parts of 4 taps, whose sums meet before `output`: part
-                         c of tile t reads what part 0 of tile t + c does
+                         c of tile t reads what part 0 of tile t + c does, so that the
+                         rows t .. t + parts - 1 of V, end to end, are the row of a tile
    A task does a block of tiles and of output columns. For each block of channels and each
-   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring) and
-   transforms them once, V; then for each panel the weights, U, which stay in the
+   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring; along
+   one axis only those around a border) and transforms them once, V; then for each panel the weights, U, which stay in the
    second-level cache; then multiplies both point by point into the sums M. What is read
    often is small: V and U of one row of points. Each output is a sum in an order that
    depends on the shape only. An infinite input makes its whole tile NaN. */
@@ -3605,25 +3613,26 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 typedef struct tango_nn__axis {
     size_t outputs, taps, points;
-    tango_nn__transform input, weight, output;
-    tango_nn__transform weight_row; /* of one row of the kernel alone */
+    tango_nn__transform input, weight, output, input_leaky;
+    tango_nn__transform weight_less; /* of one row of the kernel alone; along one axis,
+                                        of a part without its last tap */
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
     2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3,
-    TANGO_NN__WEIGHT_2_3
+    TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3 /* has no leaky ReLU */
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__WEIGHT_4_3
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__WEIGHT_4_3
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_4 = {
     4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__WEIGHT_4_4
+    TANGO_NN__INPUT_4_4_LEAKY, TANGO_NN__WEIGHT_4_4_LESS
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
@@ -3636,6 +3645,8 @@ typedef struct tango_nn__winograd {
     size_t parts;
     size_t lines, line_tiles;
     size_t tile_block, tile_blocks, column_block, column_blocks;
+    size_t block_rows;            /* rows of M for a block: its tiles, and parts - 1 that
+                                     no tile has where a line ends inside */
     size_t depth;                 /* channels of a block */
     size_t v_step, u_step, m_step; /* floats between points */
 } tango_nn__winograd;
@@ -3646,7 +3657,8 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
     const tango_nn_conv *s = &g->p->shape;
     size_t positions = s->out_width;
     if (s->stride != 1 || s->channels < 16) return 0;
-    if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1) {
+    if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1
+        && s->slope == 0.0f) {
         g->axis = s->out_width > 2 ? &tango_nn__axis_4_3_tall : &tango_nn__axis_2_3_tall;
         g->tall = 4;
         g->rows = 6;
@@ -3678,6 +3690,12 @@ static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
     return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
 }
 
+/* Floats between rows of V: those of several parts lie end to end. */
+static size_t tango_nn__winograd_row(const tango_nn__winograd *g, size_t depth)
+{
+    return g->parts > 1 ? depth : TANGO_NN__STRIDE;
+}
+
 /* Cuts the layer into tasks: blocks of tiles as large as M allows, blocks of columns as
    wide, but of about 16 tasks or more. A function of the shape alone. */
 static void tango_nn__winograd_cut(tango_nn__winograd *g)
@@ -3688,7 +3706,9 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     size_t columns, most, blocks;
     g->tile_block = tango_nn__ceil(tiles, tango_nn__ceil(tiles, TANGO_NN__TILES));
     g->tile_blocks = tango_nn__ceil(tiles, g->tile_block);
-    most = TANGO_NN__M_SIZE / (points * g->tile_block) / pair * pair;
+    g->block_rows = g->tile_block
+                    + (g->parts - 1) * tango_nn__ceil(g->tile_block - 1, g->line_tiles);
+    most = TANGO_NN__M_SIZE / (points * g->block_rows) / pair * pair;
     most = tango_nn__min(most, TANGO_NN__COLUMNS);
     columns = outputs / tango_nn__ceil(16, g->tile_blocks);
     columns = columns < 64 ? 64 : tango_nn__min(columns, most);
@@ -3699,9 +3719,10 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
-    g->v_step = g->tile_block * TANGO_NN__STRIDE + TANGO_NN__GAP;
+    g->v_step = (g->block_rows + g->parts - 1) * tango_nn__winograd_row(g, g->depth)
+                + TANGO_NN__GAP;
     g->u_step = g->parts * g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
-    g->m_step = g->tile_block * g->column_block + TANGO_NN__GAP;
+    g->m_step = g->block_rows * g->column_block + TANGO_NN__GAP;
 }
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
@@ -3727,8 +3748,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 
 /* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line,
    as the transform along the width reads it: channels `channel` and on of the input
-   row, or its sum over six rows for row `row` of the points. The one place where inputs
-   come in: padding, enlarging and the leaky ReLU happen here. */
+   row, or its sum over six rows for row `row` of the points. Padding and enlarging happen
+   here. */
 static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
                                      size_t line, size_t row, size_t first, size_t count,
                                      size_t channel, size_t depth)
@@ -3760,37 +3781,65 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
         }
         at = tango_nn__nearest(at, s->source_width, s->width) * s->channels;
         for (size_t i = 0; i < terms; i++) x[i] = rows[i] + at;
-        g->p->kernels->blend(strip, x, coef, terms, run, s->dilation * s->channels, depth,
-                             s->slope);
+        g->p->kernels->blend(strip, x, coef, terms, run, s->dilation * s->channels,
+                             depth);
     }
 }
 
-/* V[point][t] (parts, depth) = B x of the tiles of a block. */
-static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, float *strip,
-                                      size_t line, size_t tile, size_t tiles, size_t row,
-                                      size_t channel, size_t depth)
+/* Where column first + n of the line lies in x, n * dilation * channels floats further on,
+   if that is so for all n < count: along one axis, away from its ends; else NULL. */
+static const float *tango_nn__winograd_in_place(const tango_nn__winograd *g, size_t line,
+                                                size_t first, size_t count,
+                                                size_t channel)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    const size_t from = first * s->dilation + line % s->dilation - s->pad_left;
+    if (g->rows > 1 || s->source_width != s->width || from >= s->width
+        || (count - 1) * s->dilation >= s->width - from) {
+        return NULL;
+    }
+    return g->p->x + (line / s->dilation * s->width + from) * s->channels + channel;
+}
+
+/* V[point] (rows, depth) = B x of the tiles of a block, and of the parts - 1 that follow
+   the last one of a line; returns the rows of M that belong to them. */
+static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
+                                        float *strip, size_t line, size_t tile,
+                                        size_t tiles, size_t row, size_t channel,
+                                        size_t depth)
 {
     const tango_nn__axis *axis = g->axis;
-    const size_t step = axis->outputs * TANGO_NN__STRIDE;
-    for (size_t t = 0, n; t < tiles; t += n) {
-        n = tango_nn__min(tango_nn__min(TANGO_NN__RUN, tiles - t), g->line_tiles - tile);
-        tango_nn__winograd_bring(
-            g, strip, line, row, tile * axis->outputs,
-            (n + g->parts - 2) * axis->outputs + axis->points, channel, depth);
-        for (size_t i = 0; i < n * g->parts; i++) {
-            const size_t at = i / g->parts, part = i % g->parts;
-            g->p->kernels->transform(
-                axis->input, v + (t + at) * TANGO_NN__STRIDE + part * depth, g->v_step,
-                strip + (at + part) * step, TANGO_NN_F32, 0, TANGO_NN__STRIDE, NULL,
-                depth);
+    const tango_nn_conv *s = &g->p->shape;
+    const size_t more = g->parts - 1, v_row = tango_nn__winograd_row(g, depth);
+    size_t rows = 0;
+    for (size_t left = tiles, here; left > 0; left -= here, tile = 0, line++) {
+        here = tango_nn__min(left, g->line_tiles - tile);
+        for (size_t t = 0, n; t < here + more; t += n) {
+            const size_t first = (tile + t) * axis->outputs;
+            const float *x;
+            size_t step = s->dilation * s->channels, count;
+            n = tango_nn__min(TANGO_NN__RUN, here + more - t);
+            count = (n - 1) * axis->outputs + axis->points;
+            x = tango_nn__winograd_in_place(g, line, first, count, channel);
+            if (x == NULL) {
+                tango_nn__winograd_bring(g, strip, line, row, first, count, channel,
+                                         depth);
+                x = strip;
+                step = TANGO_NN__STRIDE;
+            }
+            for (size_t i = 0; i < n; i++, rows++, x += axis->outputs * step) {
+                g->p->kernels->transform(
+                    s->slope != 0.0f ? axis->input_leaky : axis->input,
+                    v + rows * v_row, g->v_step, x, TANGO_NN_F32, 0, step, &s->slope,
+                    depth);
+            }
         }
-        tile += n;
-        if (tile == g->line_tiles) tile = 0, line++;
     }
+    return rows - more;
 }
 
 /* U[point] (depth, 16) = row `row` of G w of one panel and one part. What the transforms
-   do not read, and parts with taps beyond the kernel, pass through `wide`. */
+   do not read, and parts with several taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
                                        size_t channel, size_t depth)
@@ -3800,11 +3849,13 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     const size_t height = g->rows > 1 ? 3 : 1, taps = g->axis->taps;
     const size_t first = part * taps, count = depth * TANGO_NN__PANEL;
     const size_t from = ((panel * kernel + first) * channels + channel) * TANGO_NN__PANEL;
+    /* Of two axes, the outermost points see one row of the kernel only. */
+    const int less = height > 1 ? row == 0 || row == 5 : first + taps == kernel + 1;
     size_t step = channels * TANGO_NN__PANEL;
     tango_nn_type type = w->type;
     const char *x = (const char *)w->panels;
     if (type != TANGO_NN_I16) x += from * tango_nn__type_size(type);
-    if (type > TANGO_NN_F16 || first + taps * height > kernel) {
+    if (type > TANGO_NN_F16 || first + taps * height > kernel + 1) {
         for (size_t i = 0; i < height * taps; i++) {
             if (first + i >= kernel) {
                 memset(wide + i * count, 0, count * sizeof *wide);
@@ -3821,10 +3872,9 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
         type = TANGO_NN_F32;
         x = (const char *)wide;
     }
-    /* The outermost points see one row of the kernel only. */
-    if (height > 1 && (row == 0 || row == 5)) {
+    if (less) {
         x += row / 5 * 2 * taps * step * tango_nn__type_size(type);
-        g->p->kernels->transform(g->axis->weight_row, u, g->u_step, x, type, 0, step,
+        g->p->kernels->transform(g->axis->weight_less, u, g->u_step, x, type, 0, step,
                                  NULL, count);
     } else {
         g->p->kernels->transform(g->axis->weight, u, g->u_step, x, type, taps * step,
@@ -3832,16 +3882,17 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     }
 }
 
-/* M[point] (tiles, columns) += V U for the points of one row: weights panel by panel, and
-   for each all points and tiles. */
+/* M[point] (rows, columns) += V U for the points of one row: weights panel by panel, and
+   for each all points and rows. */
 static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
                                         const float *v, float *u, float *wide,
-                                        size_t tiles, size_t column, size_t columns,
+                                        size_t rows, size_t column, size_t columns,
                                         size_t row, size_t channel, size_t depth)
 {
     const tango_nn_kernels *kernels = g->p->kernels;
     const size_t points = g->axis->points, u_panel = points * g->u_step;
-    const size_t heights = tango_nn__ceil(tiles, kernels->tile_rows);
+    const size_t heights = tango_nn__ceil(rows, kernels->tile_rows);
+    const size_t v_row = tango_nn__winograd_row(g, depth);
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
         n = tango_nn__min(kernels->tile_panels, all - panel);
@@ -3853,12 +3904,12 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
         }
         for (size_t i = 0; i < points * heights; i++) {
             const size_t j = i / heights, t = i % heights;
-            const size_t r = tango_nn__tile_row(t, heights, tiles);
+            const size_t r = tango_nn__tile_row(t, heights, rows);
             kernels->tile(m + j * g->m_step + r * g->column_block
                               + panel * TANGO_NN__PANEL,
-                          g->column_block, v + j * g->v_step + r * TANGO_NN__STRIDE,
-                          TANGO_NN__STRIDE, u + j * g->u_step, u_panel,
-                          tango_nn__tile_row(t + 1, heights, tiles) - r, n,
+                          g->column_block, v + j * g->v_step + r * v_row, v_row,
+                          u + j * g->u_step, u_panel,
+                          tango_nn__tile_row(t + 1, heights, rows) - r, n,
                           g->parts * depth, channel > 0);
         }
     }
@@ -3923,15 +3974,19 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
     for (size_t k = 0; k < channels; k += g->depth) {
         const size_t depth = tango_nn__min(g->depth, channels - k);
         for (size_t row = 0; row < g->rows; row++) {
-            tango_nn__winograd_inputs(g, v, strip, line, tile, tiles, row, k, depth);
-            tango_nn__winograd_multiply(g, m + row * points * g->m_step, v, u, wide,
-                                        tiles, column, columns, row, k, depth);
+            const size_t rows = tango_nn__winograd_inputs(g, v, strip, line, tile, tiles,
+                                                          row, k, depth);
+            tango_nn__winograd_multiply(g, m + row * points * g->m_step, v, u, wide, rows,
+                                        column, columns, row, k, depth);
         }
     }
-    for (size_t t = 0; t < tiles; t++) {
-        tango_nn__winograd_finish(g, strip, strip + 4 * g->column_block,
-                                  m + t * g->column_block, line, tile, column, columns);
-        if (++tile == g->line_tiles) tile = 0, line++;
+    for (size_t t = 0; t < tiles; t++, m += g->column_block) {
+        tango_nn__winograd_finish(g, strip, strip + 4 * g->column_block, m, line, tile,
+                                  column, columns);
+        if (++tile < g->line_tiles) continue;
+        tile = 0;
+        line++;
+        m += (g->parts - 1) * g->column_block;
     }
 }
 
