@@ -82,6 +82,8 @@ static const cli_option options[] = {
         "works on overlapping windows of so many seconds: long sounds in little memory" },
     { 328, "loop", NULL, "the end leads into the beginning without a seam" },
     { 326, "shard", "I/N", "every N-th line of --prompts from the I-th on" },
+    { 360, "serve", NULL,
+        "answer requests: lines of JSON on standard input, and on standard output" },
     { 273, "best", "K",
         "judge all --samples by CLAP and keep the K that fit PROMPT best, best first" },
     { 263, "vocoder", "NAME", "hifigan or griffin-lim" },
@@ -109,7 +111,7 @@ static const cli_option options[] = {
    --replay. Those of kernels and of the choice among several are recorded as their
    outcome. */
 static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
-    326, 340, 341, FINISH_PLAY_OPTION, 0 };
+    326, 340, 341, 360, FINISH_PLAY_OPTION, 0 };
 
 /* Which of several takes a file is, is recorded as the seed that alone gives it. */
 static const int of_takes[] = { 258, 262, 0 };
@@ -118,6 +120,17 @@ static const int of_takes[] = { 258, 262, 0 };
 typedef struct candidate { size_t sample; float score; } candidate;
 
 enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7 };
+
+/* What stays from one run to the next of a process. */
+typedef struct kept_room {
+    void *memory;                /* of the plan, and of the ranking */
+    size_t size;
+    float *waves;
+    size_t count;
+    void *pool;                  /* of threads */
+    size_t threads;              /* that it was asked for */
+    tango_params running;        /* where it is, as the library takes it */
+} kept_room;
 
 /* Everything the command line says, and what the callbacks need. */
 typedef struct job {
@@ -139,6 +152,9 @@ typedef struct job {
     tango_io_wav_format format;
     sound_finish finish;
     int json, quiet;
+    int serve;                   /* --serve: standard output is for answers */
+    int inside;                  /* an answer holds the sound; there is no file */
+    kept_room *kept;
     size_t best;           /* --best, or 0 */
     size_t files;          /* to be written: of the first candidates */
     candidate *candidates; /* (samples), by number or, when judged, best first */
@@ -157,6 +173,8 @@ typedef struct job {
 /* The weights of a larger model are read again when they are needed: their pages would be
    most of what the system counts for this process. */
 #define KEPT_SIZE ((size_t)1 << 26)
+
+#include "generate_answer.h"
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -204,7 +222,8 @@ static int one_by_one(const job *j)
 static int show_step(void *user, size_t done, size_t steps)
 {
     job *j = (job *)user;
-    cli_progress_step(&j->progress, done, steps);
+    if (j->serve) answer_step(j, done, steps);
+    else cli_progress_step(&j->progress, done, steps);
     return cli_interrupted();
 }
 
@@ -214,6 +233,7 @@ static int show_layer(void *user, unsigned part, double operations)
 {
     job *j = (job *)user;
     const double now = part != TANGO_PART_UNET && j->watched ? cli_seconds() : 0.0;
+    if (j->serve) answer_layer(j, part, operations);
     if (now - j->shown > 0.1) {
         fprintf(stderr, "\r%s  %.1f GFLOP\033[K", tango_part_name(part),
             operations / 1e9);
@@ -342,7 +362,7 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
     check_parts(j, m);
     record_check_model(&j->record, m, j->model);
     j->opened = m, j->file = file;
-    j->params.on_done = forget_part;
+    if (!j->serve) j->params.on_done = forget_part;
     for (i = 0; i < tango_io_blob_tensor_count(&m->blob); i++) {
         tango_io_blob_tensor(&m->blob, i, &t);
         if (tango_io_blob_check(&m->blob, i, &j->error) != TANGO_OK)
@@ -385,7 +405,7 @@ static void check_outputs(job *j)
     if (j->files == 0) j->files = 1;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
-    for (i = 0; i < j->files; i++) {
+    for (i = 0; i < j->files && !j->inside; i++) {
         const char *name = file_name(j, i, path, sizeof path),
                    *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
         size_t n = strlen(last);
@@ -487,6 +507,12 @@ static void record_take(job *j, const tango_plan *plan, size_t sample)
     record_make(&j->record, j->opened, j->model, &p, j->record.alone ? 0 : sample);
 }
 
+/* The seed that file i has, or of which it is one take. */
+static uint64_t seed_of(const job *j, const tango_plan *plan, size_t i)
+{
+    return j->seeds != NULL ? j->seeds[j->candidates[i].sample] : plan->params.seed;
+}
+
 /* The files from `first` on, up to the one before `last`. */
 static void save(job *j, const tango_plan *plan, float *waves, size_t first, size_t last)
 {
@@ -503,9 +529,14 @@ static void save(job *j, const tango_plan *plan, float *waves, size_t first, siz
         level_text(&sound->level, level, sizeof level);
         score_text(j, i, score, sizeof score);
         record_take(j, plan, j->candidates[i].sample);
-        if (!write_sound(j, name, sound)) {
+        if (!j->inside && !write_sound(j, name, sound)) {
             if (cli_interrupted()) exit(130);
             cli_fail("%s", j->error.text);
+        }
+        if (j->serve) {
+            const tango_io_wav_spec spec = spec_of(j, sound->count, sound->rate);
+            answer_sound(j->inside ? NULL : name, &spec, sound->x, level,
+                j->candidates[i].sample, seed_of(j, plan, i));
         }
         free(sound->memory);
         if (!j->quiet)
@@ -526,20 +557,6 @@ static int play(const job *j)
     return failed;
 }
 
-/* As a JSON string; what is not UTF-8 in it becomes U+FFFD. */
-static void print_string(const char *text)
-{
-    const size_t size = 6 * strlen(text) + 3; /* 6 bytes of a byte, two quotes, NUL */
-    char *quoted = (char *)malloc(size);
-    tango_io_json_writer w;
-    if (quoted == NULL) cli_fail("no memory for %zu bytes", size);
-    tango_io_json_begin(&w, quoted, size);
-    tango_io_json_put_string(&w, text);
-    tango_io_json_end(&w);
-    fputs(quoted, stdout);
-    free(quoted);
-}
-
 /* All candidates, best first. */
 static void report_ranking(const job *j, size_t samples)
 {
@@ -549,7 +566,7 @@ static void report_ranking(const job *j, size_t samples)
     for (i = 0; i < samples; i++) {
         printf("%s{\"sample\": %zu, \"score\": %.6f, \"file\": ", i > 0 ? ", " : "",
             j->candidates[i].sample, (double)j->candidates[i].score);
-        if (i < j->files) print_string(file_name(j, i, path, sizeof path));
+        if (i < j->files && !j->inside) print_string(file_name(j, i, path, sizeof path));
         else printf("null");
         printf("}");
     }
@@ -586,8 +603,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     const tango_params *p = &plan->params;
     char path[4096], checksum[17];
     size_t i;
-    printf("{\"files\": [");
-    for (i = 0; i < j->files; i++) {
+    printf("{%s\"files\": [", j->serve ? "\"event\": \"result\", " : "");
+    for (i = 0; i < j->files && !j->inside; i++) {
         if (i > 0) printf(", ");
         print_string(file_name(j, i, path, sizeof path));
     }
@@ -603,9 +620,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"seed\": %llu, ", (unsigned long long)p->seed);
     printf("\"seeds\": [");
     for (i = 0; i < j->files; i++)
-        printf("%s%llu", i > 0 ? ", " : "",
-            (unsigned long long)(j->seeds != NULL ? j->seeds[j->candidates[i].sample]
-                                                  : p->seed));
+        printf("%s%llu", i > 0 ? ", " : "", (unsigned long long)seed_of(j, plan, i));
     printf("], ");
     if (p->init != NULL) printf("\"strength\": %g, ", p->strength);
     printf("\"steps\": %zu, \"sampler\": \"%s\", \"sigmas\": \"%s\", ", p->steps,
@@ -759,6 +774,7 @@ static int read_rest(job *j, int id)
     case 269: j->dump = c->text; break;
     case 281: j->profile.seconds = profile_seconds; break;
     case 270: j->json = 1; break;
+    case 360: j->serve = 1; break;
     case 'q': j->quiet = 1; break;
     default: return 0;
     }
@@ -777,7 +793,7 @@ static void read_options(job *j)
             (void)(read_run(j, id) || read_start(j, id) || read_output(j, id)
                    || read_rest(j, id));
         else {
-            cli_help("generate [options] PROMPT, or generate [options] --prompts FILE",
+            cli_help("generate [options] PROMPT | --prompts FILE | --serve",
                 "Makes the sound that PROMPT describes. Defaults come from the model.",
                 examples, options);
             exit(0);
@@ -821,27 +837,61 @@ static void check_options(job *j)
         cli_usage("-o - is for one sound and nothing else: not with --json or --samples");
 }
 
-/* All processors share the work, in a pool that main stops; alone without threads. */
-static void *start_threads(tango_params *p)
+static void stop_threads(kept_room *k)
 {
-    void *memory = NULL;
-    (void)p;
 #ifdef TANGO_PTHREADS
-    if (p->threads < 2) return NULL;
-    memory = malloc(tango_nn_pool_size(p->threads));
-    if (memory != NULL) p->pool = tango_nn_pool_start(memory, p->threads);
-    if (p->pool != NULL) p->parallel_for = tango_nn_pool_for;
+    tango_nn_pool_stop((tango_nn_pool *)k->running.pool);
 #endif
-    return memory;
+    free(k->pool);
+    k->pool = NULL;
+    memset(&k->running, 0, sizeof k->running);
 }
 
-static void stop_threads(tango_params *p, void *memory)
+/* All processors share the work, in a pool that stays for the next run of as many; alone
+   without threads. */
+static void start_threads(tango_params *p, kept_room *k)
 {
-    (void)p;
+    if (k->threads != p->threads) stop_threads(k);
 #ifdef TANGO_PTHREADS
-    tango_nn_pool_stop((tango_nn_pool *)p->pool);
+    if (k->pool == NULL && p->threads > 1) {
+        k->pool = malloc(tango_nn_pool_size(p->threads));
+        if (k->pool != NULL)
+            k->running.pool = tango_nn_pool_start(k->pool, p->threads);
+        if (k->running.pool != NULL) k->running.parallel_for = tango_nn_pool_for;
+    }
 #endif
-    free(memory);
+    k->threads = p->threads;
+    p->pool = k->running.pool;
+    p->parallel_for = k->running.parallel_for;
+}
+
+/* Room of `size` bytes until the next call: what was there is kept, or given back for
+   more. */
+static void *kept_memory(kept_room *k, size_t size)
+{
+    if (k->memory != NULL && k->size >= size) return k->memory;
+    free(k->memory);
+    k->memory = malloc(size);
+    k->size = size;
+    if (k->memory == NULL)
+        cli_fail("no memory: %.1f MB are needed", (double)size / 1e6);
+    return k->memory;
+}
+
+static float *kept_waves(kept_room *k, size_t sounds, size_t samples)
+{
+    if (k->waves != NULL && k->count / samples >= sounds) return k->waves;
+    free(k->waves);
+    k->waves = (float *)clip_room(sounds, samples * sizeof(float), "sounds");
+    k->count = sounds * samples;
+    return k->waves;
+}
+
+static void end_kept(kept_room *k)
+{
+    stop_threads(k);
+    free(k->memory);
+    free(k->waves);
 }
 
 static void prepare_dump(job *j)
@@ -866,7 +916,7 @@ static void note_idle_options(const job *j, const tango_plan *plan)
               draws = p->sampler == TANGO_DDPM || p->sampler == TANGO_EULER_ANCESTRAL
                   || p->sampler == TANGO_DPM_SDE || p->sampler == TANGO_LCM
                   || (p->sampler == TANGO_DDIM && p->eta > 0.0);
-    if (j->quiet) return;
+    if (j->quiet && !j->serve) return;
     if (j->latent == NULL) {
         if (distilled)
             cli_idle(&j->line, of_guidance, "guidance is a number that this model takes");
@@ -942,16 +992,13 @@ static void judge(
     const tango_ranking r = ranking_of(j, plan);
     const int cut = *r.prompt_cut;
     float *scores;
-    void *memory;
     size_t size = 0, i, at;
     if (j->best == 0) return;
     if (tango_rank_memory(&size, model, &r, &j->error) != TANGO_OK)
         cli_fail("--best: %s", j->error.text);
-    memory = malloc(size);
-    scores = (float *)malloc(r.count * sizeof *scores);
-    if (memory == NULL || scores == NULL)
-        cli_fail("no memory: %.1f MB are needed", (double)size / 1e6);
-    if (tango_rank(scores, waves, model, &r, memory, size, &j->error) != TANGO_OK)
+    scores = (float *)clip_room(r.count, sizeof *scores, "scores");
+    if (tango_rank(scores, waves, model, &r, kept_memory(j->kept, size), size, &j->error)
+        != TANGO_OK)
         cli_fail("--best: %s", j->error.text);
     *r.prompt_cut |= cut;
     for (i = 0; i < r.count; i++) {
@@ -960,7 +1007,6 @@ static void judge(
         j->candidates[at].sample = i;
         j->candidates[at].score = scores[i];
     }
-    free(memory);
     free(scores);
 }
 
@@ -997,7 +1043,7 @@ static void plan_take(job *j, const tango_model *m, tango_plan *plan)
     plan->memory = one.memory;
 }
 
-/* Sizes, memory, work: the waves of all samples, to be freed. */
+/* Sizes, memory, work: the waves of all samples. */
 static float *run(job *j, const tango_model *model, tango_plan *plan)
 {
     tango_result result;
@@ -1010,10 +1056,8 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     if (one_by_one(j)) plan_take(j, model, plan);
     plan_files(j, model, plan);
     note_idle_options(j, plan);
-    memory = malloc(plan->memory);
-    wave = (float *)malloc(plan->params.samples * plan->samples * sizeof(float));
-    if (memory == NULL || wave == NULL)
-        cli_fail("no memory: %.1f MB are needed", (double)plan->memory / 1e6);
+    memory = kept_memory(j->kept, plan->memory);
+    wave = kept_waves(j->kept, plan->params.samples, plan->samples);
     if (plan->params.guidance > 1.0 && plan->params.rescale > 0.0)
         snprintf(rescale, sizeof rescale, " rescaled %g", plan->params.rescale);
     if (plan->params.strength < 1.0 && plan->params.sampler != TANGO_LCM)
@@ -1045,7 +1089,6 @@ static float *run(job *j, const tango_model *model, tango_plan *plan)
     clear_line(j);
     if (result == TANGO_ERROR_CANCELLED) exit(130);
     if (result != TANGO_OK) cli_fail("%s", j->error.text);
-    free(memory);
     return wave;
 }
 
@@ -1085,7 +1128,6 @@ static int run_job(job *j)
     const tango_model *m = j->opened;
     tango_plan plan;
     int cut = 0, same = 1;
-    void *threads;
     float *wave;
     j->params.prompt_cut = &cut;
     j->params.user = j;
@@ -1095,14 +1137,14 @@ static int run_job(job *j)
     set_seeds(j);
     if (j->dump != NULL) cli_make_folder(j->dump);
     check_outputs(j); /* before a sound is encoded, which may take minutes */
-    threads = start_threads(&j->params);
+    start_threads(&j->params, j->kept);
     load_start(j, m);
     if (j->dump != NULL) prepare_dump(j);
     if (j->profile.seconds != NULL) j->params.profile = &j->profile;
     wave = run(j, m, &plan);
     show_profile(j, &plan);
     judge(j, m, &plan, wave);
-    if (cut && !j->quiet)
+    if (cut && (!j->quiet || j->serve))
         fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
             tango_tokens_most(m));
     if (!one_by_one(j) || j->best != 0) save(j, &plan, wave, 0, j->files);
@@ -1111,8 +1153,6 @@ static int run_job(job *j)
         same = record_compare(&j->record, j->output,
             tango_nn_kernels_name(plan.params.kernels), j->quiet, &j->error);
     if (play(j) != 0) same = 0;
-    stop_threads(&j->params, threads);
-    free(wave);
     free(j->sounds);
     free(j->candidates);
     free(j->seeds);
@@ -1123,14 +1163,32 @@ static int run_job(job *j)
 }
 
 #include "generate_prompts.h"
+#include "generate_serve.h"
+
+/* What stands beside --prompts and --serve, whose lines hold the runs. */
+static void check_lists(const job *j)
+{
+    static const int of_serve[] = { 'o', 270, 325, 326, 0 };
+    if (j->record.replay != NULL)
+        cli_usage("--replay contradicts --%s", j->serve ? "serve" : "prompts");
+    if (j->serve) cli_refuse(&j->line, of_serve, "--serve");
+    if (j->params.prompt != NULL)
+        cli_usage("a prompt contradicts %s",
+            j->serve ? "--serve, which gets them in requests"
+                     : "--prompts, whose lines are the prompts");
+    if (strcmp(j->output, "-") == 0) cli_usage("-o - contradicts --prompts");
+}
 
 int main(int argc, char **argv)
 {
     job j;
     tango_io_file file;
     tango_model model;
+    kept_room stays;
     int status;
     memset(&j, 0, sizeof j);
+    memset(&stays, 0, sizeof stays);
+    j.kept = &stays;
     j.output = "out.wav";
     j.format = TANGO_IO_WAV_PCM16;
     j.shards = 1;
@@ -1139,13 +1197,11 @@ int main(int argc, char **argv)
     j.record.of_takes = of_takes;
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
-    if (j.prompts == NULL) check_options(&j);
-    else if (j.record.replay != NULL) cli_usage("--replay contradicts --prompts");
-    else if (j.params.prompt != NULL)
-        cli_usage("a prompt contradicts --prompts, whose lines are the prompts");
-    else if (strcmp(j.output, "-") == 0) cli_usage("-o - contradicts --prompts");
+    if (j.prompts == NULL && !j.serve) check_options(&j);
+    else check_lists(&j);
     open_model(&j, &file, &model, argv[0]);
-    status = j.prompts != NULL ? run_lines(&j) : run_job(&j);
+    status = j.serve ? run_server(&j) : j.prompts != NULL ? run_lines(&j) : run_job(&j);
+    end_kept(&stays);
     tango_io_unmap(&file);
     record_end(&j.record);
     return status;

@@ -71,8 +71,8 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
 /* Keys are names of options, those that a line may have. */
 static void check_key(const cli *c, const char *name)
 {
-    static const char *const once[] = { "model", "prompts", "shard", "replay", "help",
-        NULL };
+    static const char *const once[] = { "model", "prompts", "shard", "serve", "replay",
+        "help", NULL };
     const cli_option *o = c->options;
     size_t i;
     for (i = 0; once[i] != NULL; i++)
@@ -82,8 +82,10 @@ static void check_key(const cli *c, const char *name)
     if (!o->id) cli_unknown(c, name, strlen(name));
 }
 
-/* The members of a JSON line become --key=value; "prompt" the operand behind all. */
-static void read_json_line(words *w, const cli *c, const char *text, size_t size)
+/* The members of a JSON line become --key=value; "prompt" the operand behind all. The
+   member `other`, or NULL, is no option. */
+static void read_json_line(
+    words *w, const cli *c, const char *text, size_t size, const char *other)
 {
     tango_error error;
     tango_io_json json;
@@ -98,7 +100,7 @@ static void read_json_line(words *w, const cli *c, const char *text, size_t size
     for (key = tango_io_json_first(&json, 0); key;
         key = tango_io_json_next(&json, 0, key)) {
         char *name = value_text(&json, key);
-        if (strcmp(name, "prompt") != 0) {
+        if (strcmp(name, "prompt") != 0 && (!other || strcmp(name, other) != 0)) {
             check_key(c, name);
             add_value(w, &json, name, key + 1);
         }
@@ -128,6 +130,41 @@ static char *numbered(const char *given, size_t number, int digits)
     return name;
 }
 
+/* The words of a line of prompts, which is one or JSON. */
+static void read_line(words *w, const cli *c, const char *text, size_t size)
+{
+    char *prompt;
+    if (*text == '{') {
+        read_json_line(w, c, text, size, NULL);
+        return;
+    }
+    prompt = (char *)clip_room(size + 1, 1, "a line");
+    memcpy(prompt, text, size);
+    prompt[size] = '\0';
+    if (strlen(prompt) != size) cli_usage("a NUL in a prompt");
+    add_word(w, "--", "", "", "");
+    add_word(w, "", "", "", prompt);
+    free(prompt);
+}
+
+/* Reads the words as options over those of the command line. */
+static void take_words(job *j, words *w)
+{
+    j->line.argc = w->count;
+    j->line.argv = w->list;
+    j->line.at = 1;
+    j->line.cluster = NULL;
+    j->line.operands_only = 0;
+    j->record.more = j->line;
+    read_options(j);
+    if (strcmp(j->output, "-") == 0) cli_usage("\"output\": - is for one sound");
+}
+
+static void free_words(words *w)
+{
+    while (w->count > 0) free(w->list[--w->count]);
+}
+
 /* The child: the line's options over those of the command line, then the run. */
 static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
 {
@@ -137,30 +174,15 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     words w;
     memset(&w, 0, sizeof w);
     add_word(&w, "generate", "", "", "");
-    if (*text == '{') read_json_line(&w, &j->line, text, size);
-    else {
-        char *prompt = (char *)clip_room(size + 1, 1, "a line");
-        memcpy(prompt, text, size);
-        prompt[size] = '\0';
-        if (strlen(prompt) != size) cli_usage("a NUL in a prompt");
-        add_word(&w, "--", "", "", "");
-        add_word(&w, "", "", "", prompt);
-        free(prompt);
-    }
-    j->line.argc = w.count;
-    j->line.argv = w.list;
-    j->line.at = 1;
-    j->line.cluster = NULL;
-    j->line.operands_only = 0;
-    j->record.more = j->line;
-    read_options(j);
+    read_line(&w, &j->line, text, size);
+    take_words(j, &w);
     if (j->output == given) j->output = name = numbered(given, number, digits);
-    if (strcmp(j->output, "-") == 0) cli_usage("\"output\": - is for one sound");
     check_options(j);
     check_parts(j, j->opened);
     status = run_job(j);
+    end_kept(j->kept);
     free(name);
-    while (w.count > 0) free(w.list[--w.count]);
+    free_words(&w);
     return status;
 }
 
