@@ -626,7 +626,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         printf(", ");
     }
     printf("\"compute_seconds\": %.3f}\n", j->compute);
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
 }
 
 /* ---- Command line ----------------------------------------------------------------- */
