@@ -434,7 +434,8 @@ static tango_io_wav_spec spec_of(const job *j, size_t samples, size_t rate)
 static int streams(const job *j, const tango_plan *plan)
 {
     return strcmp(j->output, "-") == 0 && j->best == 0 && !j->opened->centre_wave
-           && !finish_waits(&j->finish) && plan->params.vocoder == TANGO_HIFIGAN;
+           && !finish_waits(&j->finish, j->opened->rate)
+           && plan->params.vocoder == TANGO_HIFIGAN;
 }
 
 /* on_audio: the header goes before the first samples. */
