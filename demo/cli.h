@@ -186,6 +186,13 @@ CLI_ENDS static inline void cli_fail_file(const char *path, const char *text)
     exit(1);
 }
 
+/* Everything that was printed has arrived, or the program ends. */
+static inline void cli_flush(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        cli_fail("standard output: writing failed");
+}
+
 /* ---- Options ---------------------------------------------------------------------- */
 
 #include "complete.h"
@@ -266,8 +273,7 @@ static inline void cli_complete(const cli *c, const char *shell)
     if (shell && strcmp(shell, "bash") == 0) cli_complete_bash(name, c->options);
     else if (shell && strcmp(shell, "zsh") == 0) cli_complete_zsh(name, c->options);
     else cli_usage("--completion: expected bash or zsh");
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     exit(0);
 }
 
@@ -454,6 +460,7 @@ static inline void cli_help(const char *usage, const char *about,
                  o->value ? o->value : "");
         printf("  %-26s  %s\n", left, o->help);
     }
+    cli_flush();
 }
 
 /* Makes a folder for outputs unless it is there. */

@@ -79,10 +79,12 @@ static inline int finish_has_fades(const sound_finish *f)
     return f->fade_in > 0.0 || f->fade_out > 0.0;
 }
 
-/* Whether a sound must be there as a whole before its first sample can be written. */
-static inline int finish_waits(const sound_finish *f)
+/* Whether a sound of this rate must be there as a whole before its first sample can be
+   written. */
+static inline int finish_waits(const sound_finish *f, size_t rate)
 {
-    return f->trims || finish_has_fades(f) || f->rate != 0 || level_measures(&f->level);
+    return f->trims || finish_has_fades(f) || (f->rate != 0 && f->rate != rate)
+        || level_measures(&f->level);
 }
 
 /* Whether --trim takes x for silence: 60 dB under the peak. No sample of silence is. */

@@ -454,7 +454,8 @@ static tango_io_wav_spec spec_of(const job *j, size_t samples, size_t rate)
 static int streams(const job *j, const tango_plan *plan)
 {
     return strcmp(j->output, "-") == 0 && j->best == 0 && !j->opened->centre_wave
-           && !finish_waits(&j->finish) && plan->params.vocoder == TANGO_HIFIGAN;
+           && !finish_waits(&j->finish, j->opened->rate)
+           && plan->params.vocoder == TANGO_HIFIGAN;
 }
 
 /* on_audio: the header goes before the first samples. */
@@ -641,7 +642,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         printf(", ");
     }
     printf("\"compute_seconds\": %.3f}\n", j->compute);
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
 }
 
 /* ---- Command line ----------------------------------------------------------------- */

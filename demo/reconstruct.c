@@ -147,7 +147,6 @@ int main(int argc, char **argv)
     free(samples);
     free(x);
     tango_io_unmap(&file);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

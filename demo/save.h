@@ -112,13 +112,9 @@ static inline void save_clip(const char *path, float *x, size_t count, size_t ra
     spec.channels = 1;
     spec.rate = (uint32_t)s.rate;
     spec.frames = s.count;
-    cli_catch_interrupts(); /* what is written is written whole */
+    cli_catch_interrupts();
     if (tango_io_create(&out, path, error) != TANGO_OK) cli_fail_file(path, error->text);
-    if (save_whole(&out, flac, s.x, &spec, error) != TANGO_OK
-        || tango_io_commit(&out, error) != TANGO_OK) {
-        tango_io_abandon(&out);
-        cli_fail_file(path, error->text);
-    }
+    clip_commit(&out, save_whole(&out, flac, s.x, &spec, error), path, error);
     free(s.memory);
     if (!quiet)
         fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", path,

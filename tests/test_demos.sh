@@ -319,6 +319,26 @@ if [ -w /dev/full ]; then
     claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
     claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
 fi
+if [ -w /dev/full ]; then
+    for program in encode vae_infer spectrogram reconstruct convert; do
+        claim "$program -h, too"          sh -c './$0 -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' $program
+    done
+fi
+# ---- Ctrl-C while a file is written: the old one stays. As soon as its temporary one is there
+# the signal comes.
+wave hour.wav '\200\76\0\0' 9600000     # 300 s, whose picture takes a while
+interrupted()
+{
+    echo old >keep.png
+    ./spectrogram -q hour.wav hour.wav hour.wav hour.wav -o keep.png --scale 2 2>stderr &
+    job=$!
+    until [ -n "$(find . -name '.?*' -type f)" ]; do kill -0 $job || return 1; done
+    kill -INT $job
+    wait $job
+    status=$?
+    [ "$status" -eq 130 ] && [ "$(cat keep.png)" = old ] && [ -z "$(find . -name '.?*' -type f)" ] || { echo "$status"; cat stderr; return 1; }
+}
+claim "Ctrl-C while a picture is written" interrupted
 # ---- outputs are looked at before anything is read
 for line in "encode npy" "vae_infer wav" "reconstruct flac" "spectrogram png"; do
     program=${line% *} ending=${line#* }

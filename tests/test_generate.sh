@@ -423,6 +423,7 @@ claim "a failed run keeps the old output"     sh -c '! ./generate -m cut.tango -
 long=$(awk 'BEGIN { for (i = 0; i < 700; i++) printf "rain " }')
 claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 1 --seconds 0.64 -o c.wav "$1" 2>e && grep -q "was cut" e' "$model" "$long"
 if [ -w /dev/full ]; then
+    claim "-h of a full device is one, too"   sh -c './generate -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
     claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
 fi
 case ${CFLAGS-} in

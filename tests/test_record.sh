@@ -152,5 +152,8 @@ claim "goes round again"                      replays round.wav
 claim "a finished sound"                      make --trim --fade-out 0.1 --rate 22050 --level rms=-30 --limit -9 -o finished.flac "a dog barks"
 claim "tells how"                             tells finished.flac '"--trim", "--fade-out", "0.1", "--rate", "22050", "--level", "rms=-30", "--limit", "-9"'
 claim "and is made again"                     replays finished.flac -o again.flac
+mkdir players && printf '#!/bin/sh\n' >players/paplay && chmod +x players/paplay
+claim "a sound that is heard"                 sh -c 'PATH=$PWD/players:$PATH ./generate -m tiny.tango -q --steps 1 -s 0.64 --play -o heard.flac rain'
+claim "does not tell it"                      sh -c '! ./sound info heard.flac | grep -F -e --play'
 claim "a finish beside it"                    refuses 2 "takes --level from its file" --replay finished.flac --level peak
 finish

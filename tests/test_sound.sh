@@ -351,6 +351,13 @@ claim "--no-metadata leaves it out" 0 '"tags": []' sh -c \
 LC_ALL=C sed 's/IKEY/LANG/' text.flac > lang.flac
 claim "what WAV has no place for is said" 0 "note: lang.wav: WAV has no place for LANG" \
     "$sound" convert lang.flac lang.wav
+at=$(LC_ALL=C grep -abo 'TITLE=rain' text.flac | cut -d: -f1)
+cp text.flac nul.flac && printf '\0' | dd of=nul.flac bs=1 seek=$((at + 7)) conv=notrunc 2> err
+for kind in wav flac; do
+    claim "a text that holds a NUL is left out of $kind, and said" 0 "note: n.$kind: the text of TITLE holds a NUL and is left out" \
+        "$sound" convert nul.flac n.$kind
+    claim "and nothing else" 0 "    COMMENT: a" sh -c '! "$1" info "$2" | grep -q TITLE && "$1" info "$2"' - "$sound" n.$kind
+done
 if have metaflac; then
     claim "metaflac reads it" 0 "TITLE=rain" metaflac --list text.flac
 fi
@@ -374,6 +381,7 @@ claim "one note a run, and none otherwise" 0 "" sh -c \
 claim "no command" 2 "usage error" "$sound"
 claim "an unknown command" 2 "unknown command" "$sound" play
 claim "-h" 0 "griffinlim" "$sound" -h
+[ -w /dev/full ] && claim "-h of a full disk fails" 1 "writing failed" sh -c '"$1" -h >/dev/full' - "$sound"
 claim "too few files" 2 "expected 2 files" "$sound" convert four.wav
 claim "an unknown option" 2 "unknown option" "$sound" info --loud four.wav
 claim "an option of another command" 2 "mel has no option" "$sound" mel long.wav x.npy --rate 1

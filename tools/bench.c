@@ -481,7 +481,7 @@ int main(int argc, char **argv)
     if (fft) {
         cli_idle(&c, of_products, "--fft measures tango_audio.h");
         bench_fft(b.quick ? 0 : b.seconds, b.json);
-        if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+        cli_flush();
         return 0;
     }
     start_threads(&b, threads != 0 ? threads : cli_threads(256, 1));
@@ -494,6 +494,6 @@ int main(int argc, char **argv)
 #ifdef TANGO_PTHREADS
     tango_nn_pool_stop((tango_nn_pool *)b.c.pool);
 #endif
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

@@ -392,6 +392,6 @@ int main(int argc, char **argv)
         cli_usage("a blob needs a file: its header is written last, out of order");
     cli_catch_interrupts();
     convert(&r);
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

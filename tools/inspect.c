@@ -783,8 +783,7 @@ int main(int argc, char **argv)
         sum = list(&s, &blob, &model, refusal.text);
     }
     tango_io_unmap(&file);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     if (sum.bad > 1)
         cli_fail("%s: %s, and %zu more tensors", s.path, sum.first.text, sum.bad - 1);
     if (sum.bad == 1) cli_fail_file(s.path, sum.first.text);

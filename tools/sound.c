@@ -327,8 +327,10 @@ static void keep_text(tag_list *t, const char *path, int flac)
     size_t i, n = 0;
     for (i = 0; i < t->count; i++) {
         const tango_io_tag *tag = &t->tags[i];
-        if (memchr(tag->text, 0, tag->text_size) == NULL
-            && (flac || tango_io_wav_has(tag->name, tag->name_size)))
+        if (memchr(tag->text, 0, tag->text_size) != NULL)
+            cli_note("%s: the text of %.*s holds a NUL and is left out", path,
+                     (int)tag->name_size, tag->name);
+        else if (flac || tango_io_wav_has(tag->name, tag->name_size))
             t->tags[n++] = *tag;
         else
             cli_note("%s: %s has no place for %.*s, which is left out", path,
@@ -472,7 +474,7 @@ static int run_info(const settings *set)
     int bad = 0;
     size_t i;
     for (i = 0; i < set->file_count; i++) bad |= !look_at(set, set->files[i]);
-    if (fflush(stdout) != 0 || ferror(stdout)) fail("standard output: writing failed");
+    cli_flush();
     return bad;
 }
 
