@@ -536,7 +536,8 @@ typedef struct tango_profile {
     double spent[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* seconds */
     double operations[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* of products, convolutions
                                and attention, by their formulas: a multiplication and its
-                               addition are 2, whatever algorithm computes them */
+                               addition are 2, whatever algorithm computes them; and of
+                               Griffin-Lim's transforms of n, 5/2 n log2 n each */
 } tango_profile;
 /* "3x3 convolution" "1-D convolution" "product" ...; "" beyond the last. */
 TANGO_API const char *tango_layer_name(tango_layer layer);
@@ -612,9 +613,10 @@ typedef struct tango_params {
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t calls); /* not 0 stops the run */
     int (*on_layer)(void *user, unsigned part, double operations); /* behind each layer of
-                               a TANGO_PART_, which has done so many operations by now, as
-                               a profile counts them; not 0 stops the run. A long sound
-                               takes its VAE and vocoder seconds: no step ends in them */
+                               a TANGO_PART_, and within Griffin-Lim, which have done so
+                               many operations by now, as a profile counts them; not 0
+                               stops the run. A long sound takes its VAE and vocoder
+                               seconds: no step ends in them */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
         size_t count); /* samples first .. first + count - 1 of a sound, in order, while
@@ -7200,6 +7202,30 @@ static tango_audio_parameters tango__front_of(const tango_model *m)
     return front;
 }
 
+/* Griffin-Lim's share of its work becomes operations for on_layer. */
+typedef struct tango__rounds {
+    tango__net *net;
+    double operations;
+} tango__rounds;
+
+static int tango__on_share(void *user, double share)
+{
+    const tango__rounds *r = (const tango__rounds *)user;
+    const tango__net *net = r->net;
+    return net->on_layer != NULL
+           && net->on_layer(net->user, 1u << net->part,
+               net->operations + share * r->operations);
+}
+
+/* By their formulas: in each round and frame a transform to and fro of 5/2 n log2 n. */
+static double tango__griffin_operations(const tango_model *m, size_t frames)
+{
+    const size_t transforms = frames * (2 * TANGO__ROUNDS + 1);
+    size_t bits = 0, i;
+    for (i = m->fft; i > 1; i /= 2) bits++;
+    return 2.5 * (double)transforms * (double)m->fft * (double)bits;
+}
+
 /* wave (160 T) = Griffin-Lim of mel (T, F), whose last frame stands twice: so the wave
    reaches to its end. Phases come from the seed, as the reference draws them: torch.rand
    of (bins, T); those of the last frame stand twice too. */
@@ -7211,11 +7237,17 @@ static void tango__griffin_lim(
     const tango_audio_parameters front = tango__front_of(m);
     float *uniform = tango__floats(net, bins, T + 1, 1),
           *longer = tango__floats(net, T + 1, m->mels, 1);
+    tango_audio_progress progress;
+    tango__rounds rounds;
     tango_random random;
     size_t size, k;
     void *work;
     int ok = 1;
     if (net->result != TANGO_OK) return;
+    rounds.net = net;
+    rounds.operations = tango__griffin_operations(m, T + 1);
+    progress.on_share = tango__on_share;
+    progress.user = &rounds;
     size = tango_audio_vocode_work_size(T + 1, &front);
     work = tango_arena_take(net->arena, size, 1, &ok);
     if (!ok || size == 0)
@@ -7232,8 +7264,8 @@ static void tango__griffin_lim(
         memcpy(longer + T * m->mels, mel + (T - 1) * m->mels, m->mels * sizeof(float));
         tango__lap(net, TANGO_LAYER_OTHER, 0.0);
         net->result = tango_audio_vocode(wave, longer, T + 1, &front, TANGO__ROUNDS,
-            uniform, work, size, net->error);
-        tango__lap(net, TANGO_LAYER_TRANSFORM, 0.0);
+            uniform, &progress, work, size, net->error);
+        tango__lap(net, TANGO_LAYER_TRANSFORM, rounds.operations);
     }
     tango_arena_release(net->arena, mark);
 }

@@ -344,8 +344,8 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
    TANGO_ERROR_ARGUMENT: the path is empty, absolute, over 4096 bytes, has a part that is
    empty, "." or "..", a backslash or a control character, or leads through a link.
    TANGO_ERROR_FILE: there is no such file. TANGO_ERROR_UNSUPPORTED: it is there but no
-   regular file (a link is none), it cannot be opened or mapped, or this system or build
-   lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` may be a link. */
+   regular file (a link is none), it cannot be opened or mapped, or this system lacks
+   openat. `root` may be a link. */
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error);
 /* Gives memory back that the bytes [data, data + size) of a mapping take, page by page
@@ -445,7 +445,7 @@ TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t siz
                                            size_t *got, tango_error *error);
 /* All of [offset, offset + size) of a file, whatever was read in order; several threads
    may ask at once. TANGO_ERROR_FILE: it is not all there, the input is no file, or this
-   build lacks pread, as it lacks openat for tango_io_map_below. */
+   system lacks pread, as it lacks openat for tango_io_map_below. */
 TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
                                               uint64_t offset, void *buffer, size_t size,
                                               tango_error *error);
@@ -3009,7 +3009,40 @@ TANGO_API void tango_io_unmap(tango_io_file *file)
 }
 
 #if defined TANGO_IO__POSIX && defined O_NOFOLLOW && defined O_DIRECTORY && \
-    defined O_CLOEXEC && defined AT_FDCWD
+    defined O_CLOEXEC
+#define TANGO_IO__MAPS_BELOW 1
+enum {
+    TANGO_IO__NO_LINK = O_NOFOLLOW | O_CLOEXEC | O_RDONLY,
+    TANGO_IO__FOLDER = O_DIRECTORY | O_CLOEXEC | O_RDONLY
+};
+#define TANGO_IO__OPENAT openat
+#define TANGO_IO__PREAD pread
+typedef off_t tango_io__place;
+#elif defined TANGO_IO__POSIX && defined __GLIBC__ && defined __O_NOFOLLOW && \
+    defined __O_DIRECTORY && defined __O_CLOEXEC
+/* -std=c99 hides them from a program that asks for no POSIX in front of its first header.
+   The C library has them all the same; these two names fit every width of off_t. */
+#define TANGO_IO__MAPS_BELOW 1
+enum {
+    TANGO_IO__NO_LINK = __O_NOFOLLOW | __O_CLOEXEC | O_RDONLY,
+    TANGO_IO__FOLDER = __O_DIRECTORY | __O_CLOEXEC | O_RDONLY
+};
+#define TANGO_IO__OPENAT openat64
+#define TANGO_IO__PREAD pread64
+typedef __off64_t tango_io__place;
+extern int openat64(int folder, const char *path, int flags, ...);
+extern ssize_t pread64(int file, void *buffer, size_t size, __off64_t offset);
+#endif
+
+#ifdef TANGO_IO__MAPS_BELOW
+
+/* 1 if the last part of `path` is a link: that is how opening it fails. */
+static int tango_io__is_link(int folder, const char *path)
+{
+    const int fd = TANGO_IO__OPENAT(folder, path, TANGO_IO__NO_LINK | O_NONBLOCK);
+    if (fd >= 0) close(fd);
+    return fd < 0 && (errno == ELOOP || errno == EMLINK);
+}
 
 /* Opens the folder that holds the last part of `path`, part by part from `root`, through
    no link. *name is where that last part begins; -1 if some part is not there. */
@@ -3017,19 +3050,17 @@ static int tango_io__open_folder(const char *root, const char *path, size_t *nam
                                  int *through_link)
 {
     char part[TANGO_IO_PATH_MAX + 1];
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(root, TANGO_IO__FOLDER);
     size_t at = 0, n;
     *through_link = 0;
     for (;;) {
-        struct stat info;
         int next;
         for (n = 0; path[at + n] && path[at + n] != '/'; n++) part[n] = path[at + n];
         *name = at;
         if (fd < 0 || !path[at + n]) return fd;
         part[n] = 0;
-        next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (next < 0) *through_link = fstatat(fd, part, &info, AT_SYMLINK_NOFOLLOW) == 0
-                                      && S_ISLNK(info.st_mode);
+        next = TANGO_IO__OPENAT(fd, part, TANGO_IO__FOLDER | TANGO_IO__NO_LINK);
+        if (next < 0) *through_link = tango_io__is_link(fd, part);
         close(fd);
         fd = next;
         at += n + 1;
@@ -3042,24 +3073,26 @@ static tango_result tango_io__open_below(int *opened, size_t *size, const char *
 {
     struct stat info;
     size_t name;
-    int link, folder, fd;
+    int link, folder, fd, why;
     tango_result r = tango_io__below_ok(path, error);
     if (r != TANGO_OK) return r;
     folder = tango_io__open_folder(root, path, &name, &link);
     if (link)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "%s: leads through a link",
                              path);
-    if (folder < 0 || fstatat(folder, path + name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (folder >= 0) close(folder);
+    if (folder < 0)
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
-    }
     /* O_NONBLOCK: a named pipe must not wait. What was opened is what is looked at. */
-    fd = openat(folder, path + name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    fd = TANGO_IO__OPENAT(folder, path + name, TANGO_IO__NO_LINK | O_NONBLOCK);
+    why = errno;
     close(folder);
+    if (fd < 0 && (why == ENOENT || why == ENOTDIR || why == ENAMETOOLONG))
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
     if (fd < 0)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: %s", path,
-                             S_ISLNK(info.st_mode) ? "a link, not a regular file"
-                                                   : "cannot be opened for reading");
+                             why == ELOOP || why == EMLINK
+                                 ? "a link, not a regular file"
+                                 : "cannot be opened for reading");
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||
         (uint64_t)info.st_size > SIZE_MAX / 2) {
         close(fd);
@@ -3102,10 +3135,10 @@ static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
 {
     while (size > 0) {
         size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
-        off_t at = (off_t)offset;
+        tango_io__place at = (tango_io__place)offset;
         ssize_t n;
         if (at < 0 || (uint64_t)at != offset) return 0;
-        n = pread(input->descriptor, buffer, chunk, at);
+        n = TANGO_IO__PREAD(input->descriptor, buffer, chunk, at);
         if (n <= 0) return 0;
         buffer += n;
         offset += (uint64_t)n;
@@ -3114,7 +3147,6 @@ static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
     return 1;
 }
 
-#define TANGO_IO__MAPS_BELOW 1
 #endif
 
 TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size,

@@ -1112,10 +1112,22 @@ static float *load_mel(const char *path, size_t *frames)
     return mel;
 }
 
+/* The bar of griffinlim: rounds of the inversion and of Griffin-Lim itself. */
+typedef struct rounds { cli_progress bar; size_t all; } rounds;
+
+static int show_rounds(void *user, double share)
+{
+    rounds *r = (rounds *)user;
+    cli_progress_step(&r->bar, (size_t)(share * (double)r->all), r->all);
+    return 0; /* Ctrl-C ends the program: nothing is written before the end */
+}
+
 static int run_griffinlim(const settings *set)
 {
     size_t frames, size, count;
     float *mel = load_mel(set->files[0], &frames), *uniform, *x;
+    rounds shown = { cli_progress_begin(0), 60 + set->iterations + 1 };
+    const tango_audio_progress progress = { show_rounds, &shown };
     tango_random random;
     tango_error error = { "" };
     void *work;
@@ -1129,8 +1141,8 @@ static int run_griffinlim(const settings *set)
     x = floats(count);
     tango_random_seed(&random, set->seed);
     tango_rand(&random, uniform, frames * 513);
-    need(tango_audio_vocode(x, mel, frames, NULL, set->iterations, uniform, work, size,
-                            &error), set->files[0], &error);
+    need(tango_audio_vocode(x, mel, frames, NULL, set->iterations, uniform, &progress,
+                            work, size, &error), set->files[0], &error);
     status = write_sound(set, set->files[1], x, count);
     free(x);
     free(uniform);
