@@ -1281,61 +1281,36 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. ln 2 is split in two, so
-   that n*high is exact. exp(r) = 1 + r + r^2 q(r), q a minimax polynomial (3e-9). 2^n is
-   applied in two halves, so that overflow gives infinity. NaN passes: min and max return
-   their second operand then. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+/* 2^t = 2^n 2^r, n = round(t), |r| <= 1/2; 2^r = 1 + r q(r), q a minimax polynomial
+   (2e-9). Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits: with
+   127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0 and infinity,
+   which all t below -127 and above 128 get. NaN passes: min and max return their second
+   operand then. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
 {
-    __m256 n, r, q;
-    __m256i whole, half;
-    x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x);
-    x = _mm256_min_ps(_mm256_set1_ps(89.0f), x);
-    /* Adding 1.5 * 2^23 rounds to an integer. */
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(12582912.0f));
-    n = _mm256_sub_ps(n, _mm256_set1_ps(12582912.0f));
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    whole = _mm256_cvtps_epi32(n);
-    half = _mm256_srai_epi32(whole, 1);
-    whole = _mm256_sub_epi32(whole, half);
-    half = _mm256_slli_epi32(_mm256_add_epi32(half, _mm256_set1_epi32(127)), 23);
-    whole = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
-    q = _mm256_mul_ps(q, _mm256_castsi256_ps(half));
-    return _mm256_mul_ps(q, _mm256_castsi256_ps(whole));
-}
-
-/* exp(x) as tango_nn__exp8 for x <= 0, where 2^n is one factor; below -87 the result is
-   0, which all denormals are. NaN passes. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__decay8(__m256 x)
-{
-    const __m256 whole = _mm256_set1_ps(12582912.0f), low = _mm256_set1_ps(-87.0f);
-    const __m256 seen = _mm256_cmp_ps(x, low, _CMP_NLT_UQ);
+    const __m256 whole = _mm256_set1_ps(12582912.0f + 127.0f);
     __m256 n, r, q;
     __m256i power;
-    x = _mm256_max_ps(low, x);
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), whole);
-    /* The low bits of that sum are n: shifted, they are the exponent of 2^n, less 127. */
+    t = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
+    t = _mm256_min_ps(_mm256_set1_ps(128.0f), t);
+    n = _mm256_add_ps(t, whole);
     power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
-    power = _mm256_add_epi32(power, _mm256_set1_epi32(127 << 23));
-    n = _mm256_sub_ps(n, whole);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    return _mm256_and_ps(_mm256_mul_ps(q, _mm256_castsi256_ps(power)), seen);
+    r = _mm256_sub_ps(t, _mm256_sub_ps(n, whole));
+    q = _mm256_set1_ps(1.535336199e-4f);
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.339887445e-3f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(9.618437358e-3f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(5.550332471e-2f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(2.402264791e-1f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(6.931472029e-1f));
+    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.0f));
+    return _mm256_mul_ps(q, _mm256_castsi256_ps(power));
+}
+
+/* exp(x), with the relative error |x| 6e-8 of the product besides: where x is negative,
+   as in softmax and above 0 in SiLU, less than 4e-8 of 1. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+{
+    return tango_nn__power8(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)));
 }
 
 /* tanh(x) = x + x^3 q(x^2) below 0.625, above 1 - 2/(exp(2|x|) + 1) with the sign of
@@ -1357,25 +1332,24 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
                             _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
 }
 
-/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l
-   a polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where
-   the share has become 0. */
+/* x times the normal distribution's share below x. The share above |x| is 2^l(|x|), l a
+   polynomial that is off by less than 2.4e-8 / (max(|x|, 1) 2^l) on [0, 14], where the
+   share has become 0. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
                                       _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
-    __m256 l = _mm256_set1_ps(-5.579512677e-09f), share;
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(2.422467629e-07f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-4.136537424e-06f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(3.518009913e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.410889591e-04f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-9.280165996e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(4.910993197e-03f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.640431311e-02f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.182922664e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-7.978862276e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-6.931471558e-01f));
-    share = tango_nn__decay8(l);
+    __m256 l = _mm256_set1_ps(1.189161417e-7f), share;
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.588827538e-6f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(3.846625822e-5f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.679030333e-4f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.941738696e-4f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(7.143958293e-3f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-5.255176662e-2f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-4.591905544e-1f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.151107278f));
+    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.0f));
+    share = tango_nn__power8(l);
     l = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
     return _mm256_mul_ps(x, _mm256_blendv_ps(l, share, x));
 }
@@ -1647,8 +1621,8 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     float lanes[8];
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        const __m256 v = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
-        const __m256 w = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
+        const __m256 v = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
+        const __m256 w = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
         _mm256_storeu_ps(out + i, v);
         _mm256_storeu_ps(out + i + 8, w);
         sum = _mm256_add_ps(sum, v);
@@ -1656,7 +1630,7 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     }
     for (; i < count; i += 8) {
         const size_t n = count - i;
-        __m256 v = tango_nn__decay8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
         tango_nn__store8(out + i, v, n);
         if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
         sum = _mm256_add_ps(sum, v);
@@ -2246,24 +2220,28 @@ TANGO_NN__INLINE TANGO_NN__AVX512 float tango_nn__sum16(__m512 v)
     return lane[0];
 }
 
-/* See tango_nn__exp8. scalef multiplies by 2^n and over- and underflows by itself. */
+/* See tango_nn__power8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__power16(__m512 t)
+{
+    const __m512 whole = _mm512_set1_ps(12582912.0f);
+    __m512 n, r, q;
+    t = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-150.0f), t);
+    t = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(129.0f), t);
+    n = _mm512_sub_ps(_mm512_add_ps(t, whole), whole);
+    r = _mm512_sub_ps(t, n);
+    q = _mm512_set1_ps(1.535336199e-4f);
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.339887445e-3f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(9.618437358e-3f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(5.550332471e-2f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(2.402264791e-1f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(6.931472029e-1f));
+    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.0f));
+    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+}
+
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__exp16(__m512 x)
 {
-    __m512 n, r, q;
-    x = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-104.0f), x);
-    x = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(89.0f), x);
-    n = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), _mm512_set1_ps(12582912.0f));
-    n = _mm512_sub_ps(n, _mm512_set1_ps(12582912.0f));
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693145752f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860682e-6f), r);
-    q = _mm512_set1_ps(1.395171741e-3f);
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(8.369598538e-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(4.166618735e-2f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.666651219e-1f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.5f));
-    q = _mm512_fmadd_ps(q, _mm512_mul_ps(r, r), r);
-    q = _mm512_add_ps(q, _mm512_set1_ps(1.0f));
-    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+    return tango_nn__power16(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)));
 }
 
 /* `value` with the sign of x; value >= 0. */
@@ -2297,18 +2275,17 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__gelu16(__m512 x)
     const __m512 size =
         _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(14.0f),
                             _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x));
-    __m512 l = _mm512_set1_ps(-5.579512677e-09f), share;
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(2.422467629e-07f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-4.136537424e-06f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(3.518009913e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.410889591e-04f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-9.280165996e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(4.910993197e-03f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.640431311e-02f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.182922664e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-7.978862276e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-6.931471558e-01f));
-    share = tango_nn__exp16(l);
+    __m512 l = _mm512_set1_ps(1.189161417e-7f), share;
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.588827538e-6f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(3.846625822e-5f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.679030333e-4f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.941738696e-4f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(7.143958293e-3f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-5.255176662e-2f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-4.591905544e-1f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.151107278f));
+    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.0f));
+    share = tango_nn__power16(l);
     l = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
     return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, l, share));
 }
