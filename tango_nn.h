@@ -3245,11 +3245,28 @@ TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t ro
     }
 }
 
-/* The rows of a block as tiles of nearly equal height, a last tile of few rows would be
-   slow: tile t begins at this row. All heights are even but the last. */
-TANGO_NN__INLINE size_t tango_nn__tile_row(size_t t, size_t tiles, size_t rows)
+/* The rows of a block as tiles of nearly equal height, as a last tile of few rows would be
+   slow: tile t begins at row tango_nn__tile_row. All heights are even but the last. */
+typedef struct tango_nn__tiling {
+    size_t rows, tiles;
+    size_t pairs, more; /* of rows in a tile; the first `more` tiles have one more */
+} tango_nn__tiling;
+
+TANGO_NN__INLINE tango_nn__tiling tango_nn__tile_rows(size_t rows, size_t height)
 {
-    return tango_nn__min(t * tango_nn__ceil(rows, 2) / tiles * 2, rows);
+    tango_nn__tiling t;
+    t.rows = rows;
+    t.tiles = tango_nn__ceil(rows, height);
+    t.pairs = t.more = 0;
+    if (rows == 0) return t;
+    t.pairs = tango_nn__ceil(rows, 2) / t.tiles;
+    t.more = tango_nn__ceil(rows, 2) % t.tiles;
+    return t;
+}
+
+TANGO_NN__INLINE size_t tango_nn__tile_row(const tango_nn__tiling *t, size_t tile)
+{
+    return tango_nn__min(2 * (tile * t->pairs + tango_nn__min(tile, t->more)), t->rows);
 }
 
 /* One K block of a block of the output: all panels, and for each all row tiles, so that
@@ -3265,16 +3282,16 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
     const size_t line = TANGO_NN__PANEL * tango_nn__type_size(p->w->type);
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
-    const size_t slice = tango_nn__ceil(depth, tiles) * line;
+    const size_t slice = tango_nn__ceil(depth, tiling.tiles) * line;
     const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
         const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
         const char *from = (const char *)p->w->panels
                            + ((column + at) / TANGO_NN__PANEL * inputs + k) * line;
-        const char *next = at + width < columns && tiles > 1
+        const char *next = at + width < columns && tiling.tiles > 1
                                ? from + panels * inputs * line : NULL;
         const float *b = (const float *)(const void *)from;
         size_t b_stride = inputs * TANGO_NN__PANEL;
@@ -3286,9 +3303,9 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
             }
             b = wide;
         }
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
-            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
+            const size_t height = tango_nn__tile_row(&tiling, t + 1) - r;
             /* With a single K block no sum is kept: one place serves all tiles. */
             float *sum = depth == inputs ? sums : sums + at * rows + r * width;
             if (next) tango_nn__fetch(next + t * slice, slice);
@@ -3835,7 +3852,7 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
 {
     const tango_nn_kernels *kernels = g->p->kernels;
     const size_t points = g->axis->points, u_panel = points * g->u_step;
-    const size_t heights = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t v_row = tango_nn__winograd_row(g, depth);
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
@@ -3846,15 +3863,15 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
                 g, u + at * u_panel + part * depth * TANGO_NN__PANEL, wide,
                 column / TANGO_NN__PANEL + panel + at, part, row, channel, depth);
         }
-        for (size_t i = 0; i < points * heights; i++) {
-            const size_t j = i / heights, t = i % heights;
-            const size_t r = tango_nn__tile_row(t, heights, rows);
+        for (size_t j = 0, t = 0; j < points;) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(m + j * g->m_step + r * g->column_block
                               + panel * TANGO_NN__PANEL,
                           g->column_block, v + j * g->v_step + r * v_row, v_row,
                           u + j * g->u_step, u_panel,
-                          tango_nn__tile_row(t + 1, heights, rows) - r, n,
-                          g->parts * depth, channel > 0);
+                          tango_nn__tile_row(&tiling, t + 1) - r, n, g->parts * depth,
+                          channel > 0);
+            if (++t == tiling.tiles) t = 0, j++;
         }
     }
 }
@@ -4259,14 +4276,14 @@ static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum,
                             const float *b, size_t rows, size_t panels, size_t depth,
                             int accumulate)
 {
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t b_stride = depth * TANGO_NN__PANEL;
     for (size_t p = 0; p < panels; p += kernels->tile_panels) {
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(sum + r * sum_stride + p * TANGO_NN__PANEL, sum_stride,
                           a + r * a_stride, a_stride, b + p * b_stride, b_stride,
-                          tango_nn__tile_row(t + 1, tiles, rows) - r,
+                          tango_nn__tile_row(&tiling, t + 1) - r,
                           tango_nn__min(kernels->tile_panels, panels - p), depth,
                           accumulate);
         }
