@@ -1281,6 +1281,13 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
+/* a x + b. Polynomials are made of these, paired by powers of x^2: a chain of one fma after
+   the other would take most of the time. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float b)
+{
+    return _mm256_fmadd_ps(_mm256_set1_ps(a), x, _mm256_set1_ps(b));
+}
+
 /* 2^t = 2^n 2^r, n = round(t), |r| <= 1/2; 2^r = 1 + r q(r), q a minimax polynomial
    (2e-9). Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits: with
    127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0 and infinity,
@@ -1289,20 +1296,18 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
 {
     const __m256 whole = _mm256_set1_ps(12582912.0f + 127.0f);
-    __m256 n, r, q;
+    __m256 n, r, s, q;
     __m256i power;
     t = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
     t = _mm256_min_ps(_mm256_set1_ps(128.0f), t);
     n = _mm256_add_ps(t, whole);
     power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
     r = _mm256_sub_ps(t, _mm256_sub_ps(n, whole));
-    q = _mm256_set1_ps(1.535336199e-4f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.339887445e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(9.618437358e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(5.550332471e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(2.402264791e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(6.931472029e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.0f));
+    s = _mm256_mul_ps(r, r);
+    q = tango_nn__line8(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm256_fmadd_ps(_mm256_set1_ps(1.535336199e-4f), s, q);
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 6.931472029e-1f, 1.0f));
     return _mm256_mul_ps(q, _mm256_castsi256_ps(power));
 }
 
@@ -1339,19 +1344,17 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
                                       _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
-    __m256 l = _mm256_set1_ps(1.189161417e-7f), share;
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.588827538e-6f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(3.846625822e-5f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.679030333e-4f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.941738696e-4f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(7.143958293e-3f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-5.255176662e-2f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-4.591905544e-1f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.151107278f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.0f));
-    share = tango_nn__power8(l);
-    l = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
-    return _mm256_mul_ps(x, _mm256_blendv_ps(l, share, x));
+    const __m256 s = _mm256_mul_ps(size, size), s2 = _mm256_mul_ps(s, s);
+    __m256 l = tango_nn__line8(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line8(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm256_fmadd_ps(
+        other, s, tango_nn__line8(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm256_fmadd_ps(l, s2, other);
+    other = tango_nn__line8(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm256_fmadd_ps(other, s, tango_nn__line8(size, -1.151107278f, -1.0f));
+    share = tango_nn__power8(_mm256_fmadd_ps(l, s2, other));
+    other = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
+    return _mm256_mul_ps(x, _mm256_blendv_ps(other, share, x));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__activate8(__m256 x,
@@ -1497,37 +1500,53 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store_rows8(
     }
 }
 
+/* The epilogue of eight columns from `column` on, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__finish_rows8(
+    const tango_nn_epilogue *e, float *out, size_t stride, size_t row, size_t column,
+    size_t rows, size_t n, const float *sum, size_t sum_stride, __m256 bias,
+    const tango_nn_activation activation)
+{
+    size_t at = row * stride + column, image = 0, left = rows;
+    if (e->image_bias) {
+        image = row / e->image_rows * stride + column;
+        left = e->image_rows - row % e->image_rows;
+    }
+    for (size_t r = 0; r < rows; r++, at += stride, sum += sum_stride) {
+        __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum), bias);
+        if (e->image_bias) {
+            if (left-- == 0) {
+                image += stride;
+                left = e->image_rows - 1;
+            }
+            v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
+        }
+        v = tango_nn__activate8(v, activation);
+        if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
+        if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
+        tango_nn__store8(out + at, v, n);
+    }
+}
+
+/* GELU, which follows the widest layers, has a loop of its own: the constants stay in
+   registers, and the steps of more vectors overlap. */
 TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
                                                  size_t stride, size_t row, size_t column,
                                                  size_t rows, size_t columns,
                                                  const float *sum, size_t sum_stride)
 {
     for (size_t i = 0; i < columns; i += 8) {
-        const size_t n = columns - i;
-        size_t at = row * stride + column + i, image = 0, left = 0;
+        const size_t n = columns - i, at = column + i;
         __m256 bias = _mm256_setzero_ps();
-        if (e->bias) bias = tango_nn__load8(e->bias + column + i, n);
-        if (e->image_bias) {
-            image = row / e->image_rows * stride + column + i;
-            left = e->image_rows - row % e->image_rows;
-        }
+        if (e->bias) bias = tango_nn__load8(e->bias + at, n);
         if (n >= 8 && !e->image_bias && e->activation == TANGO_NN_NONE) {
-            tango_nn__store_rows8(e, out, stride, at, rows, sum + i, sum_stride, bias);
-            continue;
-        }
-        for (size_t r = 0; r < rows; r++, at += stride) {
-            __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum + r * sum_stride + i), bias);
-            if (e->image_bias) {
-                if (left-- == 0) {
-                    image += stride;
-                    left = e->image_rows - 1;
-                }
-                v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
-            }
-            v = tango_nn__activate8(v, e->activation);
-            if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
-            if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
-            tango_nn__store8(out + at, v, n);
+            tango_nn__store_rows8(e, out, stride, row * stride + at, rows, sum + i,
+                                  sum_stride, bias);
+        } else if (e->activation == TANGO_NN_GELU) {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, TANGO_NN_GELU);
+        } else {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, e->activation);
         }
     }
 }
@@ -1696,11 +1715,9 @@ TANGO_NN__AVX2 static void tango_nn__column_moments_avx2(double *sum, double *sq
     }
 }
 
-TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
-                                                    size_t count, const float *mean,
-                                                    const float *scale,
-                                                    const float *shift,
-                                                    tango_nn_activation activation)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__normalize8(
+    float *out, const float *x, size_t count, const float *mean, const float *scale,
+    const float *shift, const tango_nn_activation activation)
 {
     for (size_t i = 0; i < count; i += 8) {
         const size_t n = count - i;
@@ -1708,6 +1725,19 @@ TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
         v = _mm256_fmadd_ps(v, tango_nn__load8(scale + i, n),
                             tango_nn__load8(shift + i, n));
         tango_nn__store8(out + i, tango_nn__activate8(v, activation), n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
+                                                    size_t count, const float *mean,
+                                                    const float *scale,
+                                                    const float *shift,
+                                                    tango_nn_activation activation)
+{
+    if (activation == TANGO_NN_SILU) {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_SILU);
+    } else {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_NONE);
     }
 }
 
@@ -2220,22 +2250,25 @@ TANGO_NN__INLINE TANGO_NN__AVX512 float tango_nn__sum16(__m512 v)
     return lane[0];
 }
 
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__line16(__m512 x, float a, float b)
+{
+    return _mm512_fmadd_ps(_mm512_set1_ps(a), x, _mm512_set1_ps(b));
+}
+
 /* See tango_nn__power8. scalef multiplies by 2^n and over- and underflows by itself. */
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__power16(__m512 t)
 {
     const __m512 whole = _mm512_set1_ps(12582912.0f);
-    __m512 n, r, q;
+    __m512 n, r, s, q;
     t = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-150.0f), t);
     t = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(129.0f), t);
     n = _mm512_sub_ps(_mm512_add_ps(t, whole), whole);
     r = _mm512_sub_ps(t, n);
-    q = _mm512_set1_ps(1.535336199e-4f);
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.339887445e-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(9.618437358e-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(5.550332471e-2f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(2.402264791e-1f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(6.931472029e-1f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.0f));
+    s = _mm512_mul_ps(r, r);
+    q = tango_nn__line16(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm512_fmadd_ps(_mm512_set1_ps(1.535336199e-4f), s, q);
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 6.931472029e-1f, 1.0f));
     return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
 }
 
@@ -2275,19 +2308,17 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__gelu16(__m512 x)
     const __m512 size =
         _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(14.0f),
                             _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x));
-    __m512 l = _mm512_set1_ps(1.189161417e-7f), share;
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.588827538e-6f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(3.846625822e-5f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.679030333e-4f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.941738696e-4f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(7.143958293e-3f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-5.255176662e-2f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-4.591905544e-1f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.151107278f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.0f));
-    share = tango_nn__power16(l);
-    l = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
-    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, l, share));
+    const __m512 s = _mm512_mul_ps(size, size), s2 = _mm512_mul_ps(s, s);
+    __m512 l = tango_nn__line16(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line16(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm512_fmadd_ps(
+        other, s, tango_nn__line16(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm512_fmadd_ps(l, s2, other);
+    other = tango_nn__line16(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm512_fmadd_ps(other, s, tango_nn__line16(size, -1.151107278f, -1.0f));
+    share = tango_nn__power16(_mm512_fmadd_ps(l, s2, other));
+    other = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
+    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, other, share));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
