@@ -1286,61 +1286,41 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. ln 2 is split in two, so
-   that n*high is exact. exp(r) = 1 + r + r^2 q(r), q a minimax polynomial (3e-9). 2^n is
-   applied in two halves, so that overflow gives infinity. NaN passes: min and max return
-   their second operand then. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+/* a x + b. Polynomials are made of these, paired by powers of x^2: a chain of one fma after
+   the other would take most of the time. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float b)
 {
-    __m256 n, r, q;
-    __m256i whole, half;
-    x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x);
-    x = _mm256_min_ps(_mm256_set1_ps(89.0f), x);
-    /* Adding 1.5 * 2^23 rounds to an integer. */
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(12582912.0f));
-    n = _mm256_sub_ps(n, _mm256_set1_ps(12582912.0f));
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    whole = _mm256_cvtps_epi32(n);
-    half = _mm256_srai_epi32(whole, 1);
-    whole = _mm256_sub_epi32(whole, half);
-    half = _mm256_slli_epi32(_mm256_add_epi32(half, _mm256_set1_epi32(127)), 23);
-    whole = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
-    q = _mm256_mul_ps(q, _mm256_castsi256_ps(half));
-    return _mm256_mul_ps(q, _mm256_castsi256_ps(whole));
+    return _mm256_fmadd_ps(_mm256_set1_ps(a), x, _mm256_set1_ps(b));
 }
 
-/* exp(x) as tango_nn__exp8 for x <= 0, where 2^n is one factor; below -87 the result is
-   0, which all denormals are. NaN passes. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__decay8(__m256 x)
+/* 2^t = 2^n 2^r, n = round(t), |r| <= 1/2; 2^r = 1 + r q(r), q a minimax polynomial
+   (2e-9). Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits: with
+   127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0 and infinity,
+   which all t below -127 and above 128 get. NaN passes: min and max return their second
+   operand then. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
 {
-    const __m256 whole = _mm256_set1_ps(12582912.0f), low = _mm256_set1_ps(-87.0f);
-    const __m256 seen = _mm256_cmp_ps(x, low, _CMP_NLT_UQ);
-    __m256 n, r, q;
+    const __m256 whole = _mm256_set1_ps(12582912.0f + 127.0f);
+    __m256 n, r, s, q;
     __m256i power;
-    x = _mm256_max_ps(low, x);
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), whole);
-    /* The low bits of that sum are n: shifted, they are the exponent of 2^n, less 127. */
+    t = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
+    t = _mm256_min_ps(_mm256_set1_ps(128.0f), t);
+    n = _mm256_add_ps(t, whole);
     power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
-    power = _mm256_add_epi32(power, _mm256_set1_epi32(127 << 23));
-    n = _mm256_sub_ps(n, whole);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    return _mm256_and_ps(_mm256_mul_ps(q, _mm256_castsi256_ps(power)), seen);
+    r = _mm256_sub_ps(t, _mm256_sub_ps(n, whole));
+    s = _mm256_mul_ps(r, r);
+    q = tango_nn__line8(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm256_fmadd_ps(_mm256_set1_ps(1.535336199e-4f), s, q);
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 6.931472029e-1f, 1.0f));
+    return _mm256_mul_ps(q, _mm256_castsi256_ps(power));
+}
+
+/* exp(x), with the relative error |x| 6e-8 of the product besides: where x is negative,
+   as in softmax and above 0 in SiLU, less than 4e-8 of 1. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+{
+    return tango_nn__power8(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)));
 }
 
 /* tanh(x) = x + x^3 q(x^2) below 0.625, above 1 - 2/(exp(2|x|) + 1) with the sign of
@@ -1362,27 +1342,24 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
                             _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
 }
 
-/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l
-   a polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where
-   the share has become 0. */
+/* x times the normal distribution's share below x. The share above |x| is 2^l(|x|), l a
+   polynomial that is off by less than 2.4e-8 / (max(|x|, 1) 2^l) on [0, 14], where the
+   share has become 0. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
                                       _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
-    __m256 l = _mm256_set1_ps(-5.579512677e-09f), share;
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(2.422467629e-07f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-4.136537424e-06f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(3.518009913e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.410889591e-04f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-9.280165996e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(4.910993197e-03f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.640431311e-02f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.182922664e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-7.978862276e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-6.931471558e-01f));
-    share = tango_nn__decay8(l);
-    l = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
-    return _mm256_mul_ps(x, _mm256_blendv_ps(l, share, x));
+    const __m256 s = _mm256_mul_ps(size, size), s2 = _mm256_mul_ps(s, s);
+    __m256 l = tango_nn__line8(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line8(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm256_fmadd_ps(
+        other, s, tango_nn__line8(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm256_fmadd_ps(l, s2, other);
+    other = tango_nn__line8(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm256_fmadd_ps(other, s, tango_nn__line8(size, -1.151107278f, -1.0f));
+    share = tango_nn__power8(_mm256_fmadd_ps(l, s2, other));
+    other = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
+    return _mm256_mul_ps(x, _mm256_blendv_ps(other, share, x));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__activate8(__m256 x,
@@ -1536,37 +1513,53 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store_rows8(
     }
 }
 
+/* The epilogue of eight columns from `column` on, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__finish_rows8(
+    const tango_nn_epilogue *e, float *out, size_t stride, size_t row, size_t column,
+    size_t rows, size_t n, const float *sum, size_t sum_stride, __m256 bias,
+    const tango_nn_activation activation)
+{
+    size_t at = row * stride + column, image = 0, left = rows;
+    if (e->image_bias) {
+        image = row / e->image_rows * stride + column;
+        left = e->image_rows - row % e->image_rows;
+    }
+    for (size_t r = 0; r < rows; r++, at += stride, sum += sum_stride) {
+        __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum), bias);
+        if (e->image_bias) {
+            if (left-- == 0) {
+                image += stride;
+                left = e->image_rows - 1;
+            }
+            v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
+        }
+        v = tango_nn__activate8(v, activation);
+        if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
+        if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
+        tango_nn__store8(out + at, v, n);
+    }
+}
+
+/* GELU, which follows the widest layers, has a loop of its own: the constants stay in
+   registers, and the steps of more vectors overlap. */
 TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
                                                  size_t stride, size_t row, size_t column,
                                                  size_t rows, size_t columns,
                                                  const float *sum, size_t sum_stride)
 {
     for (size_t i = 0; i < columns; i += 8) {
-        const size_t n = columns - i;
-        size_t at = row * stride + column + i, image = 0, left = 0;
+        const size_t n = columns - i, at = column + i;
         __m256 bias = _mm256_setzero_ps();
-        if (e->bias) bias = tango_nn__load8(e->bias + column + i, n);
-        if (e->image_bias) {
-            image = row / e->image_rows * stride + column + i;
-            left = e->image_rows - row % e->image_rows;
-        }
+        if (e->bias) bias = tango_nn__load8(e->bias + at, n);
         if (n >= 8 && !e->image_bias && e->activation == TANGO_NN_NONE) {
-            tango_nn__store_rows8(e, out, stride, at, rows, sum + i, sum_stride, bias);
-            continue;
-        }
-        for (size_t r = 0; r < rows; r++, at += stride) {
-            __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum + r * sum_stride + i), bias);
-            if (e->image_bias) {
-                if (left-- == 0) {
-                    image += stride;
-                    left = e->image_rows - 1;
-                }
-                v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
-            }
-            v = tango_nn__activate8(v, e->activation);
-            if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
-            if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
-            tango_nn__store8(out + at, v, n);
+            tango_nn__store_rows8(e, out, stride, row * stride + at, rows, sum + i,
+                                  sum_stride, bias);
+        } else if (e->activation == TANGO_NN_GELU) {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, TANGO_NN_GELU);
+        } else {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, e->activation);
         }
     }
 }
@@ -1660,8 +1653,8 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     float lanes[8];
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        const __m256 v = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
-        const __m256 w = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
+        const __m256 v = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
+        const __m256 w = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
         _mm256_storeu_ps(out + i, v);
         _mm256_storeu_ps(out + i + 8, w);
         sum = _mm256_add_ps(sum, v);
@@ -1669,7 +1662,7 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     }
     for (; i < count; i += 8) {
         const size_t n = count - i;
-        __m256 v = tango_nn__decay8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
         tango_nn__store8(out + i, v, n);
         if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
         sum = _mm256_add_ps(sum, v);
@@ -1735,11 +1728,9 @@ TANGO_NN__AVX2 static void tango_nn__column_moments_avx2(double *sum, double *sq
     }
 }
 
-TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
-                                                    size_t count, const float *mean,
-                                                    const float *scale,
-                                                    const float *shift,
-                                                    tango_nn_activation activation)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__normalize8(
+    float *out, const float *x, size_t count, const float *mean, const float *scale,
+    const float *shift, const tango_nn_activation activation)
 {
     for (size_t i = 0; i < count; i += 8) {
         const size_t n = count - i;
@@ -1747,6 +1738,19 @@ TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
         v = _mm256_fmadd_ps(v, tango_nn__load8(scale + i, n),
                             tango_nn__load8(shift + i, n));
         tango_nn__store8(out + i, tango_nn__activate8(v, activation), n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
+                                                    size_t count, const float *mean,
+                                                    const float *scale,
+                                                    const float *shift,
+                                                    tango_nn_activation activation)
+{
+    if (activation == TANGO_NN_SILU) {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_SILU);
+    } else {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_NONE);
     }
 }
 
@@ -2262,24 +2266,31 @@ TANGO_NN__INLINE TANGO_NN__AVX512 float tango_nn__sum16(__m512 v)
     return lane[0];
 }
 
-/* See tango_nn__exp8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__line16(__m512 x, float a, float b)
+{
+    return _mm512_fmadd_ps(_mm512_set1_ps(a), x, _mm512_set1_ps(b));
+}
+
+/* See tango_nn__power8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__power16(__m512 t)
+{
+    const __m512 whole = _mm512_set1_ps(12582912.0f);
+    __m512 n, r, s, q;
+    t = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-150.0f), t);
+    t = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(129.0f), t);
+    n = _mm512_sub_ps(_mm512_add_ps(t, whole), whole);
+    r = _mm512_sub_ps(t, n);
+    s = _mm512_mul_ps(r, r);
+    q = tango_nn__line16(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm512_fmadd_ps(_mm512_set1_ps(1.535336199e-4f), s, q);
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 6.931472029e-1f, 1.0f));
+    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+}
+
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__exp16(__m512 x)
 {
-    __m512 n, r, q;
-    x = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-104.0f), x);
-    x = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(89.0f), x);
-    n = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), _mm512_set1_ps(12582912.0f));
-    n = _mm512_sub_ps(n, _mm512_set1_ps(12582912.0f));
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693145752f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860682e-6f), r);
-    q = _mm512_set1_ps(1.395171741e-3f);
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(8.369598538e-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(4.166618735e-2f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.666651219e-1f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.5f));
-    q = _mm512_fmadd_ps(q, _mm512_mul_ps(r, r), r);
-    q = _mm512_add_ps(q, _mm512_set1_ps(1.0f));
-    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+    return tango_nn__power16(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)));
 }
 
 /* `value` with the sign of x; value >= 0. */
@@ -2313,20 +2324,17 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__gelu16(__m512 x)
     const __m512 size =
         _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(14.0f),
                             _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x));
-    __m512 l = _mm512_set1_ps(-5.579512677e-09f), share;
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(2.422467629e-07f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-4.136537424e-06f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(3.518009913e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.410889591e-04f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-9.280165996e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(4.910993197e-03f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.640431311e-02f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.182922664e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-7.978862276e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-6.931471558e-01f));
-    share = tango_nn__exp16(l);
-    l = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
-    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, l, share));
+    const __m512 s = _mm512_mul_ps(size, size), s2 = _mm512_mul_ps(s, s);
+    __m512 l = tango_nn__line16(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line16(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm512_fmadd_ps(
+        other, s, tango_nn__line16(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm512_fmadd_ps(l, s2, other);
+    other = tango_nn__line16(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm512_fmadd_ps(other, s, tango_nn__line16(size, -1.151107278f, -1.0f));
+    share = tango_nn__power16(_mm512_fmadd_ps(l, s2, other));
+    other = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
+    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, other, share));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
@@ -3301,11 +3309,28 @@ TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t ro
     }
 }
 
-/* The rows of a block as tiles of nearly equal height, a last tile of few rows would be
-   slow: tile t begins at this row. All heights are even but the last. */
-TANGO_NN__INLINE size_t tango_nn__tile_row(size_t t, size_t tiles, size_t rows)
+/* The rows of a block as tiles of nearly equal height, as a last tile of few rows would be
+   slow: tile t begins at row tango_nn__tile_row. All heights are even but the last. */
+typedef struct tango_nn__tiling {
+    size_t rows, tiles;
+    size_t pairs, more; /* of rows in a tile; the first `more` tiles have one more */
+} tango_nn__tiling;
+
+TANGO_NN__INLINE tango_nn__tiling tango_nn__tile_rows(size_t rows, size_t height)
 {
-    return tango_nn__min(t * tango_nn__ceil(rows, 2) / tiles * 2, rows);
+    tango_nn__tiling t;
+    t.rows = rows;
+    t.tiles = tango_nn__ceil(rows, height);
+    t.pairs = t.more = 0;
+    if (rows == 0) return t;
+    t.pairs = tango_nn__ceil(rows, 2) / t.tiles;
+    t.more = tango_nn__ceil(rows, 2) % t.tiles;
+    return t;
+}
+
+TANGO_NN__INLINE size_t tango_nn__tile_row(const tango_nn__tiling *t, size_t tile)
+{
+    return tango_nn__min(2 * (tile * t->pairs + tango_nn__min(tile, t->more)), t->rows);
 }
 
 /* One K block of a block of the output: all panels, and for each all row tiles, so that
@@ -3321,16 +3346,16 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
     const size_t line = TANGO_NN__PANEL * tango_nn__type_size(p->w->type);
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
-    const size_t slice = tango_nn__ceil(depth, tiles) * line;
+    const size_t slice = tango_nn__ceil(depth, tiling.tiles) * line;
     const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
         const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
         const char *from = (const char *)p->w->panels
                            + ((column + at) / TANGO_NN__PANEL * inputs + k) * line;
-        const char *next = at + width < columns && tiles > 1
+        const char *next = at + width < columns && tiling.tiles > 1
                                ? from + panels * inputs * line : NULL;
         const float *b = (const float *)(const void *)from;
         size_t b_stride = inputs * TANGO_NN__PANEL;
@@ -3342,9 +3367,9 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
             }
             b = wide;
         }
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
-            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
+            const size_t height = tango_nn__tile_row(&tiling, t + 1) - r;
             /* With a single K block no sum is kept: one place serves all tiles. */
             float *sum = depth == inputs ? sums : sums + at * rows + r * width;
             if (next) tango_nn__fetch(next + t * slice, slice);
@@ -3891,7 +3916,7 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
 {
     const tango_nn_kernels *kernels = g->p->kernels;
     const size_t points = g->axis->points, u_panel = points * g->u_step;
-    const size_t heights = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t v_row = tango_nn__winograd_row(g, depth);
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
@@ -3902,15 +3927,15 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
                 g, u + at * u_panel + part * depth * TANGO_NN__PANEL, wide,
                 column / TANGO_NN__PANEL + panel + at, part, row, channel, depth);
         }
-        for (size_t i = 0; i < points * heights; i++) {
-            const size_t j = i / heights, t = i % heights;
-            const size_t r = tango_nn__tile_row(t, heights, rows);
+        for (size_t j = 0, t = 0; j < points;) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(m + j * g->m_step + r * g->column_block
                               + panel * TANGO_NN__PANEL,
                           g->column_block, v + j * g->v_step + r * v_row, v_row,
                           u + j * g->u_step, u_panel,
-                          tango_nn__tile_row(t + 1, heights, rows) - r, n,
-                          g->parts * depth, channel > 0);
+                          tango_nn__tile_row(&tiling, t + 1) - r, n, g->parts * depth,
+                          channel > 0);
+            if (++t == tiling.tiles) t = 0, j++;
         }
     }
 }
@@ -4315,14 +4340,14 @@ static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum,
                             const float *b, size_t rows, size_t panels, size_t depth,
                             int accumulate)
 {
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t b_stride = depth * TANGO_NN__PANEL;
     for (size_t p = 0; p < panels; p += kernels->tile_panels) {
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(sum + r * sum_stride + p * TANGO_NN__PANEL, sum_stride,
                           a + r * a_stride, a_stride, b + p * b_stride, b_stride,
-                          tango_nn__tile_row(t + 1, tiles, rows) - r,
+                          tango_nn__tile_row(&tiling, t + 1) - r,
                           tango_nn__min(kernels->tile_panels, panels - p), depth,
                           accumulate);
         }
