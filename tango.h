@@ -4192,7 +4192,8 @@ static int tango__type_of(tango_nn_type *type, const tango_io_tensor *tensor)
 {
     static const struct { tango_io_type from; tango_nn_type to; } types[] = {
         { TANGO_IO_F32, TANGO_NN_F32 }, { TANGO_IO_F16, TANGO_NN_F16 },
-        { TANGO_IO_BF16, TANGO_NN_BF16 }, { TANGO_IO_I16, TANGO_NN_I16 }
+        { TANGO_IO_BF16, TANGO_NN_BF16 }, { TANGO_IO_I16, TANGO_NN_I16 },
+        { TANGO_IO_I8, TANGO_NN_I8 }
     };
     size_t i;
     for (i = 0; i < sizeof types / sizeof types[0]; i++) {

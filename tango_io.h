@@ -503,14 +503,14 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
        element (p, k, c) = w[output 16p + c, tap, channel],   zero where 16p + c >=
        outputs
    so its size is ceil(outputs/16) * 16 * taps * channels elements.
-   BLOCKS holds such a matrix in integers, type I16. Each panel is cut along k into blocks
-   of 128, the last one as long as what is left, to an even number. A block is
+   BLOCKS holds such a matrix in integers, type I16 or I8. Each panel is cut along k into
+   blocks of 128, the last one as long as what is left, to an even number. A block is
        16 scales, F32: one for each column c
        for each pair of inner indices k, k + 1, k even: for each column c the integers
            q(k, c), q(k + 1, c)
    with element (p, k, c) = scale(c) q(k, c), zero beyond the outputs and the last k. A
-   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes, K = taps * channels. Scales are finite
-   and not negative, which tango_io_blob_check looks at. */
+   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes (I8: 32 ceil(K/2)), K = taps *
+   channels. Scales are finite and not negative, which tango_io_blob_check looks at. */
 
 typedef enum tango_io_layout {
     TANGO_IO_PLAIN = 0,
@@ -3703,11 +3703,19 @@ static int tango_io__round_up(uint64_t *out, uint64_t n, uint64_t to)
     return 1;
 }
 
-/* Bytes of a panel of BLOCKS over k inner indices; 0 on overflow, and for k 0. */
-static uint64_t tango_io__panel_bytes(uint64_t k)
+/* Bytes of a panel of BLOCKS over k inner indices, of integers of `size` bytes; 0 on
+   overflow, and for k 0. */
+static uint64_t tango_io__panel_bytes(uint64_t k, size_t size)
 {
     if (k > (uint64_t)INT64_MAX / 64) return 0;
-    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0) + k / 2 + k % 2);
+    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0))
+           + 32 * size * (k / 2 + k % 2);
+}
+
+/* Bytes of a whole block. */
+static size_t tango_io__block_bytes(size_t size)
+{
+    return (size_t)tango_io__panel_bytes(TANGO_IO_BLOCK, size);
 }
 
 /* Bytes of a tensor's data; 0 if the shape is impossible: layout, type and rank do not
@@ -3725,11 +3733,11 @@ static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t
         if (rank != 3 || !tango_io__round_up(&whole[0], whole[0], TANGO_IO_PANEL))
             return 0;
     } else if (layout == TANGO_IO_BLOCKS) {
-        if (rank != 3 || type != TANGO_IO_I16) return 0;
+        if (rank != 3 || (type != TANGO_IO_I16 && type != TANGO_IO_I8)) return 0;
         if (!tango_io__count(&count, whole, 3)) return 0;
         tango_io__count(&count, whole + 1, 2);
         whole[0] = whole[0] / TANGO_IO_PANEL + (whole[0] % TANGO_IO_PANEL != 0);
-        whole[1] = tango_io__panel_bytes(count) / 2; /* in integers of 2 bytes */
+        whole[1] = tango_io__panel_bytes(count, element) / element;
         whole[2] = 1;
         if (whole[1] == 0 && count > 0) return 0;
     } else if (layout != TANGO_IO_PLAIN) {
@@ -4072,9 +4080,9 @@ TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
 /* Offset of the first scale of BLOCKS that is negative, infinite or NaN, or the size. */
 static size_t tango_io__bad_scale(const tango_io_tensor *t)
 {
-    const size_t whole = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t size = tango_io_type_size(t->type), whole = tango_io__block_bytes(size);
     const size_t panel = (size_t)tango_io__panel_bytes((uint64_t)t->shape[1] *
-                                                       t->shape[2]);
+                                                           t->shape[2], size);
     const unsigned char *p = (const unsigned char *)t->data;
     size_t from, block, i;
     for (from = 0; panel > 0 && from < t->size; from += panel)
@@ -4319,7 +4327,8 @@ static void tango_io__blob_expect(tango_io_blob_writer *w)
     w->panel_size = w->panel_at = 0;
     if (tango_io__u16(record + 10) == TANGO_IO_BLOCKS)
         w->panel_size = (size_t)tango_io__panel_bytes(tango_io__u64(record + 24) *
-                                                      tango_io__u64(record + 32));
+                                                          tango_io__u64(record + 32),
+                                                      w->number_size);
 }
 
 /* Moves on to the next tensor that has data, storing the checksums of those that end
@@ -4351,9 +4360,9 @@ static tango_result tango_io__blob_put(tango_io_blob_writer *w, const void *data
 /* Bytes of the number that comes next: a block of BLOCKS begins with its scales. */
 static size_t tango_io__blob_number(const tango_io_blob_writer *w)
 {
-    const size_t block = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t block = tango_io__block_bytes(w->number_size);
     if (w->panel_size == 0) return w->number_size;
-    return w->panel_at % w->panel_size % block < 64 ? 4 : 2;
+    return w->panel_at % w->panel_size % block < 64 ? 4 : w->number_size;
 }
 
 /* On a big-endian machine: each number is turned; a piece may end inside of one. */

@@ -37,13 +37,14 @@ QUICK EXAMPLE
 WHAT IT DOES
     Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
     its input), group, layer and RMS normalisation, multi-head attention with a streaming
-    softmax, activations, softmax, table look-up. Weights are f32, f16, bf16 (bfloat16, as
-    it is stored: products are of floats) or 16-bit integers with scales, activations f32.
+    softmax, activations, softmax, table look-up. Weights are f32, f16, bf16 (bfloat16,
+    which only stores: products are of floats) or integers of 16 or 8 bits with scales,
+    activations f32.
     Kernels are plain C, AVX2 with FMA, and AVX-512 with and without VNNI; the best one
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, 8-bit weights, GPUs, automatic differentiation, shape inference. It reads
+    Training, products of 8-bit activations, GPUs, automatic differentiation, shape inference. It reads
     no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
@@ -78,7 +79,9 @@ LAYOUT
 
         q[0][k] q[0][k+1]  q[1][k] q[1][k+1]  ...  q[15][k] q[15][k+1]     k even
 
-    and w[o][k] = scale[o] q[o][k]. How the scales are chosen stands in room 9.
+    and w[o][k] = scale[o] q[o][k]. How the scales are chosen stands in room 9. Panels of
+    8-bit integers are the same with a byte for each. Products have inputs of 16 bits with
+    weights of either.
 
     The inputs of a convolution count tap by tap: input k = tap*channels + channel, and
     tap = ky*kernel_width + kx.
@@ -215,13 +218,14 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 
 /* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
 
-/* Element types of weights. I16 is for matrices only: blocks of integers with scales (see
-   LAYOUT). */
+/* Element types of weights. I16 and I8 are for matrices only: blocks of integers with
+   scales (see LAYOUT). */
 typedef enum tango_nn_type {
     TANGO_NN_F32 = 0,
     TANGO_NN_F16 = 1,
     TANGO_NN_BF16 = 2,
-    TANGO_NN_I16 = 3
+    TANGO_NN_I16 = 3,
+    TANGO_NN_I8 = 4
 } tango_nn_type;
 
 /* Functions of one number, with the names of torch.nn.functional:
@@ -283,14 +287,14 @@ typedef struct tango_nn_matrix {
 } tango_nn_matrix;
 
 /* Bytes of ceil(outputs/16) panels; 0 if they do not fit in size_t. I16: each panel has
-   64 ceil(inputs/128) + 64 ceil(inputs/2) bytes. */
+   64 ceil(inputs/128) + 64 ceil(inputs/2) bytes, I8: 32 instead of the second 64. */
 TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type);
 
 /* Packs one panel from the order of torch:
        panel[(tap*channels + channel)*16 + o] = w[(o*channels + channel)*taps + tap]
    panel (taps*channels, 16) of `type`   w (outputs, channels, taps), outputs <= 16.
-   I16: the blocks of LAYOUT, whose values differ from w by at most half a scale; a block
-   with NaN or infinity gets the scale NaN.
+   I16, I8: the blocks of LAYOUT, whose values differ from w by at most half a scale; a
+   block with NaN or infinity gets the scale NaN.
    Columns from `outputs` on become zero. For panel p of a larger matrix pass
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
@@ -594,6 +598,7 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__INT_DEPTH 640u /* inputs of a K block, a whole number of blocks: 20 KiB
                                    a panel, and the widths of the models are multiples */
 #define TANGO_NN__INT_ROWS 126u /* rows of a block at most */
+#define TANGO_NN__WIDE 20800u  /* bytes of a panel of a K block in 16 bits */
 #define TANGO_NN__INTEGERS 656u /* 16-bit integers between quantised rows, 16 more */
 #define TANGO_NN__INT_SUMS 528u /* floats between rows of their sums, COLUMNS + 16 */
 #define TANGO_NN__STEP 42u      /* rows whose sums meet their epilogue in the first-level
@@ -643,7 +648,10 @@ typedef enum tango_nn__transform {
          set. a (rows, depth) with rows TANGO_NN__INTEGERS apart, the scale of row r in
          its block i at scales[i*TANGO_NN__ROWS + r], rows <= TANGO_NN__ROWS, panels <=
          tile_panels. Gives the same bytes in every table.
-   widen_i16: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel.
+   widen_blocks: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel, I16
+         or I8.
+   stretch: `depth` inputs of a panel of I8, from the start of a block on, become what
+         they are in I16.
 
    Of room 13:
    blend: row n of to = the sum of coef[t] * row n of x[t], `terms` of them, of `count`
@@ -690,7 +698,9 @@ struct tango_nn_kernels {
     void (*tile_i16)(float *sum, size_t sum_stride, const int16_t *a, const float *scales,
                      const void *b, size_t b_stride, size_t rows, size_t panels,
                      size_t depth, int accumulate);
-    void (*widen_i16)(float *to, const void *panel, size_t k, size_t depth);
+    void (*widen_blocks)(float *to, const void *panel, tango_nn_type type, size_t k,
+                         size_t depth);
+    void (*stretch)(void *to, const void *from, size_t depth);
     /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
                   size_t rows, size_t step, size_t count);
@@ -709,11 +719,18 @@ TANGO_NN__INLINE size_t tango_nn__ceil(size_t a, size_t b)
     return a / b + (a % b != 0);
 }
 
+/* Bytes of a pair of inputs in a panel of integers. */
+TANGO_NN__INLINE size_t tango_nn__pair_bytes(tango_nn_type type)
+{
+    return type == TANGO_NN_I8 ? 32 : 64;
+}
+
 /* Bytes from the start of a panel of integers to the block of input k, a multiple of
    TANGO_NN__BLOCK: what k inputs take. */
-TANGO_NN__INLINE size_t tango_nn__block_at(size_t k)
+TANGO_NN__INLINE size_t tango_nn__block_at(size_t k, tango_nn_type type)
 {
-    return k / TANGO_NN__BLOCK * (TANGO_NN__SCALES + TANGO_NN__BLOCK / 2 * 64);
+    return k / TANGO_NN__BLOCK
+           * (TANGO_NN__SCALES + TANGO_NN__BLOCK / 2 * tango_nn__pair_bytes(type));
 }
 
 /* Denormals as zero, as a result (FTZ, bit 15) and as an operand (DAZ, bit 6). Returns
@@ -920,6 +937,7 @@ static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
    is exact in 32 bits, in any order. x / scale has a norm of at most 46334: rounding to
    integers adds at most sqrt(128) / 2 < 5.66 to it, and the rounding of norm, factor and
    product in float less than 12 units of 2^-24, 0.04 at that size: 46339.7 in all.
+   Weights of 8 bits have a norm below 128 sqrt(128) < 1449, whatever a file holds.
 
    The scale is a function of the numbers alone, by exactly rounded operations in a fixed
    order, so that every table finds the same integers. The largest number is found on the
@@ -1034,20 +1052,48 @@ static void tango_nn__tile_row_i16(float *to, const int16_t *a, float scale,
     }
 }
 
+/* Integer number `at` of an array. */
+TANGO_NN__INLINE int16_t tango_nn__integer(const char *q, tango_nn_type type, size_t at)
+{
+    int16_t value;
+    if (type == TANGO_NN_I8) return ((const signed char *)q)[at];
+    memcpy(&value, q + at * sizeof value, sizeof value);
+    return value;
+}
+
 TANGO_NN__HOT
-static void tango_nn__widen_i16_ref(float *to, const void *panel, size_t k, size_t depth)
+static void tango_nn__widen_blocks_ref(float *to, const void *panel, tango_nn_type type,
+                                       size_t k, size_t depth)
 {
     for (size_t i = 0; i < depth; i++, k++) {
-        const char *block = (const char *)panel
-                            + tango_nn__block_at(k / TANGO_NN__BLOCK * TANGO_NN__BLOCK);
-        const char *pairs = block + TANGO_NN__SCALES + k % TANGO_NN__BLOCK / 2 * 64;
+        const size_t n = k % TANGO_NN__BLOCK;
+        const char *block = (const char *)panel + tango_nn__block_at(k - n, type);
+        const char *pairs =
+            block + TANGO_NN__SCALES + n / 2 * tango_nn__pair_bytes(type);
         for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
             float scale;
-            int16_t q;
             memcpy(&scale, block + o * sizeof scale, sizeof scale);
-            memcpy(&q, pairs + o * 4 + k % 2 * 2, sizeof q);
-            *to++ = (float)q * scale;
+            *to++ = (float)tango_nn__integer(pairs, type, 2 * o + k % 2) * scale;
         }
+    }
+}
+
+TANGO_NN__HOT
+static void tango_nn__stretch_ref(void *to, const void *from, size_t depth)
+{
+    const char *x = (const char *)from;
+    char *out = (char *)to;
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK) {
+        const size_t n = tango_nn__ceil(tango_nn__min(TANGO_NN__BLOCK, depth - k), 2);
+        memcpy(out, x, TANGO_NN__SCALES);
+        out += TANGO_NN__SCALES;
+        x += TANGO_NN__SCALES;
+        for (size_t i = 0; i < n * 2 * TANGO_NN__PANEL; i++) {
+            const int16_t q = tango_nn__integer(x, TANGO_NN_I8, i);
+            memcpy(out + i * sizeof q, &q, sizeof q);
+        }
+        out += n * 64;
+        x += n * 32;
     }
 }
 
@@ -1059,7 +1105,7 @@ static void tango_nn__tile_i16_ref(float *sum, size_t sum_stride, const int16_t 
 {
     for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
         const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - k);
-        const char *block = (const char *)b + tango_nn__block_at(k);
+        const char *block = (const char *)b + tango_nn__block_at(k, TANGO_NN_I16);
         for (size_t p = 0; p < panels; p++, block += b_stride) {
             for (size_t r = 0; r < rows; r++) {
                 tango_nn__tile_row_i16(sum + r * sum_stride + p * TANGO_NN__PANEL,
@@ -1230,7 +1276,7 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
     tango_nn__moments_ref,   tango_nn__column_moments_ref, tango_nn__normalize_ref,
     tango_nn__center_ref,    tango_nn__transpose_ref,
     tango_nn__quantize_ref,  tango_nn__tile_i16_ref,
-    tango_nn__widen_i16_ref,
+    tango_nn__widen_blocks_ref, tango_nn__stretch_ref,
     tango_nn__blend_ref,     tango_nn__transform_ref,    tango_nn__widen_ref
 };
 
@@ -1900,12 +1946,21 @@ TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
     }
 }
 
+/* Two inputs of eight columns in 16 bits. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256i tango_nn__pairs8(const char *pairs,
+                                                         const int is_byte)
+{
+    if (!is_byte) return _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)pairs));
+}
+
 /* Two inputs of eight columns as floats times their scales; the second one only where
    there is one. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_pair8(float *to, const char *pairs,
-                                                           __m256 scale, int both)
+                                                           __m256 scale, int both,
+                                                           const int is_byte)
 {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    const __m256i v = tango_nn__pairs8(pairs, is_byte);
     const __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16);
     _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(even), scale));
     if (!both) return;
@@ -1913,25 +1968,52 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_pair8(float *to, const char
                      _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(v, 16)), scale));
 }
 
-TANGO_NN__AVX2 static void tango_nn__widen_i16_avx2(float *to, const void *panel,
-                                                    size_t k, size_t depth)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_blocks8(
+    float *to, const void *panel, tango_nn_type type, size_t k, size_t depth,
+    const int is_byte)
 {
-    const size_t end = k + depth;
+    const size_t end = k + depth, bytes = tango_nn__pair_bytes(type);
     if (k % 2 == 1 && depth > 0) { /* the second of a pair */
-        tango_nn__widen_i16_ref(to, panel, k, 1);
+        tango_nn__widen_blocks_ref(to, panel, type, k, 1);
         k++;
         to += TANGO_NN__PANEL;
     }
     while (k < end) {
         const size_t first = k / TANGO_NN__BLOCK * TANGO_NN__BLOCK;
         const size_t stop = tango_nn__min(first + TANGO_NN__BLOCK, end);
-        const char *block = (const char *)panel + tango_nn__block_at(first);
-        const char *pairs = block + TANGO_NN__SCALES + (k - first) / 2 * 64;
+        const char *block = (const char *)panel + tango_nn__block_at(first, type);
+        const char *pairs = block + TANGO_NN__SCALES + (k - first) / 2 * bytes;
         const __m256 s0 = _mm256_loadu_ps((const float *)(const void *)block);
         const __m256 s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
-        for (; k < stop; k += 2, pairs += 64, to += 2 * TANGO_NN__PANEL) {
-            tango_nn__widen_pair8(to, pairs, s0, k + 1 < stop);
-            tango_nn__widen_pair8(to + 8, pairs + 32, s1, k + 1 < stop);
+        for (; k < stop; k += 2, pairs += bytes, to += 2 * TANGO_NN__PANEL) {
+            tango_nn__widen_pair8(to, pairs, s0, k + 1 < stop, is_byte);
+            tango_nn__widen_pair8(to + 8, pairs + bytes / 2, s1, k + 1 < stop, is_byte);
+        }
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__widen_blocks_avx2(float *to, const void *panel,
+                                                       tango_nn_type type, size_t k,
+                                                       size_t depth)
+{
+    if (type == TANGO_NN_I8) tango_nn__widen_blocks8(to, panel, type, k, depth, 1);
+    else tango_nn__widen_blocks8(to, panel, type, k, depth, 0);
+}
+
+TANGO_NN__AVX2 static void tango_nn__stretch_avx2(void *to, const void *from,
+                                                  size_t depth)
+{
+    const char *x = (const char *)from;
+    char *out = (char *)to;
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK) {
+        const size_t n = tango_nn__ceil(tango_nn__min(TANGO_NN__BLOCK, depth - k), 2);
+        memcpy(out, x, TANGO_NN__SCALES);
+        out += TANGO_NN__SCALES;
+        x += TANGO_NN__SCALES;
+        for (size_t i = 0; i < n; i++, x += 32, out += 64) {
+            _mm256_storeu_si256((__m256i *)(void *)out, tango_nn__pairs8(x, 1));
+            _mm256_storeu_si256((__m256i *)(void *)(out + 32),
+                                tango_nn__pairs8(x + 16, 1));
         }
     }
 }
@@ -2007,7 +2089,7 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blocks_i16_8(
 {
     for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
         tango_nn__tile_i16_8(sum, sum_stride, a + k, scales,
-                             (const char *)b + tango_nn__block_at(k),
+                             (const char *)b + tango_nn__block_at(k, TANGO_NN_I16),
                              tango_nn__min(TANGO_NN__BLOCK, depth - k),
                              accumulate || k > 0, rows);
     }
@@ -2236,7 +2318,7 @@ static const tango_nn_kernels tango_nn__kernels_avx2 = {
     tango_nn__moments_avx2,    tango_nn__column_moments_avx2, tango_nn__normalize_avx2,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_avx2,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx2,      tango_nn__transform_avx2,    tango_nn__widen_avx2
 };
 
@@ -2615,7 +2697,8 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
     const int is_vnni)
 {
     for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
-        const char *block = (const char *)b + tango_nn__block_at(done);
+        const char *block =
+            (const char *)b + tango_nn__block_at(done, TANGO_NN_I16);
         const char *w = block + TANGO_NN__SCALES, *second = w + (panels - 1) * b_stride;
         const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - done);
         tango_nn__sums16 acc[14][2];
@@ -2805,7 +2888,7 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_avx512,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 
@@ -2831,7 +2914,7 @@ static const tango_nn_kernels tango_nn__kernels_vnni = {
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_vnni,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 #endif /* TANGO_NN__X86 */
@@ -3005,9 +3088,11 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
 {
     size_t bytes;
     const size_t panels = tango_nn__ceil(outputs, TANGO_NN__PANEL);
-    if (type == TANGO_NN_I16) {
-        bytes = tango_nn__ceil(inputs, TANGO_NN__BLOCK) + tango_nn__ceil(inputs, 2);
-        if (!tango_mul_ok(bytes, 64, &bytes)) return 0;
+    if (type >= TANGO_NN_I16) {
+        const size_t pair = tango_nn__pair_bytes(type);
+        if (inputs > SIZE_MAX / 64) return 0;
+        bytes = tango_nn__ceil(inputs, TANGO_NN__BLOCK) * TANGO_NN__SCALES
+                + tango_nn__ceil(inputs, 2) * pair;
         return tango_mul_ok(bytes, panels, &bytes) ? bytes : 0;
     }
     if (!tango_mul_ok(panels, inputs, &bytes)) return 0;
@@ -3017,10 +3102,30 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
     return bytes;
 }
 
-/* Block `k` to k + depth - 1 of a panel of integers, from the order of torch. */
-static void tango_nn__pack_block(char *block, const float *w, size_t outputs,
-                                 size_t channels, size_t taps, size_t k, size_t depth)
+/* q = a block of 8-bit integers, |q| <= 127; returns its scale. */
+static float tango_nn__quantize_bytes(signed char *q, const float *x)
 {
+    int16_t wide[TANGO_NN__BLOCK]; /* says what is zero, and what is no number */
+    float scale = tango_nn__quantize_block(wide, x, TANGO_NN__BLOCK), most = 0;
+    memset(q, 0, TANGO_NN__BLOCK);
+    if (!(scale > 0.0f)) return scale;
+    for (size_t i = 0; i < TANGO_NN__BLOCK; i++) {
+        const float size = x[i] < 0.0f ? -x[i] : x[i];
+        if (size > most) most = size;
+    }
+    scale = most / 127.0f;
+    for (size_t i = 0; i < TANGO_NN__BLOCK; i++)
+        q[i] = (signed char)tango_nn__round(x[i] / scale);
+    return scale;
+}
+
+/* Block `k` to k + depth - 1 of a panel of integers, from the order of torch. */
+static void tango_nn__pack_block(char *block, tango_nn_type type, const float *w,
+                                 size_t outputs, size_t channels, size_t taps, size_t k,
+                                 size_t depth)
+{
+    const size_t bytes = tango_nn__pair_bytes(type);
+    signed char bytes_of[TANGO_NN__BLOCK];
     float x[TANGO_NN__BLOCK] = { 0 }, scale;
     int16_t q[TANGO_NN__BLOCK];
     for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
@@ -3028,10 +3133,14 @@ static void tango_nn__pack_block(char *block, const float *w, size_t outputs,
             const size_t tap = (k + i) / channels, channel = (k + i) % channels;
             x[i] = o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
         }
-        scale = tango_nn__quantize_block(q, x, TANGO_NN__BLOCK);
+        scale = type == TANGO_NN_I8 ? tango_nn__quantize_bytes(bytes_of, x)
+                                    : tango_nn__quantize_block(q, x, TANGO_NN__BLOCK);
         memcpy(block + o * sizeof scale, &scale, sizeof scale);
         for (size_t i = 0; i < depth; i += 2) {
-            memcpy(block + TANGO_NN__SCALES + i / 2 * 64 + o * 4, q + i, 4);
+            char *to = block + TANGO_NN__SCALES + (i / 2 * TANGO_NN__PANEL + o) * bytes
+                                                      / TANGO_NN__PANEL;
+            if (type == TANGO_NN_I8) memcpy(to, bytes_of + i, 2);
+            else memcpy(to, q + i, 4);
         }
     }
 }
@@ -3041,11 +3150,12 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
 {
     const size_t inputs = taps * channels;
     TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
-    for (size_t k = 0; type == TANGO_NN_I16 && k < inputs; k += TANGO_NN__BLOCK) {
-        tango_nn__pack_block((char *)panel + tango_nn__block_at(k), w, outputs, channels,
-                             taps, k, tango_nn__min(TANGO_NN__BLOCK, inputs - k));
+    for (size_t k = 0; type >= TANGO_NN_I16 && k < inputs; k += TANGO_NN__BLOCK) {
+        tango_nn__pack_block((char *)panel + tango_nn__block_at(k, type), type, w,
+                             outputs, channels, taps, k,
+                             tango_nn__min(TANGO_NN__BLOCK, inputs - k));
     }
-    if (type == TANGO_NN_I16) return;
+    if (type >= TANGO_NN_I16) return;
     for (size_t tap = 0; tap < taps; tap++) {
         for (size_t channel = 0; channel < channels; channel++) {
             const size_t to = (tap * channels + channel) * TANGO_NN__PANEL;
@@ -3123,7 +3233,7 @@ typedef struct tango_nn__product {
 static void tango_nn__cut(tango_nn__product *p)
 {
     const size_t outputs = p->w->outputs;
-    const int integers = p->w->type == TANGO_NN_I16;
+    const int integers = p->w->type >= TANGO_NN_I16;
     size_t rows = integers ? TANGO_NN__INT_ROWS : TANGO_NN__ROWS;
     size_t columns = TANGO_NN__COLUMNS;
     /* With a single K block no sums are kept, and a row is quantised less often. */
@@ -3429,7 +3539,7 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
     } while (k < inputs);
 }
 
-/* The same for weights of 16-bit integers. Rows are gathered a few at a time and
+/* The same for weights of integers. Rows are gathered a few at a time and
    quantised while they are in the first-level cache. */
 #define TANGO_NN__GATHERED 14u
 
@@ -3459,30 +3569,39 @@ static void tango_nn__quantize_rows(const tango_nn__product *p, int16_t *q, floa
     }
 }
 
-/* See tango_nn__multiply. All row tiles of a step are one call. */
-static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums,
+/* See tango_nn__multiply. All row tiles of a step are one call. Weights of 8 bits are
+   stretched to `wide` once for all of them. */
+static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums, char *wide,
                                    const int16_t *q, const float *scales, size_t row,
                                    size_t rows, size_t column, size_t columns, size_t k,
                                    size_t depth)
 {
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
-    const size_t panel_size = tango_nn_panels_size(1, inputs, TANGO_NN_I16);
+    const size_t panel_size = tango_nn_panels_size(1, inputs, p->w->type);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
     const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
+        const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
         const char *b = (const char *)p->w->panels
                         + (column + at) / TANGO_NN__PANEL * panel_size
-                        + tango_nn__block_at(k);
+                        + tango_nn__block_at(k, p->w->type);
+        size_t b_stride = panel_size;
+        if (p->w->type == TANGO_NN_I8) {
+            b_stride = TANGO_NN__WIDE;
+            for (size_t i = 0; i < panels; i++) {
+                kernels->stretch(wide + i * b_stride, b + i * panel_size, depth);
+            }
+            b = wide;
+        }
         for (size_t r = 0; r < rows; r += TANGO_NN__STEP) {
             const size_t n = tango_nn__min(TANGO_NN__STEP, rows - r);
             /* With a single K block no sum is kept: one place serves all. */
             float *sum = depth == inputs ? sums : sums + r * TANGO_NN__INT_SUMS + at;
             if (last) tango_nn__fetch_rows(p, row + r, column + at, n);
             kernels->tile_i16(sum, TANGO_NN__INT_SUMS, q + r * TANGO_NN__INTEGERS,
-                              scales + r, b, panel_size, n,
-                              tango_nn__ceil(count, TANGO_NN__PANEL), depth, k > 0);
+                              scales + r, b, b_stride, n, panels, depth, k > 0);
             if (!last) continue;
             kernels->finish(p->e, p->out, p->w->outputs, row + r, column + at, n, count,
                             sum, TANGO_NN__INT_SUMS);
@@ -3501,8 +3620,8 @@ static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
     float *scales = strip + TANGO_NN__GATHERED * TANGO_NN__STRIDE;
     float *sums = scales + TANGO_NN__INT_DEPTH / TANGO_NN__BLOCK * TANGO_NN__ROWS;
     int16_t *q = (int16_t *)(void *)(sums + TANGO_NN__INT_ROWS * TANGO_NN__INT_SUMS);
-    tango_nn__place *places =
-        (tango_nn__place *)(void *)(q + TANGO_NN__INT_ROWS * TANGO_NN__INTEGERS);
+    char *wide = (char *)(q + TANGO_NN__INT_ROWS * TANGO_NN__INTEGERS);
+    tango_nn__place *places = (tango_nn__place *)(void *)(wide + 2 * TANGO_NN__WIDE);
     size_t rows, depth;
     if (row >= p->rows) return;
     rows = tango_nn__min(p->row_block, p->rows - row);
@@ -3516,7 +3635,8 @@ static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
                                     places, row, rows, k + at,
                                     tango_nn__min(TANGO_NN__DEPTH, depth - at));
         }
-        tango_nn__multiply_i16(p, sums, q, scales, row, rows, column, columns, k, depth);
+        tango_nn__multiply_i16(p, sums, wide, q, scales, row, rows, column, columns, k,
+                               depth);
         if (inputs == 0) break;
     }
 }
@@ -3575,7 +3695,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks,
-                  w->type == TANGO_NN_I16 ? tango_nn__product_i16_task
+                  w->type >= TANGO_NN_I16 ? tango_nn__product_i16_task
                                           : tango_nn__product_task,
                   &p);
 }
@@ -3879,15 +3999,15 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     size_t step = channels * TANGO_NN__PANEL;
     tango_nn_type type = w->type;
     const char *x = (const char *)w->panels;
-    if (type != TANGO_NN_I16) x += from * tango_nn__type_size(type);
+    if (type < TANGO_NN_I16) x += from * tango_nn__type_size(type);
     if (type > TANGO_NN_F16 || first + taps * height > kernel + 1) {
         for (size_t i = 0; i < height * taps; i++) {
             if (first + i >= kernel) {
                 memset(wide + i * count, 0, count * sizeof *wide);
-            } else if (type == TANGO_NN_I16) {
-                g->p->kernels->widen_i16(
+            } else if (type >= TANGO_NN_I16) {
+                g->p->kernels->widen_blocks(
                     wide + i * count,
-                    x + panel * tango_nn_panels_size(1, w->inputs, TANGO_NN_I16),
+                    x + panel * tango_nn_panels_size(1, w->inputs, type), type,
                     (first + i) * channels + channel, depth);
             } else {
                 g->p->kernels->widen(wide + i * count, x, i * step, type, count);

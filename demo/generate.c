@@ -1102,7 +1102,7 @@ static int bits_of(const tango_model *m)
         tango_io_blob_tensor(&m->blob, i, &t);
         if (t.layout == TANGO_IO_PLAIN) continue;
         all++;
-        whole += t.type == TANGO_IO_I16;
+        whole += t.layout == TANGO_IO_BLOCKS;
     }
     return 2 * whole > all ? 16 : 32;
 }

@@ -28,6 +28,7 @@ static const bench_type bench_types[] = {
     { "f16", TANGO_NN_F16, 32 }, /* widened to floats first */
     { "bf16", TANGO_NN_BF16, 32 },
     { "i16", TANGO_NN_I16, 16 },
+    { "i8", TANGO_NN_I8, 16 }, /* multiplied as 16 bits */
 };
 enum { TYPES = sizeof bench_types / sizeof bench_types[0] };
 
@@ -418,7 +419,7 @@ static const char *const examples[] = {
 static const cli_option options[] = {
     { 't', "threads", "N", "threads, 1 to 256 (TANGO_THREADS, else 1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
-    { 'T', "type", "TYPE", "type of weights: f32, f16, bf16 or i16 (f32)" },
+    { 'T', "type", "TYPE", "type of weights: f32, f16, bf16, i16 or i8 (f32)" },
     { 'f', "filter", "TEXT", "only shapes or stages whose line contains TEXT" },
     { 's', "seconds", "S", "time for all lines together (30); at least 3 rounds" },
     { 'S', "stages", NULL, "the stages of a model instead" },
