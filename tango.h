@@ -656,10 +656,12 @@ TANGO_API tango_result tango_prepare(tango_plan *plan, const tango_model *model,
    block of at least plan.memory bytes; it holds nothing of value afterwards. */
 TANGO_API tango_result tango_generate(float *wave, const tango_model *model,
     const tango_params *params, void *memory, size_t size, tango_error *error);
-/* Bytes of the structures, for languages that hold or describe them on their own. */
+/* Bytes of the structures, for languages that hold or describe them on their own; a
+   model's samples per second, for those that do not see into it. */
 TANGO_API size_t tango_model_size(void);
 TANGO_API size_t tango_params_size(void);
 TANGO_API size_t tango_plan_size(void);
+TANGO_API size_t tango_model_rate(const tango_model *model);
 
 /* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
 
@@ -7619,6 +7621,8 @@ TANGO_API size_t tango_model_size(void) { return sizeof(tango_model); }
 TANGO_API size_t tango_params_size(void) { return sizeof(tango_params); }
 
 TANGO_API size_t tango_plan_size(void) { return sizeof(tango_plan); }
+
+TANGO_API size_t tango_model_rate(const tango_model *model) { return model->rate; }
 
 /* ==== 12 >>encode ==== From a log-mel to its latent ========================= */
 

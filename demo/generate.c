@@ -16,6 +16,7 @@
 #include "clip.h"
 #include "finish.h"
 #include "peak.h"
+#include "picture.h"
 #include "profile.h"
 #include "record.h"
 #include "save.h"
@@ -94,6 +95,7 @@ static const cli_option options[] = {
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
     { 267, "bits", "16|24|32|f32", "of the file, FLAC has 16 or 24; 16 if not given" },
     FINISH_OPTIONS,
+    { 362, "picture", "FILE", "PNG of what is made: mel spectrogram, seconds, Hz, dB" },
     { 340, "no-metadata", NULL,
         "leave out what the file tells of itself: prompt, options, model" },
     { 341, "replay", "FILE", "make FILE again from what it tells, and compare" },
@@ -111,7 +113,7 @@ static const cli_option options[] = {
    --replay. Those of kernels and of the choice among several are recorded as their
    outcome. */
 static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
-    326, 340, 341, 360, FINISH_PLAY_OPTION, 0 };
+    326, 340, 341, 360, 362, FINISH_PLAY_OPTION, 0 };
 
 /* Which of several takes a file is, is recorded as the seed that alone gives it. */
 static const int of_takes[] = { 258, 262, 0 };
@@ -140,6 +142,7 @@ typedef struct job {
     cli_progress progress;
     const char *model, *output, *dump, *noise, *latent;
     const char *init, *extend; /* sounds to start from: --init, --continue */
+    const char *picture;
     const char *prompts;       /* --prompts, and its shard */
     size_t shard, shards;
     double fill[2 * FILLS_MAX];
@@ -633,6 +636,11 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
     printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
     if (j->best != 0) report_ranking(j, p->samples);
+    if (j->picture != NULL) {
+        printf("\"picture\": ");
+        print_string(j->picture);
+        printf(", ");
+    }
     printf(
         "\"vocoder\": \"%s\", \"kernels\": \"%s\", \"threads\": %zu, \"memory\": %zu, ",
         tango_vocoder_name(p->vocoder), tango_nn_kernels_name(p->kernels), p->threads,
@@ -644,6 +652,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     printf("\"compute_seconds\": %.3f}\n", j->compute);
     cli_flush();
 }
+
+#include "generate_picture.h"
 
 /* ---- Command line ----------------------------------------------------------------- */
 
@@ -776,6 +786,7 @@ static int read_rest(job *j, int id)
     case 281: j->profile.seconds = profile_seconds; break;
     case 270: j->json = 1; break;
     case 360: j->serve = 1; break;
+    case 362: j->picture = c->text; break;
     case 'q': j->quiet = 1; break;
     default: return 0;
     }
@@ -1137,7 +1148,8 @@ static int run_job(job *j)
     load_arrays(j, m);
     set_seeds(j);
     if (j->dump != NULL) cli_make_folder(j->dump);
-    check_outputs(j); /* before a sound is encoded, which may take minutes */
+    check_outputs(j);
+    check_picture(j); /* before a sound is encoded, which may take minutes */
     start_threads(&j->params, j->kept);
     load_start(j, m);
     if (j->dump != NULL) prepare_dump(j);
@@ -1149,6 +1161,7 @@ static int run_job(job *j)
         fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
             tango_tokens_most(m));
     if (!one_by_one(j) || j->best != 0) save(j, &plan, wave, 0, j->files);
+    draw_picture(j, &plan, wave);
     if (j->json) report(j, &plan, m);
     if (j->record.replay != NULL)
         same = record_compare(&j->record, j->output,
@@ -1169,7 +1182,7 @@ static int run_job(job *j)
 /* What stands beside --prompts and --serve, whose lines hold the runs. */
 static void check_lists(const job *j)
 {
-    static const int of_serve[] = { 'o', 270, 325, 326, 0 };
+    static const int of_serve[] = { 'o', 270, 325, 326, 362, 0 };
     if (j->record.replay != NULL)
         cli_usage("--replay contradicts --%s", j->serve ? "serve" : "prompts");
     if (j->serve) cli_refuse(&j->line, of_serve, "--serve");

@@ -168,8 +168,8 @@ static void free_words(words *w)
 /* The child: the line's options over those of the command line, then the run. */
 static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
 {
-    const char *given = j->output;
-    char *name = NULL;
+    const char *given = j->output, *drawn = j->picture;
+    char *name = NULL, *picture = NULL;
     int status;
     words w;
     memset(&w, 0, sizeof w);
@@ -177,11 +177,14 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     read_line(&w, &j->line, text, size);
     take_words(j, &w);
     if (j->output == given) j->output = name = numbered(given, number, digits);
+    if (drawn != NULL && j->picture == drawn)
+        j->picture = picture = numbered(drawn, number, digits);
     check_options(j);
     check_parts(j, j->opened);
     status = run_job(j);
     end_kept(j->kept);
     free(name);
+    free(picture);
     free_words(&w);
     return status;
 }
