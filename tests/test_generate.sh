@@ -236,6 +236,8 @@ claim "floats are levelled where it is asked" says "to -6.0 dBTP" --bits f32 --l
 claim "--json tells rule, target and outcome" sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --samples 2 --level lufs=-1 -o l.wav x >j && grep -q "\"level\": \"lufs\", \"level_target\": -1, \"limit\": -1, \"lowered_db\": \[-[0-9.]*, -[0-9.]*\], \"held_back\": \[true, true\]" j' "$model"
 claim "and no target without a rule"          sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 -o l.wav x | grep "\"level\": \"fit\", \"lowered_db\": " | grep -vq target' "$model"
 claim "a level waits for the whole wave"      sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o whole.wav x && cmp pipe.wav whole.wav' "$model"
+printf '%s\n' '{"prompt": "x", "level": "peak=-9", "rate": "48000", "trim": true}' >levels.txt
+claim "lines of --prompts have levels, too"   sh -c './generate -m "$0" -q --steps 1 -s 0.64 --prompts levels.txt -o line.wav && ./sound info --loudness line_01.wav | grep "48000 Hz.*, -9.0 dBTP"' "$model"
 claim "--rate"                                says "0.640 s  44100 Hz" --rate 44100 -o r.wav
 claim "has as many samples"                   size_is r.wav $((44 + 2 * 28224))
 claim "which --json tells"                    sh -c './generate -m "$0" -q --json --steps 1 -s 0.64 --rate 22050 -o l.wav x | grep -q "\"lengths\": \[14112\], \"frames\": 14112, \"rate\": 22050, \"duration\": 0.64" ' "$model"
