@@ -270,8 +270,9 @@ typedef enum tango_final { /* the noise level after the last step */
     TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
 } tango_final;
 typedef enum tango_sigmas { /* where the noise levels of the steps lie */
-    TANGO_SIGMAS_SPACED, /* those of evenly spaced timesteps */
-    TANGO_SIGMAS_KARRAS  /* evenly spaced sigma^(1/7): Karras et al. 2022, equation 5 */
+    TANGO_SIGMAS_DEFAULT,
+    TANGO_SIGMAS_KARRAS, /* evenly spaced sigma^(1/7): Karras et al. 2022, equation 5 */
+    TANGO_SIGMAS_SPACED  /* those of evenly spaced timesteps */
 } tango_sigmas;
 
 /* What a blob may hold, any subset of it: bits of tango_model.parts. */
@@ -353,6 +354,8 @@ typedef struct tango_schedule_config {
     tango_final final_sigma;
     int clip, threshold, alpha_one, large_variance, lower_order_final;
     double clip_range, threshold_ratio, threshold_max;
+    int karras;       /* 1: sigmas of Karras, unless a run asks for others */
+    size_t lcm_steps; /* of the run that LCM was distilled from; 0: 50 */
 } tango_schedule_config;
 
 typedef struct tango_model {
@@ -439,7 +442,7 @@ typedef struct tango_sampling_params {
     size_t steps;
     double eta;              /* DDIM: 0 deterministic, 1 as noisy as DDPM */
     tango_final final_sigma; /* DPM, DPM-SDE, Euler, UniPC */
-    tango_sigmas sigmas;     /* DPM, DPM-SDE, Euler, Heun, UniPC */
+    tango_sigmas sigmas;     /* 0: config's; DPM, DPM-SDE, Euler, Heun, UniPC */
     double strength;         /* part of the run that takes place, its end: the last
                                 int(steps * strength) steps (LCM: `steps` steps over that
                                 part of its grid); 0: 1, all */
@@ -550,7 +553,7 @@ typedef struct tango_params {
                                TANGO_SECONDS_MAX */
     size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2. Heun
                                calls the UNet twice in each but the last, LCM takes at
-                               most 50 */
+                               most schedule.lcm_steps, 50 */
     double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance.
                                A number that distilled UNets take in: else 4, trained
                                from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
@@ -567,7 +570,8 @@ typedef struct tango_params {
     tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
                                was made for: it has no other, and nothing else has it */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, DPM-SDE, Euler, UniPC */
-    tango_sigmas sigmas;    /* DPM, DPM-SDE, Euler, Heun and UniPC */
+    tango_sigmas sigmas;    /* 0: the model's; DPM, DPM-SDE, Euler, Heun and UniPC,
+                               spaced with all others */
     double eta;             /* DDIM, up to 1; 0: the model's, else none; below 0: none */
     double crop;            /* keep so many seconds of a sound at most, and no more than
                                were asked for; 0: the model's, else the whole; below 0:
@@ -2416,6 +2420,8 @@ static const tango_limit tango__limits[] = {
     { "schedule.set_alpha_to_one", TANGO_IO_U64, 1, 0, 1, -1, NULL },
     { "schedule.lower_order_final", TANGO_IO_U64, 1, 0, 1, 1, NULL },
     { "schedule.rescale_betas_zero_snr", TANGO_IO_U64, 1, 0, 0, 0, NULL },
+    { "schedule.use_karras_sigmas", TANGO_IO_U64, 1, 0, 1, 0, NULL },
+    { "schedule.original_inference_steps", TANGO_IO_U64, 1, 1, 100000, 50, NULL },
 
     { "rank.dims", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 65536, TANGO_REQUIRED, NULL },
     { "rank.depths", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 1024, TANGO_REQUIRED, NULL },
@@ -2817,6 +2823,8 @@ static void tango__read_schedule(const tango__reader *r, tango_schedule_config *
     c->clip_range = tango__number(r, "schedule.clip_sample_range");
     c->threshold_ratio = tango__number(r, "schedule.dynamic_thresholding_ratio");
     c->threshold_max = tango__number(r, "schedule.sample_max_value");
+    c->karras = (int)tango__number(r, "schedule.use_karras_sigmas");
+    c->lcm_steps = tango__integer(r, "schedule.original_inference_steps");
 }
 
 static void tango__read_rank(tango__reader *r, tango_model *m)
@@ -3288,15 +3296,20 @@ static int tango__by_sigma(tango_sampler kind)
     return kind == TANGO_EULER || kind == TANGO_EULER_ANCESTRAL || kind == TANGO_HEUN;
 }
 
-/* LCM's 50 timesteps were distilled into its models; a run takes n of the last
-   int(50 strength), as evenly as whole places allow.     (LCMScheduler.set_timesteps) */
-enum { TANGO__LCM_GRID = 50 };
+/* The timesteps of so many steps were distilled into LCM's models; a run takes n of the
+   last int(steps strength), as evenly as whole places allow.
+                                                          (LCMScheduler.set_timesteps) */
+static size_t tango__lcm_steps(const tango_sampling *run)
+{
+    return run->config->lcm_steps != 0 ? run->config->lcm_steps : 50;
+}
 
 static double tango__lcm_timestep(const tango_sampling *run, size_t i)
 {
-    const double grid = TANGO_FLOOR((double)TANGO__LCM_GRID * run->params.strength),
+    const size_t steps = tango__lcm_steps(run);
+    const double grid = TANGO_FLOOR((double)steps * run->params.strength),
                  place = TANGO_FLOOR((double)i * (grid / (double)run->steps));
-    return (grid - place) * (double)(run->config->train_steps / TANGO__LCM_GRID) - 1.0;
+    return (grid - place) * (double)(run->config->train_steps / steps) - 1.0;
 }
 
 /* The i-th of `steps` timesteps, i = 0 the noisiest.  (spec of each diffusers class) */
@@ -3473,6 +3486,15 @@ static size_t tango__calls(tango_sampler kind, size_t steps)
     return kind == TANGO_HEUN && steps > 0 ? 2 * steps - 1 : steps;
 }
 
+/* The noise levels of a run that asks for `asked`. */
+static tango_sigmas tango__sigmas_of(
+    const tango_schedule_config *c, tango_sampler kind, tango_sigmas asked)
+{
+    const int free = tango__multistep(kind) || kind == TANGO_EULER || kind == TANGO_HEUN;
+    if (asked == TANGO_SIGMAS_DEFAULT && c->karras) asked = TANGO_SIGMAS_KARRAS;
+    return free && asked == TANGO_SIGMAS_KARRAS ? asked : TANGO_SIGMAS_SPACED;
+}
+
 /* Fields that a class of diffusers fills by itself when the configuration is silent; the
    samplers of distilled models have no choice. */
 static void tango__sampling_defaults(tango_sampling *run)
@@ -3484,9 +3506,7 @@ static void tango__sampling_defaults(tango_sampling *run)
     if (run->final_sigma == TANGO_FINAL_DEFAULT
         || !(tango__multistep(run->kind) || run->kind == TANGO_EULER))
         run->final_sigma = TANGO_FINAL_ZERO;
-    if (!(tango__multistep(run->kind) || run->kind == TANGO_EULER
-            || run->kind == TANGO_HEUN))
-        p->sigmas = TANGO_SIGMAS_SPACED;
+    p->sigmas = tango__sigmas_of(run->config, run->kind, p->sigmas);
     if (p->strength == 0.0) p->strength = 1.0;
 }
 
@@ -3503,7 +3523,9 @@ static tango_result tango__sampling_check(tango_sampling *run, tango_error *erro
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "strength: expected more than 0 and at most 1");
     if (run->kind == TANGO_LCM) {
-        most = most < TANGO__LCM_GRID ? 0 : (size_t)((double)TANGO__LCM_GRID * strength);
+        most = most < tango__lcm_steps(run)
+                   ? 0
+                   : (size_t)((double)tango__lcm_steps(run) * strength);
         if (run->steps > most)
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                 "steps: %z of lcm, expected at most %z", run->steps, most);
@@ -6264,6 +6286,8 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->sampler == TANGO_SAMPLER_DEFAULT)
         p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
                                                                   : usual->sampler;
+    if ((unsigned)p->sigmas <= TANGO_SIGMAS_SPACED)
+        p->sigmas = tango__sigmas_of(&m->schedule, p->sampler, p->sigmas);
     if (p->eta == 0.0) p->eta = m->defaults.eta != 0.0 ? m->defaults.eta : -1.0;
     if (p->crop == 0.0) p->crop = m->defaults.crop != 0.0 ? m->defaults.crop : -1.0;
     if (p->vocoder == TANGO_VOCODER_DEFAULT)
@@ -6344,7 +6368,7 @@ static tango_result tango__check_names(const tango_params *p, tango_error *error
     if ((unsigned)p->sampler > TANGO_CTM)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
             (int64_t)p->sampler);
-    if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
+    if ((unsigned)p->sigmas > TANGO_SIGMAS_SPACED)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
             (int64_t)p->sigmas);
     return TANGO_OK;

@@ -61,8 +61,8 @@ static const cli_option options[] = {
         "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
         "consistency, ctm" },
     { 320, "sigmas", "NAME",
-        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced (if not given) or "
-        "karras" },
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras; the model's, "
+        "else spaced" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME",
         "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
@@ -703,7 +703,9 @@ static int read_run(job *j, int id)
     case 291: p->guidance_until = number_or_none(c, 1, -1.0); break;
     case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
     case 259: p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]); break;
-    case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
+    case 320:
+        p->sigmas = cli_choice(c, sigmas) ? TANGO_SIGMAS_KARRAS : TANGO_SIGMAS_SPACED;
+        break;
     case 260: p->eta = number_or_none(c, 1, -1.0); break;
     case 261:
         p->final_sigma = cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;

@@ -181,7 +181,25 @@ refuses cosine "beta_schedule: expected one of linear|scaled_linear, found squar
 scheduler DDIMScheduler ', "trained_betas": [0.1, 0.2]'
 refuses betas_of_a_list "trained_betas: only null is supported, found a list"
 scheduler EulerDiscreteScheduler ', "use_karras_sigmas": true'
-refuses karras "use_karras_sigmas: only false is supported, found true"
+stored karras use_karras_sigmas '"schedule.use_karras_sigmas": 1'
+for key in exponential_sigmas beta_sigmas; do
+    scheduler EulerDiscreteScheduler ", \"use_$key\": true"
+    refuses $key "use_$key: only false is supported, found true"
+done
+scheduler EulerDiscreteScheduler ', "timestep_type": "continuous"'
+refuses continuous "timestep_type: only discrete is supported, found continuous"
+scheduler EulerDiscreteScheduler ', "sigma_max": 80.0'
+refuses other_ends "sigma_max: only null is supported, found 80"
+scheduler DPMSolverMultistepScheduler ', "use_lu_lambdas": true'
+refuses lu "use_lu_lambdas: only false is supported, found true"
+scheduler UniPCMultistepScheduler ', "use_flow_sigmas": true'
+refuses flow "use_flow_sigmas: only false is supported, found true"
+scheduler LCMScheduler ', "original_inference_steps": 40'
+stored grid_of_lcm original_inference_steps '"schedule.original_inference_steps": 40'
+scheduler LCMScheduler ', "timestep_scaling": 1.0'
+refuses scaled_timesteps "timestep_scaling: only 10 is supported, found 1"
+scheduler DDIMScheduler ', "original_inference_steps": 0'
+claim grid_means_nothing_to_others 0 "" ./convert model -o s.tango -q
 scheduler EulerAncestralDiscreteScheduler ', "use_karras_sigmas": true'
 stored karras_means_nothing_to_others class '"EulerAncestralDiscreteScheduler"'
 scheduler PNDMScheduler ', "rescale_betas_zero_snr": true, "solver_order": 3, "clip_sample": false'
