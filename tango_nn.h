@@ -1281,8 +1281,8 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
-/* a x + b. Polynomials are made of these, paired by powers of x^2: a chain of one fma after
-   the other would take most of the time. */
+/* a x + b. Polynomials are made of these, paired by powers of x^2: one fma behind the
+   other, each waiting for the last, would take most of the time. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float b)
 {
     return _mm256_fmadd_ps(_mm256_set1_ps(a), x, _mm256_set1_ps(b));
@@ -3281,7 +3281,7 @@ TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t ro
     }
 }
 
-/* The rows of a block as tiles of nearly equal height, as a last tile of few rows would be
+/* The rows of a block as tiles of nearly equal height, as a last one of few rows would be
    slow: tile t begins at row tango_nn__tile_row. All heights are even but the last. */
 typedef struct tango_nn__tiling {
     size_t rows, tiles;
@@ -3595,11 +3595,12 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
                          c of tile t reads what part 0 of tile t + c does, so that the
                          rows t .. t + parts - 1 of V, end to end, are the row of a tile
    A task does a block of tiles and of output columns. For each block of channels and each
-   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring; along
-   one axis only those around a border) and transforms them once, V; then for each panel the weights, U, which stay in the
-   second-level cache; then multiplies both point by point into the sums M. What is read
-   often is small: V and U of one row of points. Each output is a sum in an order that
-   depends on the shape only. An infinite input makes its whole tile NaN. */
+   row of points it transforms the inputs once, V, from scratch memory into which
+   tango_nn__winograd_bring has brought them, or along one axis, away from the borders,
+   from where they lie; then for each panel the weights, U, which stay in the second-level
+   cache; then multiplies both point by point into the sums M. What is read often is
+   small: V and U of one row of points. Each output is a sum in an order that depends on
+   the shape only. An infinite input makes its whole tile NaN. */
 
 #define TANGO_NN__TILES 64u  /* tiles of a block at most: weights are transformed again
                                 for each */
@@ -3783,8 +3784,8 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
     }
 }
 
-/* Where column first + n of the line lies in x, n * dilation * channels floats further on,
-   if that is so for all n < count: along one axis, away from its ends; else NULL. */
+/* Where column `first` of the line lies in x, if the `count` columns from there on all
+   do, dilation * channels floats apart: along one axis, away from its ends; else NULL. */
 static const float *tango_nn__winograd_in_place(const tango_nn__winograd *g, size_t line,
                                                 size_t first, size_t count,
                                                 size_t channel)
