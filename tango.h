@@ -5079,50 +5079,66 @@ static int tango__reads_text(const tango__net *net)
     return net->model->unet.cross_width != 0;
 }
 
+/* The softmax of attn1, which looks at its own images, or of attn2 across to the text. */
+static tango_nn_attention tango__attention_shape(
+    tango__image s, size_t heads, size_t inner, const tango__denoiser *d, int cross)
+{
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = tango__computed(s, d).batch;
+    shape.queries = shape.keys = s.height * s.width;
+    shape.heads = heads;
+    shape.width = inner / heads;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
+    if (!cross) return shape;
+    shape.keys = d->tokens;
+    shape.context_repeat = d->repeat;
+    if (d->counts != NULL) shape.key_count = d->counts + d->first_text;
+    return shape;
+}
+
+/* Keys and values (rows, inner): of n, or across of all texts, computed in the first pass
+   and kept; then from the first text on that takes part. */
+static void tango__keys_values(tango__net *net, float **k, float **v, const float *n,
+    tango__image s, size_t inner, const tango__denoiser *d, int cross)
+{
+    const size_t rows = cross ? d->context_batch * d->tokens
+                              : tango__rows(tango__computed(s, d));
+    const size_t width = cross ? net->model->unet.cross_width : inner;
+    const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
+    const float *source = cross ? d->context : n;
+    int fresh = 1;
+    *k = cross ? tango__keep(net, rows, inner, &fresh)
+               : tango__floats(net, tango__rows(s), inner, 1);
+    *v = cross ? tango__keep(net, rows, inner, &fresh)
+               : tango__floats(net, tango__rows(s), inner, 1);
+    if (fresh) {
+        tango__product(net, *k, source, rows, "to_k", inner, width, tango__plain());
+        tango__product(net, *v, source, rows, "to_v", inner, width, tango__plain());
+    }
+    *k = tango__at(*k, passed);
+    *v = tango__at(*v, passed);
+}
+
 /* t += to_out(attention(n, context)) + beside; where the UNet takes no context, n attends
-   to itself. Keys and values of the text are computed in the first pass and kept. beside
-   (2, inner) has a row for each half of the images, or is NULL.
-                                                               (diffusers Attention) */
+   to itself. While the images of both texts are equal, one half is computed, up to the
+   heads' outputs; t may differ by `beside` from there on, which has a row for each half
+   of the images, (2, inner), or is NULL.                      (diffusers Attention) */
 static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
     size_t heads, size_t inner, const tango__denoiser *d, const char *name,
     const float *beside)
 {
-    const int cross = /* attn1 looks at itself, attn2 at the text, if there is one */
-        name[4] == '2' && tango__reads_text(net);
+    const int cross = name[4] == '2' && tango__reads_text(net);
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
-    const tango__image computed = tango__computed(s, d);
-    const size_t query_rows = tango__rows(computed);
-    const size_t key_rows = cross ? d->context_batch * d->tokens : query_rows;
-    const size_t key_width = cross ? net->model->unet.cross_width : inner;
-    const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
-    const float *source = cross ? d->context : n;
-    tango__after after = tango__plus(t);
-    int fresh = 1;
+    const tango_nn_attention shape = tango__attention_shape(s, heads, inner, d, cross);
     float *q = tango__floats(net, rows, inner, 1),
-          *o = tango__floats(net, rows, inner, 1);
-    float *k = cross ? tango__keep(net, key_rows, inner, &fresh)
-                     : tango__floats(net, rows, inner, 1);
-    float *v = cross ? tango__keep(net, key_rows, inner, &fresh)
-                     : tango__floats(net, rows, inner, 1);
-    tango_nn_attention shape;
-    memset(&shape, 0, sizeof shape);
-    shape.batch = computed.batch;
-    shape.queries = s.height * s.width;
-    shape.keys = cross ? d->tokens : shape.queries;
-    shape.heads = heads;
-    shape.width = inner / heads;
-    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
-    shape.context_repeat = cross ? d->repeat : 1;
-    shape.key_count = cross && d->counts != NULL ? d->counts + d->first_text : NULL;
-    tango__product(net, q, n, query_rows, "to_q", inner, inner, tango__plain());
-    if (fresh) {
-        tango__product(
-            net, k, source, key_rows, "to_k", inner, key_width, tango__plain());
-        tango__product(
-            net, v, source, key_rows, "to_v", inner, key_width, tango__plain());
-    }
-    tango__attend(net, o, q, tango__at(k, passed), tango__at(v, passed), &shape,
+          *o = tango__floats(net, rows, inner, 1), *k, *v;
+    tango__after after = tango__plus(t);
+    tango__product(net, q, n, tango__rows(tango__computed(s, d)), "to_q", inner, inner,
+        tango__plain());
+    tango__keys_values(net, &k, &v, n, s, inner, d, cross);
+    tango__attend(net, o, q, k, v, &shape,
         cross ? TANGO_LAYER_CROSS_ATTENTION : TANGO_LAYER_SELF_ATTENTION);
     tango__repeat(net, o, s, inner, d);
     tango__repeat(net, t, s, inner, d);
@@ -5318,8 +5334,34 @@ typedef struct tango__rise {
     tango__image size;
 } tango__rise;
 
-/* The layers of the up blocks until `left` skips are left; each takes one. Upsampling
-   goes to the size of the next skip. */
+/* What has been made and a skip, side by side: (rows, r->channels + skip->channels). */
+static float *tango__join_skip(
+    tango__net *net, const tango__rise *r, const tango__skip *skip)
+{
+    const size_t rows = tango__rows(r->size);
+    float *both = tango__floats(net, rows, r->channels + skip->channels, 1);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    if (!tango__idle(net))
+        tango__concat(both, r->x[r->at], r->channels, skip->x, skip->channels, rows);
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+    return both;
+}
+
+/* Ends a level of the way up: a convolution of what has been made, enlarged to `size`. */
+static void tango__enlarge(tango__net *net, tango__rise *r, tango__image size)
+{
+    tango_nn_conv conv = tango__conv3x3(size, r->channels);
+    conv.source_height = r->size.height;
+    conv.source_width = r->size.width;
+    r->size = size;
+    tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
+        r->channels, tango__plain());
+    r->at ^= 1;
+}
+
+/* The layers of the up blocks until `left` skips are left. Each takes the last skip there
+   is, so layer j of a level meets what layer c->layers - j of the way down left. The last
+   layer of a level is followed by the step to the size of the next skip. */
 static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
     size_t left, const tango__denoiser *d)
 {
@@ -5328,30 +5370,17 @@ static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
         const tango__skip *skip = &skips->list[--skips->count];
         const size_t level = skips->count / (c->layers + 1),
                      j = c->layers - skips->count % (c->layers + 1),
-                     mark = net->arena->used, rows = tango__rows(r->size);
-        const size_t block = tango__enter(net, "up_blocks", c->levels - 1 - level);
-        float *both = tango__floats(net, rows, r->channels + skip->channels, 1);
-        tango__lap(net, TANGO_LAYER_OTHER, 0.0);
-        if (!tango__idle(net))
-            tango__concat(
-                both, r->x[r->at], r->channels, skip->x, skip->channels, rows);
-        tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+                     up = c->levels - 1 - level, mark = net->arena->used,
+                     block = tango__enter(net, "up_blocks", up);
+        const float *both = tango__join_skip(net, r, skip);
         tango__unet_layer(net, r->x[r->at ^ 1], both, r->size,
-            r->channels + skip->channels, c->channels[level], j,
-            c->up_attention[c->levels - 1 - level], c->heads[level], d);
-        r->channels = c->channels[level];
-        r->at ^= 1;
+            r->channels + skip->channels, c->channels[level], j, c->up_attention[up],
+            c->heads[level], d);
         tango_arena_release(net->arena, mark);
-        if (j == c->layers && level > 0) {
-            const tango__image large = skips->list[skips->count - 1].size;
-            tango_nn_conv conv = tango__conv3x3(large, r->channels);
-            conv.source_height = r->size.height;
-            conv.source_width = r->size.width;
-            r->size = large;
-            tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
-                r->channels, tango__plain());
-            r->at ^= 1;
-        }
+        r->at ^= 1;
+        r->channels = c->channels[level];
+        if (j == c->layers && level > 0)
+            tango__enlarge(net, r, skips->list[skips->count - 1].size);
         tango__leave(net, block);
     }
 }
