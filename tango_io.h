@@ -2964,7 +2964,7 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
                                     tango_error *error)
 {
     int fd;
-    size_t size;
+    size_t size = 0;
     tango_result r = tango_io__open_regular(&fd, &size, path, error);
     if (r != TANGO_OK) return r;
     return tango_io__map_open(file, fd, size, path, error);
