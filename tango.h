@@ -631,6 +631,9 @@ typedef struct tango_params {
                                TANGO_PART_: their pages may be given back */
     void *user;
     tango_profile *profile; /* NULL: no clock is read */
+    void (*observe)(void *user, const tango_nn_context *c, const float *x,
+        const tango_nn_conv *shape, const tango_nn_matrix *w); /* of the context, whose
+                               observer is `user`. NULL: nobody looks at layers */
 } tango_params;
 
 #define TANGO_SEED_MAX ((uint64_t)0xffffffffu)
@@ -7552,6 +7555,8 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->nn.work_size = tango_nn_work_size(net->nn.threads);
     net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
     net->profile = p->profile;
+    net->nn.observe = p->observe;
+    net->nn.observer = p->user;
     net->on_layer = p->on_layer;
     net->user = p->user;
     if (p->profile != NULL && arena->base != NULL)

@@ -252,7 +252,10 @@ typedef void tango_nn_task(void *data, size_t index, size_t worker);
 typedef struct tango_nn_kernels tango_nn_kernels;
 
 /* What every layer needs. Only `work` is written to. */
-typedef struct tango_nn_context {
+typedef struct tango_nn_context tango_nn_context;
+struct tango_nn_conv;
+struct tango_nn_matrix;
+struct tango_nn_context {
     const tango_nn_kernels *kernels; /* of tango_nn_detect or tango_nn_kernels_named */
     void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
                                      /* NULL: the caller's thread does all */
@@ -260,7 +263,13 @@ typedef struct tango_nn_context {
     size_t threads;                  /* workers that parallel_for uses; 1 without it */
     void *work;                      /* tango_nn_work_size(threads) bytes */
     size_t work_size;
-} tango_nn_context;
+    void (*observe)(void *observer, const tango_nn_context *c, const float *x,
+                    const struct tango_nn_conv *shape, const struct tango_nn_matrix *w);
+                    /* NULL; or called before each product and convolution, which may
+                       compute with *c itself: what measures layers. Where layers run
+                       inside of tasks, by several threads at a time */
+    void *observer;
+};
 
 /* Bytes of scratch memory for a number of threads; 0 if they do not fit in size_t. */
 TANGO_API size_t tango_nn_work_size(size_t threads);
@@ -3697,6 +3706,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     tango_nn__product p;
     tango_nn__fill(&p, c, out, x, shape, w, e);
     if (p.rows == 0 || w->outputs == 0) return;
+    if (c->observe) c->observe(c->observer, c, x, shape, w);
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks,
