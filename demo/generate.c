@@ -98,6 +98,7 @@ static const cli_option options[] = {
     { 340, "no-metadata", NULL,
         "leave out what the file tells of itself: prompt, options, model" },
     { 341, "replay", "FILE", "make FILE again from what it tells, and compare" },
+    { 361, "list", NULL, "the kinds of sound that the model was trained on" },
     { 268, "kernels", "NAME", "reference, avx2, avx512 or vnni; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
     { 281, "profile", NULL,
@@ -112,7 +113,7 @@ static const cli_option options[] = {
    --replay. Those of kernels and of the choice among several are recorded as their
    outcome. */
 static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
-    326, 340, 341, 360, 362, 0 };
+    326, 340, 341, 360, 361, 362, 0 };
 
 /* Which of several takes a file is, is recorded as the seed that alone gives it. */
 static const int of_takes[] = { 258, 262, 0 };
@@ -154,6 +155,7 @@ typedef struct job {
     tango_io_wav_format format;
     int json, quiet, clip;
     int serve;                   /* --serve: standard output is for answers */
+    int list;                    /* --list */
     int inside;                  /* an answer holds the sound; there is no file */
     kept_room *kept;
     size_t best;           /* --best, or 0 */
@@ -176,6 +178,7 @@ typedef struct job {
 #define KEPT_SIZE ((size_t)1 << 26)
 
 #include "generate_answer.h"
+#include "generate_kinds.h"
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -360,6 +363,7 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
         cli_fail("%s", j->error.text);
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
         cli_fail("%s: %s", j->model, j->error.text);
+    if (j->list) list_kinds(j, m);
     check_parts(j, m);
     record_check_model(&j->record, m, j->model);
     j->opened = m, j->file = file;
@@ -604,6 +608,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
     printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
     if (j->best != 0) report_ranking(j, p->samples);
+    report_unknown(j);
     if (j->picture != NULL) {
         printf("\"picture\": ");
         print_string(j->picture);
@@ -755,6 +760,7 @@ static int read_rest(job *j, int id)
     case 281: j->profile.seconds = profile_seconds; break;
     case 270: j->json = 1; break;
     case 360: j->serve = 1; break;
+    case 361: j->list = 1; break;
     case 362: j->picture = c->text; break;
     case 'q': j->quiet = 1; break;
     default: return 0;
@@ -1112,6 +1118,7 @@ static int run_job(job *j)
     j->params.user = j;
     j->params.on_step = show_step;
     j->params.on_layer = show_layer;
+    note_unknown(j);
     load_arrays(j, m);
     set_seeds(j);
     if (j->dump != NULL) cli_make_folder(j->dump);
@@ -1177,8 +1184,8 @@ int main(int argc, char **argv)
     j.record.of_takes = of_takes;
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
-    if (j.prompts == NULL && !j.serve) check_options(&j);
-    else check_lists(&j);
+    if (j.prompts != NULL || j.serve) check_lists(&j);
+    else if (!j.list) check_options(&j);
     open_model(&j, &file, &model, argv[0]);
     status = j.serve ? run_server(&j) : j.prompts != NULL ? run_lines(&j) : run_job(&j);
     end_kept(&stays);

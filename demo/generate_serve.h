@@ -22,7 +22,8 @@
    JSON, at most ID_MOST bytes, and comes back as it was written; ids of requests that wait
    or run differ. A request without "id" gets null and cannot be cancelled.
 
-   ready      once, when the model is open: its name, checksum, licence, defaults
+   ready      once, when the model is open: its name, checksum, licence, the kinds of sound
+              that it was trained on with ", " between them ("": not told), defaults
    progress   steps done, seconds left for the rest of them; of other parts than the UNet
               the operations done, in GFLOP; at most ten a second
    sound      one of the takes: "file", its name, or without "output" in the request
@@ -201,6 +202,7 @@ static void say_ready(server *s)
     say_member(s, "model_checksum", checksum);
     say_member(s, "name", m->name);
     say_member(s, "licence", m->licence);
+    say_member(s, "kinds", model_text(m, "tango.kinds"));
     p.prompt = "";
     if (tango_prepare(&plan, m, &p, NULL) == TANGO_OK) {
         p = plan.params;
