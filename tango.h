@@ -536,7 +536,8 @@ typedef struct tango_profile {
     double spent[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* seconds */
     double operations[TANGO_PROFILE_PARTS][TANGO_LAYERS]; /* of products, convolutions
                                and attention, by their formulas: a multiplication and its
-                               addition are 2, whatever algorithm computes them */
+                               addition are 2, whatever algorithm computes them; and of
+                               Griffin-Lim's transforms of n, 5/2 n log2 n each */
 } tango_profile;
 /* "3x3 convolution" "1-D convolution" "product" ...; "" beyond the last. */
 TANGO_API const char *tango_layer_name(tango_layer layer);
@@ -612,9 +613,10 @@ typedef struct tango_params {
     int *prompt_cut; /* not NULL: set to whether a text was cut to tango_tokens_most */
     int (*on_step)(void *user, size_t done, size_t calls); /* not 0 stops the run */
     int (*on_layer)(void *user, unsigned part, double operations); /* behind each layer of
-                               a TANGO_PART_, which has done so many operations by now, as
-                               a profile counts them; not 0 stops the run. A long sound
-                               takes its VAE and vocoder seconds: no step ends in them */
+                               a TANGO_PART_, and within Griffin-Lim, which have done so
+                               many operations by now, as a profile counts them; not 0
+                               stops the run. A long sound takes its VAE and vocoder
+                               seconds: no step ends in them */
     int (*on_stage)(void *user, const tango_stage *stage); /* not 0 stops the run */
     int (*on_audio)(void *user, size_t sound, const float *samples, size_t first,
         size_t count); /* samples first .. first + count - 1 of a sound, in order, while
@@ -3864,30 +3866,42 @@ static void tango__step_dpm(
     tango__remember(run);
 }
 
-/* UniC: replaces x by a better sample at step i, now that x0 there is known. m0, m1 are
-   the predictions of one and two steps ago.  (Zhao et al. 2023, bh2, order 2) */
+/* UniC's two weights at order 2, variant bh2. With p = exp(h) - 1 (the paper's B),
+   g1 = p / h - 1 and g2 = g1 / h - 1/2 they solve
+       older + newer = g1 / p          r older + newer = 2 g2 / p
+   where r < 0 is the step before as a share of this one.       (Zhao et al. 2023, bh2) */
+static void tango__unic_weights(double *older, double *newer, double h, double r)
+{
+    const double p = TANGO_EXPM1(h), g1 = p / h - 1.0, g2 = g1 / h - 0.5;
+    const double sum = g1 / p;
+    *older = (sum - 2.0 * g2 / p) / (1.0 - r);
+    *newer = sum - *older;
+}
+
+/* UniC: the step that led to x is taken once more, now that the prediction m at its end
+   is known beside m0 at its start and m1 a step earlier. From last, the sample there:
+       x = noise / last_noise last
+           - signal p (m0 + older (m1 - m0) / r + newer (m - m0))
+   At order 1 newer = 1/2, and there is no m1.                 (Zhao et al. 2023, UniC) */
 TANGO__HOT
 static void tango__correct(tango_sampling *run, float *x)
 {
     const size_t total = run->images * run->count, i = run->index;
-    double signal, noise, old_signal, old_noise, hh, phi, weight, last = 0.5, older = 0.0;
+    const float *m = run->x0, *m0 = run->before[0], *m1 = run->before[1];
+    const double h = -tango__lambda_gain(run, i - 1, i);
+    double signal, noise, last_signal, last_noise, weight, older = 0.0, newer = 0.5;
     tango__parts(run, i, &signal, &noise);
-    tango__parts(run, i - 1, &old_signal, &old_noise);
-    hh = -tango__lambda_gain(run, i - 1, i);
-    phi = TANGO_EXPM1(hh);
-    if (run->order == 2) { /* solve [1 1; r 1] (older, last) = (b1, b2) */
-        double r = tango__lambda_gain(run, i - 1, i - 2) / -hh, g = phi / hh - 1.0;
-        double b1 = g / phi, b2 = 2.0 * (g / hh - 0.5) / phi;
-        older = (b1 - b2) / (1.0 - r);
-        last = b1 - older;
-        older /= r; /* it multiplies (m1 - m0) / r */
+    tango__parts(run, i - 1, &last_signal, &last_noise);
+    weight = -signal * TANGO_EXPM1(h);
+    if (run->order == 2) {
+        const double r = tango__lambda_gain(run, i - 1, i - 2) / -h;
+        tango__unic_weights(&older, &newer, h, r);
+        older /= r;
     }
-    weight = -signal * phi;
-    /* x = noise/old_noise last_x + weight (m0 + older (m1 - m0) + last (x0 - m0)) */
-    tango__combine(x, noise / old_noise, run->last, weight * (1.0 - older - last),
-        run->before[0], total);
-    tango__combine(x, 1.0, x, weight * last, run->x0, total);
-    if (run->order == 2) tango__combine(x, 1.0, x, weight * older, run->before[1], total);
+    tango__combine(
+        x, noise / last_noise, run->last, weight * (1.0 - older - newer), m0, total);
+    tango__combine(x, 1.0, x, weight * newer, m, total);
+    if (run->order == 2) tango__combine(x, 1.0, x, weight * older, m1, total);
 }
 
 /* UniPC (Zhao et al. 2023): the corrector, then the UniP predictor; one model call a
@@ -4115,23 +4129,31 @@ static float *tango__floats(tango__net *net, size_t a, size_t b, size_t c)
     return out;
 }
 
-/* Floats that live through a loop. The first pass books them, every later pass asks in
-   the same order and gets the same ones: *fresh says whether they are still to be filled.
- */
+/* Floats of a later pass of a loop. Its calls of tango__keep have the order and the sizes
+   of the first pass, so that adding up the same rooms leads to the same places. */
+static float *tango__keep_again(tango__net *net, size_t count)
+{
+    unsigned char *const base = net->arena->base;
+    size_t room = 0;
+    tango__room(count, sizeof(float), &room); /* the first pass found that it fits */
+    net->kept_at += room;
+    TANGO_ASSERT(net->kept_at <= net->arena->kept);
+    return base == NULL ? NULL
+                        : (float *)(void *)(base + (net->arena->size - net->kept_at));
+}
+
+/* Floats that live through a loop, such as the keys of a text, which are the same in all
+   steps. The first pass gets new ones from the far end of the arena, *fresh = 1, and
+   fills them; every later pass finds them again. */
 static float *tango__keep(tango__net *net, size_t rows, size_t columns, int *fresh)
 {
-    size_t count = 0, room = 0;
+    size_t count = 0;
     int ok = tango_mul_ok(rows, columns, &count);
     float *out = NULL;
     *fresh = net->first;
     if (net->result != TANGO_OK) return NULL;
-    if (ok && net->first) {
-        out = (float *)tango_arena_keep(net->arena, count, sizeof(float), &ok);
-    } else if (ok && tango__room(count, sizeof(float), &room)) {
-        net->kept_at += room;
-        if (net->arena->base != NULL)
-            out = (float *)(void *)(net->arena->base + (net->arena->size - net->kept_at));
-    }
+    if (!net->first) return tango__keep_again(net, count);
+    if (ok) out = (float *)tango_arena_keep(net->arena, count, sizeof(float), &ok);
     if (!ok)
         net->result = tango_io_fail(net->error, TANGO_ERROR_MEMORY,
             "memory: no room to keep %z x %z numbers at '%s'", rows, columns, net->name);
@@ -4169,12 +4191,30 @@ static float *tango__at(float *base, size_t offset)
     return base == NULL ? NULL : base + offset;
 }
 
+/* The kernels' name of a tensor's type; 0 if they do not know it. */
+static int tango__type_of(tango_nn_type *type, const tango_io_tensor *tensor)
+{
+    static const struct { tango_io_type from; tango_nn_type to; } types[] = {
+        { TANGO_IO_F32, TANGO_NN_F32 }, { TANGO_IO_F16, TANGO_NN_F16 },
+        { TANGO_IO_BF16, TANGO_NN_BF16 }, { TANGO_IO_I16, TANGO_NN_I16 },
+        { TANGO_IO_I8, TANGO_NN_I8 }
+    };
+    size_t i;
+    for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (tensor->type != types[i].from) continue;
+        *type = types[i].to;
+        return (tensor->layout == TANGO_IO_BLOCKS) == (*type >= TANGO_NN_I16);
+    }
+    return 0;
+}
+
 /* Looks up "<name>.<leaf>" and checks its layout and shape {a}, {a, b} or {a, b, c}.
    Matrices in panels may be there in blocks of integers. */
 static const void *tango__tensor(tango__net *net, const char *leaf,
     tango_io_layout layout, size_t a, size_t b, size_t c, tango_nn_type *type)
 {
     tango_io_tensor tensor;
+    tango_nn_type kind = TANGO_NN_F32;
     size_t mark, want[3], rank = c ? 3u : b ? 2u : 1u, i, found;
     if (net->result != TANGO_OK) return NULL;
     want[0] = a, want[1] = b, want[2] = c;
@@ -4186,9 +4226,8 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     if (net->result == TANGO_OK) {
         const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
         int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
-                   && (tensor.type == TANGO_IO_F32
-                       || (tensor.type == TANGO_IO_F16 && type != NULL)
-                       || (tensor.type == TANGO_IO_I16 && blocks));
+                   && tango__type_of(&kind, &tensor)
+                   && (type != NULL || kind == TANGO_NN_F32);
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
@@ -4198,10 +4237,7 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;
-    if (type != NULL)
-        *type = tensor.type == TANGO_IO_I16   ? TANGO_NN_I16
-                : tensor.type == TANGO_IO_F16 ? TANGO_NN_F16
-                                              : TANGO_NN_F32;
+    if (type != NULL) *type = kind;
     return tensor.data;
 }
 
@@ -6642,47 +6678,56 @@ static int tango__tokenizer_table(const tango_model *m, tango_io_value *table)
            && table->type == TANGO_IO_BYTES;
 }
 
+static void tango__open_tokenizer(tango__net *net, tango_tokenizer *tokenizer)
+{
+    tango_io_value table;
+    if (net->result != TANGO_OK) return;
+    net->result = tango__tokenizer_table(net->model, &table)
+                      ? tango_tokenizer_open(
+                          tokenizer, table.data, table.count, net->arena, net->error)
+                      : tango_io_fail(net->error, TANGO_ERROR_DATA,
+                          "model: no table of its tokenizer in its metadata");
+}
+
+/* From two rows TANGO_TOKENS_MAX apart to (2, length): the second moves up behind the
+   first, and the shorter one is padded. */
+static void tango__pad_rows(tango__tokens *tokens, int32_t pad)
+{
+    size_t row, i;
+    for (row = 0; row < 2; row++) {
+        int32_t *ids = tokens->ids + row * tokens->length;
+        memmove(ids, tokens->ids + row * TANGO_TOKENS_MAX,
+            tokens->counts[row] * sizeof(int32_t));
+        for (i = tokens->counts[row]; i < tokens->length; i++) ids[i] = pad;
+    }
+}
+
+/* The negative prompt, which is empty without guidance, and the prompt become ids. What
+   the tokenizer needs is released, the ids stay in the arena. */
 static void tango__read_prompt(
     tango__net *net, const tango_plan *plan, tango__tokens *tokens)
 {
     const tango_params *p = &plan->params;
-    const int guided = tango__guided(plan, net->model);
-    size_t mark, row, i;
-    const tango_text_config *c = &net->model->text;
+    const char *negative = tango__guided(plan, net->model) ? p->negative : "";
     tango_tokenizer tokenizer;
-    tango_io_value table;
+    size_t mark;
     int ok = 1;
     memset(tokens, 0, sizeof *tokens);
     if (net->result != TANGO_OK) return;
     tokens->ids = (int32_t *)tango_arena_take(
         net->arena, 2 * TANGO_TOKENS_MAX, sizeof(int32_t), &ok);
-    mark = net->arena->used;
     if (!ok)
         net->result =
             tango_io_fail(net->error, TANGO_ERROR_MEMORY, "memory: no room for tokens");
-    else if (!tango__tokenizer_table(net->model, &table))
-        net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
-            "model: no table of its tokenizer in its metadata");
-    else
-        net->result = tango_tokenizer_open(
-            &tokenizer, table.data, table.count, net->arena, net->error);
+    mark = net->arena->used;
+    tango__open_tokenizer(net, &tokenizer);
     if (net->result != TANGO_OK) return;
     if (p->prompt_cut != NULL && net->arena->base != NULL) *p->prompt_cut = 0;
-    tango__tokenise_row(
-        net, tokens, &tokenizer, 0, guided ? p->negative : "", p->prompt_cut);
+    tango__tokenise_row(net, tokens, &tokenizer, 0, negative, p->prompt_cut);
     tango__tokenise_row(net, tokens, &tokenizer, 1, p->prompt, p->prompt_cut);
     tango_arena_release(net->arena, mark);
-    tokens->length = tokens->counts[1];
-    if (guided && tokens->counts[0] > tokens->length)
-        tokens->length = tokens->counts[0];
-    if (tango__idle(net)) return;
-    for (row = 0; row < 2; row++) { /* rows move together and are padded */
-        memmove(tokens->ids + row * tokens->length, tokens->ids + row * TANGO_TOKENS_MAX,
-            (tokens->counts[row] < tokens->length ? tokens->counts[row] : tokens->length)
-                * sizeof(int32_t));
-        for (i = tokens->counts[row]; i < tokens->length; i++)
-            tokens->ids[row * tokens->length + i] = (int32_t)c->pad;
-    }
+    tokens->length = tokens->counts[tokens->counts[0] > tokens->counts[1] ? 0 : 1];
+    if (!tango__idle(net)) tango__pad_rows(tokens, (int32_t)net->model->text.pad);
 }
 
 /* Hands out ids, mask and states of one row. */
@@ -7162,6 +7207,30 @@ static tango_audio_parameters tango__front_of(const tango_model *m)
     return front;
 }
 
+/* Griffin-Lim's share of its work becomes operations for on_layer. */
+typedef struct tango__rounds {
+    tango__net *net;
+    double operations;
+} tango__rounds;
+
+static int tango__on_share(void *user, double share)
+{
+    const tango__rounds *r = (const tango__rounds *)user;
+    const tango__net *net = r->net;
+    return net->on_layer != NULL
+           && net->on_layer(net->user, 1u << net->part,
+               net->operations + share * r->operations);
+}
+
+/* By their formulas: in each round and frame a transform to and fro of 5/2 n log2 n. */
+static double tango__griffin_operations(const tango_model *m, size_t frames)
+{
+    const size_t transforms = frames * (2 * TANGO__ROUNDS + 1);
+    size_t bits = 0, i;
+    for (i = m->fft; i > 1; i /= 2) bits++;
+    return 2.5 * (double)transforms * (double)m->fft * (double)bits;
+}
+
 /* wave (160 T) = Griffin-Lim of mel (T, F), whose last frame stands twice: so the wave
    reaches to its end. Phases come from the seed, as the reference draws them: torch.rand
    of (bins, T); those of the last frame stand twice too. */
@@ -7173,11 +7242,17 @@ static void tango__griffin_lim(
     const tango_audio_parameters front = tango__front_of(m);
     float *uniform = tango__floats(net, bins, T + 1, 1),
           *longer = tango__floats(net, T + 1, m->mels, 1);
+    tango_audio_progress progress;
+    tango__rounds rounds;
     tango_random random;
     size_t size, k;
     void *work;
     int ok = 1;
     if (net->result != TANGO_OK) return;
+    rounds.net = net;
+    rounds.operations = tango__griffin_operations(m, T + 1);
+    progress.on_share = tango__on_share;
+    progress.user = &rounds;
     size = tango_audio_vocode_work_size(T + 1, &front);
     work = tango_arena_take(net->arena, size, 1, &ok);
     if (!ok || size == 0)
@@ -7194,8 +7269,8 @@ static void tango__griffin_lim(
         memcpy(longer + T * m->mels, mel + (T - 1) * m->mels, m->mels * sizeof(float));
         tango__lap(net, TANGO_LAYER_OTHER, 0.0);
         net->result = tango_audio_vocode(wave, longer, T + 1, &front, TANGO__ROUNDS,
-            uniform, work, size, net->error);
-        tango__lap(net, TANGO_LAYER_TRANSFORM, 0.0);
+            uniform, &progress, work, size, net->error);
+        tango__lap(net, TANGO_LAYER_TRANSFORM, rounds.operations);
     }
     tango_arena_release(net->arena, mark);
 }

@@ -496,11 +496,19 @@ TANGO_API void tango_audio_invert_mel(float *out, const float *mel, size_t frame
                                       size_t rounds, const tango_audio_front *front,
                                       void *work);
 
+/* What hears, about every 256 frames of a round, which share of the work is done, from
+   above 0 to 1; what it returns, if not 0, stops the work. */
+typedef struct tango_audio_progress {
+    int (*on_share)(void *user, double share);
+    void *user;
+} tango_audio_progress;
+
 /* A wave whose magnitudes are near the given ones. Each round transforms the wave of the
    last one into R, and gives the magnitudes the phases of R - R' momentum/(1 + momentum),
    R' being the R of the round before. 0 rounds leave the starting phases.
    out (hop * (frames - 1))   magnitude (frames, bins)   uniform (bins, frames) in [0, 1):
-   the starting phases over 2 pi. frames >= 2.
+   the starting phases over 2 pi. frames >= 2. progress may be NULL; where it stops the
+   work, TANGO_ERROR_CANCELLED.
            (Perraudin, Balazs, Soendergaard 2013, "A fast Griffin-Lim algorithm";
             momentum 0.99) */
 TANGO_API size_t tango_audio_griffin_lim_work_size(
@@ -508,8 +516,10 @@ TANGO_API size_t tango_audio_griffin_lim_work_size(
 TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitude,
                                                size_t frames, size_t rounds,
                                                float momentum, const float *uniform,
-                                               const tango_audio_front *front, void *work,
-                                               size_t work_size, tango_error *error);
+                                               const tango_audio_front *front,
+                                               const tango_audio_progress *progress,
+                                               void *work, size_t work_size,
+                                               tango_error *error);
 
 /* How far a wave is from magnitudes: || |STFT(x)| - S || / || S ||, Frobenius norms.
    x (hop * (frames - 1))   magnitude (frames, bins); work as tango_audio_magnitude. */
@@ -519,14 +529,16 @@ TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
 
 /* Both steps, 60 rounds of inversion and `rounds` of Griffin-Lim (the reference takes 60)
    with momentum 0.99: mel (frames, mels), the natural log of a tacotron mel, becomes
-   out (hop * (frames - 1)). parameters may be NULL; frames and uniform as above.
+   out (hop * (frames - 1)). parameters may be NULL; frames, uniform, progress as above.
    TANGO_ERROR_NUMBER: NaN or infinity in mel, or a mel too loud to compute with. */
 TANGO_API size_t tango_audio_vocode_work_size(size_t frames,
                                               const tango_audio_parameters *parameters);
 TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t frames,
                                           const tango_audio_parameters *parameters,
-                                          size_t rounds, const float *uniform, void *work,
-                                          size_t work_size, tango_error *error);
+                                          size_t rounds, const float *uniform,
+                                          const tango_audio_progress *progress,
+                                          void *work, size_t work_size,
+                                          tango_error *error);
 
 #endif /* TANGO_AUDIO_H */
 
@@ -1603,9 +1615,13 @@ static size_t tango_audio__fft_real_at(size_t size)
     return 14 * (size / 8) + 14 * (size / 16) + passes;
 }
 
+/* Two arrays, real and imaginary parts. */
+typedef struct tango_audio__points {
+    float *re, *im;
+} tango_audio__points;
+
 /* Four points, from x to y: the one size too small for the passes above. */
-static void tango_audio__fft_four(float *yr, float *yi, const float *xr,
-                                               const float *xi)
+static void tango_audio__fft_four(float *yr, float *yi, const float *xr, const float *xi)
 {
     const float ar = xr[0] + xr[2], ai = xi[0] + xi[2], br = xr[0] - xr[2],
                 bi = xi[0] - xi[2];
@@ -1621,38 +1637,52 @@ static void tango_audio__fft_four(float *yr, float *yi, const float *xr,
     yi[3] = bi + dr;
 }
 
-/* A complex transform of n = size or size/2 points. x and y are used in turn, and the
-   result lies in y when 1 is returned, in x otherwise. */
-static int tango_audio__fft_passes(float *xr, float *xi, float *yr, float *yi,
-                                   const tango_audio_fft *fft, size_t n)
+/* A complex transform of n = size or size/2 points, in passes that each read one pair of
+   arrays and write the other; returns the pair that holds the result. A pass of radix R
+   makes of s transforms of `left` points R s of left/R: s * left = n all the way. The
+   first pass has radix 8, then come 4s, and at the end 8 or 2 if that is what is left. */
+static tango_audio__points tango_audio__fft_passes(tango_audio__points x,
+                                                   tango_audio__points y,
+                                                   const tango_audio_fft *fft, size_t n)
 {
-    const tango_audio_kernels *kernels = fft->kernels;
+    const tango_audio_kernels *k = fft->kernels;
     size_t left = n, s = 1;
-    int in_y = 0;
     if (n == 4) {
-        tango_audio__fft_four(yr, yi, xr, xi);
-        return 1;
+        tango_audio__fft_four(y.re, y.im, x.re, x.im);
+        return y;
     }
-    if (n >= 8) {
-        kernels->first8(yr, yi, xr, xi, tango_audio__fft_first_at(fft, n), n / 8);
-        left = n / 8;
-        s = 8;
-        in_y = 1;
+    while (left > 1) {
+        const tango_audio__points read = x;
+        unsigned radix_bits = 2;
+        if (s == 1 && n >= 8) {
+            k->first8(y.re, y.im, x.re, x.im, tango_audio__fft_first_at(fft, n), n / 8);
+            radix_bits = 3;
+        } else if (left == 8) {
+            k->last8(y.re, y.im, x.re, x.im, s);
+            radix_bits = 3;
+        } else if (left == 2) {
+            k->last2(y.re, y.im, x.re, x.im, s);
+            radix_bits = 1;
+        } else {
+            const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
+            if (s == 8) k->second4(y.re, y.im, x.re, x.im, w, left / 4);
+            else k->pass4(y.re, y.im, x.re, x.im, w, left / 4, s);
+        }
+        left >>= radix_bits;
+        s <<= radix_bits;
+        x = y;
+        y = read;
     }
-    for (; left >= 4 && left != 8; left /= 4, s *= 4, in_y = !in_y) {
-        const float *w = fft->table + tango_audio__fft_pass_at(fft->size, left);
-        if (s == 8) kernels->second4(xr, xi, yr, yi, w, left / 4);
-        else if (in_y) kernels->pass4(xr, xi, yr, yi, w, left / 4, s);
-        else kernels->pass4(yr, yi, xr, xi, w, left / 4, s);
-    }
-    if (left > 1) { /* 2 or 8 */
-        void (*const last)(float *, float *, const float *, const float *, size_t) =
-            left == 8 ? kernels->last8 : kernels->last2;
-        if (in_y) last(xr, xi, yr, yi, s);
-        else last(yr, yi, xr, xi, s);
-        in_y = !in_y;
-    }
-    return in_y;
+    return x;
+}
+
+/* m points one behind the other, real parts first. */
+static tango_audio__points tango_audio__pair(float *work, size_t m)
+{
+    tango_audio__points pair;
+    pair.re = work;
+    pair.im = work + m;
+    return pair;
 }
 
 /* re, im (n/2 + 1) of x (n) times window (n), NULL for none. work (2n). */
@@ -1662,21 +1692,26 @@ static void tango_audio__forward(float *re, float *im, const float *x,
 {
     const size_t n = fft->size, m = n / 2;
     const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
-    float *zr = work, *zi = work + m;
-    fft->kernels->split(zr, zi, x, window, m);
-    if (tango_audio__fft_passes(zr, zi, work + n, work + n + m, fft, m)) {
-        zr = work + n;
-        zi = work + n + m;
-    }
-    fft->kernels->unmix(re, im, re + m / 2, im + m / 2, zr, zi, wr, wi, m);
+    tango_audio__points z = tango_audio__pair(work, m);
+    fft->kernels->split(z.re, z.im, x, window, m);
+    z = tango_audio__fft_passes(z, tango_audio__pair(work + n, m), fft, m);
+    fft->kernels->unmix(re, im, re + m / 2, im + m / 2, z.re, z.im, wr, wi, m);
     if (m >= 2) { /* k = m/2 is its own mirror: W = -i */
-        re[m / 2] = zr[m / 2];
-        im[m / 2] = -zi[m / 2];
+        re[m / 2] = z.re[m / 2];
+        im[m / 2] = -z.im[m / 2];
     }
-    re[0] = zr[0] + zi[0];
-    re[m] = zr[0] - zi[0];
+    re[0] = z.re[0] + z.im[0];
+    re[m] = z.re[0] - z.im[0];
     im[0] = 0.0f;
     im[m] = 0.0f;
+}
+
+static tango_audio__points tango_audio__exchanged(tango_audio__points z)
+{
+    tango_audio__points other;
+    other.re = z.im;
+    other.im = z.re;
+    return other;
 }
 
 /* x (n) of re, im (n/2 + 1), divided by n. A backward transform is a forward one with re
@@ -1687,19 +1722,18 @@ static void tango_audio__backward(float *x, const float *re, const float *im,
     const size_t n = fft->size, m = n / 2;
     const float *wr = fft->table + tango_audio__fft_real_at(n), *wi = wr + n / 4 + 1;
     const float scale = 0.5f / (float)m;
-    float *zr = work, *zi = work + m;
-    fft->kernels->remix(zr, zi, zr + m / 2, zi + m / 2, re, im, wr, wi, m, scale);
+    tango_audio__points z = tango_audio__pair(work, m);
+    fft->kernels->remix(z.re, z.im, z.re + m / 2, z.im + m / 2, re, im, wr, wi, m, scale);
     if (m >= 2) {
-        zr[m / 2] = 2.0f * scale * re[m / 2];
-        zi[m / 2] = -2.0f * scale * im[m / 2];
+        z.re[m / 2] = 2.0f * scale * re[m / 2];
+        z.im[m / 2] = -2.0f * scale * im[m / 2];
     }
-    zr[0] = scale * (re[0] + re[m]);
-    zi[0] = scale * (re[0] - re[m]);
-    if (tango_audio__fft_passes(zi, zr, work + n + m, work + n, fft, m)) {
-        zr = work + n;
-        zi = work + n + m;
-    }
-    fft->kernels->join(x, zr, zi, m);
+    z.re[0] = scale * (re[0] + re[m]);
+    z.im[0] = scale * (re[0] - re[m]);
+    z = tango_audio__fft_passes(tango_audio__exchanged(z),
+                                tango_audio__exchanged(tango_audio__pair(work + n, m)),
+                                fft, m);
+    fft->kernels->join(x, z.im, z.re, m);
 }
 
 TANGO_API size_t tango_audio_fft_size(size_t n)
@@ -1769,10 +1803,14 @@ TANGO_API void tango_audio_fft_complex(float *re, float *im, const tango_audio_f
                                        void *work)
 {
     const size_t n = fft->size;
-    float *other = (float *)work;
-    if (tango_audio__fft_passes(re, im, other, other + n, fft, n)) {
-        memcpy(re, other, n * sizeof *re);
-        memcpy(im, other + n, n * sizeof *im);
+    const tango_audio__points spare = tango_audio__pair((float *)work, n);
+    tango_audio__points z;
+    z.re = re;
+    z.im = im;
+    z = tango_audio__fft_passes(z, spare, fft, n);
+    if (z.re != re) {
+        memcpy(re, z.re, n * sizeof *re);
+        memcpy(im, z.im, n * sizeof *im);
     }
 }
 
@@ -2994,6 +3032,8 @@ TANGO_API void tango_audio_invert_mel(float *out, const float *mel, size_t frame
     }
 }
 
+enum { TANGO_AUDIO__SHARE = 256 }; /* frames from one word to the caller to the next */
+
 /* Griffin-Lim holds the last spectra and two waves: one is read while the next is summed
    up. */
 typedef struct tango_audio__griffin {
@@ -3042,13 +3082,62 @@ static void tango_audio__griffin_start(float *re, float *im, const float *magnit
     }
 }
 
-TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitude,
-                                               size_t frames, size_t rounds,
-                                               float momentum, const float *uniform,
-                                               const tango_audio_front *front, void *work,
-                                               size_t work_size, tango_error *error)
+/* Work of several parts in frames: `done` lie behind, `all` are to be done. */
+typedef struct tango_audio__share {
+    const tango_audio_progress *progress; /* or NULL */
+    double done, all;
+} tango_audio__share;
+
+/* Counts `frames` more; 1 if the caller wants to stop. */
+static int tango_audio__stopped(tango_audio__share *share, size_t frames)
 {
-    const tango_audio_kernels *kernels = front->fft.kernels;
+    share->done += (double)frames;
+    return share->progress != NULL &&
+           share->progress->on_share(share->progress->user, share->done / share->all);
+}
+
+/* One round: the next wave from the last one, from the starting phases in round 0; 0 if
+   it was stopped. */
+static int tango_audio__griffin_round(tango_audio__griffin *g, size_t round,
+                                      const float *magnitude, const float *uniform,
+                                      size_t frames, float keep,
+                                      const tango_audio_front *front,
+                                      tango_audio__share *share)
+{
+    const size_t bins = front->bins;
+    const size_t count = tango_audio__wave_count(frames, &front->parameters);
+    float *re = g->frame.re, *im = g->frame.im, *swap = g->wave;
+    memset(g->next, 0, count * sizeof(float));
+    for (size_t t = 0; t < frames; t++) {
+        if (round == 0) {
+            tango_audio__griffin_start(re, im, magnitude, uniform, t, frames, bins);
+        } else {
+            tango_audio__spectrum(re, im, g->wave, count, t, front, &g->frame);
+            front->fft.kernels->phase(re, im, g->last_re + t * bins,
+                                      g->last_im + t * bins, g->frame.bins,
+                                      magnitude + t * bins, bins, keep);
+        }
+        tango_audio__backward(g->frame.samples, re, im, &front->fft, g->frame.scratch);
+        tango_audio__overlap_add(g->next, count, g->frame.samples, front->window, t,
+                                 front);
+        if ((t + 1) % TANGO_AUDIO__SHARE == 0 &&
+            tango_audio__stopped(share, TANGO_AUDIO__SHARE)) {
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < count; i++) g->next[i] *= g->cover[i];
+    g->wave = g->next;
+    g->next = swap;
+    return !tango_audio__stopped(share, frames % TANGO_AUDIO__SHARE);
+}
+
+static tango_result tango_audio__griffin_lim(float *out, const float *magnitude,
+                                             size_t frames, size_t rounds, float momentum,
+                                             const float *uniform,
+                                             const tango_audio_front *front,
+                                             tango_audio__share *share, void *work,
+                                             size_t work_size, tango_error *error)
+{
     const size_t bins = front->bins;
     const size_t needed = tango_audio_griffin_lim_work_size(frames, &front->parameters);
     const size_t count = tango_audio__wave_count(frames, &front->parameters);
@@ -3072,27 +3161,31 @@ TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitud
     memset(g.last_re, 0, frames * bins * sizeof(float));
     memset(g.last_im, 0, frames * bins * sizeof(float));
     for (size_t round = 0; round <= rounds; round++) {
-        float *swap = g.wave;
-        memset(g.next, 0, count * sizeof(float));
-        for (size_t t = 0; t < frames; t++) {
-            float *re = g.frame.re, *im = g.frame.im;
-            if (round == 0) {
-                tango_audio__griffin_start(re, im, magnitude, uniform, t, frames, bins);
-            } else {
-                tango_audio__spectrum(re, im, g.wave, count, t, front, &g.frame);
-                kernels->phase(re, im, g.last_re + t * bins, g.last_im + t * bins,
-                               g.frame.bins, magnitude + t * bins, bins, keep);
-            }
-            tango_audio__backward(g.frame.samples, re, im, &front->fft, g.frame.scratch);
-            tango_audio__overlap_add(g.next, count, g.frame.samples, front->window, t,
-                                     front);
+        if (!tango_audio__griffin_round(&g, round, magnitude, uniform, frames, keep,
+                                        front, share)) {
+            return tango_audio__fail(error, TANGO_ERROR_CANCELLED,
+                                     "griffin-lim: stopped in round % of %", round,
+                                     rounds);
         }
-        for (size_t i = 0; i < count; i++) g.next[i] *= g.cover[i];
-        g.wave = g.next;
-        g.next = swap;
     }
     memcpy(out, g.wave, count * sizeof(float));
     return TANGO_OK;
+}
+
+TANGO_API tango_result tango_audio_griffin_lim(float *out, const float *magnitude,
+                                               size_t frames, size_t rounds,
+                                               float momentum, const float *uniform,
+                                               const tango_audio_front *front,
+                                               const tango_audio_progress *progress,
+                                               void *work, size_t work_size,
+                                               tango_error *error)
+{
+    tango_audio__share share;
+    share.progress = progress;
+    share.done = 0.0;
+    share.all = (double)frames * ((double)rounds + 1.0);
+    return tango_audio__griffin_lim(out, magnitude, frames, rounds, momentum, uniform,
+                                    front, &share, work, work_size, error);
 }
 
 TANGO_API double tango_audio_convergence(const float *x, const float *magnitude,
@@ -3152,26 +3245,45 @@ TANGO_API size_t tango_audio_vocode_work_size(size_t frames,
     return tango_audio__room_size(&room);
 }
 
-/* Both steps, into v->wave. */
+/* Both steps, into v->wave. Frames are inverted each on its own, so that a part of them
+   at a time gives the same. */
 static tango_result tango_audio__vocode_wave(const tango_audio__vocode *v,
                                              const float *mel, size_t frames,
                                              const tango_audio_parameters *p,
                                              size_t rounds, const float *uniform,
+                                             const tango_audio_progress *progress,
                                              tango_error *error)
 {
+    const size_t inversion = 60, most = TANGO_AUDIO__SHARE;
+    size_t t, part;
+    tango_audio__share share;
     tango_audio_front front;
     tango_result result =
         tango_audio_front_init(&front, p, v->front, v->front_size, error);
     if (result != TANGO_OK) return result;
-    tango_audio_invert_mel(v->magnitude, mel, frames, 60, &front, v->rest);
-    return tango_audio_griffin_lim(v->wave, v->magnitude, frames, rounds, 0.99f, uniform,
-                                   &front, v->rest, v->rest_size, error);
+    share.progress = progress;
+    share.done = 0.0;
+    share.all = (double)frames * ((double)inversion + (double)rounds + 1.0);
+    for (t = 0; t < frames; t += part) {
+        part = frames - t < most ? frames - t : most;
+        tango_audio_invert_mel(v->magnitude + t * front.bins, mel + t * p->mels, part,
+                               inversion, &front, v->rest);
+        if (tango_audio__stopped(&share, part * inversion)) {
+            return tango_audio__fail(error, TANGO_ERROR_CANCELLED,
+                                     "vocoder: stopped behind frame % of %", t + part,
+                                     frames);
+        }
+    }
+    return tango_audio__griffin_lim(v->wave, v->magnitude, frames, rounds, 0.99f, uniform,
+                                    &front, &share, v->rest, v->rest_size, error);
 }
 
 TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t frames,
                                           const tango_audio_parameters *parameters,
-                                          size_t rounds, const float *uniform, void *work,
-                                          size_t work_size, tango_error *error)
+                                          size_t rounds, const float *uniform,
+                                          const tango_audio_progress *progress,
+                                          void *work, size_t work_size,
+                                          tango_error *error)
 {
     const tango_audio_parameters p = tango_audio_defaults(parameters);
     const size_t count = tango_audio__wave_count(frames, &p);
@@ -3203,7 +3315,8 @@ TANGO_API tango_result tango_audio_vocode(float *out, const float *mel, size_t f
             where / p.mels, 0);
     }
     tango_audio__vocode_layout(&v, &room, frames, &p);
-    result = tango_audio__vocode_wave(&v, mel, frames, &p, rounds, uniform, error);
+    result = tango_audio__vocode_wave(&v, mel, frames, &p, rounds, uniform, progress,
+                                      error);
     if (result != TANGO_OK) return result;
     if (!tango_audio__all_finite(v.wave, count, &where)) {
         return tango_audio__fail(

@@ -344,8 +344,8 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
    TANGO_ERROR_ARGUMENT: the path is empty, absolute, over 4096 bytes, has a part that is
    empty, "." or "..", a backslash or a control character, or leads through a link.
    TANGO_ERROR_FILE: there is no such file. TANGO_ERROR_UNSUPPORTED: it is there but no
-   regular file (a link is none), it cannot be opened or mapped, or this system or build
-   lacks openat (strict C99 needs _POSIX_C_SOURCE 200809L). `root` may be a link. */
+   regular file (a link is none), it cannot be opened or mapped, or this system lacks
+   openat. `root` may be a link. */
 TANGO_API tango_result tango_io_map_below(tango_io_file *file, const char *root,
                                           const char *path, tango_error *error);
 /* Gives memory back that the bytes [data, data + size) of a mapping take, page by page
@@ -445,7 +445,7 @@ TANGO_API tango_result tango_io_input_read(void *input, void *buffer, size_t siz
                                            size_t *got, tango_error *error);
 /* All of [offset, offset + size) of a file, whatever was read in order; several threads
    may ask at once. TANGO_ERROR_FILE: it is not all there, the input is no file, or this
-   build lacks pread, as it lacks openat for tango_io_map_below. */
+   system lacks pread, as it lacks openat for tango_io_map_below. */
 TANGO_API tango_result tango_io_input_read_at(const tango_io_input *input,
                                               uint64_t offset, void *buffer, size_t size,
                                               tango_error *error);
@@ -503,14 +503,14 @@ TANGO_API void tango_io_input_close(tango_io_input *input);
        element (p, k, c) = w[output 16p + c, tap, channel],   zero where 16p + c >=
        outputs
    so its size is ceil(outputs/16) * 16 * taps * channels elements.
-   BLOCKS holds such a matrix in integers, type I16. Each panel is cut along k into blocks
-   of 128, the last one as long as what is left, to an even number. A block is
+   BLOCKS holds such a matrix in integers, type I16 or I8. Each panel is cut along k into
+   blocks of 128, the last one as long as what is left, to an even number. A block is
        16 scales, F32: one for each column c
        for each pair of inner indices k, k + 1, k even: for each column c the integers
            q(k, c), q(k + 1, c)
    with element (p, k, c) = scale(c) q(k, c), zero beyond the outputs and the last k. A
-   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes, K = taps * channels. Scales are finite
-   and not negative, which tango_io_blob_check looks at. */
+   panel takes 64 ceil(K/128) + 64 ceil(K/2) bytes (I8: 32 ceil(K/2)), K = taps *
+   channels. Scales are finite and not negative, which tango_io_blob_check looks at. */
 
 typedef enum tango_io_layout {
     TANGO_IO_PLAIN = 0,
@@ -2964,7 +2964,7 @@ TANGO_API tango_result tango_io_map(tango_io_file *file, const char *path,
                                     tango_error *error)
 {
     int fd;
-    size_t size;
+    size_t size = 0; /* GCC does not see that it is set */
     tango_result r = tango_io__open_regular(&fd, &size, path, error);
     if (r != TANGO_OK) return r;
     return tango_io__map_open(file, fd, size, path, error);
@@ -3009,7 +3009,40 @@ TANGO_API void tango_io_unmap(tango_io_file *file)
 }
 
 #if defined TANGO_IO__POSIX && defined O_NOFOLLOW && defined O_DIRECTORY && \
-    defined O_CLOEXEC && defined AT_FDCWD
+    defined O_CLOEXEC
+#define TANGO_IO__MAPS_BELOW 1
+enum {
+    TANGO_IO__NO_LINK = O_NOFOLLOW | O_CLOEXEC | O_RDONLY,
+    TANGO_IO__FOLDER = O_DIRECTORY | O_CLOEXEC | O_RDONLY
+};
+#define TANGO_IO__OPENAT openat
+#define TANGO_IO__PREAD pread
+typedef off_t tango_io__place;
+#elif defined TANGO_IO__POSIX && defined __GLIBC__ && defined __O_NOFOLLOW && \
+    defined __O_DIRECTORY && defined __O_CLOEXEC
+/* -std=c99 hides them from a program that asks for no POSIX in front of its first header.
+   The C library has them all the same; these two names fit every width of off_t. */
+#define TANGO_IO__MAPS_BELOW 1
+enum {
+    TANGO_IO__NO_LINK = __O_NOFOLLOW | __O_CLOEXEC | O_RDONLY,
+    TANGO_IO__FOLDER = __O_DIRECTORY | __O_CLOEXEC | O_RDONLY
+};
+#define TANGO_IO__OPENAT openat64
+#define TANGO_IO__PREAD pread64
+typedef __off64_t tango_io__place;
+extern int openat64(int folder, const char *path, int flags, ...);
+extern ssize_t pread64(int file, void *buffer, size_t size, __off64_t offset);
+#endif
+
+#ifdef TANGO_IO__MAPS_BELOW
+
+/* 1 if the last part of `path` is a link: that is how opening it fails. */
+static int tango_io__is_link(int folder, const char *path)
+{
+    const int fd = TANGO_IO__OPENAT(folder, path, TANGO_IO__NO_LINK | O_NONBLOCK);
+    if (fd >= 0) close(fd);
+    return fd < 0 && (errno == ELOOP || errno == EMLINK);
+}
 
 /* Opens the folder that holds the last part of `path`, part by part from `root`, through
    no link. *name is where that last part begins; -1 if some part is not there. */
@@ -3017,19 +3050,17 @@ static int tango_io__open_folder(const char *root, const char *path, size_t *nam
                                  int *through_link)
 {
     char part[TANGO_IO_PATH_MAX + 1];
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(root, TANGO_IO__FOLDER);
     size_t at = 0, n;
     *through_link = 0;
     for (;;) {
-        struct stat info;
         int next;
         for (n = 0; path[at + n] && path[at + n] != '/'; n++) part[n] = path[at + n];
         *name = at;
         if (fd < 0 || !path[at + n]) return fd;
         part[n] = 0;
-        next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (next < 0) *through_link = fstatat(fd, part, &info, AT_SYMLINK_NOFOLLOW) == 0
-                                      && S_ISLNK(info.st_mode);
+        next = TANGO_IO__OPENAT(fd, part, TANGO_IO__FOLDER | TANGO_IO__NO_LINK);
+        if (next < 0) *through_link = tango_io__is_link(fd, part);
         close(fd);
         fd = next;
         at += n + 1;
@@ -3042,24 +3073,26 @@ static tango_result tango_io__open_below(int *opened, size_t *size, const char *
 {
     struct stat info;
     size_t name;
-    int link, folder, fd;
+    int link, folder, fd, why;
     tango_result r = tango_io__below_ok(path, error);
     if (r != TANGO_OK) return r;
     folder = tango_io__open_folder(root, path, &name, &link);
     if (link)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "%s: leads through a link",
                              path);
-    if (folder < 0 || fstatat(folder, path + name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (folder >= 0) close(folder);
+    if (folder < 0)
         return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
-    }
     /* O_NONBLOCK: a named pipe must not wait. What was opened is what is looked at. */
-    fd = openat(folder, path + name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    fd = TANGO_IO__OPENAT(folder, path + name, TANGO_IO__NO_LINK | O_NONBLOCK);
+    why = errno;
     close(folder);
+    if (fd < 0 && (why == ENOENT || why == ENOTDIR || why == ENAMETOOLONG))
+        return tango_io_fail(error, TANGO_ERROR_FILE, "%s: no such file", path);
     if (fd < 0)
         return tango_io_fail(error, TANGO_ERROR_UNSUPPORTED, "%s: %s", path,
-                             S_ISLNK(info.st_mode) ? "a link, not a regular file"
-                                                   : "cannot be opened for reading");
+                             why == ELOOP || why == EMLINK
+                                 ? "a link, not a regular file"
+                                 : "cannot be opened for reading");
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||
         (uint64_t)info.st_size > SIZE_MAX / 2) {
         close(fd);
@@ -3102,10 +3135,10 @@ static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
 {
     while (size > 0) {
         size_t chunk = size < ((size_t)1 << 30) ? size : (size_t)1 << 30;
-        off_t at = (off_t)offset;
+        tango_io__place at = (tango_io__place)offset;
         ssize_t n;
         if (at < 0 || (uint64_t)at != offset) return 0;
-        n = pread(input->descriptor, buffer, chunk, at);
+        n = TANGO_IO__PREAD(input->descriptor, buffer, chunk, at);
         if (n <= 0) return 0;
         buffer += n;
         offset += (uint64_t)n;
@@ -3114,7 +3147,6 @@ static int tango_io__receive_at(const tango_io_input *input, uint64_t offset,
     return 1;
 }
 
-#define TANGO_IO__MAPS_BELOW 1
 #endif
 
 TANGO_API tango_result tango_io_load(void *buffer, size_t capacity, size_t *size,
@@ -3671,11 +3703,19 @@ static int tango_io__round_up(uint64_t *out, uint64_t n, uint64_t to)
     return 1;
 }
 
-/* Bytes of a panel of BLOCKS over k inner indices; 0 on overflow, and for k 0. */
-static uint64_t tango_io__panel_bytes(uint64_t k)
+/* Bytes of a panel of BLOCKS over k inner indices, of integers of `size` bytes; 0 on
+   overflow, and for k 0. */
+static uint64_t tango_io__panel_bytes(uint64_t k, size_t size)
 {
     if (k > (uint64_t)INT64_MAX / 64) return 0;
-    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0) + k / 2 + k % 2);
+    return 64 * (k / TANGO_IO_BLOCK + (k % TANGO_IO_BLOCK != 0))
+           + 32 * size * (k / 2 + k % 2);
+}
+
+/* Bytes of a whole block. */
+static size_t tango_io__block_bytes(size_t size)
+{
+    return (size_t)tango_io__panel_bytes(TANGO_IO_BLOCK, size);
 }
 
 /* Bytes of a tensor's data; 0 if the shape is impossible: layout, type and rank do not
@@ -3693,11 +3733,11 @@ static int tango_io__blob_data_size(uint64_t *size, tango_io_type type, uint32_t
         if (rank != 3 || !tango_io__round_up(&whole[0], whole[0], TANGO_IO_PANEL))
             return 0;
     } else if (layout == TANGO_IO_BLOCKS) {
-        if (rank != 3 || type != TANGO_IO_I16) return 0;
+        if (rank != 3 || (type != TANGO_IO_I16 && type != TANGO_IO_I8)) return 0;
         if (!tango_io__count(&count, whole, 3)) return 0;
         tango_io__count(&count, whole + 1, 2);
         whole[0] = whole[0] / TANGO_IO_PANEL + (whole[0] % TANGO_IO_PANEL != 0);
-        whole[1] = tango_io__panel_bytes(count) / 2; /* in integers of 2 bytes */
+        whole[1] = tango_io__panel_bytes(count, element) / element;
         whole[2] = 1;
         if (whole[1] == 0 && count > 0) return 0;
     } else if (layout != TANGO_IO_PLAIN) {
@@ -4040,9 +4080,9 @@ TANGO_API int tango_io_blob_find(const tango_io_blob *blob, const char *name,
 /* Offset of the first scale of BLOCKS that is negative, infinite or NaN, or the size. */
 static size_t tango_io__bad_scale(const tango_io_tensor *t)
 {
-    const size_t whole = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t size = tango_io_type_size(t->type), whole = tango_io__block_bytes(size);
     const size_t panel = (size_t)tango_io__panel_bytes((uint64_t)t->shape[1] *
-                                                       t->shape[2]);
+                                                           t->shape[2], size);
     const unsigned char *p = (const unsigned char *)t->data;
     size_t from, block, i;
     for (from = 0; panel > 0 && from < t->size; from += panel)
@@ -4287,7 +4327,8 @@ static void tango_io__blob_expect(tango_io_blob_writer *w)
     w->panel_size = w->panel_at = 0;
     if (tango_io__u16(record + 10) == TANGO_IO_BLOCKS)
         w->panel_size = (size_t)tango_io__panel_bytes(tango_io__u64(record + 24) *
-                                                      tango_io__u64(record + 32));
+                                                          tango_io__u64(record + 32),
+                                                      w->number_size);
 }
 
 /* Moves on to the next tensor that has data, storing the checksums of those that end
@@ -4319,9 +4360,9 @@ static tango_result tango_io__blob_put(tango_io_blob_writer *w, const void *data
 /* Bytes of the number that comes next: a block of BLOCKS begins with its scales. */
 static size_t tango_io__blob_number(const tango_io_blob_writer *w)
 {
-    const size_t block = 64 + TANGO_IO_BLOCK / 2 * 64;
+    const size_t block = tango_io__block_bytes(w->number_size);
     if (w->panel_size == 0) return w->number_size;
-    return w->panel_at % w->panel_size % block < 64 ? 4 : 2;
+    return w->panel_at % w->panel_size % block < 64 ? 4 : w->number_size;
 }
 
 /* On a big-endian machine: each number is turned; a piece may end inside of one. */
@@ -4896,50 +4937,48 @@ typedef struct tango_io__pickle {
 #define TANGO_IO__UNUSED UINT32_MAX
 enum { TANGO_IO__MEMO_MAX = 1 << 24, TANGO_IO__KEYS_MAX = 4 << 20 };
 
-/* The opcode table: code, argument, effect. Arguments: a digit for that many bytes, 's'
-   text with a 32-bit length, 'l' bytes with an 8-bit length, 'g' two lines. Effects: 'o'
-   a new object, 'k' the same, and it may become a key, 'p' only a reference is pushed,
-   'm' memo. */
-static const char tango_io__opcodes[][4] = { "\x80"
-                                             "1-",
-                                             ".0-",
-                                             "(0p",
-                                             "}0o",
-                                             "]0o",
-                                             ")0o",
-                                             "t0o",
-                                             "\x85"
-                                             "0o",
-                                             "\x86"
-                                             "0o",
-                                             "\x87"
-                                             "0o",
-                                             "a0-",
-                                             "e0-",
-                                             "s0-",
-                                             "u0-",
-                                             "N0k",
-                                             "\x88"
-                                             "0k",
-                                             "\x89"
-                                             "0k",
-                                             "J4k",
-                                             "K1k",
-                                             "M2k",
-                                             "\x8a"
-                                             "lk",
-                                             "G8k",
-                                             "Xsk",
-                                             "cgk",
-                                             "R0o",
-                                             "\x81"
-                                             "0o",
-                                             "b0-",
-                                             "Q0o",
-                                             "h1k",
-                                             "j4k",
-                                             "q1m",
-                                             "r4m" };
+/* The opcodes that a checkpoint may use, by their names in Python's pickletools. */
+enum {
+    TANGO_IO__OP_PROTO = 0x80, TANGO_IO__OP_STOP = '.', TANGO_IO__OP_MARK = '(',
+    TANGO_IO__OP_EMPTY_DICT = '}', TANGO_IO__OP_EMPTY_LIST = ']',
+    TANGO_IO__OP_EMPTY_TUPLE = ')', TANGO_IO__OP_TUPLE = 't', TANGO_IO__OP_TUPLE1 = 0x85,
+    TANGO_IO__OP_TUPLE2 = 0x86, TANGO_IO__OP_TUPLE3 = 0x87,
+    TANGO_IO__OP_APPEND = 'a', TANGO_IO__OP_APPENDS = 'e', TANGO_IO__OP_SETITEM = 's',
+    TANGO_IO__OP_SETITEMS = 'u',
+    TANGO_IO__OP_NONE = 'N', TANGO_IO__OP_NEWTRUE = 0x88, TANGO_IO__OP_NEWFALSE = 0x89,
+    TANGO_IO__OP_BININT = 'J', TANGO_IO__OP_BININT1 = 'K', TANGO_IO__OP_BININT2 = 'M',
+    TANGO_IO__OP_LONG1 = 0x8a, TANGO_IO__OP_BINFLOAT = 'G', TANGO_IO__OP_BINUNICODE = 'X',
+    TANGO_IO__OP_GLOBAL = 'c',
+    TANGO_IO__OP_REDUCE = 'R', TANGO_IO__OP_NEWOBJ = 0x81, TANGO_IO__OP_BUILD = 'b',
+    TANGO_IO__OP_BINPERSID = 'Q', TANGO_IO__OP_BINGET = 'h',
+    TANGO_IO__OP_LONG_BINGET = 'j', TANGO_IO__OP_BINPUT = 'q',
+    TANGO_IO__OP_LONG_BINPUT = 'r'
+};
+
+/* Arguments: a digit for that many bytes, 's' text with a 32-bit length, 'l' bytes with
+   an 8-bit length, 'g' two lines. Effects: 'o' a new object, 'k' the same, and it may
+   become a key, 'p' only a reference is pushed, 'm' memo. */
+static const struct {
+    unsigned char code;
+    char argument, effect;
+} tango_io__opcodes[] = {
+    { TANGO_IO__OP_PROTO, '1', '-' }, { TANGO_IO__OP_STOP, '0', '-' },
+    { TANGO_IO__OP_MARK, '0', 'p' }, { TANGO_IO__OP_EMPTY_DICT, '0', 'o' },
+    { TANGO_IO__OP_EMPTY_LIST, '0', 'o' }, { TANGO_IO__OP_EMPTY_TUPLE, '0', 'o' },
+    { TANGO_IO__OP_TUPLE, '0', 'o' }, { TANGO_IO__OP_TUPLE1, '0', 'o' },
+    { TANGO_IO__OP_TUPLE2, '0', 'o' }, { TANGO_IO__OP_TUPLE3, '0', 'o' },
+    { TANGO_IO__OP_APPEND, '0', '-' }, { TANGO_IO__OP_APPENDS, '0', '-' },
+    { TANGO_IO__OP_SETITEM, '0', '-' }, { TANGO_IO__OP_SETITEMS, '0', '-' },
+    { TANGO_IO__OP_NONE, '0', 'k' }, { TANGO_IO__OP_NEWTRUE, '0', 'k' },
+    { TANGO_IO__OP_NEWFALSE, '0', 'k' }, { TANGO_IO__OP_BININT, '4', 'k' },
+    { TANGO_IO__OP_BININT1, '1', 'k' }, { TANGO_IO__OP_BININT2, '2', 'k' },
+    { TANGO_IO__OP_LONG1, 'l', 'k' }, { TANGO_IO__OP_BINFLOAT, '8', 'k' },
+    { TANGO_IO__OP_BINUNICODE, 's', 'k' }, { TANGO_IO__OP_GLOBAL, 'g', 'k' },
+    { TANGO_IO__OP_REDUCE, '0', 'o' }, { TANGO_IO__OP_NEWOBJ, '0', 'o' },
+    { TANGO_IO__OP_BUILD, '0', '-' }, { TANGO_IO__OP_BINPERSID, '0', 'o' },
+    { TANGO_IO__OP_BINGET, '1', 'k' }, { TANGO_IO__OP_LONG_BINGET, '4', 'k' },
+    { TANGO_IO__OP_BINPUT, '1', 'm' }, { TANGO_IO__OP_LONG_BINPUT, '4', 'm' }
+};
 
 static tango_result tango_io__pickle_bad(const tango_io__pickle *p, size_t at,
                                          const char *what)
@@ -4980,14 +5019,14 @@ static tango_result tango_io__pickle_opcode(tango_io__pickle *p, tango_io__op *o
     op->at = tango_io__pickle_at(p);
     code = tango_io__take(&p->c, 1);
     if (!code) return tango_io__pickle_bad(p, op->at, "ends without STOP");
-    for (i = 0; i < count && (unsigned char)tango_io__opcodes[i][0] != *code; i++) {}
+    for (i = 0; i < count && tango_io__opcodes[i].code != *code; i++) {}
     if (i == count)
         return tango_io_fail(p->error, TANGO_ERROR_UNSUPPORTED,
                              "%s: opcode %u is not allowed (offset %z)", p->label,
                              (uint64_t)*code, p->base + op->at);
-    form = tango_io__opcodes[i][1];
+    form = tango_io__opcodes[i].argument;
     op->code = *code;
-    op->effect = tango_io__opcodes[i][2];
+    op->effect = tango_io__opcodes[i].effect;
     op->argument = p->c.at;
     if (form == 'g') {
         if (!tango_io__pickle_line(&p->c) || !tango_io__pickle_line(&p->c))
@@ -5021,19 +5060,19 @@ static tango_result tango_io__pickle_scan(tango_io__pickle *p,
     do {
         r = tango_io__pickle_opcode(p, &op);
         if (r != TANGO_OK) return r;
-        if (op.code == 0x80)
+        if (op.code == TANGO_IO__OP_PROTO)
             return tango_io__pickle_bad(p, op.at, "second protocol opcode");
         if (op.effect == 'm') need->memos++;
         if (op.effect == 'o' || op.effect == 'k') need->objects++;
         if (op.effect == 'k' || op.effect == 'r') keys++;
         if (op.effect != 'm' && op.effect != '-') need->pushes++;
-        if (op.code == 'X') need->strings += op.size + 1;
-        if (op.code == 'X') need->texts++;
-        if (op.code == 'Q') need->storages++;
+        if (op.code == TANGO_IO__OP_BINUNICODE) need->strings += op.size + 1;
+        if (op.code == TANGO_IO__OP_BINUNICODE) need->texts++;
+        if (op.code == TANGO_IO__OP_BINPERSID) need->storages++;
         if (need->pushes > TANGO_IO_TORCH_OBJECTS_MAX ||
             need->memos > TANGO_IO_TORCH_OBJECTS_MAX)
             return tango_io__pickle_bad(p, op.at, "more than 1000000 objects");
-    } while (op.code != '.');
+    } while (op.code != TANGO_IO__OP_STOP);
     need->keys = keys < need->pushes / 2 ? keys : need->pushes / 2;
     return TANGO_OK;
 }
@@ -5197,12 +5236,13 @@ static tango_result tango_io__pickle_memos(tango_io__pickle *p)
         if (op.effect != 'm') continue;
         if (p->memo_count++ == p->max.memos)
             return tango_io__pickle_bad(p, op.at, "changed while it was read");
-        m->key = op.code == 'q' ? op.argument[0] : tango_io__u32(op.argument);
+        m->key = op.code == TANGO_IO__OP_BINPUT ? op.argument[0]
+                                                : tango_io__u32(op.argument);
         m->object = TANGO_IO__UNUSED;
         if (p->memo_count > 1 && m->key <= m[-1].key) rising = 0;
         if (m->key >= TANGO_IO__MEMO_MAX)
             return tango_io__pickle_bad(p, op.at, "memo index over 2^24");
-    } while (op.code != '.');
+    } while (op.code != TANGO_IO__OP_STOP);
     if (!rising)
         tango_io__sort(p->memos, p->memo_count, sizeof *p->memos, tango_io__memo_order,
                        NULL);
@@ -5627,8 +5667,9 @@ static tango_result tango_io__pickle_call(tango_io__pickle *p, unsigned code, si
     tango_result r = TANGO_OK;
     if (!args || !f || args->kind != TANGO_IO__TUPLE)
         return tango_io__pickle_bad(p, at, "call without a name and a tuple");
-    if (f->kind != TANGO_IO__INERT && (f->kind != TANGO_IO__NAME || code != 'R' ||
-                                       f->a >= TANGO_IO__STORAGES))
+    if (f->kind != TANGO_IO__INERT &&
+        (f->kind != TANGO_IO__NAME || code != TANGO_IO__OP_REDUCE ||
+         f->a >= TANGO_IO__STORAGES))
         return tango_io__pickle_bad(p, at, "call of what cannot be called");
     tango_io__zero(&made, sizeof made);
     made.kind = TANGO_IO__INERT;
@@ -5661,54 +5702,78 @@ static tango_result tango_io__pickle_build(tango_io__pickle *p, size_t at)
     return tango_io__pickle_seal(p, state, &o->level, at);
 }
 
+/* What holds no argument: None, a boolean, an empty dictionary or list. */
+static tango_result tango_io__pickle_constant(tango_io__pickle *p, unsigned code,
+                                              size_t at)
+{
+    const tango_io__kind kind = code == TANGO_IO__OP_EMPTY_DICT   ? TANGO_IO__DICT
+                                : code == TANGO_IO__OP_EMPTY_LIST ? TANGO_IO__LIST
+                                : code == TANGO_IO__OP_NONE       ? TANGO_IO__NONE
+                                                                  : TANGO_IO__BOOL;
+    tango_io__object *o = tango_io__pickle_push(p, kind, at);
+    if (!o) return TANGO_ERROR_DATA;
+    o->a = code == TANGO_IO__OP_NEWTRUE;
+    return TANGO_OK;
+}
+
+static tango_result tango_io__pickle_mark(tango_io__pickle *p, size_t at)
+{
+    if (p->depth == p->items)
+        return tango_io__pickle_bad(p, at, "changed while it was read");
+    p->stack[p->depth++] = TANGO_IO__MARK;
+    return TANGO_OK;
+}
+
+/* All that lies above the topmost mark becomes a tuple, or members of what lies below. */
+static tango_result tango_io__pickle_gather(tango_io__pickle *p, unsigned code, size_t at)
+{
+    int found;
+    const size_t n = tango_io__pickle_marked(p, &found);
+    if (!found) return tango_io__pickle_bad(p, at, "no mark");
+    if (code == TANGO_IO__OP_TUPLE) return tango_io__pickle_tuple(p, n, 1, at);
+    return tango_io__pickle_fill(p, n, 1, code == TANGO_IO__OP_SETITEMS, at);
+}
+
+/* Does to the stack what one opcode says; PROTO and STOP do not come here. */
 static tango_result tango_io__pickle_step(tango_io__pickle *p, const tango_io__op *op)
 {
     const unsigned char *argument = op->argument;
-    size_t at = op->at, n = 0;
-    unsigned code = op->code;
-    tango_io__kind kind = TANGO_IO__NONE;
-    tango_io__object *o;
-    int found = 0;
-    if (code == 't' || code == 'e' || code == 'u') n = tango_io__pickle_marked(p, &found);
-    switch (code) {
-    case '(':
-        if (p->depth == p->items)
-            return tango_io__pickle_bad(p, at, "changed while it was read");
-        p->stack[p->depth++] = TANGO_IO__MARK;
-        return TANGO_OK;
-    case 't': case 'e': case 'u':
-        if (!found) return tango_io__pickle_bad(p, at, "no mark");
-        if (code == 't') return tango_io__pickle_tuple(p, n, 1, at);
-        return tango_io__pickle_fill(p, n, 1, code == 'u', at);
-    case ')': return tango_io__pickle_tuple(p, 0, 0, at);
-    case 0x85: return tango_io__pickle_tuple(p, 1, 0, at);
-    case 0x86: return tango_io__pickle_tuple(p, 2, 0, at);
-    case 0x87: return tango_io__pickle_tuple(p, 3, 0, at);
-    case 'a': return tango_io__pickle_fill(p, 1, 0, 0, at);
-    case 's': return tango_io__pickle_fill(p, 2, 0, 1, at);
-    case 'K': return tango_io__pickle_number(p, argument[0], at);
-    case 'M': return tango_io__pickle_number(p, tango_io__u16(argument), at);
-    case 'J': return tango_io__pickle_long(p, argument, 4, at);
-    case 0x8a: return tango_io__pickle_long(p, argument, op->size, at);
-    case 'X': return tango_io__pickle_string(p, argument, op->size, at);
-    case 'c': return tango_io__pickle_name(p, argument, op->size, at);
-    case 'R': case 0x81: return tango_io__pickle_call(p, code, at);
-    case 'b': return tango_io__pickle_build(p, at);
-    case 'Q': return tango_io__pickle_storage(p, at);
-    case 'h': return tango_io__pickle_get(p, argument[0], at);
-    case 'j': return tango_io__pickle_get(p, tango_io__u32(argument), at);
-    case 'q': return tango_io__pickle_put(p, argument[0], at);
-    case 'r': return tango_io__pickle_put(p, tango_io__u32(argument), at);
-    case '}': kind = TANGO_IO__DICT; break;
-    case ']': kind = TANGO_IO__LIST; break;
-    case 'G': return tango_io__pickle_float(p, argument, at);
-    case 0x88: case 0x89: kind = TANGO_IO__BOOL; break;
-    default: break;                             /* 'N' */
+    const size_t at = op->at;
+    switch (op->code) {
+    case TANGO_IO__OP_BININT1: return tango_io__pickle_number(p, argument[0], at);
+    case TANGO_IO__OP_BININT2:
+        return tango_io__pickle_number(p, tango_io__u16(argument), at);
+    case TANGO_IO__OP_BININT: return tango_io__pickle_long(p, argument, 4, at);
+    case TANGO_IO__OP_LONG1: return tango_io__pickle_long(p, argument, op->size, at);
+    case TANGO_IO__OP_BINFLOAT: return tango_io__pickle_float(p, argument, at);
+    case TANGO_IO__OP_BINUNICODE:
+        return tango_io__pickle_string(p, argument, op->size, at);
+    case TANGO_IO__OP_GLOBAL: return tango_io__pickle_name(p, argument, op->size, at);
+
+    case TANGO_IO__OP_EMPTY_TUPLE: return tango_io__pickle_tuple(p, 0, 0, at);
+    case TANGO_IO__OP_TUPLE1: return tango_io__pickle_tuple(p, 1, 0, at);
+    case TANGO_IO__OP_TUPLE2: return tango_io__pickle_tuple(p, 2, 0, at);
+    case TANGO_IO__OP_TUPLE3: return tango_io__pickle_tuple(p, 3, 0, at);
+    case TANGO_IO__OP_APPEND: return tango_io__pickle_fill(p, 1, 0, 0, at);
+    case TANGO_IO__OP_SETITEM: return tango_io__pickle_fill(p, 2, 0, 1, at);
+    case TANGO_IO__OP_MARK: return tango_io__pickle_mark(p, at);
+    case TANGO_IO__OP_TUPLE:
+    case TANGO_IO__OP_APPENDS:
+    case TANGO_IO__OP_SETITEMS: return tango_io__pickle_gather(p, op->code, at);
+
+    case TANGO_IO__OP_REDUCE:
+    case TANGO_IO__OP_NEWOBJ: return tango_io__pickle_call(p, op->code, at);
+    case TANGO_IO__OP_BUILD: return tango_io__pickle_build(p, at);
+    case TANGO_IO__OP_BINPERSID: return tango_io__pickle_storage(p, at);
+
+    case TANGO_IO__OP_BINGET: return tango_io__pickle_get(p, argument[0], at);
+    case TANGO_IO__OP_LONG_BINGET:
+        return tango_io__pickle_get(p, tango_io__u32(argument), at);
+    case TANGO_IO__OP_BINPUT: return tango_io__pickle_put(p, argument[0], at);
+    case TANGO_IO__OP_LONG_BINPUT:
+        return tango_io__pickle_put(p, tango_io__u32(argument), at);
+    default: return tango_io__pickle_constant(p, op->code, at);
     }
-    o = tango_io__pickle_push(p, kind, at);
-    if (!o) return TANGO_ERROR_DATA;
-    o->a = code == 0x88;
-    return TANGO_OK;
 }
 
 /* Order of entries: dictionary, then key: by kind, then text, number or (for names and
@@ -5767,7 +5832,7 @@ static tango_result tango_io__pickle_run(tango_io__pickle *p, uint32_t *top)
     for (;;) {
         r = tango_io__pickle_opcode(p, &op);
         if (r != TANGO_OK) return r;
-        if (op.code == '.') break;
+        if (op.code == TANGO_IO__OP_STOP) break;
         r = tango_io__pickle_step(p, &op);
         if (r != TANGO_OK) return r;
     }
@@ -5976,18 +6041,22 @@ static tango_result tango_io__legacy_key(tango_io__pickle *p, tango_io__op *op, 
         r = tango_io__pickle_opcode(p, op);
         if (r != TANGO_OK) return r;
         switch (op->code) {
-        case ']': right = first && op->at == 2; break;
-        case '(': right = *open == 0; *open = 1; break;
-        case 'e': right = *open == 1; *open = 0; break;
-        case 'a': right = *open == 2; *open = 0; break;
-        case 'q': case 'r': right = 1; break;
-        case '.': right = *open == 0; break;
-        case 'X': right = *open < 2; if (*open == 0) *open = 2; break;
+        case TANGO_IO__OP_EMPTY_LIST: right = first && op->at == 2; break;
+        case TANGO_IO__OP_MARK: right = *open == 0; *open = 1; break;
+        case TANGO_IO__OP_APPENDS: right = *open == 1; *open = 0; break;
+        case TANGO_IO__OP_APPEND: right = *open == 2; *open = 0; break;
+        case TANGO_IO__OP_BINPUT: case TANGO_IO__OP_LONG_BINPUT: right = 1; break;
+        case TANGO_IO__OP_STOP: right = *open == 0; break;
+        case TANGO_IO__OP_BINUNICODE:
+            right = *open < 2;
+            if (*open == 0) *open = 2;
+            break;
         default: break;
         }
-        if ((op->at == 2) != (op->code == ']')) right = 0;
+        if ((op->at == 2) != (op->code == TANGO_IO__OP_EMPTY_LIST)) right = 0;
         if (!right) return tango_io__pickle_bad(p, op->at, "no plain list of keys");
-        if (op->code == 'X' || op->code == '.') return TANGO_OK;
+        if (op->code == TANGO_IO__OP_BINUNICODE || op->code == TANGO_IO__OP_STOP)
+            return TANGO_OK;
     }
 }
 
@@ -6005,7 +6074,7 @@ static tango_result tango_io__legacy_records(tango_io__pickle *p,
     for (;;) {
         r = tango_io__legacy_key(p, &op, &open);
         if (r != TANGO_OK) return r;
-        if (op.code == '.') break;
+        if (op.code == TANGO_IO__OP_STOP) break;
         if (n == p->record_count)
             return tango_io__pickle_bad(p, op.at, "changed while it was read");
         tango_io__zero(&p->records[n], sizeof *p->records);
@@ -6040,7 +6109,7 @@ static tango_result tango_io__legacy_numbers(tango_io__pickle *p,
         size_t i, element;
         r = tango_io__legacy_key(p, &op, &open);
         if (r != TANGO_OK) return r;
-        if (op.code == '.') break;
+        if (op.code == TANGO_IO__OP_STOP) break;
         i = tango_io__record_find(p, "", op.argument, op.size);
         if (i == p->record_count)
             return tango_io__pickle_bad(p, op.at, "changed while it was read");
@@ -12493,19 +12562,24 @@ static int tango_io__csv_delimit(const tango_io_csv *csv, tango_io_csv_field *fi
     return 1;
 }
 
-/* One field from csv->at on. *last = 1 if it ends its row; at then stands on the next. */
+/* One field from csv->at on, which moves behind it and its comma, LF or CR LF. *last = 1
+   if it ends its row: there is no comma. */
 static int tango_io__csv_field(tango_io_csv *csv, tango_io_csv_field *field, int *last,
                                tango_io__csv_fault *fault)
 {
     const unsigned char *p = csv->data;
-    size_t at, n = csv->size;
+    const size_t n = csv->size;
+    size_t at;
     if (!tango_io__csv_delimit(csv, field, &at, fault)) return 0;
     *last = at == n || p[at] != ',';
-    if (at < n && p[at] == '\r' && at + 1 < n && p[at + 1] == '\n') at++;
+    if (at < n && p[at] == '\r') {
+        at++;
+        if (at == n || p[at] != '\n')
+            return tango_io__csv_bad(fault, "CR without LF", at - 1);
+    }
     if (at < n && p[at] != ',' && p[at] != '\n')
-        return tango_io__csv_bad(fault, p[at] == '\r' ? "CR without LF"
-                                                      : "text behind a quoted field", at);
-    csv->at = at < n ? at + 1 : at;
+        return tango_io__csv_bad(fault, "text behind a quoted field", at);
+    csv->at = at < n ? at + 1 : n;
     return 1;
 }
 
@@ -13334,6 +13408,10 @@ static const char *tango_io__flac_subframe(tango_io__bits *b, int32_t *out, int6
 typedef struct tango_io__flac_head {
     size_t length;                      /* frames in the block */
     unsigned channels;                  /* the code: 0-7 independent, 8-10 stereo modes */
+    unsigned bits;                      /* 0: as STREAMINFO says, as with the rate */
+    uint32_t rate;
+    unsigned variable;                  /* 1: blocks of any length, each numbered ... */
+    uint64_t number;                    /* ... by its first sample; 0: frames counted */
     size_t size;                        /* bytes with the CRC-8 */
 } tango_io__flac_head;
 
@@ -13396,39 +13474,55 @@ static size_t tango_io__flac_codes(const unsigned char *p, unsigned block, unsig
     return n;
 }
 
-/* p[0..16), of which `size` bytes are in the file. Returns what is wrong, or NULL. */
-static const char *tango_io__flac_header(const tango_io_sound *s, const unsigned char *p,
-                                         size_t size, tango_io__flac_head *head)
+/* The head of a frame from p[0..16), of which `size` bytes are in the file:
+
+       byte 0, 1   11111111 1111100v    sync code, v: variable block lengths
+       byte 2      bbbbrrrr             codes of block length and rate
+       byte 3      ccccddd0             channels, code of the depth
+       then        the number (1 to 7 bytes), what the two codes leave open, the CRC-8
+
+   Returns what is wrong, or NULL.                              (RFC 9639, section 9.1) */
+static const char *tango_io__flac_header(const unsigned char *p, size_t size,
+                                         tango_io__flac_head *head)
 {
     static const unsigned char depths[8] = { 0, 8, 12, 0, 16, 20, 24, 32 };
-    const tango_io_flac_state *f = &s->flac;
-    unsigned block = p[2] >> 4, rate = p[2] & 15, depth = p[3] >> 1 & 7;
-    unsigned variable = p[1] & 1;
-    uint64_t number;
-    uint32_t hertz;
-    size_t n;
+    const unsigned block = p[2] >> 4, rate = p[2] & 15, depth = p[3] >> 1 & 7;
+    size_t number_size, n = 4;
     if (p[0] != 0xff || (p[1] & 0xfe) != 0xf8) return "no sync code";
     if (block == 0 || rate == 15 || depth == 3 || (p[3] & 1))
         return "reserved header code";
+    head->variable = p[1] & 1;
+    head->bits = depths[depth];
     head->channels = p[3] >> 4;
     if (head->channels > 10) return "reserved channel assignment";
-    n = tango_io__flac_number(p + 4, &number);
-    if (n == 0) return "malformed frame number";
-    n += 4;
-    n += tango_io__flac_codes(p + n, block, rate, &head->length, &hertz);
+    number_size = tango_io__flac_number(p + n, &head->number);
+    if (number_size == 0) return "malformed frame number";
+    n += number_size;
+    n += tango_io__flac_codes(p + n, block, rate, &head->length, &head->rate);
     if (n >= size) return "missing bytes";
     if (tango_io__crc8(p, n) != p[n]) return "wrong CRC-8";
     head->size = n + 1;
-    if (number != (variable ? s->flac.decoded : f->frames)) return "unexpected number";
-    if (f->frames > 0 && f->variable != variable) return "change of blocking strategy";
-    if (f->frames > 0 && !variable && f->last != f->first)
+    return NULL;
+}
+
+/* What is wrong with a frame behind those before it and under STREAMINFO, or NULL. */
+static const char *tango_io__flac_misfit(const tango_io_sound *s,
+                                         const tango_io__flac_head *head)
+{
+    const tango_io_flac_state *f = &s->flac;
+    const unsigned channels = head->channels < 8 ? head->channels + 1 : 2;
+    if (head->number != (head->variable ? f->decoded : f->frames))
+        return "unexpected number";
+    if (f->frames > 0 && f->variable != head->variable)
+        return "change of blocking strategy";
+    if (f->frames > 0 && !head->variable && f->last != f->first)
         return "block behind a short one";
     if (head->length > f->block_max) return "block longer than STREAMINFO says";
-    if (rate != 0 && hertz != s->info.rate) return "rate other than in STREAMINFO";
-    if (depth != 0 && depths[depth] != s->info.bits)
+    if (head->rate != 0 && head->rate != s->info.rate)
+        return "rate other than in STREAMINFO";
+    if (head->bits != 0 && head->bits != s->info.bits)
         return "bits other than in STREAMINFO";
-    if ((head->channels < 8 ? head->channels + 1 : 2) != s->info.channels)
-        return "channels other than in STREAMINFO";
+    if (channels != s->info.channels) return "channels other than in STREAMINFO";
     if (f->total != 0 && head->length > f->total - f->decoded)
         return "more samples than STREAMINFO says";
     return NULL;
@@ -13527,7 +13621,8 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
     const char *wrong;
     tango_io__zero(start, sizeof start);
     tango_io__copy(start, s->buffer + s->at, n);
-    wrong = tango_io__flac_header(s, start, n, &head);
+    wrong = tango_io__flac_header(start, n, &head);
+    if (!wrong) wrong = tango_io__flac_misfit(s, &head);
     if (wrong) return n < 16 ? "missing bytes" : wrong;
     f->sums.crc = 0;
     f->crc_from = s->at;
@@ -13544,7 +13639,7 @@ static const char *tango_io__flac_frame(tango_io_sound *s, tango_io__bits *b)
     if (f->sums.crc != 0) return "wrong CRC-16";
     if (f->frames == 0) f->first = head.length;
     f->last = head.length;
-    f->variable = start[1] & 1;
+    f->variable = head.variable;
     f->length = head.length;
     f->frames++;
     f->decoded += head.length;

@@ -37,13 +37,14 @@ QUICK EXAMPLE
 WHAT IT DOES
     Matrix product, 2-D and 1-D convolution (strided, dilated, unevenly padded, enlarging
     its input), group, layer and RMS normalisation, multi-head attention with a streaming
-    softmax, activations, softmax, table look-up. Weights are f32, f16 or 16-bit integers
-    with scales, activations f32.
+    softmax, activations, softmax, table look-up. Weights are f32, f16, bf16 (bfloat16,
+    which only stores: products are of floats) or integers of 16 or 8 bits with scales,
+    activations f32.
     Kernels are plain C, AVX2 with FMA, and AVX-512 with and without VNNI; the best one
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, 8-bit weights, GPUs, automatic differentiation, shape inference. It reads
+    Training, products of 8-bit activations, GPUs, automatic differentiation, shape inference. It reads
     no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
@@ -78,7 +79,9 @@ LAYOUT
 
         q[0][k] q[0][k+1]  q[1][k] q[1][k+1]  ...  q[15][k] q[15][k+1]     k even
 
-    and w[o][k] = scale[o] q[o][k]. How the scales are chosen stands in room 9.
+    and w[o][k] = scale[o] q[o][k]. How the scales are chosen stands in room 9. Panels of
+    8-bit integers are the same with a byte for each. Products have inputs of 16 bits with
+    weights of either.
 
     The inputs of a convolution count tap by tap: input k = tap*channels + channel, and
     tap = ky*kernel_width + kx.
@@ -134,7 +137,7 @@ BUILD OPTIONS (macros, before the first include; default off)
 CONTENTS
     Public
         1 >>context     kernels, threads, scratch memory
-        2 >>weights     panels, half floats
+        2 >>weights     panels, floats of 16 bits
         3 >>product     linear layers and convolutions
         4 >>norms       group, layer, RMS
         5 >>attention   streaming softmax
@@ -215,12 +218,14 @@ static inline int tango_mul_ok(size_t a, size_t b, size_t *product)
 
 /* ==== 1 >>context ==== Kernels, threads, scratch memory ==================== */
 
-/* Element types of weights. I16 is for matrices only: blocks of integers with scales (see
-   LAYOUT). */
+/* Element types of weights. I16 and I8 are for matrices only: blocks of integers with
+   scales (see LAYOUT). */
 typedef enum tango_nn_type {
     TANGO_NN_F32 = 0,
     TANGO_NN_F16 = 1,
-    TANGO_NN_I16 = 2
+    TANGO_NN_BF16 = 2,
+    TANGO_NN_I16 = 3,
+    TANGO_NN_I8 = 4
 } tango_nn_type;
 
 /* Functions of one number, with the names of torch.nn.functional:
@@ -272,7 +277,7 @@ TANGO_API const tango_nn_kernels *tango_nn_reference(void);
 TANGO_API const tango_nn_kernels *tango_nn_kernels_named(const char *name);
 TANGO_API const char *tango_nn_kernels_name(const tango_nn_kernels *kernels);
 
-/* ==== 2 >>weights ==== Panels, half floats ================================= */
+/* ==== 2 >>weights ==== Panels, floats of 16 bits =========================== */
 
 /* A weight matrix in panel order (see LAYOUT). */
 typedef struct tango_nn_matrix {
@@ -282,14 +287,14 @@ typedef struct tango_nn_matrix {
 } tango_nn_matrix;
 
 /* Bytes of ceil(outputs/16) panels; 0 if they do not fit in size_t. I16: each panel has
-   64 ceil(inputs/128) + 64 ceil(inputs/2) bytes. */
+   64 ceil(inputs/128) + 64 ceil(inputs/2) bytes, I8: 32 instead of the second 64. */
 TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_type type);
 
 /* Packs one panel from the order of torch:
        panel[(tap*channels + channel)*16 + o] = w[(o*channels + channel)*taps + tap]
    panel (taps*channels, 16) of `type`   w (outputs, channels, taps), outputs <= 16.
-   I16: the blocks of LAYOUT, whose values differ from w by at most half a scale; a block
-   with NaN or infinity gets the scale NaN.
+   I16, I8: the blocks of LAYOUT, whose values differ from w by at most half a scale; a
+   block with NaN or infinity gets the scale NaN.
    Columns from `outputs` on become zero. For panel p of a larger matrix pass
    w + 16*p*channels*taps and the number of rows left, at most 16. */
 TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float *w,
@@ -303,6 +308,9 @@ TANGO_API void tango_nn_pack_panel_by(const tango_nn_kernels *kernels, void *pan
    half rounds to nearest even, overflow gives infinity, NaN stays NaN. */
 TANGO_API float tango_nn_half_to_float(uint16_t half);
 TANGO_API uint16_t tango_nn_float_to_half(float value);
+/* bfloat16, the upper half of a float, alike; there any NaN keeps its bits. */
+TANGO_API float tango_nn_bf16_to_float(uint16_t bf16);
+TANGO_API uint16_t tango_nn_float_to_bf16(float value);
 
 /* ==== 3 >>product ==== Linear layers and convolutions ====================== */
 
@@ -590,6 +598,7 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__INT_DEPTH 640u /* inputs of a K block, a whole number of blocks: 20 KiB
                                    a panel, and the widths of the models are multiples */
 #define TANGO_NN__INT_ROWS 126u /* rows of a block at most */
+#define TANGO_NN__WIDE 20800u  /* bytes of a panel of a K block in 16 bits */
 #define TANGO_NN__INTEGERS 656u /* 16-bit integers between quantised rows, 16 more */
 #define TANGO_NN__INT_SUMS 528u /* floats between rows of their sums, COLUMNS + 16 */
 #define TANGO_NN__STEP 42u      /* rows whose sums meet their epilogue in the first-level
@@ -600,10 +609,13 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__WORKER ((size_t)1 << 21)
 
 /* The transforms of room 13 by name: of inputs, of weights, of sums; the numbers of
-   outputs and taps of the convolution; TALL where rows are summed up first. */
+   outputs and taps of the convolution; TALL where rows are summed up first, LEAKY where
+   inputs pass a leaky ReLU first, LESS without the last tap, which is zero. */
 typedef enum tango_nn__transform {
     TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__INPUT_4_4_LEAKY,
     TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
+    TANGO_NN__WEIGHT_4_4_LESS,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
     TANGO_NN__OUTPUT_2_3, TANGO_NN__OUTPUT_4_3, TANGO_NN__OUTPUT_4_4,
     TANGO_NN__TRANSFORMS /* how many there are */
@@ -636,18 +648,22 @@ typedef enum tango_nn__transform {
          set. a (rows, depth) with rows TANGO_NN__INTEGERS apart, the scale of row r in
          its block i at scales[i*TANGO_NN__ROWS + r], rows <= TANGO_NN__ROWS, panels <=
          tile_panels. Gives the same bytes in every table.
-   widen_i16: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel.
+   widen_blocks: to (depth, 16) = the weights of inputs k .. k + depth - 1 of a panel, I16
+         or I8.
+   stretch: `depth` inputs of a panel of I8, from the start of a block on, become what
+         they are in I16.
 
    Of room 13:
    blend: row n of to = the sum of coef[t] * row n of x[t], `terms` of them, of `count`
-         numbers each, through the leaky ReLU if slope is not 0; zeros without terms;
-         terms <= 6. Rows of to are TANGO_NN__STRIDE apart, those of x `step`.
+         numbers each; zeros without terms; terms <= 6. Rows of to are TANGO_NN__STRIDE
+         apart, those of x `step`.
    transform: one of the transforms of Winograd's convolutions, on `count` columns:
          to[p*to_step + i] = sum over j < m->inputs of m[p][j] * v[j][i],
          v[j][i] = sum over y < rows of coef[y] * x[y*row_step + j*step + i],
-         with the matrix m and the number of rows of `kind`; coef is not read if that is
-         1 (v = x). x are numbers of `type`, F16 in transforms of weights only.
-   widen: to = `count` weights of `type`, from number `at` on. */
+         with the matrix m and the number of rows of `kind`; if that is 1, v = x, through
+         the leaky ReLU of slope coef[0] if the kind has one. x are numbers of `type`, F32
+         or, of weights, F16.
+   widen: to = `count` weights of `type`, no integers, from number `at` on. */
 struct tango_nn_kernels {
     const char *name;
     size_t tile_rows, tile_panels;
@@ -682,10 +698,12 @@ struct tango_nn_kernels {
     void (*tile_i16)(float *sum, size_t sum_stride, const int16_t *a, const float *scales,
                      const void *b, size_t b_stride, size_t rows, size_t panels,
                      size_t depth, int accumulate);
-    void (*widen_i16)(float *to, const void *panel, size_t k, size_t depth);
+    void (*widen_blocks)(float *to, const void *panel, tango_nn_type type, size_t k,
+                         size_t depth);
+    void (*stretch)(void *to, const void *from, size_t depth);
     /* room 13 */
     void (*blend)(float *to, const float *const *x, const float *coef, size_t terms,
-                  size_t rows, size_t step, size_t count, float slope);
+                  size_t rows, size_t step, size_t count);
     void (*transform)(tango_nn__transform kind, float *to, size_t to_step, const void *x,
                       tango_nn_type type, size_t row_step, size_t step,
                       const float *coef, size_t count);
@@ -701,11 +719,18 @@ TANGO_NN__INLINE size_t tango_nn__ceil(size_t a, size_t b)
     return a / b + (a % b != 0);
 }
 
+/* Bytes of a pair of inputs in a panel of integers. */
+TANGO_NN__INLINE size_t tango_nn__pair_bytes(tango_nn_type type)
+{
+    return type == TANGO_NN_I8 ? 32 : 64;
+}
+
 /* Bytes from the start of a panel of integers to the block of input k, a multiple of
    TANGO_NN__BLOCK: what k inputs take. */
-TANGO_NN__INLINE size_t tango_nn__block_at(size_t k)
+TANGO_NN__INLINE size_t tango_nn__block_at(size_t k, tango_nn_type type)
 {
-    return k / TANGO_NN__BLOCK * (TANGO_NN__SCALES + TANGO_NN__BLOCK / 2 * 64);
+    return k / TANGO_NN__BLOCK
+           * (TANGO_NN__SCALES + TANGO_NN__BLOCK / 2 * tango_nn__pair_bytes(type));
 }
 
 /* Denormals as zero, as a result (FTZ, bit 15) and as an operand (DAZ, bit 6). Returns
@@ -912,6 +937,7 @@ static void tango_nn__transpose_ref(float *panel, const float *x, size_t stride,
    is exact in 32 bits, in any order. x / scale has a norm of at most 46334: rounding to
    integers adds at most sqrt(128) / 2 < 5.66 to it, and the rounding of norm, factor and
    product in float less than 12 units of 2^-24, 0.04 at that size: 46339.7 in all.
+   Weights of 8 bits have a norm below 128 sqrt(128) < 1449, whatever a file holds.
 
    The scale is a function of the numbers alone, by exactly rounded operations in a fixed
    order, so that every table finds the same integers. The largest number is found on the
@@ -1026,20 +1052,48 @@ static void tango_nn__tile_row_i16(float *to, const int16_t *a, float scale,
     }
 }
 
+/* Integer number `at` of an array. */
+TANGO_NN__INLINE int16_t tango_nn__integer(const char *q, tango_nn_type type, size_t at)
+{
+    int16_t value;
+    if (type == TANGO_NN_I8) return ((const signed char *)q)[at];
+    memcpy(&value, q + at * sizeof value, sizeof value);
+    return value;
+}
+
 TANGO_NN__HOT
-static void tango_nn__widen_i16_ref(float *to, const void *panel, size_t k, size_t depth)
+static void tango_nn__widen_blocks_ref(float *to, const void *panel, tango_nn_type type,
+                                       size_t k, size_t depth)
 {
     for (size_t i = 0; i < depth; i++, k++) {
-        const char *block = (const char *)panel
-                            + tango_nn__block_at(k / TANGO_NN__BLOCK * TANGO_NN__BLOCK);
-        const char *pairs = block + TANGO_NN__SCALES + k % TANGO_NN__BLOCK / 2 * 64;
+        const size_t n = k % TANGO_NN__BLOCK;
+        const char *block = (const char *)panel + tango_nn__block_at(k - n, type);
+        const char *pairs =
+            block + TANGO_NN__SCALES + n / 2 * tango_nn__pair_bytes(type);
         for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
             float scale;
-            int16_t q;
             memcpy(&scale, block + o * sizeof scale, sizeof scale);
-            memcpy(&q, pairs + o * 4 + k % 2 * 2, sizeof q);
-            *to++ = (float)q * scale;
+            *to++ = (float)tango_nn__integer(pairs, type, 2 * o + k % 2) * scale;
         }
+    }
+}
+
+TANGO_NN__HOT
+static void tango_nn__stretch_ref(void *to, const void *from, size_t depth)
+{
+    const char *x = (const char *)from;
+    char *out = (char *)to;
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK) {
+        const size_t n = tango_nn__ceil(tango_nn__min(TANGO_NN__BLOCK, depth - k), 2);
+        memcpy(out, x, TANGO_NN__SCALES);
+        out += TANGO_NN__SCALES;
+        x += TANGO_NN__SCALES;
+        for (size_t i = 0; i < n * 2 * TANGO_NN__PANEL; i++) {
+            const int16_t q = tango_nn__integer(x, TANGO_NN_I8, i);
+            memcpy(out + i * sizeof q, &q, sizeof q);
+        }
+        out += n * 64;
+        x += n * 32;
     }
 }
 
@@ -1051,7 +1105,7 @@ static void tango_nn__tile_i16_ref(float *sum, size_t sum_stride, const int16_t 
 {
     for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
         const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - k);
-        const char *block = (const char *)b + tango_nn__block_at(k);
+        const char *block = (const char *)b + tango_nn__block_at(k, TANGO_NN_I16);
         for (size_t p = 0; p < panels; p++, block += b_stride) {
             for (size_t r = 0; r < rows; r++) {
                 tango_nn__tile_row_i16(sum + r * sum_stride + p * TANGO_NN__PANEL,
@@ -1125,6 +1179,15 @@ static const float tango_nn__weight_4_4[] = {
     1 / 36.0f, 2 / 36.0f, 4 / 36.0f, 8 / 36.0f,
     0, 0, 0, 2
 };
+static const float tango_nn__weight_4_4_less[] = {
+    -1, 0, 0,
+    -2 / 3.0f, -2 / 3.0f, -2 / 3.0f,
+    2 / 9.0f, -2 / 9.0f, 2 / 9.0f,
+    64 / 45.0f, 32 / 45.0f, 16 / 45.0f,
+    -1 / 60.0f, 2 / 60.0f, -4 / 60.0f,
+    1 / 36.0f, 2 / 36.0f, 4 / 36.0f,
+    0, 0, 0
+};
 static const float tango_nn__output_4_4[] = {
     1, 1, 1, 1, 1, 1, 0,
     0, 1, -1, 0.5f, -2, 2, 0,
@@ -1136,39 +1199,39 @@ static const float tango_nn__output_4_4[] = {
 typedef struct tango_nn__matrices {
     const float *matrix;
     size_t outputs, inputs, rows;
+    int is_leaky;
 } tango_nn__matrices;
 
 /* In the order of tango_nn__transform. */
 static const tango_nn__matrices tango_nn__transforms[] = {
-    { tango_nn__input_2_3, 4, 4, 1 },  { tango_nn__input_4_3, 6, 6, 1 },
-    { tango_nn__input_4_4, 7, 7, 1 },  { tango_nn__weight_2_3, 4, 3, 1 },
-    { tango_nn__weight_4_3, 6, 3, 1 }, { tango_nn__weight_4_4, 7, 4, 1 },
-    { tango_nn__weight_2_3, 4, 3, 3 }, { tango_nn__weight_4_3, 6, 3, 3 },
-    { tango_nn__output_2_3, 2, 4, 1 }, { tango_nn__output_4_3, 4, 6, 1 },
-    { tango_nn__output_4_4, 4, 7, 1 }
+    { tango_nn__input_2_3, 4, 4, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 0 },
+    { tango_nn__input_4_4, 7, 7, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 1 },
+    { tango_nn__input_4_4, 7, 7, 1, 1 },  { tango_nn__weight_2_3, 4, 3, 1, 0 },
+    { tango_nn__weight_4_3, 6, 3, 1, 0 }, { tango_nn__weight_4_4, 7, 4, 1, 0 },
+    { tango_nn__weight_4_4_less, 7, 3, 1, 0 },
+    { tango_nn__weight_2_3, 4, 3, 3, 0 }, { tango_nn__weight_4_3, 6, 3, 3, 0 },
+    { tango_nn__output_2_3, 2, 4, 1, 0 }, { tango_nn__output_4_3, 4, 6, 1, 0 },
+    { tango_nn__output_4_4, 4, 7, 1, 0 }
 };
 
 TANGO_NN__HOT
 static void tango_nn__blend_ref(float *to, const float *const *x, const float *coef,
-                                size_t terms, size_t rows, size_t step, size_t count,
-                                float slope)
+                                size_t terms, size_t rows, size_t step, size_t count)
 {
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         for (size_t i = 0; i < count; i++) {
             float sum = 0;
-            for (size_t t = 0; t < terms; t++) {
-                const float v = x[t][n * step + i];
-                sum += coef[t] * (v < 0.0f && slope != 0.0f ? slope * v : v);
-            }
+            for (size_t t = 0; t < terms; t++) sum += coef[t] * x[t][n * step + i];
             to[i] = sum;
         }
     }
 }
 
-/* Number `at` of an array of floats or halves. */
+/* Number `at` of an array of floats of `type`. */
 TANGO_NN__INLINE float tango_nn__number(const void *x, tango_nn_type type, size_t at)
 {
     if (type == TANGO_NN_F32) return ((const float *)x)[at];
+    if (type == TANGO_NN_BF16) return tango_nn_bf16_to_float(((const uint16_t *)x)[at]);
     return tango_nn_half_to_float(((const uint16_t *)x)[at]);
 }
 
@@ -1183,6 +1246,7 @@ static void tango_nn__transform_ref(tango_nn__transform kind, float *to, size_t 
         for (size_t j = 0; j < t->inputs; j++) {
             const size_t at = j * step + i;
             v[j] = t->rows == 1 ? tango_nn__number(x, type, at) : 0.0f;
+            if (t->is_leaky && v[j] < 0.0f) v[j] *= coef[0];
             for (size_t y = 0; t->rows > 1 && y < t->rows; y++) {
                 v[j] += coef[y] * tango_nn__number(x, type, y * row_step + at);
             }
@@ -1212,7 +1276,7 @@ static const tango_nn_kernels tango_nn__kernels_ref = {
     tango_nn__moments_ref,   tango_nn__column_moments_ref, tango_nn__normalize_ref,
     tango_nn__center_ref,    tango_nn__transpose_ref,
     tango_nn__quantize_ref,  tango_nn__tile_i16_ref,
-    tango_nn__widen_i16_ref,
+    tango_nn__widen_blocks_ref, tango_nn__stretch_ref,
     tango_nn__blend_ref,     tango_nn__transform_ref,    tango_nn__widen_ref
 };
 
@@ -1268,61 +1332,41 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. ln 2 is split in two, so
-   that n*high is exact. exp(r) = 1 + r + r^2 q(r), q a minimax polynomial (3e-9). 2^n is
-   applied in two halves, so that overflow gives infinity. NaN passes: min and max return
-   their second operand then. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+/* a x + b. Polynomials are made of these, paired by powers of x^2: a chain of one fma after
+   the other would take most of the time. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float b)
 {
-    __m256 n, r, q;
-    __m256i whole, half;
-    x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x);
-    x = _mm256_min_ps(_mm256_set1_ps(89.0f), x);
-    /* Adding 1.5 * 2^23 rounds to an integer. */
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(12582912.0f));
-    n = _mm256_sub_ps(n, _mm256_set1_ps(12582912.0f));
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    whole = _mm256_cvtps_epi32(n);
-    half = _mm256_srai_epi32(whole, 1);
-    whole = _mm256_sub_epi32(whole, half);
-    half = _mm256_slli_epi32(_mm256_add_epi32(half, _mm256_set1_epi32(127)), 23);
-    whole = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
-    q = _mm256_mul_ps(q, _mm256_castsi256_ps(half));
-    return _mm256_mul_ps(q, _mm256_castsi256_ps(whole));
+    return _mm256_fmadd_ps(_mm256_set1_ps(a), x, _mm256_set1_ps(b));
 }
 
-/* exp(x) as tango_nn__exp8 for x <= 0, where 2^n is one factor; below -87 the result is
-   0, which all denormals are. NaN passes. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__decay8(__m256 x)
+/* 2^t = 2^n 2^r, n = round(t), |r| <= 1/2; 2^r = 1 + r q(r), q a minimax polynomial
+   (2e-9). Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits: with
+   127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0 and infinity,
+   which all t below -127 and above 128 get. NaN passes: min and max return their second
+   operand then. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
 {
-    const __m256 whole = _mm256_set1_ps(12582912.0f), low = _mm256_set1_ps(-87.0f);
-    const __m256 seen = _mm256_cmp_ps(x, low, _CMP_NLT_UQ);
-    __m256 n, r, q;
+    const __m256 whole = _mm256_set1_ps(12582912.0f + 127.0f);
+    __m256 n, r, s, q;
     __m256i power;
-    x = _mm256_max_ps(low, x);
-    n = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), whole);
-    /* The low bits of that sum are n: shifted, they are the exponent of 2^n, less 127. */
+    t = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
+    t = _mm256_min_ps(_mm256_set1_ps(128.0f), t);
+    n = _mm256_add_ps(t, whole);
     power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
-    power = _mm256_add_epi32(power, _mm256_set1_epi32(127 << 23));
-    n = _mm256_sub_ps(n, whole);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693145752f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860682e-6f), r);
-    q = _mm256_set1_ps(1.395171741e-3f);
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(8.369598538e-3f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(4.166618735e-2f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(1.666651219e-1f));
-    q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.5f));
-    q = _mm256_fmadd_ps(q, _mm256_mul_ps(r, r), r);
-    q = _mm256_add_ps(q, _mm256_set1_ps(1.0f));
-    return _mm256_and_ps(_mm256_mul_ps(q, _mm256_castsi256_ps(power)), seen);
+    r = _mm256_sub_ps(t, _mm256_sub_ps(n, whole));
+    s = _mm256_mul_ps(r, r);
+    q = tango_nn__line8(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm256_fmadd_ps(_mm256_set1_ps(1.535336199e-4f), s, q);
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm256_fmadd_ps(q, s, tango_nn__line8(r, 6.931472029e-1f, 1.0f));
+    return _mm256_mul_ps(q, _mm256_castsi256_ps(power));
+}
+
+/* exp(x), with the relative error |x| 6e-8 of the product besides: where x is negative,
+   as in softmax and above 0 in SiLU, less than 4e-8 of 1. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+{
+    return tango_nn__power8(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)));
 }
 
 /* tanh(x) = x + x^3 q(x^2) below 0.625, above 1 - 2/(exp(2|x|) + 1) with the sign of
@@ -1344,27 +1388,24 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__tanh8(__m256 x)
                             _mm256_cmp_ps(a, _mm256_set1_ps(0.625f), _CMP_LT_OQ));
 }
 
-/* x times the normal distribution's share below x. The share above |x| is exp(l(|x|)), l
-   a polynomial that is off by less than 1.3e-8 / (max(|x|, 1) exp(l)) on [0, 14], where
-   the share has become 0. */
+/* x times the normal distribution's share below x. The share above |x| is 2^l(|x|), l a
+   polynomial that is off by less than 2.4e-8 / (max(|x|, 1) 2^l) on [0, 14], where the
+   share has become 0. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__gelu8(__m256 x)
 {
     const __m256 size = _mm256_min_ps(_mm256_set1_ps(14.0f),
                                       _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x));
-    __m256 l = _mm256_set1_ps(-5.579512677e-09f), share;
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(2.422467629e-07f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-4.136537424e-06f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(3.518009913e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-1.410889591e-04f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-9.280165996e-05f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(4.910993197e-03f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.640431311e-02f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-3.182922664e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-7.978862276e-01f));
-    l = _mm256_fmadd_ps(l, size, _mm256_set1_ps(-6.931471558e-01f));
-    share = tango_nn__decay8(l);
-    l = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
-    return _mm256_mul_ps(x, _mm256_blendv_ps(l, share, x));
+    const __m256 s = _mm256_mul_ps(size, size), s2 = _mm256_mul_ps(s, s);
+    __m256 l = tango_nn__line8(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line8(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm256_fmadd_ps(
+        other, s, tango_nn__line8(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm256_fmadd_ps(l, s2, other);
+    other = tango_nn__line8(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm256_fmadd_ps(other, s, tango_nn__line8(size, -1.151107278f, -1.0f));
+    share = tango_nn__power8(_mm256_fmadd_ps(l, s2, other));
+    other = _mm256_sub_ps(_mm256_set1_ps(1.0f), share);
+    return _mm256_mul_ps(x, _mm256_blendv_ps(other, share, x));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__activate8(__m256 x,
@@ -1400,6 +1441,14 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__weights8(const void *panel, siz
     return is_half ? _mm256_cvtph_ps(_mm_loadu_si128(
                          (const __m128i *)(const void *)((const uint16_t *)panel + at)))
                    : _mm256_loadu_ps((const float *)panel + at);
+}
+
+/* The same of bfloat16: the upper halves of floats. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__bf16_8(const void *panel, size_t at)
+{
+    const __m128i v = _mm_loadu_si128(
+        (const __m128i *)(const void *)((const uint16_t *)panel + at));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16));
 }
 
 /* Hides from the compiler where a pointer comes from: of rows a constant distance apart
@@ -1510,37 +1559,53 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store_rows8(
     }
 }
 
+/* The epilogue of eight columns from `column` on, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__finish_rows8(
+    const tango_nn_epilogue *e, float *out, size_t stride, size_t row, size_t column,
+    size_t rows, size_t n, const float *sum, size_t sum_stride, __m256 bias,
+    const tango_nn_activation activation)
+{
+    size_t at = row * stride + column, image = 0, left = rows;
+    if (e->image_bias) {
+        image = row / e->image_rows * stride + column;
+        left = e->image_rows - row % e->image_rows;
+    }
+    for (size_t r = 0; r < rows; r++, at += stride, sum += sum_stride) {
+        __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum), bias);
+        if (e->image_bias) {
+            if (left-- == 0) {
+                image += stride;
+                left = e->image_rows - 1;
+            }
+            v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
+        }
+        v = tango_nn__activate8(v, activation);
+        if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
+        if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
+        tango_nn__store8(out + at, v, n);
+    }
+}
+
+/* GELU, which follows the widest layers, has a loop of its own: the constants stay in
+   registers, and the steps of more vectors overlap. */
 TANGO_NN__AVX2 static void tango_nn__finish_avx2(const tango_nn_epilogue *e, float *out,
                                                  size_t stride, size_t row, size_t column,
                                                  size_t rows, size_t columns,
                                                  const float *sum, size_t sum_stride)
 {
     for (size_t i = 0; i < columns; i += 8) {
-        const size_t n = columns - i;
-        size_t at = row * stride + column + i, image = 0, left = 0;
+        const size_t n = columns - i, at = column + i;
         __m256 bias = _mm256_setzero_ps();
-        if (e->bias) bias = tango_nn__load8(e->bias + column + i, n);
-        if (e->image_bias) {
-            image = row / e->image_rows * stride + column + i;
-            left = e->image_rows - row % e->image_rows;
-        }
+        if (e->bias) bias = tango_nn__load8(e->bias + at, n);
         if (n >= 8 && !e->image_bias && e->activation == TANGO_NN_NONE) {
-            tango_nn__store_rows8(e, out, stride, at, rows, sum + i, sum_stride, bias);
-            continue;
-        }
-        for (size_t r = 0; r < rows; r++, at += stride) {
-            __m256 v = _mm256_add_ps(_mm256_loadu_ps(sum + r * sum_stride + i), bias);
-            if (e->image_bias) {
-                if (left-- == 0) {
-                    image += stride;
-                    left = e->image_rows - 1;
-                }
-                v = _mm256_add_ps(v, tango_nn__load8(e->image_bias + image, n));
-            }
-            v = tango_nn__activate8(v, e->activation);
-            if (e->multiply) v = _mm256_mul_ps(v, tango_nn__load8(e->multiply + at, n));
-            if (e->add) v = _mm256_add_ps(v, tango_nn__load8(e->add + at, n));
-            tango_nn__store8(out + at, v, n);
+            tango_nn__store_rows8(e, out, stride, row * stride + at, rows, sum + i,
+                                  sum_stride, bias);
+        } else if (e->activation == TANGO_NN_GELU) {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, TANGO_NN_GELU);
+        } else {
+            tango_nn__finish_rows8(e, out, stride, row, at, rows, n, sum + i, sum_stride,
+                                   bias, e->activation);
         }
     }
 }
@@ -1634,8 +1699,8 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     float lanes[8];
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        const __m256 v = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
-        const __m256 w = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
+        const __m256 v = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
+        const __m256 w = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
         _mm256_storeu_ps(out + i, v);
         _mm256_storeu_ps(out + i + 8, w);
         sum = _mm256_add_ps(sum, v);
@@ -1643,7 +1708,7 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     }
     for (; i < count; i += 8) {
         const size_t n = count - i;
-        __m256 v = tango_nn__decay8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
         tango_nn__store8(out + i, v, n);
         if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
         sum = _mm256_add_ps(sum, v);
@@ -1709,11 +1774,9 @@ TANGO_NN__AVX2 static void tango_nn__column_moments_avx2(double *sum, double *sq
     }
 }
 
-TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
-                                                    size_t count, const float *mean,
-                                                    const float *scale,
-                                                    const float *shift,
-                                                    tango_nn_activation activation)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__normalize8(
+    float *out, const float *x, size_t count, const float *mean, const float *scale,
+    const float *shift, const tango_nn_activation activation)
 {
     for (size_t i = 0; i < count; i += 8) {
         const size_t n = count - i;
@@ -1721,6 +1784,19 @@ TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
         v = _mm256_fmadd_ps(v, tango_nn__load8(scale + i, n),
                             tango_nn__load8(shift + i, n));
         tango_nn__store8(out + i, tango_nn__activate8(v, activation), n);
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__normalize_avx2(float *out, const float *x,
+                                                    size_t count, const float *mean,
+                                                    const float *scale,
+                                                    const float *shift,
+                                                    tango_nn_activation activation)
+{
+    if (activation == TANGO_NN_SILU) {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_SILU);
+    } else {
+        tango_nn__normalize8(out, x, count, mean, scale, shift, TANGO_NN_NONE);
     }
 }
 
@@ -1870,12 +1946,21 @@ TANGO_NN__AVX2 static void tango_nn__quantize_avx2(int16_t *q, float *scales,
     }
 }
 
+/* Two inputs of eight columns in 16 bits. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256i tango_nn__pairs8(const char *pairs,
+                                                         const int is_byte)
+{
+    if (!is_byte) return _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)pairs));
+}
+
 /* Two inputs of eight columns as floats times their scales; the second one only where
    there is one. */
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_pair8(float *to, const char *pairs,
-                                                           __m256 scale, int both)
+                                                           __m256 scale, int both,
+                                                           const int is_byte)
 {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)pairs);
+    const __m256i v = tango_nn__pairs8(pairs, is_byte);
     const __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16);
     _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(even), scale));
     if (!both) return;
@@ -1883,25 +1968,52 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_pair8(float *to, const char
                      _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srai_epi32(v, 16)), scale));
 }
 
-TANGO_NN__AVX2 static void tango_nn__widen_i16_avx2(float *to, const void *panel,
-                                                    size_t k, size_t depth)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__widen_blocks8(
+    float *to, const void *panel, tango_nn_type type, size_t k, size_t depth,
+    const int is_byte)
 {
-    const size_t end = k + depth;
+    const size_t end = k + depth, bytes = tango_nn__pair_bytes(type);
     if (k % 2 == 1 && depth > 0) { /* the second of a pair */
-        tango_nn__widen_i16_ref(to, panel, k, 1);
+        tango_nn__widen_blocks_ref(to, panel, type, k, 1);
         k++;
         to += TANGO_NN__PANEL;
     }
     while (k < end) {
         const size_t first = k / TANGO_NN__BLOCK * TANGO_NN__BLOCK;
         const size_t stop = tango_nn__min(first + TANGO_NN__BLOCK, end);
-        const char *block = (const char *)panel + tango_nn__block_at(first);
-        const char *pairs = block + TANGO_NN__SCALES + (k - first) / 2 * 64;
+        const char *block = (const char *)panel + tango_nn__block_at(first, type);
+        const char *pairs = block + TANGO_NN__SCALES + (k - first) / 2 * bytes;
         const __m256 s0 = _mm256_loadu_ps((const float *)(const void *)block);
         const __m256 s1 = _mm256_loadu_ps((const float *)(const void *)block + 8);
-        for (; k < stop; k += 2, pairs += 64, to += 2 * TANGO_NN__PANEL) {
-            tango_nn__widen_pair8(to, pairs, s0, k + 1 < stop);
-            tango_nn__widen_pair8(to + 8, pairs + 32, s1, k + 1 < stop);
+        for (; k < stop; k += 2, pairs += bytes, to += 2 * TANGO_NN__PANEL) {
+            tango_nn__widen_pair8(to, pairs, s0, k + 1 < stop, is_byte);
+            tango_nn__widen_pair8(to + 8, pairs + bytes / 2, s1, k + 1 < stop, is_byte);
+        }
+    }
+}
+
+TANGO_NN__AVX2 static void tango_nn__widen_blocks_avx2(float *to, const void *panel,
+                                                       tango_nn_type type, size_t k,
+                                                       size_t depth)
+{
+    if (type == TANGO_NN_I8) tango_nn__widen_blocks8(to, panel, type, k, depth, 1);
+    else tango_nn__widen_blocks8(to, panel, type, k, depth, 0);
+}
+
+TANGO_NN__AVX2 static void tango_nn__stretch_avx2(void *to, const void *from,
+                                                  size_t depth)
+{
+    const char *x = (const char *)from;
+    char *out = (char *)to;
+    for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK) {
+        const size_t n = tango_nn__ceil(tango_nn__min(TANGO_NN__BLOCK, depth - k), 2);
+        memcpy(out, x, TANGO_NN__SCALES);
+        out += TANGO_NN__SCALES;
+        x += TANGO_NN__SCALES;
+        for (size_t i = 0; i < n; i++, x += 32, out += 64) {
+            _mm256_storeu_si256((__m256i *)(void *)out, tango_nn__pairs8(x, 1));
+            _mm256_storeu_si256((__m256i *)(void *)(out + 32),
+                                tango_nn__pairs8(x + 16, 1));
         }
     }
 }
@@ -1977,7 +2089,7 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blocks_i16_8(
 {
     for (size_t k = 0; k < depth; k += TANGO_NN__BLOCK, scales += TANGO_NN__ROWS) {
         tango_nn__tile_i16_8(sum, sum_stride, a + k, scales,
-                             (const char *)b + tango_nn__block_at(k),
+                             (const char *)b + tango_nn__block_at(k, TANGO_NN_I16),
                              tango_nn__min(TANGO_NN__BLOCK, depth - k),
                              accumulate || k > 0, rows);
     }
@@ -2019,15 +2131,13 @@ TANGO_NN__AVX2 static void tango_nn__tile_i16_avx2(float *sum, size_t sum_stride
     }
 }
 
-/* Column `at` and seven more of a blend, or the first n of them; several terms have no
-   leaky ReLU. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
-    float *to, const float *const *row, const __m256 *c, __m256 factor, size_t at,
-    size_t n, const size_t terms, const int is_leaky)
+/* Column `at` and seven more of a blend, or the first n of them. */
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(float *to,
+                                                           const float *const *row,
+                                                           const __m256 *c, size_t at,
+                                                           size_t n, const size_t terms)
 {
-    __m256 sum = tango_nn__load8(row[0] + at, n);
-    if (is_leaky) sum = _mm256_blendv_ps(sum, _mm256_mul_ps(sum, factor), sum);
-    sum = _mm256_mul_ps(c[0], sum);
+    __m256 sum = _mm256_mul_ps(c[0], tango_nn__load8(row[0] + at, n));
     if (terms > 1) sum = _mm256_fmadd_ps(c[1], tango_nn__load8(row[1] + at, n), sum);
     if (terms > 2) sum = _mm256_fmadd_ps(c[2], tango_nn__load8(row[2] + at, n), sum);
     if (terms > 3) sum = _mm256_fmadd_ps(c[3], tango_nn__load8(row[3] + at, n), sum);
@@ -2037,11 +2147,11 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend_step8(
 }
 
 /* A blend of a constant number of terms, at least 1: the factors stay in registers. */
-TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
-    float *to, const float *const *x, const float *coef, size_t rows, size_t step,
-    size_t count, float slope, const size_t terms, const int is_leaky)
+TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(float *to, const float *const *x,
+                                                      const float *coef, size_t rows,
+                                                      size_t step, size_t count,
+                                                      const size_t terms)
 {
-    const __m256 factor = _mm256_set1_ps(slope);
     const float *row[6];
     __m256 c[6];
     TANGO_NN__UNROLL
@@ -2049,12 +2159,8 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
     memcpy(row, x, terms * sizeof *row); /* `to` cannot change these */
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         size_t i = 0;
-        for (; i + 8 <= count; i += 8) {
-            tango_nn__blend_step8(to, row, c, factor, i, 8, terms, is_leaky);
-        }
-        if (i < count) {
-            tango_nn__blend_step8(to, row, c, factor, i, count - i, terms, is_leaky);
-        }
+        for (; i + 8 <= count; i += 8) tango_nn__blend_step8(to, row, c, i, 8, terms);
+        if (i < count) tango_nn__blend_step8(to, row, c, i, count - i, terms);
         TANGO_NN__UNROLL
         for (size_t t = 0; t < terms; t++) row[t] += step;
     }
@@ -2062,28 +2168,20 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__blend8(
 
 TANGO_NN__AVX2 static void tango_nn__blend_avx2(float *to, const float *const *x,
                                                 const float *coef, size_t terms,
-                                                size_t rows, size_t step, size_t count,
-                                                float slope)
+                                                size_t rows, size_t step, size_t count)
 {
-#define TANGO_NN__CASE(terms, is_leaky)                                                 \
-    tango_nn__blend8(to, x, coef, rows, step, count, slope, terms, is_leaky)
-    if (terms == 0 || (slope != 0.0f && terms > 1)) {
-        tango_nn__blend_ref(to, x, coef, terms, rows, step, count, slope);
-        return;
-    }
+#define TANGO_NN__TERMS(n)                                                              \
+    case n: tango_nn__blend8(to, x, coef, rows, step, count, n); break;
     switch (terms) {
-    case 1:
-        if (slope != 0.0f) TANGO_NN__CASE(1, 1);
-        else TANGO_NN__CASE(1, 0);
-        break;
-    case 2: TANGO_NN__CASE(2, 0); break;
-    case 3: TANGO_NN__CASE(3, 0); break;
-    case 4: TANGO_NN__CASE(4, 0); break;
-    case 5: TANGO_NN__CASE(5, 0); break;
-    case 6: TANGO_NN__CASE(6, 0); break;
-    default: break;
+        TANGO_NN__TERMS(1)
+        TANGO_NN__TERMS(2)
+        TANGO_NN__TERMS(3)
+        TANGO_NN__TERMS(4)
+        TANGO_NN__TERMS(5)
+        TANGO_NN__TERMS(6)
+    default: tango_nn__blend_ref(to, x, coef, terms, rows, step, count); break;
     }
-#undef TANGO_NN__CASE
+#undef TANGO_NN__TERMS
 }
 
 /* sum over j of m[j] * v[j], m known to the compiler: zeros cost nothing. */
@@ -2130,14 +2228,15 @@ static void tango_nn__transform_rest(
 TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
     const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, const size_t outputs, const size_t inputs,
-    const size_t rows, const int is_half)
+    const size_t rows, const int is_leaky, const int is_half)
 {
     __m256 v[7], c = _mm256_setzero_ps();
-    if (rows > 1) c = _mm256_set1_ps(coef[0]);
+    if (rows > 1 || is_leaky) c = _mm256_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
         v[j] = tango_nn__weights8(x, at + j * step, is_half);
         if (rows > 1) v[j] = _mm256_mul_ps(c, v[j]);
+        if (is_leaky) v[j] = _mm256_blendv_ps(v[j], _mm256_mul_ps(c, v[j]), v[j]);
     }
     for (size_t y = 1; y < rows; y++) {
         c = _mm256_set1_ps(coef[y]);
@@ -2160,31 +2259,35 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
                                                     size_t step, const float *coef,
                                                     size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                    \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_leaky, is_half)          \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                             \
         for (size_t i = 0; i < whole; i += 8) {                                         \
             tango_nn__transform8(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
-                                 coef, outputs, inputs, rows, is_half);                 \
+                                 coef, outputs, inputs, rows, is_leaky, is_half);       \
         }                                                                               \
         break;
     const size_t whole = count / 8 * 8;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -2199,7 +2302,10 @@ TANGO_NN__AVX2 static void tango_nn__widen_avx2(float *to, const void *from, siz
 {
     const size_t whole = count / 8 * 8;
     for (size_t i = 0; i < whole; i += 8) {
-        _mm256_storeu_ps(to + i, tango_nn__weights8(from, at + i, type != TANGO_NN_F32));
+        _mm256_storeu_ps(to + i, type == TANGO_NN_BF16
+                                     ? tango_nn__bf16_8(from, at + i)
+                                     : tango_nn__weights8(from, at + i,
+                                                          type == TANGO_NN_F16));
     }
     tango_nn__widen_ref(to + whole, from, at + whole, type, count - whole);
 }
@@ -2212,7 +2318,7 @@ static const tango_nn_kernels tango_nn__kernels_avx2 = {
     tango_nn__moments_avx2,    tango_nn__column_moments_avx2, tango_nn__normalize_avx2,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_avx2,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx2,      tango_nn__transform_avx2,    tango_nn__widen_avx2
 };
 
@@ -2242,24 +2348,31 @@ TANGO_NN__INLINE TANGO_NN__AVX512 float tango_nn__sum16(__m512 v)
     return lane[0];
 }
 
-/* See tango_nn__exp8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__line16(__m512 x, float a, float b)
+{
+    return _mm512_fmadd_ps(_mm512_set1_ps(a), x, _mm512_set1_ps(b));
+}
+
+/* See tango_nn__power8. scalef multiplies by 2^n and over- and underflows by itself. */
+TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__power16(__m512 t)
+{
+    const __m512 whole = _mm512_set1_ps(12582912.0f);
+    __m512 n, r, s, q;
+    t = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-150.0f), t);
+    t = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(129.0f), t);
+    n = _mm512_sub_ps(_mm512_add_ps(t, whole), whole);
+    r = _mm512_sub_ps(t, n);
+    s = _mm512_mul_ps(r, r);
+    q = tango_nn__line16(r, 1.339887445e-3f, 9.618437358e-3f);
+    q = _mm512_fmadd_ps(_mm512_set1_ps(1.535336199e-4f), s, q);
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 5.550332471e-2f, 2.402264791e-1f));
+    q = _mm512_fmadd_ps(q, s, tango_nn__line16(r, 6.931472029e-1f, 1.0f));
+    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+}
+
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__exp16(__m512 x)
 {
-    __m512 n, r, q;
-    x = _mm512_maskz_max_ps(TANGO_NN__ALL, _mm512_set1_ps(-104.0f), x);
-    x = _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(89.0f), x);
-    n = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), _mm512_set1_ps(12582912.0f));
-    n = _mm512_sub_ps(n, _mm512_set1_ps(12582912.0f));
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693145752f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860682e-6f), r);
-    q = _mm512_set1_ps(1.395171741e-3f);
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(8.369598538e-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(4.166618735e-2f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(1.666651219e-1f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.5f));
-    q = _mm512_fmadd_ps(q, _mm512_mul_ps(r, r), r);
-    q = _mm512_add_ps(q, _mm512_set1_ps(1.0f));
-    return _mm512_maskz_scalef_ps(TANGO_NN__ALL, q, n);
+    return tango_nn__power16(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)));
 }
 
 /* `value` with the sign of x; value >= 0. */
@@ -2293,20 +2406,17 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__gelu16(__m512 x)
     const __m512 size =
         _mm512_maskz_min_ps(TANGO_NN__ALL, _mm512_set1_ps(14.0f),
                             _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x));
-    __m512 l = _mm512_set1_ps(-5.579512677e-09f), share;
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(2.422467629e-07f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-4.136537424e-06f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(3.518009913e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-1.410889591e-04f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-9.280165996e-05f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(4.910993197e-03f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.640431311e-02f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-3.182922664e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-7.978862276e-01f));
-    l = _mm512_fmadd_ps(l, size, _mm512_set1_ps(-6.931471558e-01f));
-    share = tango_nn__exp16(l);
-    l = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
-    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, l, share));
+    const __m512 s = _mm512_mul_ps(size, size), s2 = _mm512_mul_ps(s, s);
+    __m512 l = tango_nn__line16(size, 1.189161417e-7f, -3.588827538e-6f), share, other;
+    other = tango_nn__line16(size, 3.846625822e-5f, -1.679030333e-4f);
+    other = _mm512_fmadd_ps(
+        other, s, tango_nn__line16(size, -1.941738696e-4f, 7.143958293e-3f));
+    l = _mm512_fmadd_ps(l, s2, other);
+    other = tango_nn__line16(size, -5.255176662e-2f, -4.591905544e-1f);
+    other = _mm512_fmadd_ps(other, s, tango_nn__line16(size, -1.151107278f, -1.0f));
+    share = tango_nn__power16(_mm512_fmadd_ps(l, s2, other));
+    other = _mm512_sub_ps(_mm512_set1_ps(1.0f), share);
+    return _mm512_mul_ps(x, _mm512_mask_blend_ps(negative, other, share));
 }
 
 TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__activate16(
@@ -2587,7 +2697,8 @@ TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__blocks_i16_16(
     const int is_vnni)
 {
     for (size_t done = 0; done < depth; done += TANGO_NN__BLOCK) {
-        const char *block = (const char *)b + tango_nn__block_at(done);
+        const char *block =
+            (const char *)b + tango_nn__block_at(done, TANGO_NN_I16);
         const char *w = block + TANGO_NN__SCALES, *second = w + (panels - 1) * b_stride;
         const size_t n = tango_nn__min(TANGO_NN__BLOCK, depth - done);
         tango_nn__sums16 acc[14][2];
@@ -2656,19 +2767,14 @@ TANGO_NN__AVX512 static void tango_nn__tile_i16_avx512(
 TANGO_NN__AVX512 static void tango_nn__blend_avx512(float *to, const float *const *x,
                                                     const float *coef, size_t terms,
                                                     size_t rows, size_t step,
-                                                    size_t count, float slope)
+                                                    size_t count)
 {
-    const __m512 factor = _mm512_set1_ps(slope);
     for (size_t n = 0; n < rows; n++, to += TANGO_NN__STRIDE) {
         for (size_t i = 0; i < count; i += 16) {
             const __mmask16 lanes = tango_nn__mask16(count - i);
             __m512 sum = _mm512_setzero_ps();
             for (size_t t = 0; t < terms; t++) {
-                __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + n * step + i);
-                if (slope != 0.0f) {
-                    const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v));
-                    v = _mm512_mask_mul_ps(v, sign, v, factor);
-                }
+                const __m512 v = _mm512_maskz_loadu_ps(lanes, x[t] + n * step + i);
                 sum = _mm512_fmadd_ps(_mm512_set1_ps(coef[t]), v, sum);
             }
             _mm512_mask_storeu_ps(to + i, lanes, sum);
@@ -2707,14 +2813,18 @@ TANGO_NN__INLINE TANGO_NN__AVX512 __m512 tango_nn__numbers16(const void *x, size
 TANGO_NN__INLINE TANGO_NN__AVX512 void tango_nn__transform16(
     const float *m, float *to, size_t to_step, const void *x, size_t at, size_t row_step,
     size_t step, const float *coef, __mmask16 lanes, const size_t outputs,
-    const size_t inputs, const size_t rows, const int is_half)
+    const size_t inputs, const size_t rows, const int is_leaky, const int is_half)
 {
     __m512 v[7], c = _mm512_setzero_ps();
-    if (rows > 1) c = _mm512_set1_ps(coef[0]);
+    if (rows > 1 || is_leaky) c = _mm512_set1_ps(coef[0]);
     TANGO_NN__UNROLL
     for (size_t j = 0; j < inputs; j++) {
         v[j] = tango_nn__numbers16(x, at + j * step, lanes, is_half);
         if (rows > 1) v[j] = _mm512_mul_ps(c, v[j]);
+        if (is_leaky) {
+            const __mmask16 sign = _mm512_movepi32_mask(_mm512_castps_si512(v[j]));
+            v[j] = _mm512_mask_mul_ps(v[j], sign, v[j], c);
+        }
     }
     for (size_t y = 1; y < rows; y++) {
         c = _mm512_set1_ps(coef[y]);
@@ -2735,31 +2845,35 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
     tango_nn__transform kind, float *to, size_t to_step, const void *x,
     tango_nn_type type, size_t row_step, size_t step, const float *coef, size_t count)
 {
-#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_half)                     \
+#define TANGO_NN__CASE(name, matrix, outputs, inputs, rows, is_leaky, is_half)           \
     case TANGO_NN__##name + is_half * TANGO_NN__TRANSFORMS:                              \
         for (size_t i = 0; i < count; i += 16) {                                         \
             tango_nn__transform16(tango_nn__##matrix, to, to_step, x, i, row_step, step, \
                                   coef, tango_nn__mask16(count - i), outputs, inputs,    \
-                                  rows, is_half);                                        \
+                                  rows, is_leaky, is_half);                              \
         }                                                                                \
         break;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0)
+        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
+        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
+        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
+        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
+        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -2774,7 +2888,7 @@ static const tango_nn_kernels tango_nn__kernels_avx512 = {
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_avx512,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 
@@ -2800,7 +2914,7 @@ static const tango_nn_kernels tango_nn__kernels_vnni = {
     tango_nn__column_moments_avx2, tango_nn__normalize_avx512,
     tango_nn__center_avx2,     tango_nn__transpose_avx2,
     tango_nn__quantize_avx2,   tango_nn__tile_i16_vnni,
-    tango_nn__widen_i16_avx2,
+    tango_nn__widen_blocks_avx2, tango_nn__stretch_avx2,
     tango_nn__blend_avx512,    tango_nn__transform_avx512,    tango_nn__widen_avx2
 };
 #endif /* TANGO_NN__X86 */
@@ -2896,7 +3010,7 @@ static void tango_nn__run(const tango_nn_context *c, size_t count, tango_nn_task
     for (size_t i = 0; i < count; i++) tango_nn__job_task(&job, i, 0);
 }
 
-/* ==== 2 >>weights ==== Panels, half floats ================================= */
+/* ==== 2 >>weights ==== Panels, floats of 16 bits =========================== */
 
 TANGO_API float tango_nn_half_to_float(uint16_t half)
 {
@@ -2950,6 +3064,21 @@ TANGO_API uint16_t tango_nn_float_to_half(float value)
     return (uint16_t)(sign | half);
 }
 
+TANGO_API float tango_nn_bf16_to_float(uint16_t bf16)
+{
+    return tango_nn__from_bits((uint32_t)bf16 << 16);
+}
+
+TANGO_API uint16_t tango_nn_float_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u);
+    /* Nearest, ties to even; a carry into the exponent is right. */
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+/* Bytes of a float of `type`. */
 static size_t tango_nn__type_size(tango_nn_type type)
 {
     return type == TANGO_NN_F32 ? 4 : 2;
@@ -2959,9 +3088,11 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
 {
     size_t bytes;
     const size_t panels = tango_nn__ceil(outputs, TANGO_NN__PANEL);
-    if (type == TANGO_NN_I16) {
-        bytes = tango_nn__ceil(inputs, TANGO_NN__BLOCK) + tango_nn__ceil(inputs, 2);
-        if (!tango_mul_ok(bytes, 64, &bytes)) return 0;
+    if (type >= TANGO_NN_I16) {
+        const size_t pair = tango_nn__pair_bytes(type);
+        if (inputs > SIZE_MAX / 64) return 0;
+        bytes = tango_nn__ceil(inputs, TANGO_NN__BLOCK) * TANGO_NN__SCALES
+                + tango_nn__ceil(inputs, 2) * pair;
         return tango_mul_ok(bytes, panels, &bytes) ? bytes : 0;
     }
     if (!tango_mul_ok(panels, inputs, &bytes)) return 0;
@@ -2971,10 +3102,30 @@ TANGO_API size_t tango_nn_panels_size(size_t outputs, size_t inputs, tango_nn_ty
     return bytes;
 }
 
-/* Block `k` to k + depth - 1 of a panel of integers, from the order of torch. */
-static void tango_nn__pack_block(char *block, const float *w, size_t outputs,
-                                 size_t channels, size_t taps, size_t k, size_t depth)
+/* q = a block of 8-bit integers, |q| <= 127; returns its scale. */
+static float tango_nn__quantize_bytes(signed char *q, const float *x)
 {
+    int16_t wide[TANGO_NN__BLOCK]; /* says what is zero, and what is no number */
+    float scale = tango_nn__quantize_block(wide, x, TANGO_NN__BLOCK), most = 0;
+    memset(q, 0, TANGO_NN__BLOCK);
+    if (!(scale > 0.0f)) return scale;
+    for (size_t i = 0; i < TANGO_NN__BLOCK; i++) {
+        const float size = x[i] < 0.0f ? -x[i] : x[i];
+        if (size > most) most = size;
+    }
+    scale = most / 127.0f;
+    for (size_t i = 0; i < TANGO_NN__BLOCK; i++)
+        q[i] = (signed char)tango_nn__round(x[i] / scale);
+    return scale;
+}
+
+/* Block `k` to k + depth - 1 of a panel of integers, from the order of torch. */
+static void tango_nn__pack_block(char *block, tango_nn_type type, const float *w,
+                                 size_t outputs, size_t channels, size_t taps, size_t k,
+                                 size_t depth)
+{
+    const size_t bytes = tango_nn__pair_bytes(type);
+    signed char bytes_of[TANGO_NN__BLOCK];
     float x[TANGO_NN__BLOCK] = { 0 }, scale;
     int16_t q[TANGO_NN__BLOCK];
     for (size_t o = 0; o < TANGO_NN__PANEL; o++) {
@@ -2982,10 +3133,14 @@ static void tango_nn__pack_block(char *block, const float *w, size_t outputs,
             const size_t tap = (k + i) / channels, channel = (k + i) % channels;
             x[i] = o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
         }
-        scale = tango_nn__quantize_block(q, x, TANGO_NN__BLOCK);
+        scale = type == TANGO_NN_I8 ? tango_nn__quantize_bytes(bytes_of, x)
+                                    : tango_nn__quantize_block(q, x, TANGO_NN__BLOCK);
         memcpy(block + o * sizeof scale, &scale, sizeof scale);
         for (size_t i = 0; i < depth; i += 2) {
-            memcpy(block + TANGO_NN__SCALES + i / 2 * 64 + o * 4, q + i, 4);
+            char *to = block + TANGO_NN__SCALES + (i / 2 * TANGO_NN__PANEL + o) * bytes
+                                                      / TANGO_NN__PANEL;
+            if (type == TANGO_NN_I8) memcpy(to, bytes_of + i, 2);
+            else memcpy(to, q + i, 4);
         }
     }
 }
@@ -2995,11 +3150,12 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
 {
     const size_t inputs = taps * channels;
     TANGO_ASSERT(outputs <= TANGO_NN__PANEL);
-    for (size_t k = 0; type == TANGO_NN_I16 && k < inputs; k += TANGO_NN__BLOCK) {
-        tango_nn__pack_block((char *)panel + tango_nn__block_at(k), w, outputs, channels,
-                             taps, k, tango_nn__min(TANGO_NN__BLOCK, inputs - k));
+    for (size_t k = 0; type >= TANGO_NN_I16 && k < inputs; k += TANGO_NN__BLOCK) {
+        tango_nn__pack_block((char *)panel + tango_nn__block_at(k, type), type, w,
+                             outputs, channels, taps, k,
+                             tango_nn__min(TANGO_NN__BLOCK, inputs - k));
     }
-    if (type == TANGO_NN_I16) return;
+    if (type >= TANGO_NN_I16) return;
     for (size_t tap = 0; tap < taps; tap++) {
         for (size_t channel = 0; channel < channels; channel++) {
             const size_t to = (tap * channels + channel) * TANGO_NN__PANEL;
@@ -3008,6 +3164,8 @@ TANGO_API void tango_nn_pack_panel(void *panel, tango_nn_type type, const float 
                     o < outputs ? w[(o * channels + channel) * taps + tap] : 0.0f;
                 if (type == TANGO_NN_F16) {
                     ((uint16_t *)panel)[to + o] = tango_nn_float_to_half(v);
+                } else if (type == TANGO_NN_BF16) {
+                    ((uint16_t *)panel)[to + o] = tango_nn_float_to_bf16(v);
                 } else {
                     ((float *)panel)[to + o] = v;
                 }
@@ -3075,7 +3233,7 @@ typedef struct tango_nn__product {
 static void tango_nn__cut(tango_nn__product *p)
 {
     const size_t outputs = p->w->outputs;
-    const int integers = p->w->type == TANGO_NN_I16;
+    const int integers = p->w->type >= TANGO_NN_I16;
     size_t rows = integers ? TANGO_NN__INT_ROWS : TANGO_NN__ROWS;
     size_t columns = TANGO_NN__COLUMNS;
     /* With a single K block no sums are kept, and a row is quantised less often. */
@@ -3261,11 +3419,28 @@ TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t ro
     }
 }
 
-/* The rows of a block as tiles of nearly equal height, a last tile of few rows would be
-   slow: tile t begins at this row. All heights are even but the last. */
-TANGO_NN__INLINE size_t tango_nn__tile_row(size_t t, size_t tiles, size_t rows)
+/* The rows of a block as tiles of nearly equal height, as a last tile of few rows would be
+   slow: tile t begins at row tango_nn__tile_row. All heights are even but the last. */
+typedef struct tango_nn__tiling {
+    size_t rows, tiles;
+    size_t pairs, more; /* of rows in a tile; the first `more` tiles have one more */
+} tango_nn__tiling;
+
+TANGO_NN__INLINE tango_nn__tiling tango_nn__tile_rows(size_t rows, size_t height)
 {
-    return tango_nn__min(t * tango_nn__ceil(rows, 2) / tiles * 2, rows);
+    tango_nn__tiling t;
+    t.rows = rows;
+    t.tiles = tango_nn__ceil(rows, height);
+    t.pairs = t.more = 0;
+    if (rows == 0) return t;
+    t.pairs = tango_nn__ceil(rows, 2) / t.tiles;
+    t.more = tango_nn__ceil(rows, 2) % t.tiles;
+    return t;
+}
+
+TANGO_NN__INLINE size_t tango_nn__tile_row(const tango_nn__tiling *t, size_t tile)
+{
+    return tango_nn__min(2 * (tile * t->pairs + tango_nn__min(tile, t->more)), t->rows);
 }
 
 /* One K block of a block of the output: all panels, and for each all row tiles, so that
@@ -3281,16 +3456,16 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
     const size_t line = TANGO_NN__PANEL * tango_nn__type_size(p->w->type);
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
-    const size_t slice = tango_nn__ceil(depth, tiles) * line;
+    const size_t slice = tango_nn__ceil(depth, tiling.tiles) * line;
     const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
         const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
         const char *from = (const char *)p->w->panels
                            + ((column + at) / TANGO_NN__PANEL * inputs + k) * line;
-        const char *next = at + width < columns && tiles > 1
+        const char *next = at + width < columns && tiling.tiles > 1
                                ? from + panels * inputs * line : NULL;
         const float *b = (const float *)(const void *)from;
         size_t b_stride = inputs * TANGO_NN__PANEL;
@@ -3302,9 +3477,9 @@ static void tango_nn__multiply(const tango_nn__product *p, float *sums, float *w
             }
             b = wide;
         }
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
-            const size_t height = tango_nn__tile_row(t + 1, tiles, rows) - r;
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
+            const size_t height = tango_nn__tile_row(&tiling, t + 1) - r;
             /* With a single K block no sum is kept: one place serves all tiles. */
             float *sum = depth == inputs ? sums : sums + at * rows + r * width;
             if (next) tango_nn__fetch(next + t * slice, slice);
@@ -3364,7 +3539,7 @@ static void tango_nn__product_task(void *data, size_t index, size_t worker)
     } while (k < inputs);
 }
 
-/* The same for weights of 16-bit integers. Rows are gathered a few at a time and
+/* The same for weights of integers. Rows are gathered a few at a time and
    quantised while they are in the first-level cache. */
 #define TANGO_NN__GATHERED 14u
 
@@ -3394,30 +3569,39 @@ static void tango_nn__quantize_rows(const tango_nn__product *p, int16_t *q, floa
     }
 }
 
-/* See tango_nn__multiply. All row tiles of a step are one call. */
-static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums,
+/* See tango_nn__multiply. All row tiles of a step are one call. Weights of 8 bits are
+   stretched to `wide` once for all of them. */
+static void tango_nn__multiply_i16(const tango_nn__product *p, float *sums, char *wide,
                                    const int16_t *q, const float *scales, size_t row,
                                    size_t rows, size_t column, size_t columns, size_t k,
                                    size_t depth)
 {
     const tango_nn_kernels *kernels = p->kernels;
     const size_t inputs = p->w->inputs;
-    const size_t panel_size = tango_nn_panels_size(1, inputs, TANGO_NN_I16);
+    const size_t panel_size = tango_nn_panels_size(1, inputs, p->w->type);
     const size_t width = kernels->tile_panels * TANGO_NN__PANEL;
     const int last = k + depth >= inputs;
     for (size_t at = 0; at < columns; at += width) {
         const size_t count = tango_nn__min(width, columns - at);
+        const size_t panels = tango_nn__ceil(count, TANGO_NN__PANEL);
         const char *b = (const char *)p->w->panels
                         + (column + at) / TANGO_NN__PANEL * panel_size
-                        + tango_nn__block_at(k);
+                        + tango_nn__block_at(k, p->w->type);
+        size_t b_stride = panel_size;
+        if (p->w->type == TANGO_NN_I8) {
+            b_stride = TANGO_NN__WIDE;
+            for (size_t i = 0; i < panels; i++) {
+                kernels->stretch(wide + i * b_stride, b + i * panel_size, depth);
+            }
+            b = wide;
+        }
         for (size_t r = 0; r < rows; r += TANGO_NN__STEP) {
             const size_t n = tango_nn__min(TANGO_NN__STEP, rows - r);
             /* With a single K block no sum is kept: one place serves all. */
             float *sum = depth == inputs ? sums : sums + r * TANGO_NN__INT_SUMS + at;
             if (last) tango_nn__fetch_rows(p, row + r, column + at, n);
             kernels->tile_i16(sum, TANGO_NN__INT_SUMS, q + r * TANGO_NN__INTEGERS,
-                              scales + r, b, panel_size, n,
-                              tango_nn__ceil(count, TANGO_NN__PANEL), depth, k > 0);
+                              scales + r, b, b_stride, n, panels, depth, k > 0);
             if (!last) continue;
             kernels->finish(p->e, p->out, p->w->outputs, row + r, column + at, n, count,
                             sum, TANGO_NN__INT_SUMS);
@@ -3436,8 +3620,8 @@ static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
     float *scales = strip + TANGO_NN__GATHERED * TANGO_NN__STRIDE;
     float *sums = scales + TANGO_NN__INT_DEPTH / TANGO_NN__BLOCK * TANGO_NN__ROWS;
     int16_t *q = (int16_t *)(void *)(sums + TANGO_NN__INT_ROWS * TANGO_NN__INT_SUMS);
-    tango_nn__place *places =
-        (tango_nn__place *)(void *)(q + TANGO_NN__INT_ROWS * TANGO_NN__INTEGERS);
+    char *wide = (char *)(q + TANGO_NN__INT_ROWS * TANGO_NN__INTEGERS);
+    tango_nn__place *places = (tango_nn__place *)(void *)(wide + 2 * TANGO_NN__WIDE);
     size_t rows, depth;
     if (row >= p->rows) return;
     rows = tango_nn__min(p->row_block, p->rows - row);
@@ -3451,7 +3635,8 @@ static void tango_nn__product_i16_task(void *data, size_t index, size_t worker)
                                     places, row, rows, k + at,
                                     tango_nn__min(TANGO_NN__DEPTH, depth - at));
         }
-        tango_nn__multiply_i16(p, sums, q, scales, row, rows, column, columns, k, depth);
+        tango_nn__multiply_i16(p, sums, wide, q, scales, row, rows, column, columns, k,
+                               depth);
         if (inputs == 0) break;
     }
 }
@@ -3510,7 +3695,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks,
-                  w->type == TANGO_NN_I16 ? tango_nn__product_i16_task
+                  w->type >= TANGO_NN_I16 ? tango_nn__product_i16_task
                                           : tango_nn__product_task,
                   &p);
 }
@@ -3555,10 +3740,11 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
                          the width is 2 or less
      1-D, 3 taps         F(4, 3), dilated ones each phase of the dilation for itself
      1-D, more taps      F(4, 4) of parts of 4 taps, whose sums meet before `output`: part
-                         c of tile t reads what part 0 of tile t + c does
+                         c of tile t reads what part 0 of tile t + c does, so that the
+                         rows t .. t + parts - 1 of V, end to end, are the row of a tile
    A task does a block of tiles and of output columns. For each block of channels and each
-   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring) and
-   transforms them once, V; then for each panel the weights, U, which stay in the
+   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring; along
+   one axis only those around a border) and transforms them once, V; then for each panel the weights, U, which stay in the
    second-level cache; then multiplies both point by point into the sums M. What is read
    often is small: V and U of one row of points. Each output is a sum in an order that
    depends on the shape only. An infinite input makes its whole tile NaN. */
@@ -3572,25 +3758,26 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 typedef struct tango_nn__axis {
     size_t outputs, taps, points;
-    tango_nn__transform input, weight, output;
-    tango_nn__transform weight_row; /* of one row of the kernel alone */
+    tango_nn__transform input, weight, output, input_leaky;
+    tango_nn__transform weight_less; /* of one row of the kernel alone; along one axis,
+                                        of a part without its last tap */
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
     2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3,
-    TANGO_NN__WEIGHT_2_3
+    TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3 /* has no leaky ReLU */
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__WEIGHT_4_3
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__WEIGHT_4_3
+    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_4 = {
     4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__WEIGHT_4_4
+    TANGO_NN__INPUT_4_4_LEAKY, TANGO_NN__WEIGHT_4_4_LESS
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
@@ -3603,6 +3790,8 @@ typedef struct tango_nn__winograd {
     size_t parts;
     size_t lines, line_tiles;
     size_t tile_block, tile_blocks, column_block, column_blocks;
+    size_t block_rows;            /* rows of M for a block: its tiles, and parts - 1 that
+                                     no tile has where a line ends inside */
     size_t depth;                 /* channels of a block */
     size_t v_step, u_step, m_step; /* floats between points */
 } tango_nn__winograd;
@@ -3613,7 +3802,8 @@ static int tango_nn__winograd_fits(tango_nn__winograd *g)
     const tango_nn_conv *s = &g->p->shape;
     size_t positions = s->out_width;
     if (s->stride != 1 || s->channels < 16) return 0;
-    if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1) {
+    if (s->kernel_height == 3 && s->kernel_width == 3 && s->dilation == 1
+        && s->slope == 0.0f) {
         g->axis = s->out_width > 2 ? &tango_nn__axis_4_3_tall : &tango_nn__axis_2_3_tall;
         g->tall = 4;
         g->rows = 6;
@@ -3645,6 +3835,12 @@ static size_t tango_nn__winograd_depth(const tango_nn__winograd *g)
     return s->source_height == s->height && s->source_width == s->width ? 128 : 64;
 }
 
+/* Floats between rows of V: those of several parts lie end to end. */
+static size_t tango_nn__winograd_row(const tango_nn__winograd *g, size_t depth)
+{
+    return g->parts > 1 ? depth : TANGO_NN__STRIDE;
+}
+
 /* Cuts the layer into tasks: blocks of tiles as large as M allows, blocks of columns as
    wide, but of about 16 tasks or more. A function of the shape alone. */
 static void tango_nn__winograd_cut(tango_nn__winograd *g)
@@ -3655,7 +3851,9 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     size_t columns, most, blocks;
     g->tile_block = tango_nn__ceil(tiles, tango_nn__ceil(tiles, TANGO_NN__TILES));
     g->tile_blocks = tango_nn__ceil(tiles, g->tile_block);
-    most = TANGO_NN__M_SIZE / (points * g->tile_block) / pair * pair;
+    g->block_rows = g->tile_block
+                    + (g->parts - 1) * tango_nn__ceil(g->tile_block - 1, g->line_tiles);
+    most = TANGO_NN__M_SIZE / (points * g->block_rows) / pair * pair;
     most = tango_nn__min(most, TANGO_NN__COLUMNS);
     columns = outputs / tango_nn__ceil(16, g->tile_blocks);
     columns = columns < 64 ? 64 : tango_nn__min(columns, most);
@@ -3666,9 +3864,10 @@ static void tango_nn__winograd_cut(tango_nn__winograd *g)
     blocks = tango_nn__ceil(channels, tango_nn__winograd_depth(g));
     g->depth = tango_nn__min(tango_nn__ceil(tango_nn__ceil(channels, blocks), 8) * 8,
                              channels);
-    g->v_step = g->tile_block * TANGO_NN__STRIDE + TANGO_NN__GAP;
+    g->v_step = (g->block_rows + g->parts - 1) * tango_nn__winograd_row(g, g->depth)
+                + TANGO_NN__GAP;
     g->u_step = g->parts * g->depth * TANGO_NN__PANEL + TANGO_NN__GAP;
-    g->m_step = g->tile_block * g->column_block + TANGO_NN__GAP;
+    g->m_step = g->block_rows * g->column_block + TANGO_NN__GAP;
 }
 
 /* Whether that pays. Costs count in multiply-adds of the product: a number of B x costs
@@ -3694,8 +3893,8 @@ static int tango_nn__winograd_pays(const tango_nn__winograd *g)
 
 /* strip[n] (depth), `count` rows TANGO_NN__STRIDE apart, = column first + n of the line,
    as the transform along the width reads it: channels `channel` and on of the input
-   row, or its sum over six rows for row `row` of the points. The one place where inputs
-   come in: padding, enlarging and the leaky ReLU happen here. */
+   row, or its sum over six rows for row `row` of the points. Padding and enlarging happen
+   here. */
 static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
                                      size_t line, size_t row, size_t first, size_t count,
                                      size_t channel, size_t depth)
@@ -3727,37 +3926,65 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
         }
         at = tango_nn__nearest(at, s->source_width, s->width) * s->channels;
         for (size_t i = 0; i < terms; i++) x[i] = rows[i] + at;
-        g->p->kernels->blend(strip, x, coef, terms, run, s->dilation * s->channels, depth,
-                             s->slope);
+        g->p->kernels->blend(strip, x, coef, terms, run, s->dilation * s->channels,
+                             depth);
     }
 }
 
-/* V[point][t] (parts, depth) = B x of the tiles of a block. */
-static void tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v, float *strip,
-                                      size_t line, size_t tile, size_t tiles, size_t row,
-                                      size_t channel, size_t depth)
+/* Where column first + n of the line lies in x, n * dilation * channels floats further on,
+   if that is so for all n < count: along one axis, away from its ends; else NULL. */
+static const float *tango_nn__winograd_in_place(const tango_nn__winograd *g, size_t line,
+                                                size_t first, size_t count,
+                                                size_t channel)
+{
+    const tango_nn_conv *s = &g->p->shape;
+    const size_t from = first * s->dilation + line % s->dilation - s->pad_left;
+    if (g->rows > 1 || s->source_width != s->width || from >= s->width
+        || (count - 1) * s->dilation >= s->width - from) {
+        return NULL;
+    }
+    return g->p->x + (line / s->dilation * s->width + from) * s->channels + channel;
+}
+
+/* V[point] (rows, depth) = B x of the tiles of a block, and of the parts - 1 that follow
+   the last one of a line; returns the rows of M that belong to them. */
+static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
+                                        float *strip, size_t line, size_t tile,
+                                        size_t tiles, size_t row, size_t channel,
+                                        size_t depth)
 {
     const tango_nn__axis *axis = g->axis;
-    const size_t step = axis->outputs * TANGO_NN__STRIDE;
-    for (size_t t = 0, n; t < tiles; t += n) {
-        n = tango_nn__min(tango_nn__min(TANGO_NN__RUN, tiles - t), g->line_tiles - tile);
-        tango_nn__winograd_bring(
-            g, strip, line, row, tile * axis->outputs,
-            (n + g->parts - 2) * axis->outputs + axis->points, channel, depth);
-        for (size_t i = 0; i < n * g->parts; i++) {
-            const size_t at = i / g->parts, part = i % g->parts;
-            g->p->kernels->transform(
-                axis->input, v + (t + at) * TANGO_NN__STRIDE + part * depth, g->v_step,
-                strip + (at + part) * step, TANGO_NN_F32, 0, TANGO_NN__STRIDE, NULL,
-                depth);
+    const tango_nn_conv *s = &g->p->shape;
+    const size_t more = g->parts - 1, v_row = tango_nn__winograd_row(g, depth);
+    size_t rows = 0;
+    for (size_t left = tiles, here; left > 0; left -= here, tile = 0, line++) {
+        here = tango_nn__min(left, g->line_tiles - tile);
+        for (size_t t = 0, n; t < here + more; t += n) {
+            const size_t first = (tile + t) * axis->outputs;
+            const float *x;
+            size_t step = s->dilation * s->channels, count;
+            n = tango_nn__min(TANGO_NN__RUN, here + more - t);
+            count = (n - 1) * axis->outputs + axis->points;
+            x = tango_nn__winograd_in_place(g, line, first, count, channel);
+            if (x == NULL) {
+                tango_nn__winograd_bring(g, strip, line, row, first, count, channel,
+                                         depth);
+                x = strip;
+                step = TANGO_NN__STRIDE;
+            }
+            for (size_t i = 0; i < n; i++, rows++, x += axis->outputs * step) {
+                g->p->kernels->transform(
+                    s->slope != 0.0f ? axis->input_leaky : axis->input,
+                    v + rows * v_row, g->v_step, x, TANGO_NN_F32, 0, step, &s->slope,
+                    depth);
+            }
         }
-        tile += n;
-        if (tile == g->line_tiles) tile = 0, line++;
     }
+    return rows - more;
 }
 
-/* U[point] (depth, 16) = row `row` of G w of one panel and one part. Integers, and parts
-   with taps beyond the kernel, pass through `wide`. */
+/* U[point] (depth, 16) = row `row` of G w of one panel and one part. What the transforms
+   do not read, and parts with several taps beyond the kernel, pass through `wide`. */
 static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, float *wide,
                                        size_t panel, size_t part, size_t row,
                                        size_t channel, size_t depth)
@@ -3767,18 +3994,20 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     const size_t height = g->rows > 1 ? 3 : 1, taps = g->axis->taps;
     const size_t first = part * taps, count = depth * TANGO_NN__PANEL;
     const size_t from = ((panel * kernel + first) * channels + channel) * TANGO_NN__PANEL;
+    /* Of two axes, the outermost points see one row of the kernel only. */
+    const int less = height > 1 ? row == 0 || row == 5 : first + taps == kernel + 1;
     size_t step = channels * TANGO_NN__PANEL;
     tango_nn_type type = w->type;
     const char *x = (const char *)w->panels;
-    if (type != TANGO_NN_I16) x += from * tango_nn__type_size(type);
-    if (type == TANGO_NN_I16 || first + taps * height > kernel) {
+    if (type < TANGO_NN_I16) x += from * tango_nn__type_size(type);
+    if (type > TANGO_NN_F16 || first + taps * height > kernel + 1) {
         for (size_t i = 0; i < height * taps; i++) {
             if (first + i >= kernel) {
                 memset(wide + i * count, 0, count * sizeof *wide);
-            } else if (type == TANGO_NN_I16) {
-                g->p->kernels->widen_i16(
+            } else if (type >= TANGO_NN_I16) {
+                g->p->kernels->widen_blocks(
                     wide + i * count,
-                    x + panel * tango_nn_panels_size(1, w->inputs, TANGO_NN_I16),
+                    x + panel * tango_nn_panels_size(1, w->inputs, type), type,
                     (first + i) * channels + channel, depth);
             } else {
                 g->p->kernels->widen(wide + i * count, x, i * step, type, count);
@@ -3788,10 +4017,9 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
         type = TANGO_NN_F32;
         x = (const char *)wide;
     }
-    /* The outermost points see one row of the kernel only. */
-    if (height > 1 && (row == 0 || row == 5)) {
+    if (less) {
         x += row / 5 * 2 * taps * step * tango_nn__type_size(type);
-        g->p->kernels->transform(g->axis->weight_row, u, g->u_step, x, type, 0, step,
+        g->p->kernels->transform(g->axis->weight_less, u, g->u_step, x, type, 0, step,
                                  NULL, count);
     } else {
         g->p->kernels->transform(g->axis->weight, u, g->u_step, x, type, taps * step,
@@ -3799,16 +4027,17 @@ static void tango_nn__winograd_weights(const tango_nn__winograd *g, float *u, fl
     }
 }
 
-/* M[point] (tiles, columns) += V U for the points of one row: weights panel by panel, and
-   for each all points and tiles. */
+/* M[point] (rows, columns) += V U for the points of one row: weights panel by panel, and
+   for each all points and rows. */
 static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
                                         const float *v, float *u, float *wide,
-                                        size_t tiles, size_t column, size_t columns,
+                                        size_t rows, size_t column, size_t columns,
                                         size_t row, size_t channel, size_t depth)
 {
     const tango_nn_kernels *kernels = g->p->kernels;
     const size_t points = g->axis->points, u_panel = points * g->u_step;
-    const size_t heights = tango_nn__ceil(tiles, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
+    const size_t v_row = tango_nn__winograd_row(g, depth);
     const size_t all = tango_nn__ceil(columns, TANGO_NN__PANEL);
     for (size_t panel = 0, n; panel < all; panel += n) {
         n = tango_nn__min(kernels->tile_panels, all - panel);
@@ -3818,15 +4047,15 @@ static void tango_nn__winograd_multiply(const tango_nn__winograd *g, float *m,
                 g, u + at * u_panel + part * depth * TANGO_NN__PANEL, wide,
                 column / TANGO_NN__PANEL + panel + at, part, row, channel, depth);
         }
-        for (size_t i = 0; i < points * heights; i++) {
-            const size_t j = i / heights, t = i % heights;
-            const size_t r = tango_nn__tile_row(t, heights, tiles);
+        for (size_t j = 0, t = 0; j < points;) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(m + j * g->m_step + r * g->column_block
                               + panel * TANGO_NN__PANEL,
-                          g->column_block, v + j * g->v_step + r * TANGO_NN__STRIDE,
-                          TANGO_NN__STRIDE, u + j * g->u_step, u_panel,
-                          tango_nn__tile_row(t + 1, heights, tiles) - r, n,
-                          g->parts * depth, channel > 0);
+                          g->column_block, v + j * g->v_step + r * v_row, v_row,
+                          u + j * g->u_step, u_panel,
+                          tango_nn__tile_row(&tiling, t + 1) - r, n, g->parts * depth,
+                          channel > 0);
+            if (++t == tiling.tiles) t = 0, j++;
         }
     }
 }
@@ -3890,15 +4119,19 @@ static void tango_nn__winograd_task(void *data, size_t index, size_t worker)
     for (size_t k = 0; k < channels; k += g->depth) {
         const size_t depth = tango_nn__min(g->depth, channels - k);
         for (size_t row = 0; row < g->rows; row++) {
-            tango_nn__winograd_inputs(g, v, strip, line, tile, tiles, row, k, depth);
-            tango_nn__winograd_multiply(g, m + row * points * g->m_step, v, u, wide,
-                                        tiles, column, columns, row, k, depth);
+            const size_t rows = tango_nn__winograd_inputs(g, v, strip, line, tile, tiles,
+                                                          row, k, depth);
+            tango_nn__winograd_multiply(g, m + row * points * g->m_step, v, u, wide, rows,
+                                        column, columns, row, k, depth);
         }
     }
-    for (size_t t = 0; t < tiles; t++) {
-        tango_nn__winograd_finish(g, strip, strip + 4 * g->column_block,
-                                  m + t * g->column_block, line, tile, column, columns);
-        if (++tile == g->line_tiles) tile = 0, line++;
+    for (size_t t = 0; t < tiles; t++, m += g->column_block) {
+        tango_nn__winograd_finish(g, strip, strip + 4 * g->column_block, m, line, tile,
+                                  column, columns);
+        if (++tile < g->line_tiles) continue;
+        tile = 0;
+        line++;
+        m += (g->parts - 1) * g->column_block;
     }
 }
 
@@ -4227,14 +4460,14 @@ static void tango_nn__tiles(const tango_nn_kernels *kernels, float *sum,
                             const float *b, size_t rows, size_t panels, size_t depth,
                             int accumulate)
 {
-    const size_t tiles = tango_nn__ceil(rows, kernels->tile_rows);
+    const tango_nn__tiling tiling = tango_nn__tile_rows(rows, kernels->tile_rows);
     const size_t b_stride = depth * TANGO_NN__PANEL;
     for (size_t p = 0; p < panels; p += kernels->tile_panels) {
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t r = tango_nn__tile_row(t, tiles, rows);
+        for (size_t t = 0; t < tiling.tiles; t++) {
+            const size_t r = tango_nn__tile_row(&tiling, t);
             kernels->tile(sum + r * sum_stride + p * TANGO_NN__PANEL, sum_stride,
                           a + r * a_stride, a_stride, b + p * b_stride, b_stride,
-                          tango_nn__tile_row(t + 1, tiles, rows) - r,
+                          tango_nn__tile_row(&tiling, t + 1) - r,
                           tango_nn__min(kernels->tile_panels, panels - p), depth,
                           accumulate);
         }
@@ -4551,10 +4784,7 @@ TANGO_API void tango_nn_gather(float *out, const void *table, tango_nn_type type
         const size_t from = (size_t)ids[i] * width;
         TANGO_ASSERT(ids[i] >= 0);
         for (size_t j = 0; j < width; j++) {
-            out[i * width + j] = type == TANGO_NN_F16
-                                     ? tango_nn_half_to_float(
-                                           ((const uint16_t *)table)[from + j])
-                                     : ((const float *)table)[from + j];
+            out[i * width + j] = tango_nn__number(table, type, from + j);
         }
     }
 }

@@ -1,5 +1,4 @@
-/* cli.h: what every demo and tool shares: options, messages, a progress bar, Ctrl-C, the
-   level of sounds that are written.
+/* cli.h: what every demo and tool shares: options, messages, a progress bar, Ctrl-C.
    MIT-0
 
    Include it first (it asks the system for its clock). C99, also valid as C++11.
@@ -187,6 +186,13 @@ CLI_ENDS static inline void cli_fail_file(const char *path, const char *text)
     exit(1);
 }
 
+/* Everything that was printed has arrived, or the program ends. */
+static inline void cli_flush(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        cli_fail("standard output: writing failed");
+}
+
 /* ---- Options ---------------------------------------------------------------------- */
 
 #include "complete.h"
@@ -267,8 +273,7 @@ static inline void cli_complete(const cli *c, const char *shell)
     if (shell && strcmp(shell, "bash") == 0) cli_complete_bash(name, c->options);
     else if (shell && strcmp(shell, "zsh") == 0) cli_complete_zsh(name, c->options);
     else cli_usage("--completion: expected bash or zsh");
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     exit(0);
 }
 
@@ -455,6 +460,7 @@ static inline void cli_help(const char *usage, const char *about,
                  o->value ? o->value : "");
         printf("  %-26s  %s\n", left, o->help);
     }
+    cli_flush();
 }
 
 /* Makes a folder for outputs unless it is there. */
@@ -553,61 +559,5 @@ static inline void cli_catch_interrupts(void)
 }
 
 static inline int cli_interrupted(void) { return cli_interrupt_count != 0; }
-
-/* ---- Level ------------------------------------------------------------------------ */
-
-/* Samples beyond -1 .. 1 do not fit a WAV of whole numbers. Such a sound is lowered as a
-   whole; with --clip it is cut off instead, and the samples are counted. */
-typedef struct cli_level {
-    double peak;                 /* largest |x| */
-    unsigned long long over;     /* samples with |x| > 1 */
-    int clip;                    /* what the user asked for */
-} cli_level;
-
-static inline void cli_level_see(cli_level *level, double x)
-{
-    if (fabs(x) > level->peak) level->peak = fabs(x);
-    level->over += fabs(x) > 1.0;
-}
-
-/* The factor that makes the peak the largest number of 16 bits, 32767 of 32768. */
-static inline double cli_level_factor(const cli_level *level)
-{
-    return level->over && !level->clip ? 32767.0 / 32768.0 / level->peak : 1.0;
-}
-
-/* "1,234 samples clipped" or "lowered by 33 dB"; "" where nothing was too loud. */
-static inline const char *cli_level_text(const cli_level *level, char *text, size_t size)
-{
-    double decibel = -20.0 * log10(cli_level_factor(level));
-    char digits[24], *to = text;
-    size_t n, i;
-    *text = '\0';
-    if (level->over && !level->clip)
-        snprintf(text, size, decibel < 9.95 ? "lowered by %.2g dB" : "lowered by %.0f dB",
-                 decibel);
-    if (!level->over || !level->clip) return text;
-    n = (size_t)snprintf(digits, sizeof digits, "%llu", level->over);
-    if (n + n / 3 + 18 > size) return text;
-    for (i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0) *to++ = ',';
-        *to++ = digits[i];
-    }
-    strcpy(to, level->over == 1 ? " sample clipped" : " samples clipped");
-    return text;
-}
-
-/* The level of a finished sound x (count), which is lowered if need be. */
-static inline cli_level cli_level_fit(float *x, size_t count, int clip)
-{
-    cli_level level = { 0.0, 0, 0 };
-    double factor;
-    level.clip = clip;
-    for (size_t i = 0; i < count; i++) cli_level_see(&level, (double)x[i]);
-    factor = cli_level_factor(&level);
-    for (size_t i = 0; i < count && factor < 1.0; i++)
-        x[i] = (float)(factor * (double)x[i]);
-    return level;
-}
 
 #endif

@@ -182,6 +182,19 @@ static inline void clip_check_output(
         cli_fail_file(path, error->text);
 }
 
+/* Behind all writing, whose result is `written`: the output is there, or the program ends
+   and an old one stays, with 130 after Ctrl-C (cli_catch_interrupts). */
+static inline void clip_commit(
+    tango_io_output *out, tango_result written, const char *path, tango_error *error)
+{
+    if (written == TANGO_OK && !cli_interrupted()
+        && tango_io_commit(out, error) == TANGO_OK)
+        return;
+    tango_io_abandon(out);
+    if (cli_interrupted()) exit(130);
+    cli_fail_file(path, error->text);
+}
+
 /* Maps and opens a weights blob that must hold these TANGO_PART_, and say what its sounds
    are. */
 static inline void clip_open_model(tango_model *m, tango_io_file *file, const char *path,

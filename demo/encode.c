@@ -112,10 +112,7 @@ static void save(
             ends_with(path, ".pt")
                 ? tango_io_torch_write(&out, TANGO_IO_F32, values, shape, rank, &j->error)
                 : tango_io_npy_write(&out, TANGO_IO_F32, values, shape, rank, &j->error);
-    if (result == TANGO_OK) result = tango_io_commit(&out, &j->error);
-    if (result == TANGO_OK) return;
-    tango_io_abandon(&out);
-    cli_fail_file(path, j->error.text);
+    clip_commit(&out, result, path, &j->error);
 }
 
 static void dump(
@@ -174,7 +171,7 @@ int main(int argc, char **argv)
             latent, mean, logvar, mel, &m, &j.encoding, memory, memory_size, &j.error)
         != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    cli_catch_interrupts(); /* what is written is written whole */
+    cli_catch_interrupts();
     shape[0] = 1, shape[1] = m.vae.embedding, shape[2] = frames / factor,
     shape[3] = m.mels / factor;
     dump(&j, dumps[0], mean, shape, 4);

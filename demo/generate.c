@@ -14,6 +14,7 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "clip.h"
+#include "finish.h"
 #include "peak.h"
 #include "picture.h"
 #include "profile.h"
@@ -93,7 +94,7 @@ static const cli_option options[] = {
     { 265, "latent", "FILE", ".npy ([samples,] C, H, W): skips text and diffusion" },
     { 266, "denormalize", "MEAN,STD", "mel = mel * STD + MEAN before the vocoder" },
     { 267, "bits", "16|24|32|f32", "of the file, FLAC has 16 or 24; 16 if not given" },
-    { 272, "clip", NULL, "cut off what is too loud instead of lowering all" },
+    FINISH_OPTIONS,
     { 362, "picture", "FILE", "PNG of what is made: mel spectrogram, seconds, Hz, dB" },
     { 340, "no-metadata", NULL,
         "leave out what the file tells of itself: prompt, options, model" },
@@ -113,7 +114,7 @@ static const cli_option options[] = {
    --replay. Those of kernels and of the choice among several are recorded as their
    outcome. */
 static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
-    326, 340, 341, 360, 361, 362, 0 };
+    326, 340, 341, 360, 361, 362, FINISH_PLAY_OPTION, 0 };
 
 /* Which of several takes a file is, is recorded as the seed that alone gives it. */
 static const int of_takes[] = { 258, 262, 0 };
@@ -153,7 +154,8 @@ typedef struct job {
     const tango_model *opened;
     const tango_io_file *file; /* of its weights */
     tango_io_wav_format format;
-    int json, quiet, clip;
+    sound_finish finish;
+    int json, quiet;
     int serve;                   /* --serve: standard output is for answers */
     int list;                    /* --list */
     int inside;                  /* an answer holds the sound; there is no file */
@@ -161,7 +163,7 @@ typedef struct job {
     size_t best;           /* --best, or 0 */
     size_t files;          /* to be written: of the first candidates */
     candidate *candidates; /* (samples), by number or, when judged, best first */
-    cli_level *levels;     /* (files), as they were before they fitted the file */
+    finished *sounds;      /* (files), as they were written; their samples are gone */
     sound_record record;
     int flac;              /* the files are FLAC */
     double compute; /* seconds of tango_generate */
@@ -422,7 +424,7 @@ static void check_outputs(job *j)
         if (tango_io_output_check(stage, &name, 1, &j->error) != TANGO_OK)
             cli_fail("%s: in the folder of --dump, whose files it could replace", name);
     }
-    j->flac = save_is_flac(j->output);
+    j->flac = save_check(j->output, &j->finish);
     if (j->flac && j->format > TANGO_IO_WAV_PCM24)
         cli_usage("--bits: FLAC has 16 or 24");
 }
@@ -440,12 +442,12 @@ static void score_text(const job *j, size_t i, char *out, size_t size)
             (double)c->score, c->sample);
 }
 
-static tango_io_wav_spec spec_of(const job *j, size_t samples)
+static tango_io_wav_spec spec_of(const job *j, size_t samples, size_t rate)
 {
     tango_io_wav_spec spec;
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
-    spec.rate = (uint32_t)j->opened->rate;
+    spec.rate = (uint32_t)rate;
     spec.format = j->format;
     spec.frames = samples;
     spec.tags = j->record.tags;
@@ -455,10 +457,11 @@ static tango_io_wav_spec spec_of(const job *j, size_t samples)
 
 /* Whether standard output can have the samples while the vocoder works: the file of the
    whole wave would hold the same. Not where something follows that needs the whole: a
-   choice among sounds, centring, lowering (HiFi-GAN is never too loud). */
+   choice among sounds, centring, lowering (HiFi-GAN is never too loud), levels, ends. */
 static int streams(const job *j, const tango_plan *plan)
 {
     return strcmp(j->output, "-") == 0 && j->best == 0 && !j->opened->centre_wave
+           && !finish_waits(&j->finish, j->opened->rate)
            && plan->params.vocoder == TANGO_HIFIGAN;
 }
 
@@ -467,7 +470,7 @@ static int stream_audio(
     void *user, size_t sound, const float *samples, size_t first, size_t count)
 {
     job *j = (job *)user;
-    const tango_io_wav_spec spec = spec_of(j, j->streamed);
+    const tango_io_wav_spec spec = spec_of(j, j->streamed, j->opened->rate);
     (void)sound;
     if (first == 0) {
         cli_progress_end(&j->progress);
@@ -484,16 +487,16 @@ static int stream_audio(
 }
 
 /* The file of one sound; 0 with a message in j->error if that failed. */
-static int write_sound(job *j, const char *name, const float *wave, size_t samples)
+static int write_sound(job *j, const char *name, const finished *sound)
 {
-    const tango_io_wav_spec spec = spec_of(j, samples);
+    const tango_io_wav_spec spec = spec_of(j, sound->count, sound->rate);
     tango_io_output *out = &j->out;
     tango_result result;
     if (j->streamed != 0) {
         result = tango_io_wav_end(&j->wav, &j->error);
     } else {
         if (tango_io_create(out, name, &j->error) != TANGO_OK) return 0;
-        result = save_whole(out, j->flac, wave, &spec, &j->error);
+        result = save_whole(out, j->flac, sound->x, &spec, &j->error);
     }
     if (result == TANGO_OK && !cli_interrupted()
         && tango_io_commit(out, &j->error) == TANGO_OK)
@@ -521,33 +524,45 @@ static uint64_t seed_of(const job *j, const tango_plan *plan, size_t i)
 /* The files from `first` on, up to the one before `last`. */
 static void save(job *j, const tango_plan *plan, float *waves, size_t first, size_t last)
 {
-    const size_t rate = j->opened->rate;
+    const int whole = j->format != TANGO_IO_WAV_FLOAT32;
     size_t i;
     cli_catch_interrupts(); /* from here on files are written */
     for (i = first; i < last; i++) {
-        char path[4096], level[64], score[96];
+        char path[4096], level[LEVEL_TEXT], score[96];
         const char *name = file_name(j, i, path, sizeof path);
         float *wave = waves + j->candidates[i].sample * plan->samples;
-        memset(&j->levels[i], 0, sizeof *j->levels);
-        if (j->format != TANGO_IO_WAV_FLOAT32)
-            j->levels[i] = cli_level_fit(wave, plan->samples, j->clip);
-        cli_level_text(&j->levels[i], level, sizeof level);
+        finished *sound = &j->sounds[i];
+        *sound = finish_sound(
+            &j->finish, name, wave, plan->samples, j->opened->rate, whole, &j->error);
+        level_text(&sound->level, level, sizeof level);
         score_text(j, i, score, sizeof score);
         record_take(j, plan, j->candidates[i].sample);
-        if (!j->inside && !write_sound(j, name, wave, plan->samples)) {
+        if (!j->inside && !write_sound(j, name, sound)) {
             if (cli_interrupted()) exit(130);
             cli_fail("%s", j->error.text);
         }
         if (j->serve) {
-            const tango_io_wav_spec spec = spec_of(j, plan->samples);
-            answer_sound(j->inside ? NULL : name, &spec, wave, level,
+            const tango_io_wav_spec spec = spec_of(j, sound->count, sound->rate);
+            answer_sound(j->inside ? NULL : name, &spec, sound->x, level,
                 j->candidates[i].sample, seed_of(j, plan, i));
         }
+        free(sound->memory);
         if (!j->quiet)
             fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s%s\n", name,
-                (double)plan->samples / (double)rate, rate, score, *level ? "  " : "",
-                level);
+                (double)sound->count / (double)sound->rate, sound->rate, score,
+                *level ? "  " : "", level);
     }
+}
+
+/* --play: all files, one after the other; 1 if a player failed. */
+static int play(const job *j)
+{
+    char path[4096];
+    size_t i;
+    int failed = 0;
+    for (i = 0; j->finish.plays && i < j->files; i++)
+        failed |= play_file(file_name(j, i, path, sizeof path), j->flac);
+    return failed;
 }
 
 /* All candidates, best first. */
@@ -564,6 +579,31 @@ static void report_ranking(const job *j, size_t samples)
         printf("}");
     }
     printf("], ");
+}
+
+/* What became of the sounds; lists are in the order of the files. */
+static void report_sounds(const job *j)
+{
+    const finished *s = j->sounds;
+    size_t i;
+    printf(", \"level\": \"%s\", ", level_names[j->finish.level.kind]);
+    if (level_measures(&j->finish.level))
+        printf("\"level_target\": %g, \"limit\": %g, ", j->finish.level.target,
+            j->finish.level.limit);
+    printf("\"lowered_db\": [");
+    for (i = 0; i < j->files; i++)
+        printf("%s%.3f", i > 0 ? ", " : "", 0.0 - level_gain(&s[i].level));
+    printf("], \"held_back\": [");
+    for (i = 0; i < j->files; i++)
+        printf("%s%s", i > 0 ? ", " : "", s[i].level.held ? "true" : "false");
+    printf("], \"clipped\": [");
+    for (i = 0; i < j->files; i++)
+        printf("%s%llu", i > 0 ? ", " : "",
+            s[i].level.rule.kind == LEVEL_NONE ? s[i].level.over : 0);
+    printf("], \"lengths\": [");
+    for (i = 0; i < j->files; i++) printf("%s%zu", i > 0 ? ", " : "", s[i].count);
+    printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, ", s->count,
+        s->rate, (double)s->count / (double)s->rate);
 }
 
 static void report(const job *j, const tango_plan *plan, const tango_model *m)
@@ -584,16 +624,8 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
     else printf("null");
     printf(", \"negative\": ");
     print_string(p->negative != NULL ? p->negative : "");
-    printf(", \"lowered_db\": [");
-    for (i = 0; i < j->files; i++)
-        printf("%s%.3f", i > 0 ? ", " : "",
-            0.0 - 20.0 * log10(cli_level_factor(&j->levels[i])));
-    printf("], \"clipped\": [");
-    for (i = 0; i < j->files; i++)
-        printf("%s%llu", i > 0 ? ", " : "", j->clip ? j->levels[i].over : 0);
-    printf("], \"frames\": %zu, \"rate\": %zu, \"duration\": %.6f, \"seed\": %llu, ",
-        plan->samples, m->rate, (double)plan->samples / (double)m->rate,
-        (unsigned long long)p->seed);
+    report_sounds(j);
+    printf("\"seed\": %llu, ", (unsigned long long)p->seed);
     printf("\"seeds\": [");
     for (i = 0; i < j->files; i++)
         printf("%s%llu", i > 0 ? ", " : "", (unsigned long long)seed_of(j, plan, i));
@@ -623,7 +655,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         printf(", ");
     }
     printf("\"compute_seconds\": %.3f}\n", j->compute);
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
 }
 
 #include "generate_picture.h"
@@ -733,10 +765,9 @@ static int read_output(job *j, int id)
         p->denormalize_std = (float)deviation;
         break;
     case 267: j->format = formats[cli_choice(c, bits)]; break;
-    case 272: j->clip = 1; break;
     case 340: j->record.off = 1; break;
     case 341: break; /* record_begin has read it */
-    default: return 0;
+    default: return finish_read(&j->finish, c, id);
     }
     return 1;
 }
@@ -811,6 +842,8 @@ static void check_options(job *j)
     if (p->loop) cli_refuse(c, of_length, "--loop");
     if (p->loop || p->window > 0.0)
         cli_refuse(c, of_cache, p->loop ? "--loop" : "--window");
+    j->finish.loop = p->loop;
+    finish_check(&j->finish, c, j->output);
     p->fill = j->fill;
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
@@ -889,7 +922,7 @@ static void prepare_dump(job *j)
 static void note_idle_options(const job *j, const tango_plan *plan)
 {
     static const int of_guidance[] = { 'n', 271, 290, 291, 0 },
-                     of_integers[] = { 272, 0 }, of_ddim[] = { 260, 0 },
+                     of_integers[] = { LEVEL_CLIP_OPTION, 0 }, of_ddim[] = { 260, 0 },
                      of_steps[] = { 292, 0 },
                      of_final[] = { 261, 0 }, of_sigmas[] = { 320, 0 },
                      of_random[] = { 258, 0 };
@@ -962,9 +995,9 @@ static void plan_files(job *j, const tango_model *model, const tango_plan *plan)
     if (j->record.sample >= samples)
         cli_fail("%s: its comment tells of sample %zu of %zu", j->record.replay,
             j->record.sample, samples);
-    j->levels = (cli_level *)calloc(j->files, sizeof *j->levels);
+    j->sounds = (finished *)calloc(j->files, sizeof *j->sounds);
     j->candidates = (candidate *)calloc(samples, sizeof *j->candidates);
-    if (j->levels == NULL || j->candidates == NULL)
+    if (j->sounds == NULL || j->candidates == NULL)
         cli_fail("no memory for %zu sounds", samples);
     for (i = 0; i < samples; i++) j->candidates[i].sample = i;
     if (j->record.replay != NULL) j->candidates[0].sample = j->record.sample;
@@ -1086,7 +1119,7 @@ static int bits_of(const tango_model *m)
         tango_io_blob_tensor(&m->blob, i, &t);
         if (t.layout == TANGO_IO_PLAIN) continue;
         all++;
-        whole += t.type == TANGO_IO_I16;
+        whole += t.layout == TANGO_IO_BLOCKS;
     }
     return 2 * whole > all ? 16 : 32;
 }
@@ -1140,7 +1173,8 @@ static int run_job(job *j)
     if (j->record.replay != NULL)
         same = record_compare(&j->record, j->output,
             tango_nn_kernels_name(plan.params.kernels), j->quiet, &j->error);
-    free(j->levels);
+    if (play(j) != 0) same = 0;
+    free(j->sounds);
     free(j->candidates);
     free(j->seeds);
     free((void *)(uintptr_t)j->params.noise);

@@ -232,6 +232,7 @@ static void run_request(job *j, const char *text, size_t size)
     j->inside = j->output == given;
     j->quiet = j->json = 1;
     check_options(j);
+    if (j->inside && j->finish.plays) cli_usage("--play needs \"output\"");
     check_parts(j, j->opened);
     run_job(j);
     free(j->record.comment);

@@ -246,11 +246,8 @@ static inline void picture_write(const char *path, tango_io_png_spec *spec,
         cli_fail_file(path, error->text);
     work = clip_room(size, 1, path);
     if (tango_io_create(&out, path, error) != TANGO_OK) cli_fail_file(path, error->text);
-    if (tango_io_png_write(&out, c.pixels, spec, work, size, error) != TANGO_OK
-        || tango_io_commit(&out, error) != TANGO_OK) {
-        tango_io_abandon(&out);
-        cli_fail_file(path, error->text);
-    }
+    clip_commit(&out, tango_io_png_write(&out, c.pixels, spec, work, size, error), path,
+        error);
     free(work);
     free(c.pixels);
 }

@@ -14,6 +14,7 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "clip.h"
+#include "finish.h"
 #include "save.h"
 
 static const char *const examples[] = {
@@ -28,7 +29,7 @@ static const cli_option options[] = {
     { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
     { 'g', "griffinlim", NULL, "Griffin-Lim instead of the model's HiFi-GAN" },
     { 256, "seed", "N", "of Griffin-Lim's phases; 0 if not given" },
-    { 257, "clip", NULL, "cut off what is too loud instead of lowering all" },
+    FINISH_OPTIONS,
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -36,7 +37,8 @@ static const cli_option options[] = {
 
 typedef struct job {
     const char *model, *input, *output;
-    int quiet, clip;
+    int quiet;
+    sound_finish finish;
     tango_params params;
     tango_error error;
 } job;
@@ -59,16 +61,17 @@ static void read_options(job *j, int argc, char **argv)
         case 256:
             j->params.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
             break;
-        case 257: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("reconstruct [options] SOUND -o SOUND",
                 "Turns a WAV or FLAC file into a mel spectrogram and back into sound.",
                 examples, options);
             exit(0);
+        default: finish_read(&j->finish, &c, id);
         }
     if (j->input == NULL) cli_usage("no sound file");
     if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
+    finish_check(&j->finish, &c, j->output);
     if (!j->quiet && j->params.vocoder == TANGO_HIFIGAN)
         cli_idle(&c, of_phases, "only --griffinlim begins with random phases");
 }
@@ -110,7 +113,7 @@ int main(int argc, char **argv)
     read_options(&j, argc, argv);
     report = strcmp(j.output, "-") == 0 ? stderr : stdout;
     clip_check_output(j.output, j.input, j.model, &j.error);
-    save_is_flac(j.output); /* another ending is said before the work */
+    save_check(j.output, &j.finish);
     clip_open_model(&m, &file, j.model,
         j.params.vocoder == TANGO_HIFIGAN ? TANGO_PART_VOCODER : 0, &j.error);
     x = clip_load(j.input, m.rate, &count, &j.error);
@@ -134,7 +137,7 @@ int main(int argc, char **argv)
     both = plan.samples < frames * m.hop ? plan.samples : frames * m.hop;
     again = clip_log_mel(j.input, &m, wave, both, frames, &j.error);
     snr = signal_to_noise(samples, wave, both);
-    save_clip(j.output, wave, plan.samples, m.rate, j.clip, j.quiet, &j.error);
+    save_clip(j.output, wave, plan.samples, m.rate, &j.finish, j.quiet, &j.error);
     fprintf(report, "SNR: %.2f dB\n", snr);
     fprintf(report, "mel distance: %.3f\n", distance(mel, again, frames * m.mels));
     free(again);
@@ -144,7 +147,6 @@ int main(int argc, char **argv)
     free(samples);
     free(x);
     tango_io_unmap(&file);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

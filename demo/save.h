@@ -1,5 +1,5 @@
 /* save.h: sounds become WAV or FLAC files, by the ending of their names. MIT-0. Include
-   after cli.h and tango.h (with its implementation). */
+   after finish.h. */
 #ifndef TANGO_SAVE_H
 #define TANGO_SAVE_H
 
@@ -30,6 +30,14 @@ static inline int save_is_flac(const char *path)
         cli_usage("a sound is written to a name that ends in .wav or .flac, found "
                   "\"%.200s\"", path);
     return 1;
+}
+
+/* What can be said of an output before the work: another ending, no player for --play. */
+static inline int save_check(const char *path, const sound_finish *f)
+{
+    const int flac = save_is_flac(path);
+    if (f->plays) play_find(flac);
+    return flac;
 }
 
 /* A sound that is being written: save_begin, save_frames as often as needed, save_end. */
@@ -89,30 +97,29 @@ static inline tango_result save_whole(tango_io_output *out, int flac, const floa
     return r;
 }
 
-/* One channel of 16 bits becomes the file `path`, lowered where it is too loud or, with
-   `clip`, cut off. Ends the program if that fails; says what was written unless quiet. */
+/* One channel of 16 bits becomes the file `path`, finished as the user asks, and is heard.
+   Ends the program if that fails; says what was written unless quiet. */
 static inline void save_clip(const char *path, float *x, size_t count, size_t rate,
-    int clip, int quiet, tango_error *error)
+    const sound_finish *f, int quiet, tango_error *error)
 {
-    const cli_level level = cli_level_fit(x, count, clip);
+    const int flac = save_is_flac(path);
+    finished s = finish_sound(f, path, x, count, rate, 1, error);
     tango_io_wav_spec spec;
     tango_io_output out;
-    char loud[64];
-    cli_level_text(&level, loud, sizeof loud);
+    char level[LEVEL_TEXT];
+    level_text(&s.level, level, sizeof level);
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
-    spec.rate = (uint32_t)rate;
-    spec.frames = count;
-    cli_catch_interrupts(); /* what is written is written whole */
+    spec.rate = (uint32_t)s.rate;
+    spec.frames = s.count;
+    cli_catch_interrupts();
     if (tango_io_create(&out, path, error) != TANGO_OK) cli_fail_file(path, error->text);
-    if (save_whole(&out, save_is_flac(path), x, &spec, error) != TANGO_OK
-        || tango_io_commit(&out, error) != TANGO_OK) {
-        tango_io_abandon(&out);
-        cli_fail_file(path, error->text);
-    }
+    clip_commit(&out, save_whole(&out, flac, s.x, &spec, error), path, error);
+    free(s.memory);
     if (!quiet)
         fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s\n", path,
-            (double)count / (double)rate, rate, *loud ? "  " : "", loud);
+            (double)s.count / (double)s.rate, s.rate, *level ? "  " : "", level);
+    if (f->plays && play_file(path, flac) != 0) exit(1);
 }
 
 #endif

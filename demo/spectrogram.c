@@ -160,7 +160,7 @@ static void write_png(job *j, const picture_sound *sounds, const tango_model *m)
 {
     tango_io_png_spec spec;
     size_t i;
-    cli_catch_interrupts(); /* what is written is written whole */
+    cli_catch_interrupts();
     picture_write(j->output, &spec, j->inputs, sounds, j->count, &j->style, m, &j->error);
     if (j->quiet) return;
     fputs("wrote   ", stderr);
@@ -201,7 +201,6 @@ int main(int argc, char **argv)
         free(sounds[i].mel);
     }
     tango_io_unmap(&file);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

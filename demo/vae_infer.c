@@ -7,6 +7,7 @@
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "clip.h"
+#include "finish.h"
 #include "save.h"
 
 static const char *const examples[] = {
@@ -23,7 +24,7 @@ static const cli_option options[] = {
         "mel = mel * STD + MEAN before the vocoder; published weights want none" },
     { 257, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
     { 258, "seed", "N", "of Griffin-Lim's phases; 0 if not given" },
-    { 259, "clip", NULL, "cut off what is too loud instead of lowering all" },
+    FINISH_OPTIONS,
     { 'q', "quiet", NULL, "no messages" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
@@ -31,7 +32,8 @@ static const cli_option options[] = {
 
 typedef struct job {
     const char *model, *input, *output;
-    int quiet, clip;
+    int quiet;
+    sound_finish finish;
     tango_params params;
     tango_error error;
 } job;
@@ -64,7 +66,6 @@ static void read_options(job *j, int argc, char **argv)
         case 258:
             j->params.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
             break;
-        case 259: j->clip = 1; break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("vae_infer [options] LATENT -o SOUND",
@@ -72,9 +73,11 @@ static void read_options(job *j, int argc, char **argv)
                 "scaled.",
                 examples, options);
             exit(0);
+        default: finish_read(&j->finish, &c, id);
         }
     if (j->input == NULL) cli_usage("no latent");
     if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
+    finish_check(&j->finish, &c, j->output);
     if (!j->quiet && j->params.vocoder == TANGO_HIFIGAN)
         cli_idle(&c, of_phases, "only griffin-lim begins with random phases");
 }
@@ -166,7 +169,7 @@ int main(int argc, char **argv)
     read_options(&j, argc, argv);
     if (j.params.vocoder == TANGO_HIFIGAN) needed |= TANGO_PART_VOCODER;
     clip_check_output(j.output, j.input, j.model, &j.error);
-    save_is_flac(j.output); /* another ending is said before the work */
+    save_check(j.output, &j.finish);
     clip_open_model(&m, &file, j.model, needed, &j.error);
     latent = load_latent(&j, m.vae.embedding, m.mels >> (m.vae.levels - 1));
     j.params.latent = latent;
@@ -176,7 +179,7 @@ int main(int argc, char **argv)
     wave = (float *)clip_room(plan.samples, sizeof(float), j.input);
     if (tango_generate(wave, &m, &j.params, memory, plan.memory, &j.error) != TANGO_OK)
         cli_fail_file(j.input, j.error.text);
-    save_clip(j.output, wave, plan.samples, m.rate, j.clip, j.quiet, &j.error);
+    save_clip(j.output, wave, plan.samples, m.rate, &j.finish, j.quiet, &j.error);
     free(memory);
     free(wave);
     free(latent);

@@ -1884,7 +1884,7 @@ static void a_loop_begins_anywhere(void)
     }
 }
 
-/* A run stops behind any layer of any part, and says which part. */
+/* A run stops behind any layer of any part and within Griffin-Lim, and says where. */
 typedef struct stopper { unsigned part; size_t seen, stop; double last; } stopper;
 
 static int count_layer(void *user, unsigned part, double operations)
@@ -1899,8 +1899,8 @@ static int count_layer(void *user, unsigned part, double operations)
 static void a_run_stops_behind_any_layer(void)
 {
     static const unsigned parts[] = { TANGO_PART_TEXT, TANGO_PART_UNET, TANGO_PART_VAE,
-        TANGO_PART_VOCODER };
-    for (size_t i = 0; i < 4; i++) {
+        TANGO_PART_VOCODER, TANGO_PART_VOCODER };
+    for (size_t i = 0; i < 5; i++) {
         watch w;
         tango_params p = short_case(&w, "v1_ddpm");
         stopper s = { parts[i], 0, 0, 0 };
@@ -1912,6 +1912,7 @@ static void a_run_stops_behind_any_layer(void)
         p.on_step = NULL;
         p.on_layer = count_layer;
         p.user = &s;
+        p.vocoder = i == 4 ? TANGO_GRIFFIN_LIM : TANGO_HIFIGAN;
         CHECK(tango_prepare(&plan, &v1, &p, &error) == TANGO_OK && s.seen == 0);
         memory = take(plan.memory);
         wave = floats(plan.samples * plan.params.samples);
@@ -1921,7 +1922,9 @@ static void a_run_stops_behind_any_layer(void)
         s.seen = 0;
         CHECK(tango_generate(wave, &v1, &p, memory, plan.memory, &error)
               == TANGO_ERROR_CANCELLED);
-        CHECK(s.seen == s.stop && strstr(error.text, tango_part_name(parts[i])) != NULL);
+        CHECK(s.seen == s.stop
+              && strstr(error.text, i == 4 ? "griffin-lim: stopped in round"
+                                           : tango_part_name(parts[i])) != NULL);
         release(NULL);
     }
 }

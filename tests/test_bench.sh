@@ -29,6 +29,7 @@ for set in unet audioldm small; do
     claim "shapes of $set"                  has "^$set "
 done
 claim "shapes of f16 weights"               table --type f16 --filter small
+claim "shapes of bf16 weights"              table --type bf16 --filter small
 claim "shapes of i16 weights"               table --type i16 --filter small
 claim "shapes of the reference kernels"     table --kernels reference --filter small
 claim "shapes as JSON"                      entries --filter small
@@ -39,6 +40,7 @@ done
 claim "stages as JSON"                      entries --stages --model "$model"
 claim "their operations are counted"        has '"unet step".*"gflops": [1-9]' json
 ./convert "$tests/golden/models/v1" -o i16.tango -t i16 -q
+claim "shapes of i8 weights"                table --type i8 --filter small
 claim "a model of integers"                 entries --stages --model i16.tango
 claim "is beside the peak of integers"      has '"type": "i16"' json
 claim "shapes that others ask for"          sh -c './bench --list --filter "small linear" >l && (cat l; echo x) | ./bench --quick --ask >t && [ "$(wc -l <t)" -eq 3 ] && grep -q "^0\.[0-9]*[1-9]" t && grep -q none t'

@@ -954,6 +954,30 @@ static void what_opens_runs(void)
     tango_io_unmap(&file);
 }
 
+/* Without -t matrices get the type that all of them have, else f32; vectors do not count. */
+static void the_type_is_the_checkpoints(void)
+{
+    weight list[3];
+    plan p;
+    memset(&p, 0, sizeof p);
+    memset(list, 0, sizeof list);
+    p.list = list;
+    CHECK(type_of_checkpoint(&p) == TANGO_IO_F32);
+    p.count = 3;
+    list[0].kind = VECTOR;
+    list[1].kind = MATRIX;
+    list[2].kind = EMBEDDING;
+    list[0].view.type = TANGO_IO_F32;
+    for (int type = 0; type <= TANGO_IO_F64; type++) {
+        list[1].view.type = list[2].view.type = (tango_io_type)type;
+        const int kept = type == TANGO_IO_F16 || type == TANGO_IO_BF16;
+        CHECK(type_of_checkpoint(&p) == (kept ? (tango_io_type)type : TANGO_IO_F32));
+    }
+    list[1].view.type = TANGO_IO_F16;
+    list[2].view.type = TANGO_IO_BF16;
+    CHECK(type_of_checkpoint(&p) == TANGO_IO_F32);
+}
+
 int main(void)
 {
     RUN(mel_matrix_is_librosas);
@@ -974,6 +998,7 @@ int main(void)
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
     RUN(what_convert_takes_runs);
     RUN(what_opens_runs);
+    RUN(the_type_is_the_checkpoints);
     remove(blob_path);
     return CHECK_DONE();
 }

@@ -44,12 +44,17 @@ refuses() {
 fresh
 claim converts_to_f32 0 "937 tensors, 483159 parameters, f32" ./convert model -o a.tango -t f32
 claim converts_to_f16 0 "937 tensors, 483159 parameters, f16" ./convert model -o b.tango -t f16
+claim converts_to_bf16 0 "937 tensors, 483159 parameters, bf16" ./convert model -o h.tango -t bf16
 claim converts_to_i16 0 "937 tensors, 483159 parameters, i16" ./convert model -o i.tango -t i16
 claim default_type_is_the_checkpoints 0 "" ./convert model --output=c.tango --quiet
 claim default_equals_f32 0 "CRC-32" ./inspect c.tango tango.provenance --json
 claim same_input_same_bytes 0 "" cmp a.tango c.tango
 claim inspect_finds_f32_whole 0 "937 tensors, 485302 numbers" ./inspect a.tango
 claim inspect_finds_f16_whole 0 " 0 damaged" ./inspect b.tango
+claim inspect_finds_bf16_whole 0 " 0 damaged" ./inspect h.tango
+claim inspect_lists_bf16 0 "15 x 9 x 8        bf16  panels" ./inspect h.tango unet.conv_in
+claim bf16_has_the_size_of_f16 0 "" [ "$(wc -c < h.tango)" -eq "$(wc -c < b.tango)" ]
+claim bf16_generates 0 "h.wav" ./generate -m h.tango --steps 2 -o h.wav x
 claim inspect_finds_i16_whole 0 " 0 damaged" ./inspect i.tango
 claim inspect_lists_blocks_of_integers 0 "i16   blocks    20.8 KB" ./inspect i.tango vocoder.ups.0
 # Scales that no conversion writes: refused at opening, or what they lead to is said by stage.
@@ -205,7 +210,10 @@ fresh; poison pytorch_model_vae.bin vocoder.ups.1.weight 100 inf
 refuses infinite_weight "vocoder.ups.1.weight: element 100 is not a finite number"
 fresh; poison pytorch_model_vae.bin quant_conv.weight 3 -70000
 refuses too_large_for_f16 "quant_conv.weight: element 3 is -70000, too large for f16" -t f16
+claim that_is_fine_in_bf16 0 "" ./convert model -o f.tango -t bf16
 claim large_is_fine_in_f32 0 "" ./convert model -o f.tango -t f32
+fresh; poison pytorch_model_vae.bin quant_conv.weight 3 3.4e38
+refuses too_large_for_bf16 "quant_conv.weight: element 3 is 3.4e+38, too large for bf16" -t bf16
 fresh; head -c 100000 "$here/golden/models/v1/pytorch_model_main.bin" > model/pytorch_model_main.bin
 refuses truncated_archive "pytorch_model_main.bin: "
 fresh; echo '{' > model/stft_config.json

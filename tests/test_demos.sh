@@ -210,6 +210,11 @@ claim "begins with other phases"          samples_differ g.wav b.wav
 claim "what is too loud is lowered and said" says "16000 Hz  lowered by " decode a.npy -o l.wav --vocoder griffin-lim --denormalize 6,1
 claim "or cut off and counted"            says " samples clipped" decode a.npy -o c.wav --vocoder griffin-lim --denormalize 6,1 --clip
 claim "two different files"               sh -c '! cmp -s l.wav c.wav'
+claim "--level"                           says "16000 Hz  raised by " decode a.npy -o l.wav --level peak=-0.5
+claim "--rate, fades"                     says "0.282 s  48000 Hz" decode a.npy -o l.wav --rate 48000 --fade-in 0.1
+claim "--trim"                            decode a.npy -q -o l.wav --trim
+claim "no level of that name"             refuses 2 "--level: expected" decode a.npy -o keep.wav --level loud
+claim "no player"                         refuses 1 "is needed, and PATH has none" env PATH= ./vae_infer -m "$model" a.npy -o keep.wav --play
 claim "vae_infer -h"                      says "usage: vae_infer" ./vae_infer -h
 for value in 1 1,2,3 nan,1 1,inf nan 0x1,1 "1, 2" "" 1e39,1 1,1e9 1,-101 , 1,; do
     claim "--denormalize '$value'"        refuses 2 "MEAN,STD" decode a.npy -o keep.wav --denormalize "$value"
@@ -300,6 +305,8 @@ claim "a seed without phases is said"     notes "--seed has no effect" recode 00
 claim "what is too loud is lowered and said" says "16000 Hz  lowered by " recode -g signs.wav -o l.wav
 claim "or cut off and counted"            says " samples clipped" recode -g signs.wav -o c.wav --clip
 claim "two different files"               sh -c '! cmp -s l.wav c.wav'
+claim "--level"                           says "LUFS" recode -g signs.wav -o l.wav --level lufs=-30
+claim "a limit without a level"           refuses 2 "--limit is of" recode 000.wav -o keep.wav --limit -1
 claim "reconstruct -h"                    says "usage: reconstruct" ./reconstruct -h
 claim "no sound"                          refuses 2 "no sound file" recode -o keep.wav
 claim "no output"                         refuses 2 "no output" recode 000.wav
@@ -312,6 +319,26 @@ if [ -w /dev/full ]; then
     claim "a full disk is an error"       sh -c './reconstruct -m "$0" -q 000.wav -o - >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' "$model"
     claim "for the picture too"           sh -c './spectrogram 000.wav >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
 fi
+if [ -w /dev/full ]; then
+    for program in encode vae_infer spectrogram reconstruct convert; do
+        claim "$program -h, too"          sh -c './$0 -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e' $program
+    done
+fi
+# ---- Ctrl-C while a file is written: the old one stays. As soon as its temporary one is there
+# the signal comes.
+wave hour.wav '\200\76\0\0' 9600000     # 300 s, whose picture takes a while
+interrupted()
+{
+    echo old >keep.png
+    ./spectrogram -q hour.wav hour.wav hour.wav hour.wav -o keep.png --scale 2 2>stderr &
+    job=$!
+    until [ -n "$(find . -name '.?*' -type f)" ]; do kill -0 $job || return 1; done
+    kill -INT $job
+    wait $job
+    status=$?
+    [ "$status" -eq 130 ] && [ "$(cat keep.png)" = old ] && [ -z "$(find . -name '.?*' -type f)" ] || { echo "$status"; cat stderr; return 1; }
+}
+claim "Ctrl-C while a picture is written" interrupted
 # ---- outputs are looked at before anything is read
 for line in "encode npy" "vae_infer wav" "reconstruct flac" "spectrogram png"; do
     program=${line% *} ending=${line#* }

@@ -21,8 +21,8 @@ zeros() { head -c "$1" /dev/zero; }
 mkdir a b c mixed none
 for i in 1 2 3; do
     { wav 32000; noise $i 32000; } >raw.wav
-    ./sound convert raw.wav a/$i.wav --normalize peak --bits f32
-    ./sound convert raw.wav b/$i.wav --normalize rms --bits f32
+    ./sound convert raw.wav a/$i.wav --level peak --bits f32 2>/dev/null
+    ./sound convert raw.wav b/$i.wav --level rms --bits f32 2>/dev/null
 done
 { wav 64000; zeros 32000; noise 4 32000; } >half.wav
 { wav 4000; zeros 4000 | tr '\0' '\177'; } >loud.wav # 0x7f7f
@@ -62,7 +62,7 @@ sed -n 1p lines >first
 sed -n 2p lines >second
 sed -n 3p lines >both
 gain=$(awk "BEGIN { print $(value rms second) / $(value rms first) }")
-claim "the rms is that of sound --normalize rms" near "$(value rms second)" 0.1 1e-6
+claim "the rms is that of sound --level rms" near "$(value rms second)" 0.1 1e-6
 claim "snr of a gain g: -20 log10 |1 - g|" \
     near "$(value snr_db both)" "-20 * log(sqrt((1 - $gain) ^ 2)) / log(10)" 1e-3
 claim "spectra of a gain g: 20 log10 g apart" \

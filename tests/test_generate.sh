@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 model=$top/demo/tiny.tango
-programs generate convert
+programs generate convert sound
 # Files are compared whole here: without the record of how they were made (test_record.sh).
 mv generate plain && printf '#!/bin/sh\nexec ./plain --no-metadata "$@"\n' >generate && chmod +x generate
 quick="--steps 2 --seconds 0.64"
@@ -224,6 +224,48 @@ claim "--clip cuts off, and counts"           says " samples clipped" --clip -o 
 claim "as many as there are at the ends"      sh -c 'n=$(od -An -v -td2 -j44 clipped.wav | awk "{ for (i = 1; i <= NF; i++) n += \$i == 32767 || \$i == -32768 } END { print n }"); said=$(sed -n "s/.* \([0-9,]*\) samples clipped/\1/p" stderr | tr -d ,); echo "$n $said"; [ "$said" -gt 100 ] && [ "$said" -le "$n" ] && [ "$n" -le $((said + 3)) ]'
 claim "floats keep every level"               says "16000 Hz$" --bits f32 -o loud32.wav
 claim "--json tells both"                     sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --guidance 30 --rescale 0 -o l.wav x >j && grep -q "\"lowered_db\": \[[1-9]" j && grep -q "\"clipped\": \[0\]" j' "$model"
+peak_is() { od -An -v -td2 -j44 "$1" | awk -v want="$2" '{ for (i = 1; i <= NF; i++) { a = $i < 0 ? -$i : $i; if (a > top) top = a } } END { print top; exit !(top > want * 0.97 && top <= want) }'; }
+claim "--level peak is one factor"            says "lowered by [0-9]* dB to -1.0 dBTP" --level peak -o peak.wav
+claim "to 0.89 of full scale or a little less" peak_is peak.wav 29205
+claim "--level lufs"                          says "to -23.0 LUFS" --level lufs=-23 -o lufs.wav
+claim "is held back by its limit"             says "LUFS, held back by the limit of -3 dBTP" --level lufs=-3 --limit -3 -o held.wav
+claim "which is that of the peak"             peak_is held.wav 23198
+claim "each of several sounds has its own"    says "two_01.wav .*seed 1  lowered by [0-9]* dB to -30.0 dBFS" --level rms=-30 --samples 2 -o two.wav
+claim "--level none is --clip"                sh -c 'cmp clipped.wav "$0" || ./generate -m "$1" -q --steps 2 --seconds 0.64 --guidance 30 --rescale 0 --level none -o "$0" x && cmp "$0" clipped.wav' none_level.wav "$model"
+claim "floats are levelled where it is asked" says "to -6.0 dBTP" --bits f32 --level peak=-6 -o f32.wav
+claim "--json tells rule, target and outcome" sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --samples 2 --level lufs=-1 -o l.wav x >j && grep -q "\"level\": \"lufs\", \"level_target\": -1, \"limit\": -1, \"lowered_db\": \[-[0-9.]*, -[0-9.]*\], \"held_back\": \[true, true\]" j' "$model"
+claim "and no target without a rule"          sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 -o l.wav x | grep "\"level\": \"fit\", \"lowered_db\": " | grep -vq target' "$model"
+claim "a level waits for the whole wave"      sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o whole.wav x && cmp pipe.wav whole.wav' "$model"
+claim "--rate"                                says "0.640 s  44100 Hz" --rate 44100 -o r.wav
+claim "has as many samples"                   size_is r.wav $((44 + 2 * 28224))
+claim "which --json tells"                    sh -c './generate -m "$0" -q --json --steps 1 -s 0.64 --rate 22050 -o l.wav x | grep -q "\"lengths\": \[14112\], \"frames\": 14112, \"rate\": 22050, \"duration\": 0.64" ' "$model"
+claim "--fade-in begins with silence"         runs --fade-in 0.1 -o fade.wav "a dog barks"
+claim "and ends as before"                    sh -c 'tail -c 17000 fade.wav >a.raw; tail -c 17000 first.wav | cmp - a.raw && ! cmp -s fade.wav first.wav'
+claim "--trim leaves no silence at the ends"  sh -c './generate -m "$0" -q --steps 2 --seconds 1.28 --trim -o t.wav "a dog barks" && od -An -v -td2 -j44 -w2 t.wav | awk "{ a = \$1 < 0 ? -\$1 : \$1; if (NR == 1) first = a; last = a; if (a > top) top = a } END { print first, last, top; exit !(first >= top / 1000 && last >= top / 1000) }"' "$model"
+# A loop at another rate is the middle of three rounds at that rate, to the last bit or two.
+./generate -m "$model" -q --steps 2 -s 0.64 --loop --vocoder hifigan -o round.wav rain
+./generate -m "$model" -q --steps 2 -s 0.64 --loop --vocoder hifigan --rate 44100 -o fast.wav rain
+{ printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\200\76\0\0\0\175\0\0\2\0\20\0data\0\360\0\0'
+    for i in 1 2 3; do tail -c +45 round.wav; done; } >rounds.wav
+claim "a loop stays one at another rate"      sh -c './sound convert rounds.wav three.wav --rate 44100 --clip && od -An -v -td2 -w2 -j$((44 + 56448)) -N56448 three.wav >a && od -An -v -td2 -w2 -j44 fast.wav >b && paste a b | awk "{ d = \$1 - \$2; if (d > 2 || d < -2) bad++ } END { print NR, bad + 0; exit !(NR == 28224 && !bad) }"'
+for option in --trim "--fade-in 0.1" "--fade-out 0.1"; do
+    # shellcheck disable=SC2086
+    claim "a loop has no ends (${option%% *})" expect 2 "${option%% *} contradicts --loop" --loop $option x
+done
+for option in "--rate 8000" "--rate 44.1" "--fade-in -1" "--fade-out x" "--level loud" "--level rms=3" "--limit 1"; do
+    # shellcheck disable=SC2086
+    claim "$option is a usage error"          expect 2 "${option%% *}: expected" $option x
+done
+claim "so is a limit of nothing"              expect 2 "is of --level rms and lufs" --limit -2 x
+claim "and a level beside --clip"             expect 2 "contradicts --level rms" --clip --level rms x
+# A player that notes what it is given.
+mkdir players && printf '#!/bin/sh\necho noise; cat; echo "${0##*/} $*" >>words; exit "$(cat code)"\n' >players/ffplay
+chmod +x players/ffplay && echo 0 >code
+claim "--play plays what is written"          sh -c 'echo text | PATH=$PWD/players:/bin ./generate -m "$0" -q --json --steps 1 -s 0.64 --samples 2 --play -o p.wav x >j && [ "$(wc -l <j)" -eq 1 ] && [ "$(cat words)" = "ffplay -nodisp -autoexit -loglevel error p_00.wav
+ffplay -nodisp -autoexit -loglevel error p_01.wav" ]' "$model"
+claim "without a player nothing is made"      sh -c 'mkdir bare; ln -s "$(command -v sh)" "$(command -v env)" bare; PATH=$PWD/bare ./generate -m "$0" -q --play -o n.wav x 2>e; [ $? -eq 1 ] && grep -q "aplay, paplay, afplay or ffplay is needed" e && [ ! -e n.wav ]' "$model"
+claim "a player that fails leaves the sound"  sh -c 'echo 3 >code; PATH=$PWD/players:/bin ./generate -m "$0" -q --steps 1 -s 0.64 --play -o n.wav x 2>e; [ $? -eq 1 ] && grep -q "ffplay failed with status 3; the sound is in n.wav" e && [ -s n.wav ]' "$model"
+claim "a stream is not played"                expect 2 "contradicts -o -" -o - --play x
 claim "the shipped model rescales guidance"  sh -c './generate -m "$0" "a dog barks" 2>e && grep -q "guidance 3 rescaled" e' "$model"
 claim "the README's first command is near full scale" grep "lowered by [0-2][.0-9]* dB" e
 claim "and nothing of it is cut off"          no_clip out.wav
@@ -403,6 +445,7 @@ claim "a failed run keeps the old output"     sh -c '! ./generate -m cut.tango -
 long=$(awk 'BEGIN { for (i = 0; i < 700; i++) printf "rain " }')
 claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 1 --seconds 0.64 -o c.wav "$1" 2>e && grep -q "was cut" e' "$model" "$long"
 if [ -w /dev/full ]; then
+    claim "-h of a full device is one, too"   sh -c './generate -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
     claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
 fi
 case ${CFLAGS-} in

@@ -1,8 +1,8 @@
 /* cc -I.. test_integers.c -lm -o t && ./t     prints one line a claim
 
-   Products of 16-bit integers (tango_nn.h): the bound that keeps sums of a block inside
-   of 32 bits, the same bytes from every kernel table, errors against sums in double,
-   numbers that are none. */
+   Products of integers (tango_nn.h), inputs of 16 bits with weights of 16 and of 8: the
+   bound that keeps sums of a block inside of 32 bits, the same bytes from every kernel
+   table, errors against sums in double, numbers that are none. */
 #undef TANGO_NN_SMALL /* every tile, also where sanitizers are */
 #define TANGO_NN_IMPLEMENTATION
 #include "../tango_nn.h"
@@ -17,6 +17,7 @@ static const char *const level_names[] = { "reference", "avx2", "avx512", "vnni"
 static tango_nn_context contexts[4]; /* one for each level of this machine */
 static size_t levels;
 static uint32_t state = 1;
+static tango_nn_type type = TANGO_NN_I16; /* of the weights */
 
 static uint32_t next(void)
 {
@@ -75,11 +76,23 @@ typedef struct weights {
     size_t channels, taps;
 } weights;
 
+/* Bytes of a panel, and of a whole block. */
+static size_t panel_bytes(size_t inputs)
+{
+    return tango_nn_panels_size(16, inputs, type);
+}
+
+/* The error of a product against floats, as a part of the largest number. */
+static double tolerance(void)
+{
+    return type == TANGO_NN_I8 ? 1.2e-2 : 2e-4;
+}
+
 static weights make_weights(size_t outputs, size_t channels, size_t taps)
 {
     weights w;
     const size_t inputs = channels * taps;
-    const size_t bytes = tango_nn_panels_size(16, inputs, TANGO_NN_I16);
+    const size_t bytes = panel_bytes(inputs);
     w.values = noise_array(outputs * inputs);
     w.panels = (char *)take((outputs + 15) / 16 * bytes + 4);
     w.channels = channels;
@@ -87,9 +100,9 @@ static weights make_weights(size_t outputs, size_t channels, size_t taps)
     w.matrix.panels = w.panels + 4; /* not aligned */
     w.matrix.outputs = outputs;
     w.matrix.inputs = inputs;
-    w.matrix.type = TANGO_NN_I16;
+    w.matrix.type = type;
     for (size_t o = 0; o < outputs; o += 16) {
-        tango_nn_pack_panel(w.panels + 4 + o / 16 * bytes, TANGO_NN_I16,
+        tango_nn_pack_panel(w.panels + 4 + o / 16 * bytes, type,
                             w.values + o * inputs, outputs - o < 16 ? outputs - o : 16,
                             channels, taps);
     }
@@ -105,13 +118,15 @@ static void drop_weights(weights *w)
 /* Weight (output, input) as the panels have it. */
 static double stored(const weights *w, size_t output, size_t input)
 {
-    const size_t bytes = tango_nn_panels_size(16, w->matrix.inputs, TANGO_NN_I16);
-    const char *block = (const char *)w->matrix.panels + output / 16 * bytes
-                        + input / 128 * 4160;
+    const char *block = (const char *)w->matrix.panels
+                        + output / 16 * panel_bytes(w->matrix.inputs)
+                        + input / 128 * panel_bytes(128);
+    const size_t at = input % 128 / 2 * 32 + output % 16 * 2 + input % 2;
     float scale;
     int16_t q;
     memcpy(&scale, block + output % 16 * 4, 4);
-    memcpy(&q, block + 64 + input % 128 / 2 * 64 + output % 16 * 4 + input % 2 * 2, 2);
+    if (type == TANGO_NN_I8) q = (signed char)block[64 + at];
+    else memcpy(&q, block + 64 + 2 * at, 2);
     return (double)scale * (double)q;
 }
 
@@ -190,7 +205,7 @@ static void a_product_at_the_bound_is_exact(void)
         float x[128];
         for (size_t k = 0; k < n; k++) x[k] = 1.0f + 1e-4f * (float)(k % 3);
         weights w = make_weights(1, n, 1);
-        tango_nn_pack_panel(w.panels + 4, TANGO_NN_I16, x, 1, n, 1);
+        tango_nn_pack_panel(w.panels + 4, type, x, 1, n, 1);
         double want = 0, row[128];
         quantized(row, x, n);
         for (size_t k = 0; k < n; k++) want += row[k] * stored(&w, 0, k);
@@ -206,7 +221,7 @@ static void a_product_at_the_bound_is_exact(void)
 /* ---- Products --------------------------------------------------------------------- */
 
 /* All levels give the bytes of the first; errors against the integers in double are those
-   of float sums, those against the floats at most 2e-4 of the largest. */
+   of float sums, those against the floats within the type's tolerance. */
 static void check_linear(size_t rows, size_t outputs, size_t inputs)
 {
     weights w = make_weights(outputs, inputs, 1);
@@ -237,7 +252,7 @@ static void check_linear(size_t rows, size_t outputs, size_t inputs)
             if (fabs(want - got) > off) off = fabs(want - got);
         }
     }
-    CHECK(off <= 2e-4 * peak || rows * outputs < 1000);
+    CHECK(off <= tolerance() * peak || rows * outputs < 1000);
     free(x);
     free(out);
     free(first);
@@ -291,6 +306,9 @@ static void panels_have_the_documented_size(void)
     CHECK(tango_nn_panels_size(0, 10, TANGO_NN_I16) == 0);
     CHECK(tango_nn_panels_size(SIZE_MAX, 128, TANGO_NN_I16) == 0);
     CHECK(tango_nn_panels_size(16, SIZE_MAX / 16, TANGO_NN_I16) == 0);
+    CHECK(tango_nn_panels_size(16, 128, TANGO_NN_I8) == 64 + 2048);
+    CHECK(tango_nn_panels_size(17, 129, TANGO_NN_I8) == 2 * (64 + 2048 + 64 + 32));
+    CHECK(tango_nn_panels_size(16, SIZE_MAX / 16, TANGO_NN_I8) == 0);
 }
 
 /* Runs tasks last first, dealt to three workers. */
@@ -336,7 +354,7 @@ static void convolutions_agree_on_all_levels_and_threads(void)
             peak = fmaxf(peak, fabsf(plain[i]));
             off = fmaxf(off, fabsf(plain[i] - first[i]));
         }
-        CHECK(off <= 2e-4f * peak);
+        CHECK((double)off <= tolerance() * (double)peak);
         for (size_t i = 0; i < 2 * levels; i++) {
             tango_nn_context context = contexts[i / 2];
             if (i % 2) {
@@ -372,7 +390,7 @@ static void weights_widen_alike_on_all_levels(void)
         for (size_t i = 0; i < levels; i++) {
             memset(out, 0xff, depth * 16 * sizeof *out);
             out[depth * 16] = GUARD;
-            contexts[i].kernels->widen_i16(out, w.matrix.panels, k, depth);
+            contexts[i].kernels->widen_blocks(out, w.matrix.panels, type, k, depth);
             CHECK(out[depth * 16] == GUARD);
             for (size_t n = 0; n < depth * 16; n++) {
                 CHECK(out[n] == (float)stored(&w, n % 16, k + n / 16));
@@ -466,14 +484,14 @@ static void panels_of_any_bytes_are_defined(void)
     weights w = make_weights(16, 200, 1);
     float *x = noise_array(9 * 200), first[144], out[144];
     for (size_t round = 0; round < 40; round++) {
-        const size_t bytes = tango_nn_panels_size(16, 200, TANGO_NN_I16);
+        const size_t bytes = panel_bytes(200);
         for (size_t i = 0; i < bytes; i += 2) {
             int16_t q = (int16_t)(round % 2 ? -32768 : (int)pick(0, 65535) - 32768);
             memcpy(w.panels + 4 + i, &q, 2);
         }
         for (size_t i = 0; i < 32; i++) {
             float scale = i < 5 ? scales[i] : 1e-4f;
-            memcpy(w.panels + 4 + i / 16 * 4160 + i % 16 * 4, &scale, 4);
+            memcpy(w.panels + 4 + i / 16 * panel_bytes(128) + i % 16 * 4, &scale, 4);
         }
         for (size_t i = 0; i < 9 * 200; i++) {
             if (round == 3) x[i] = i % 2 ? -1.0f : 1.0f;
@@ -496,11 +514,11 @@ static void weights_that_are_no_numbers_pack_to_nan(void)
 {
     float w[40] = { 0 }, x[40], out[2];
     char panel[64 + 64 * 20];
-    tango_nn_matrix m = { panel, 2, 20, TANGO_NN_I16 };
+    tango_nn_matrix m = { panel, 2, 20, type };
     for (size_t i = 0; i < 40; i++) x[i] = noise();
     w[3] = NAN;
     w[25] = 2.0f;
-    tango_nn_pack_panel(panel, TANGO_NN_I16, w, 2, 20, 1);
+    tango_nn_pack_panel(panel, type, w, 2, 20, 1);
     for (size_t i = 0; i < levels; i++) {
         tango_nn_linear(&contexts[i], out, x, 1, &m, NULL);
         CHECK(isnan(out[0]));
@@ -508,13 +526,53 @@ static void weights_that_are_no_numbers_pack_to_nan(void)
     }
 }
 
-int main(void)
+/* Weights of 8 bits: the whole range is used, and half a scale is the largest error. */
+static void bytes_use_the_range(void)
 {
-    start_levels();
-    RUN(blocks_of_noise_use_the_range_and_keep_the_bound);
-    RUN(the_worst_rounding_keeps_the_bound);
+    for (size_t round = 0; round < 500; round++) {
+        const size_t inputs = pick(1, 128);
+        const double size = ldexp(1.0, (int)pick(0, 180) - 90);
+        float x[128], scale;
+        char panel[64 + 2048];
+        double most = 0;
+        long largest = 0;
+        for (size_t k = 0; k < inputs; k++) x[k] = (float)((double)noise() * size);
+        tango_nn_pack_panel(panel, TANGO_NN_I8, x, 1, inputs, 1);
+        memcpy(&scale, panel, 4);
+        for (size_t k = 0; k < inputs; k++) {
+            const long q = (signed char)panel[64 + k / 2 * 32 + k % 2];
+            most = fmax(most, fabs((double)q * (double)scale - (double)x[k]));
+            if (labs(q) > largest) largest = labs(q);
+        }
+        CHECK(largest == 127);
+        CHECK(most <= 0.5001 * (double)scale);
+    }
+}
+
+/* The worst sums that a file can ask for: bytes of -128 beside inputs at their bound. */
+static void no_bytes_can_break_the_bound(void)
+{
+    float x[128], out;
+    double want = 0, row[128];
+    weights w = make_weights(1, 128, 1);
+    const float one = 1.0f;
+    for (size_t k = 0; k < 128; k++) x[k] = 1.0f + 1e-4f * (float)(k % 3);
+    memset(w.panels + 4 + 64, 0x80, 2048);
+    memcpy(w.panels + 4, &one, 4);
+    quantized(row, x, 128);
+    for (size_t k = 0; k < 128; k++) want += row[k] * stored(&w, 0, k);
+    CHECK(stored(&w, 0, 127) == -128);
+    for (size_t i = 0; i < levels; i++) {
+        tango_nn_linear(&contexts[i], &out, x, 1, &w.matrix, NULL);
+        CHECK_NEAR(out, want, 2e-7 * fabs(want));
+    }
+    drop_weights(&w);
+}
+
+/* All that both types of weights share. */
+static void run_products(void)
+{
     RUN(a_product_at_the_bound_is_exact);
-    RUN(panels_have_the_documented_size);
     RUN(products_of_every_height_and_width_agree);
     RUN(products_of_every_depth_agree);
     RUN(products_of_several_blocks_agree);
@@ -526,6 +584,20 @@ int main(void)
     RUN(very_large_and_very_small_numbers_are_right);
     RUN(panels_of_any_bytes_are_defined);
     RUN(weights_that_are_no_numbers_pack_to_nan);
+}
+
+int main(void)
+{
+    start_levels();
+    RUN(blocks_of_noise_use_the_range_and_keep_the_bound);
+    RUN(the_worst_rounding_keeps_the_bound);
+    RUN(panels_have_the_documented_size);
+    run_products();
+    printf("8 bits:\n");
+    type = TANGO_NN_I8;
+    RUN(bytes_use_the_range);
+    RUN(no_bytes_can_break_the_bound);
+    run_products();
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     return CHECK_DONE();
 }

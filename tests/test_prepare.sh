@@ -9,7 +9,7 @@
 prepare=$tmp/prepare
 model=$top/demo/tiny.tango
 cd "$tmp" || exit 1
-programs prepare clips
+programs prepare clips sound
 mkdir waves json
 ./clips waves 12
 
@@ -254,6 +254,57 @@ claim "shard 1/3" exits 0 $run_folder --output_dir shards --shard 1/3
 claim "merge" exits 0 "$prepare" merge --output_dir shards --json
 claim "merge counts" has out.txt '"total": 13, "done": 13, "written": 0, "kept": 13'
 claim "merged shards are one run" same one shards
+
+# --- folder: FLAC, levels
+same_samples() { for file in one/original-audio/*.wav; do
+    id=${file##*/} && ./sound convert "$1/original-audio/${id%.wav}.flac" a.wav && cmp a.wav "$file" || return 1; done; }
+# shellcheck disable=SC2086
+claim "--audio-format flac" exits 0 $run_folder --output_dir fl --audio-format flac
+claim "writes FLAC" test "$(ls fl/original-audio | head -n 1) $(ls fl/original-audio | grep -c wav)" = "000000.flac 0"
+claim "of 16 bits" sh -c './sound info fl/original-audio/000000.flac | grep -q "flac 16 bit, 1 channel, 16000 Hz"'
+claim "of the samples of WAV" same_samples fl
+claim "mels and latents are the same" sh -c 'diff -r one/mel-spectrogram fl/mel-spectrogram && diff -r one/latent-vector fl/latent-vector'
+claim "the manifest names it" has fl/dataset_info.json '"audio": "original-audio/000000.flac"' '"flac": 16'
+# shellcheck disable=SC2086
+claim "again, all is kept" exits 0 $run_folder --output_dir fl --audio-format flac --json
+claim "and nothing is written" has out.txt '"written": 0, "kept": 13'
+rm fl/original-audio/000003.flac
+# shellcheck disable=SC2086
+claim "a lost one" exits 0 $run_folder --output_dir fl --audio-format flac --json
+claim "comes again" has out.txt '"written": 1, "kept": 12'
+# shellcheck disable=SC2086
+claim "not as WAV" exits 1 $run_folder --output_dir fl
+claim "which is said" has err.txt "made with other parameters" '"flac": 16'
+for i in 0 1; do
+    # shellcheck disable=SC2086
+    claim "shard $i/2 of it" exits 0 $run_folder --output_dir flm --audio-format flac --shard $i/2
+done
+claim "merge of them" exits 0 "$prepare" merge --output_dir flm
+claim "is one run" same fl flm
+# shellcheck disable=SC2086
+claim "--audio-format flac24" exits 0 $run_folder --output_dir fl24 --audio-format flac24
+claim "writes 24 bits" sh -c './sound info fl24/original-audio/000001.flac | grep -q "flac 24 bit"'
+if have flac; then
+    claim "flac -t accepts them" sh -c 'flac -t -s fl/original-audio/*.flac fl24/original-audio/*.flac'
+fi
+claim "another format is a usage error" exits 2 "$prepare" folder --input_dir fo --output_dir x --no-latents --audio-format mp3
+run_level="$prepare folder --input_dir fo --no-latents --seconds 0.64"
+for level in rms=-30 rms=-40; do
+    # shellcheck disable=SC2086
+    claim "--level $level" exits 0 $run_level --output_dir level$level --level $level
+done
+claim "is told in the manifest" has levelrms=-30/dataset_info.json '"level": "rms", "level_target": -30.0, "limit": -1.0'
+claim "and nowhere else" sh -c '! grep -q level one/dataset_info.json one/.prepare/set.json'
+# 10 dB are 1.1513 of a natural logarithm, except where a mel is at its floor.
+log_mels() { od -An -v -tf4 -w4 -j128 "$1/mel-spectrogram/000000.npy"; }
+log_mels levelrms=-30 >a.txt && log_mels levelrms=-40 >b.txt
+claim "10 dB are 10 dB in the mel" sh -c 'paste a.txt b.txt | awk "{ d = \$1 - \$2 - 1.1513; n += d < 0.01 && d > -0.01 } END { print n, NR; exit !(n > NR / 4) }"'
+# shellcheck disable=SC2086
+claim "a level belongs to a set" exits 1 $run_level --output_dir levelrms=-30 --level rms=-31
+claim "which is said, too" has err.txt "made with other parameters"
+# shellcheck disable=SC2086
+claim "no level of that name" exits 2 $run_level --output_dir x --level loud
+claim "is made" test ! -e x
 mv shards/mel-spectrogram/000004.npy lost.npy
 claim "merge: a lost output" exits 1 "$prepare" merge --output_dir shards
 claim "names its index" has err.txt "index 4"

@@ -108,7 +108,7 @@ LC_ALL=C sed 's/TITLE=a dog/TITLE=A dog/' dog.flac >title.flac
 claim "another text alone is no other sound"  sh -c './generate -m tiny.tango --replay title.flac -o again.flac 2>&1 | grep -qF "the same samples as title.flac"'
 ./sound convert out.wav rate.wav --rate 8000
 claim "another rate is another sound"         refuses 1 "rate.wav: another length or rate" --replay rate.wav -o again.wav
-./sound convert out.wav loud.wav --normalize peak
+./sound convert out.wav loud.wav --level peak 2>stderr
 claim "so is another level"                   refuses 1 "loud.wav: " --replay loud.wav -o again.wav
 rm -f again.wav
 claim "a file without a record"               refuses 1 "none.wav: it does not say how it was made" --replay none.wav -o again.wav
@@ -149,4 +149,11 @@ claim "parts made anew"                       make --steps 3 --init pair_00.wav 
 claim "are made again"                        replays anew.wav
 claim "a loop with sigmas of Karras"          make -s 1 --loop --window 0.48 --sampler dpm-sde --sigmas karras -o round.wav rain
 claim "goes round again"                      replays round.wav
+claim "a finished sound"                      make --trim --fade-out 0.1 --rate 22050 --level rms=-30 --limit -9 -o finished.flac "a dog barks"
+claim "tells how"                             tells finished.flac '"--trim", "--fade-out", "0.1", "--rate", "22050", "--level", "rms=-30", "--limit", "-9"'
+claim "and is made again"                     replays finished.flac -o again.flac
+mkdir players && printf '#!/bin/sh\n' >players/paplay && chmod +x players/paplay
+claim "a sound that is heard"                 sh -c 'PATH=$PWD/players:$PATH ./generate -m tiny.tango -q --steps 1 -s 0.64 --play -o heard.flac rain'
+claim "does not tell it"                      sh -c '! ./sound info heard.flac | grep -F -e --play'
+claim "a finish beside it"                    refuses 2 "takes --level from its file" --replay finished.flac --level peak
 finish

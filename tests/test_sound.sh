@@ -84,10 +84,73 @@ claim "start and seconds cut to frames" 0 "" "$sound" convert four.wav part.wav 
 claim "they are the middle two" 0 "" same "$(samples part.wav)" \
     "$(printf '\0\300\1\0' | cksum)"
 claim "a start past the end fails" 1 "starts at" "$sound" convert four.wav part.wav --start 1
-claim "peak makes 0.95" 0 "peak 0.95" sh -c \
-    '"$1" convert four.wav loud.wav --normalize peak --bits f64 && "$1" info loud.wav' - "$sound"
-claim "rms makes 0.1" 0 "rms 0.1" sh -c \
-    '"$1" convert stereo16.wav loud.wav --normalize rms --bits f64 && "$1" info loud.wav' - "$sound"
+# a square wave of full scale, 1200 samples: resampling overshoots at its edges
+{ wav_head '\140\11\0\0' '\1' '\20' '\2'
+    repeat 150 '\377\177\377\177\377\177\377\177\1\200\1\200\1\200\1\200'; } > square.wav
+# near FILE NAME VALUE TOLERANCE: what `info` says of peak or rms
+near() { "$sound" info "$1" | awk -v n="$2" -v v="$3" -v t="$4" '{ for (i = 1; i < NF; i++) if ($i == n) x = $(i + 1) + 0
+    d = x - v; print n, x; exit !(d <= t && d >= -t) }'; }
+"$sound" convert stereo16.wav tone.wav --channels mono --rate 48000 --bits f64 --level peak 2> err
+claim "--level peak says what it did" 0 "loud.wav: lowered by 3.3 dB to -1.0 dBTP" \
+    "$sound" convert square.wav loud.wav --level peak --bits f64
+claim "and =DB is another" 0 "to -7.0 dBTP" "$sound" convert tone.wav low.wav --level peak=-7
+claim "of the true peak" 0 "" sh -c '"$1" convert low.wav same.wav --level peak=-7 2>&1 | grep -q " at -7.0 dBTP"' - "$sound"
+claim "--level rms makes 0.1" 0 "to -20.0 dBFS" "$sound" convert stereo16.wav loud.wav --level rms --bits f64
+claim "exactly" 0 "" near loud.wav rms 0.1 1e-6
+claim "or another one" 0 "" sh -c '"$1" convert stereo16.wav loud.wav --level rms=-26.0206 --bits f64 2>&1 | grep -q "to -26.0 dBFS"' - "$sound"
+claim "exactly" 0 "" near loud.wav rms 0.05 1e-6
+claim "--level lufs makes -16" 0 "to -30.0 LUFS" "$sound" convert tone.wav lufs.wav --level lufs=-30 --bits f32
+claim "which stay so" 0 "again.wav: at -30.0 LUFS" "$sound" convert lufs.wav again.wav --level lufs=-30
+claim "the limit holds a level back" 0 "held back by the limit of -1 dBTP" "$sound" convert tone.wav held.wav --level rms=-1
+claim "to its true peak" 0 "held2.wav: at -1.0 dBTP" "$sound" convert held.wav held2.wav --level peak
+claim "another limit" 0 "limit of -6 dBTP" "$sound" convert tone.wav held.wav --level lufs=0 --limit -6
+claim "stays whole" 0 "held2.wav: at -6.0 dBTP" "$sound" convert held.wav held2.wav --level peak=-6
+{ wav_head '\20\0\0\0' '\1' '\20' '\2'; head -c 16 /dev/zero; } > zeros.wav
+for rule in peak rms lufs; do
+    claim "silence has no $rule" 0 "z.wav: silent: its level stays" "$sound" convert zeros.wav z.wav --level $rule
+    claim "and stays ($rule)" 0 "" same "$(samples z.wav)" "$(samples zeros.wav)"
+done
+{ wav_head '\20\0\0\0' '\1' '\20' '\2'; repeat 8 '\1\0'; } > faint.wav
+claim "what is faint has no loudness" 0 "under -70 LUFS: its level stays" "$sound" convert faint.wav z.wav --level lufs
+claim "levels want 8000 Hz" 1 "8000 Hz or more" "$sound" convert four.wav z.wav --rate 4000 --level rms
+for value in loud peak= peak=x peak=1 peak=-61 rms=nan lufs=-71 none=1 "" PEAK peak:3; do
+    claim "level '$value' is a usage error" 2 "--level: expected" "$sound" convert four.wav z.wav --level "$value"
+done
+claim "a limit of nothing" 2 "--limit is of --level rms and lufs" "$sound" convert four.wav z.wav --limit -2
+claim "a limit above full scale" 2 "--limit: expected a number from -60 to 0" "$sound" convert four.wav z.wav --level rms --limit 1
+claim "--clip leaves no level" 2 "--clip contradicts --level peak" "$sound" convert four.wav z.wav --level peak --clip
+claim "mix has its own level" 2 "mix has no option --level" "$sound" mix four.wav four.wav z.wav --level peak
+
+# ---- ends: 1/32768 and 0.5 lie 84 dB apart
+{ wav_head '\20\0\0\0' '\1' '\20' '\2'; printf '\1\0\0\0\0\100\1\0\0\0\0\300\0\0\1\0'; } > ends.wav
+claim "--trim takes silence from both ends" 0 "4 frames" sh -c \
+    '"$1" convert ends.wav trimmed.wav --trim && "$1" info trimmed.wav' - "$sound"
+claim "and nothing between" 0 "" same "$(samples trimmed.wav)" "$(printf '\0\100\1\0\0\0\0\300' | cksum)"
+claim "the same through a pipe" 0 "" sh -c '"$1" convert - - --trim < ends.wav | cmp - trimmed.wav' - "$sound"
+claim "of the part that is wanted" 0 "1 frames" sh -c \
+    '"$1" convert ends.wav z.wav --trim --seconds 0.000313 && "$1" info z.wav' - "$sound"
+claim "silence alone stays" 0 "8 frames" sh -c '"$1" convert zeros.wav z.wav --trim && "$1" info z.wav' - "$sound"
+claim "no samples have no ends" 0 "0 frames" sh -c '"$1" convert four.wav z.wav --trim --seconds 0 && "$1" info z.wav' - "$sound"
+{ wav_head '\20\0\0\0' '\1' '\20' '\2'; repeat 8 '\0\100'; } > flat.wav
+# sin^2 of 22.5 and 67.5 degrees, of 16384: 2399 and 13985
+claim "--fade-in and --fade-out are a squared sine" 0 "" "$sound" convert flat.wav faded.wav --fade-in 0.000125 --fade-out 0.00025
+claim "sample by sample" 0 "" same "$(od -An -v -td2 -j 44 faded.wav | xargs)" "2399 13985 16384 16384 15760 11327 5057 624"
+claim "a longer fade takes all of a sound" 0 "" sh -c '"$1" convert flat.wav faded.wav --fade-in 600 && "$1" convert flat.wav z.wav --fade-in 0.0005 && cmp z.wav faded.wav' - "$sound"
+claim "fades come before levels" 0 "" sh -c '"$1" convert faded.wav a.wav --level rms --bits f64 && "$1" convert flat.wav z.wav --fade-in 600 --level rms --bits f64 2>/dev/null && "$1" info z.wav | grep -q "rms 0.1"' - "$sound"
+claim "a fade of a word" 2 "--fade-out: expected a number" "$sound" convert flat.wav z.wav --fade-out long
+
+# ---- --play: a player that notes its words
+mkdir players && printf '#!/bin/sh\necho played; printf "%%s\\n" "$0" "$@" >words; exit "$(cat code)"\n' > players/paplay
+chmod +x players/paplay && echo 0 > code
+players="$work/players:/bin:/usr/bin"
+have aplay || claim "--play plays the file" 0 "" env PATH="$players" "$sound" convert flat.wav ./-p.wav --play
+PATH=$players && claim "--play plays FLAC by paplay" 0 "" "$sound" convert flat.wav p.flac --play
+claim "with the file's name" 0 "" same "$(tail -n +2 words)" p.flac
+claim "a failing player is said" 1 "error: paplay failed with status 7; the sound is in p.flac" sh -c 'echo 7 >code; "$1" convert flat.wav p.flac --play' - "$sound"
+claim "no player is said before the work" 1 "for FLAC paplay, afplay or ffplay is needed" env PATH="$work" "$sound" convert flat.wav none2.flac --play
+claim "and nothing is written" 1 "" test -e none2.flac
+claim "standard output is no file to play" 2 "--play contradicts -o -" "$sound" convert flat.wav - --play
+
 claim "mono averages" 0 "1 channel," sh -c \
     '"$1" convert stereo16.wav mono.wav --channels mono && "$1" info mono.wav' - "$sound"
 claim "channels of equal content average to themselves" 0 "" sh -c \
@@ -106,7 +169,7 @@ claim "to the largest number of 16 bits" 0 "" same "$(samples 16.wav)" \
     "$(printf '\377\177\1\200\0\040\0\100\0\040\0\0' | cksum)"
 claim "the same through a pipe" 0 "lowered by 6 dB" sh -c \
     '"$1" convert - - --bits 16 < loud.wav > piped.wav && cmp piped.wav 16.wav' - "$sound"
-for option in --clip "--normalize none"; do
+for option in --clip "--level none"; do
     # shellcheck disable=SC2086 # two words are meant
     claim "$option cuts off, and counts" 0 "16.wav: 2 samples clipped" \
         "$sound" convert loud.wav 16.wav --bits 16 $option
@@ -118,16 +181,11 @@ claim "floats stay, and nothing is said" 0 "peak 2," sh -c \
 claim "full scale itself is not too loud" 0 "" sh -c \
     '"$1" convert loud.wav 16.wav --bits 16 --start 0.000125 2> said && [ ! -s said ]' - "$sound"
 claim "and stays" 0 "" same "$(samples 16.wav)" "$(printf '\0\100\377\177\0\100\0\0' | cksum)"
-# a square wave of full scale, 1200 samples: resampling overshoots at its edges
-{ wav_head '\140\11\0\0' '\1' '\20' '\2'
-    repeat 150 '\377\177\377\177\377\177\377\177\1\200\1\200\1\200\1\200'; } > square.wav
 claim "what resampling makes too loud is lowered" 0 "up.wav: lowered by" \
     "$sound" convert square.wav up.wav --rate 22050
 { wav_head '\100\23\0\0' '\3' '\40' '\4'; repeat 1232 '\0\0\0\300'; } > many.wav
 claim "many are counted with a comma" 0 "16.wav: 1,232 samples clipped" \
     "$sound" convert many.wav 16.wav --bits 16 --clip
-claim "peak has no need of it" 0 "" sh -c \
-    '"$1" convert square.wav up.wav --rate 22050 --normalize peak 2> said && [ ! -s said ]' - "$sound"
 
 # ---- convert: damage
 cp four.wav kept.wav
@@ -224,6 +282,10 @@ claim "griffinlim lowers what is too loud" 0 "gl.wav: lowered by " \
     "$sound" griffinlim loud.npy gl.wav --iterations 3
 claim "or clips it and counts" 0 " samples clipped" \
     "$sound" griffinlim loud.npy gl.wav --iterations 3 --clip
+claim "or levels it" 0 "gl.wav: lowered by " "$sound" griffinlim loud.npy gl.wav --iterations 3 --level lufs=-20
+claim "to what was asked for" 0 "to -20.0 LUFS" "$sound" griffinlim loud.npy gl.wav --iterations 3 --level lufs=-20
+claim "at another rate" 0 "48000 Hz" sh -c \
+    '"$1" griffinlim loud.npy fast.wav --iterations 3 --rate 48000 && "$1" info fast.wav' - "$sound"
 claim "or writes floats, untouched" 0 "" sh -c \
     '"$1" griffinlim loud.npy gl.wav --iterations 3 --bits f32 2> said && [ ! -s said ]' - "$sound"
 claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
@@ -289,6 +351,13 @@ claim "--no-metadata leaves it out" 0 '"tags": []' sh -c \
 LC_ALL=C sed 's/IKEY/LANG/' text.flac > lang.flac
 claim "what WAV has no place for is said" 0 "note: lang.wav: WAV has no place for LANG" \
     "$sound" convert lang.flac lang.wav
+at=$(LC_ALL=C grep -abo 'TITLE=rain' text.flac | cut -d: -f1)
+cp text.flac nul.flac && printf '\0' | dd of=nul.flac bs=1 seek=$((at + 7)) conv=notrunc 2> err
+for kind in wav flac; do
+    claim "a text that holds a NUL is left out of $kind, and said" 0 "note: n.$kind: the text of TITLE holds a NUL and is left out" \
+        "$sound" convert nul.flac n.$kind
+    claim "and nothing else" 0 "    COMMENT: a" sh -c '! "$1" info "$2" | grep -q TITLE && "$1" info "$2"' - "$sound" n.$kind
+done
 if have metaflac; then
     claim "metaflac reads it" 0 "TITLE=rain" metaflac --list text.flac
 fi
@@ -300,22 +369,19 @@ claim "and converted" 0 "" sh -c '"$1" convert bad.wav back.wav && cmp back.wav 
 claim "20 bits of 24 are read" 0 "pcm 24 bit (20 used), 1 channel, 16000 Hz, 3 frames" "$sound" info twenty.wav
 
 # ---- options without effect
-for options in "--clip --normalize peak" "--bits f32 --clip"; do
-    claim "convert $options" 0 "note: --clip has no effect" \
-        "$sound" convert four.wav note.wav $options
-done
+claim "convert --bits f32 --clip" 0 "note: --clip has no effect" \
+    "$sound" convert four.wav note.wav --bits f32 --clip
 claim "convert --clip of floats" 0 "note: clipping has no effect" \
     "$sound" convert float.wav note.wav --clip
-claim "convert --normalize peak --clip" 0 "note: --normalize has no effect" \
-    "$sound" convert four.wav note.wav --normalize peak --clip
 claim "one note a run, and none otherwise" 0 "" sh -c \
-    '[ "$("$1" convert four.wav note.wav --normalize peak --clip 2>&1 | grep -c ^note:)" = 1 ] &&
+    '[ "$("$1" convert four.wav note.wav --bits f32 --clip 2>&1 | grep -c ^note:)" = 1 ] &&
         ! "$1" convert four.wav note.wav --clip 2>&1 | grep ^note:' - "$sound"
 
 # ---- usage
 claim "no command" 2 "usage error" "$sound"
 claim "an unknown command" 2 "unknown command" "$sound" play
 claim "-h" 0 "griffinlim" "$sound" -h
+[ -w /dev/full ] && claim "-h of a full disk fails" 1 "writing failed" sh -c '"$1" -h >/dev/full' - "$sound"
 claim "too few files" 2 "expected 2 files" "$sound" convert four.wav
 claim "an unknown option" 2 "unknown option" "$sound" info --loud four.wav
 claim "an option of another command" 2 "mel has no option" "$sound" mel long.wav x.npy --rate 1

@@ -1266,8 +1266,8 @@ static void griffin_lim_matches_the_reference(void)
         float *want;
         snprintf(name, sizeof name, "griffin/wave_%02u.npy", (unsigned)rounds[i]);
         want = load(name, &count);
-        CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, rounds[i], g.uniform, work, size,
-                                 NULL) == TANGO_OK);
+        CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, rounds[i], g.uniform, NULL, work,
+                                 size, NULL) == TANGO_OK);
         CHECK(count == samples);
         if (count == samples) {
             CHECK_NEAR(distance(wave, want, samples) / largest(want, samples), 0.0, 5e-5);
@@ -1291,7 +1291,7 @@ static void griffin_lim_converges(void)
     for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
         double now;
         CHECK(tango_audio_griffin_lim(wave, g.magnitude, 64, rounds[i], 0.99f, g.uniform,
-                                      &g.b.front, work, size, NULL) == TANGO_OK);
+                                      &g.b.front, NULL, work, size, NULL) == TANGO_OK);
         now = tango_audio_convergence(wave, g.magnitude, 64, &g.b.front, g.b.work);
         CHECK(now < last);
         last = now;
@@ -1310,24 +1310,70 @@ static void vocoder_refuses_bad_input(void)
     tango_audio_parameters p = zero_parameters();
     tango_error error;
     wave[0] = GUARD;
-    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, work, size - 1,
+    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, NULL, work, size - 1,
                              &error) == TANGO_ERROR_MEMORY);
-    CHECK(tango_audio_vocode(wave, g.mel, 1, NULL, 1, g.uniform, work, size, &error) ==
-          TANGO_ERROR_ARGUMENT);
-    CHECK(tango_audio_vocode(wave, g.mel, 0, NULL, 1, g.uniform, work, size, &error) ==
-          TANGO_ERROR_ARGUMENT);
+    CHECK(tango_audio_vocode(wave, g.mel, 1, NULL, 1, g.uniform, NULL, work, size,
+                             &error) == TANGO_ERROR_ARGUMENT);
+    CHECK(tango_audio_vocode(wave, g.mel, 0, NULL, 1, g.uniform, NULL, work, size,
+                             &error) == TANGO_ERROR_ARGUMENT);
     p.recipe = TANGO_AUDIO_TORCHAUDIO;
-    CHECK(tango_audio_vocode(wave, g.mel, 64, &p, 1, g.uniform, work, size, &error) ==
-          TANGO_ERROR_UNSUPPORTED);
+    CHECK(tango_audio_vocode(wave, g.mel, 64, &p, 1, g.uniform, NULL, work, size,
+                             &error) == TANGO_ERROR_UNSUPPORTED);
     g.mel[7 * 64 + 3] = 200.0f; /* e^200 is no float */
-    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, work, size, &error) ==
-          TANGO_ERROR_NUMBER);
+    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, NULL, work, size,
+                             &error) == TANGO_ERROR_NUMBER);
     g.mel[7 * 64 + 3] = (float)nan("");
-    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, work, size, &error) ==
-          TANGO_ERROR_NUMBER);
+    CHECK(tango_audio_vocode(wave, g.mel, 64, NULL, 1, g.uniform, NULL, work, size,
+                             &error) == TANGO_ERROR_NUMBER);
     CHECK(strstr(error.text, "frame 7") != NULL);
     CHECK(wave[0] == GUARD);
     free(work), free(wave);
+    griffin_free(&g);
+}
+
+/* Hears shares of the work, and stops it at one of them. */
+typedef struct listener { size_t heard, stop; double last; } listener;
+
+static int hear(void *user, double share)
+{
+    listener *l = (listener *)user;
+    CHECK(share > 0 && share >= l->last && share <= 1 + 1e-9);
+    l->last = share;
+    return ++l->heard == l->stop;
+}
+
+static void a_vocoder_says_how_far_it_is_and_stops(void)
+{
+    enum { FRAMES = 600, ROUNDS = 4, MEL = 3, ALL = MEL + (ROUNDS + 1) * 3 };
+    griffin g = griffin_of();
+    const size_t size = tango_audio_vocode_work_size(FRAMES, NULL),
+                 samples = (FRAMES - 1) * 160;
+    void *work = take(size);
+    float *mel = floats(FRAMES * 64), *uniform = floats(FRAMES * 513),
+          *quiet = floats(samples), *wave = floats(samples);
+    listener l = { 0, 0, 0 };
+    tango_audio_progress progress;
+    tango_error error;
+    progress.on_share = hear;
+    progress.user = &l;
+    for (size_t i = 0; i < FRAMES * 64; i++) mel[i] = g.mel[i % (64 * 64)];
+    for (size_t i = 0; i < FRAMES * 513; i++) uniform[i] = g.uniform[i % (64 * 513)];
+    CHECK(tango_audio_vocode(quiet, mel, FRAMES, NULL, ROUNDS, uniform, NULL, work, size,
+                             NULL) == TANGO_OK);
+    CHECK(tango_audio_vocode(wave, mel, FRAMES, NULL, ROUNDS, uniform, &progress, work,
+                             size, NULL) == TANGO_OK);
+    CHECK(memcmp(wave, quiet, samples * sizeof *wave) == 0);
+    CHECK(l.heard == ALL && fabs(l.last - 1.0) < 1e-9);
+    for (size_t stop = 1; stop <= ALL; stop += 4) {
+        l.heard = 0, l.last = 0, l.stop = stop;
+        wave[0] = GUARD;
+        CHECK(tango_audio_vocode(wave, mel, FRAMES, NULL, ROUNDS, uniform, &progress,
+                                 work, size, &error) == TANGO_ERROR_CANCELLED);
+        CHECK(l.heard == stop && wave[0] == GUARD);
+        CHECK(strstr(error.text, stop <= MEL ? "vocoder: stopped behind frame 256 of 600"
+                                             : "griffin-lim: stopped in round") != NULL);
+    }
+    free(work), free(mel), free(uniform), free(quiet), free(wave);
     griffin_free(&g);
 }
 
@@ -1338,8 +1384,8 @@ static void vocoder_takes_short_mels_and_other_sizes(void)
         const size_t size = tango_audio_vocode_work_size(frames, NULL);
         void *work = take(size);
         float *wave = floats((frames - 1) * 160);
-        CHECK(tango_audio_vocode(wave, g.mel, frames, NULL, 3, g.uniform, work, size,
-                                 NULL) == TANGO_OK);
+        CHECK(tango_audio_vocode(wave, g.mel, frames, NULL, 3, g.uniform, NULL, work,
+                                 size, NULL) == TANGO_OK);
         CHECK(largest(wave, (frames - 1) * 160) > 1e-4);
         free(work), free(wave);
     }
@@ -1353,8 +1399,8 @@ static void vocoder_takes_short_mels_and_other_sizes(void)
         p.mels = 128; /* more bands than bins: some are empty */
         size = tango_audio_vocode_work_size(32, &p);
         work = take(size);
-        CHECK(tango_audio_vocode(wave, g.mel, 32, &p, 3, g.uniform, work, size, NULL) ==
-              TANGO_OK);
+        CHECK(tango_audio_vocode(wave, g.mel, 32, &p, 3, g.uniform, NULL, work, size,
+                                 NULL) == TANGO_OK);
         CHECK(isfinite(largest(wave, 310)));
         free(work);
     }
@@ -1388,8 +1434,8 @@ static size_t everything(float *out, const griffin *g, const tango_audio_kernels
     out += 2 * tango_audio_resampled_count(5000, &c.r);
     tango_audio_invert_mel(out, g->mel, 64, 60, &b.front, invert);
     out += 64 * 513;
-    tango_audio_griffin_lim(out, g->magnitude, 64, 20, 0.99f, g->uniform, &b.front, work,
-                            size, NULL);
+    tango_audio_griffin_lim(out, g->magnitude, 64, 20, 0.99f, g->uniform, &b.front, NULL,
+                            work, size, NULL);
     out += 63 * 160;
     for (size_t n = 2; n <= 2048; n *= 2) {
         plan p = plan_of(n);
@@ -1497,6 +1543,7 @@ int main(int argc, char **argv)
     RUN(griffin_lim_matches_the_reference);
     RUN(griffin_lim_converges);
     RUN(vocoder_refuses_bad_input);
+    RUN(a_vocoder_says_how_far_it_is_and_stops);
     RUN(vocoder_takes_short_mels_and_other_sizes);
     RUN(all_builds_give_the_same_bits);
     RUN(memory_may_lie_anywhere);

@@ -742,7 +742,7 @@ static void each_rule_of_the_blob_has_its_message(void)
 
 /* A blob of one matrix in blocks of integers, 17 outputs of 131 inputs: two panels of a
    block of 128 and one of 3. scale: of every column. */
-static void blocks_of(bytes *b, float scale, unsigned piece)
+static void blocks_of(bytes *b, tango_io_type type, float scale, unsigned piece)
 {
     tango_io_tensor t;
     tango_io_blob_writer writer;
@@ -751,17 +751,18 @@ static void blocks_of(bytes *b, float scale, unsigned piece)
     int16_t numbers[64 * 32];
     size_t n = 0, i, panel;
     memset(&t, 0, sizeof t);
-    t.name = "w", t.type = TANGO_IO_I16, t.layout = TANGO_IO_BLOCKS, t.rank = 3;
+    t.name = "w", t.type = type, t.layout = TANGO_IO_BLOCKS, t.rank = 3;
     t.shape[0] = 17, t.shape[1] = 1, t.shape[2] = 131;
     for (i = 0; i < 16; i++) scales[i] = scale;
     for (i = 0; i < 64 * 32; i++) numbers[i] = (int16_t)(i * 31 - 30000);
     CHECK(tango_io_create(&output, file_name, &error) == TANGO_OK);
     CHECK(tango_io_blob_write_begin(&writer, &output, NULL, 0, &t, 1, work, sizeof work,
                                     &error) == TANGO_OK);
-    CHECK(t.size == 2 * (64 + 64 * 64 + 64 + 2 * 64));
+    const size_t pair = type == TANGO_IO_I8 ? 32 : 64;
+    CHECK(t.size == 2 * (64 + 64 * pair + 64 + 2 * pair));
     for (panel = 0; panel < 2; panel++) {
         const void *parts[4] = { scales, numbers, scales, numbers };
-        const size_t sizes[4] = { 64, 64 * 64, 64, 2 * 64 };
+        const size_t sizes[4] = { 64, 64 * pair, 64, 2 * pair };
         for (i = 0; i < 4; i++) {
             const char *p = (const char *)parts[i];
             size_t at, step;
@@ -783,18 +784,20 @@ static void blocks_of_integers_are_written_and_their_scales_checked(void)
 {
     const float bad[] = { NAN, INFINITY, -INFINITY, -1.0f };
     size_t i;
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 12; i++) {
+        const tango_io_type type = i < 6 ? TANGO_IO_I16 : TANGO_IO_I8;
+        const size_t whole = i < 6 ? 4160 : 2112, all = i < 6 ? 4352 : 2240;
         bytes b = { NULL, 0, 0 };
         tango_io_blob blob;
         tango_io_tensor t;
         const unsigned char *p;
         unsigned char *from;
         void *block;
-        blocks_of(&b, i < 4 ? bad[i] : 0.5f, i < 5 ? 5000 : 3);
+        blocks_of(&b, type, i % 6 < 4 ? bad[i % 6] : 0.5f, i % 6 < 5 ? 5000 : 3);
         from = exact(b.p, b.n, &block);
         CHECK(tango_io_blob_open(&blob, from, b.n, &error) == TANGO_OK);
         CHECK(tango_io_blob_find(&blob, "w", &t) == 1 && t.layout == TANGO_IO_BLOCKS);
-        if (i < 4) {
+        if (i % 6 < 4) {
             CHECK(tango_io_blob_check(&blob, 0, &error) == TANGO_ERROR_DATA);
             CHECK(strstr(error.text, "w: a scale is negative or not finite") != NULL);
         } else {
@@ -802,7 +805,7 @@ static void blocks_of_integers_are_written_and_their_scales_checked(void)
             CHECK(tango_io_blob_check(&blob, 0, &error) == TANGO_OK);
             CHECK(p[0] == 0 && p[2] == 0 && p[3] == 0x3f); /* 0.5 */
             CHECK(p[64] == 0xd0 && p[65] == 0x8a);         /* -30000 */
-            CHECK(p[4160 + 3] == 0x3f && p[4352 + 64] == 0xd0);
+            CHECK(p[whole + 3] == 0x3f && p[all + 64] == 0xd0);
         }
         free(block);
         release(&b);
@@ -816,7 +819,7 @@ static void blocks_of_too_many_elements_are_refused(void)
     tango_io_blob blob;
     unsigned char *p;
     void *block;
-    blocks_of(&b, 1.0f, 5000);
+    blocks_of(&b, TANGO_IO_I16, 1.0f, 5000);
     memset(b.p + 64 + 16, 0, 24); /* the shape */
     b.p[64 + 16 + 3] = b.p[64 + 32 + 3] = 0x40;
     b.p[64 + 16] = 3; /* 2^30 + 3, 0, 2^30: allowed as such */
@@ -834,12 +837,12 @@ static void blocks_of_too_many_elements_are_refused(void)
     release(&b);
 }
 
-/* Only type I16 and three dimensions have blocks, and their size follows. */
+/* Only I16 and I8 and three dimensions have blocks, and their size follows. */
 static void blocks_of_another_kind_are_refused(void)
 {
     static const struct { size_t at; unsigned value; const char *words; } wrong[] = {
-        { 8, TANGO_IO_F32, "impossible shape" }, { 10, 3, "layout 3" },
-        { 12, 2, "beyond the rank" }, { 24, 2, "by its shape" },
+        { 8, TANGO_IO_F32, "impossible shape" }, { 8, TANGO_IO_I8, "by its shape" },
+        { 10, 3, "layout 3" }, { 12, 2, "beyond the rank" }, { 24, 2, "by its shape" },
         { 88, 1, "by its shape" },
     };
     size_t i;
@@ -848,7 +851,7 @@ static void blocks_of_another_kind_are_refused(void)
         tango_io_blob blob;
         unsigned char *p;
         void *block;
-        blocks_of(&b, 1.0f, 5000);
+        blocks_of(&b, TANGO_IO_I16, 1.0f, 5000);
         b.p[64 + wrong[i].at] = (unsigned char)wrong[i].value;
         blob_seal(b.p);
         p = exact(b.p, b.n, &block);

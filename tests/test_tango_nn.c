@@ -128,8 +128,11 @@ static weights make_weights(size_t outputs, size_t channels, size_t taps,
                             w.values + o * inputs, outputs - o < 16 ? outputs - o : 16,
                             channels, taps);
     }
-    for (size_t i = 0; type == TANGO_NN_F16 && i < outputs * inputs; i++) {
-        w.values[i] = tango_nn_half_to_float(tango_nn_float_to_half(w.values[i]));
+    for (size_t i = 0; i < outputs * inputs; i++) {
+        float *v = &w.values[i];
+        if (type == TANGO_NN_F16) *v = tango_nn_half_to_float(tango_nn_float_to_half(*v));
+        if (type == TANGO_NN_BF16)
+            *v = tango_nn_bf16_to_float(tango_nn_float_to_bf16(*v));
     }
     return w;
 }
@@ -200,10 +203,32 @@ static void floats_round_to_the_nearest_half(void)
     CHECK(tango_nn_float_to_half(1e-30f) == 0);
 }
 
+static void floats_round_to_the_nearest_bf16(void)
+{
+    size_t bad = 0;
+    for (uint32_t h = 0; h < 0x7f80u; h++) { /* all finite ones, and half way behind */
+        const float low = tango_nn_bf16_to_float((uint16_t)h);
+        const float middle = tango_nn__from_bits(h << 16 | 0x8000u);
+        const uint16_t up = (uint16_t)(h + 1);
+        bad += tango_nn_float_to_bf16(low) != h;
+        bad += tango_nn_float_to_bf16(middle) != (h & 1u ? up : h);
+        bad += tango_nn_float_to_bf16(tango_nn__from_bits(h << 16 | 0x7fffu)) != h;
+        bad += tango_nn_float_to_bf16(tango_nn__from_bits(h << 16 | 0x8001u)) != up;
+        bad += tango_nn_float_to_bf16(-low) != (h | 0x8000u);
+    }
+    CHECK(bad == 0);
+    CHECK(tango_nn_bf16_to_float(0x3fc0u) == 1.5f);
+    CHECK(tango_nn_float_to_bf16(HUGE_VALF) == 0x7f80u);
+    CHECK(tango_nn_float_to_bf16(3.4e38f) == 0x7f80u);
+    CHECK(isnan(tango_nn_bf16_to_float(
+        tango_nn_float_to_bf16(tango_nn__from_bits(0x7f800001u)))));
+}
+
 static void panel_sizes_are_checked(void)
 {
     CHECK(tango_nn_panels_size(16, 10, TANGO_NN_F32) == 640);
     CHECK(tango_nn_panels_size(17, 10, TANGO_NN_F16) == 640);
+    CHECK(tango_nn_panels_size(17, 10, TANGO_NN_BF16) == 640);
     CHECK(tango_nn_panels_size(0, 10, TANGO_NN_F32) == 0);
     CHECK(tango_nn_panels_size(SIZE_MAX, 2, TANGO_NN_F32) == 0);
     CHECK(tango_nn_panels_size(16, SIZE_MAX / 63, TANGO_NN_F32) == 0);
@@ -235,7 +260,8 @@ static void panels_are_the_same_by_all_kernels(void)
     static const size_t channels[] = { 1, 7, 8, 29, 85 };
     for (size_t i = 0; i < 7 * 5 * 2; i++) {
         const size_t t = taps[i % 7], c = channels[i / 7 % 5];
-        const tango_nn_type type = i < 35 ? TANGO_NN_F32 : TANGO_NN_F16;
+        const tango_nn_type type =
+            i < 35 ? TANGO_NN_F32 : i % 2 ? TANGO_NN_F16 : TANGO_NN_BF16;
         const size_t bytes = tango_nn_panels_size(16, c * t, type);
         float *w = noise_array(16 * c * t);
         char *one = (char *)take(bytes), *other = (char *)take(bytes + 4) + 4;
@@ -714,14 +740,13 @@ static void blends_and_wide_weights_agree_with_the_reference(void)
         const tango_nn_kernels *kernels = contexts[l].kernels;
         for (size_t count = 0; count <= 60; count++) {
             for (size_t terms = 0; terms <= 6; terms++) {
-                const float slope = count % 3 ? 0.1f : 0.0f;
                 const size_t height = (count + terms) % (ROWS + 1);
                 for (size_t i = 0; i < ALL; i++) got[i] = want[i] = GUARD;
-                kernels->blend(got, rows, coef, terms, height, 60, count, slope);
-                reference->blend(want, rows, coef, terms, height, 60, count, slope);
+                kernels->blend(got, rows, coef, terms, height, 60, count);
+                reference->blend(want, rows, coef, terms, height, 60, count);
                 for (size_t i = 0; i < ALL; i++) CHECK_NEAR(got[i], want[i], 2e-6);
             }
-            for (int type = 0; type <= (int)TANGO_NN_F16; type++) {
+            for (int type = 0; type <= (int)TANGO_NN_BF16; type++) {
                 for (size_t i = 0; i < 60; i++) got[i] = want[i] = GUARD;
                 kernels->widen(got, x, 3, (tango_nn_type)type, count);
                 reference->widen(want, x, 3, (tango_nn_type)type, count);
@@ -800,7 +825,7 @@ static void winograd_is_right_for_ragged_shapes(void)
         s.kernel_height = i % 2 ? 3 : pick(3, 16);
         if (s.kernel_width > 1 || i % 2) s.kernel_width = 3;
         s.stride = 1;
-        if (i % 2) s.dilation = 1;
+        if (i % 2) s.dilation = 1, s.slope = 0;
         s.out_height = s.height + s.pad_top - pick(0, 3);
         s.out_width = s.width == 1 && i % 2 == 0 ? 1 : s.width + s.pad_left;
         CHECK(winograd_error(&s, pick(16, 70), i % 3 ? TANGO_NN_F32 : TANGO_NN_F16,
@@ -1347,7 +1372,22 @@ static void softmax_is_right(void)
     }
 }
 
-static void tables_are_read_in_both_types(void)
+/* bf16 through the product, a convolution in parts, and transforms. */
+static void products_of_bf16_weights_are_right(void)
+{
+    const tango_nn_conv strided = { 1, 31, 3, 32, 16, 2, 3, 3, 2, 1, 1, 1, 0, 0, 0 };
+    const tango_nn_conv narrow = { 2, 33, 4, 70, 33, 4, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
+    const tango_nn_conv wave = { 1, 90, 1, 33, 90, 1, 7, 1, 1, 3, 9, 0, 0, 0, 0.1f };
+    for (size_t i = 1; i <= 20; i++) {
+        CHECK(linear_error(i, pick(1, 70), pick(1, 600), TANGO_NN_BF16) <= 1);
+    }
+    CHECK(linear_error(253, 530, 33, TANGO_NN_BF16) <= 1);
+    CHECK(conv_error(&strided, 60, TANGO_NN_BF16) <= 1);
+    CHECK(winograd_error(&narrow, 150, TANGO_NN_BF16, 1) <= 5e-6);
+    CHECK(winograd_error(&wave, 100, TANGO_NN_BF16, 0) <= 5e-6);
+}
+
+static void tables_are_read_in_every_type(void)
 {
     const float table[6] = { 1, 2, 3, 4, 5, 6 };
     const int32_t ids[3] = { 2, 0, 2 };
@@ -1358,6 +1398,10 @@ static void tables_are_read_in_both_types(void)
     CHECK(out[0] == 5 && out[1] == 6 && out[2] == 1 && out[3] == 2 && out[5] == 6);
     memset(out, 0, sizeof out);
     tango_nn_gather(out, half, TANGO_NN_F16, ids, 3, 2);
+    CHECK(out[0] == 5 && out[1] == 6 && out[2] == 1 && out[3] == 2 && out[5] == 6);
+    for (size_t i = 0; i < 6; i++) half[i] = tango_nn_float_to_bf16(table[i]);
+    memset(out, 0, sizeof out);
+    tango_nn_gather(out, half, TANGO_NN_BF16, ids, 3, 2);
     CHECK(out[0] == 5 && out[1] == 6 && out[2] == 1 && out[3] == 2 && out[5] == 6);
 }
 
@@ -1512,7 +1556,7 @@ enum { LAYERS = 9 };
 static void all_layers(const tango_nn_context *c, float *out, const float *x,
                        const weights *square, const weights *taps, const weights *line)
 {
-    const tango_nn_conv conv = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 1, 1, 1, 0, 0, 0.1f };
+    const tango_nn_conv conv = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 1, 1, 1, 0, 0, 0 };
     const tango_nn_conv wide = { 2, 70, 5, 32, 70, 5, 3, 3, 1, 2, 2, 2, 0, 0, 0.1f };
     const tango_nn_conv wave = { 1, 700, 1, 32, 700, 1, 7, 1, 1, 3, 9, 0, 0, 0, 0.1f };
     const tango_nn_attention a = { 2, 350, 350, 3, 32, 0.2f, 1, NULL, NULL, 0 };
@@ -1630,6 +1674,7 @@ int main(void)
     printf("\n");
     RUN(every_half_is_exact_in_float_and_comes_back);
     RUN(floats_round_to_the_nearest_half);
+    RUN(floats_round_to_the_nearest_bf16);
     RUN(panel_sizes_are_checked);
     RUN(a_panel_holds_inputs_tap_by_tap);
     RUN(panels_are_the_same_by_all_kernels);
@@ -1663,7 +1708,7 @@ int main(void)
     RUN(activations_of_every_count_stay_inside);
     RUN(far_inputs_give_no_nan);
     RUN(softmax_is_right);
-    RUN(tables_are_read_in_both_types);
+    RUN(tables_are_read_in_every_type);
     RUN(all_finite_finds_each_bad_value);
     RUN(a_nan_stays_in_its_row);
     RUN(a_nan_in_a_query_stays_in_its_row);
@@ -1676,6 +1721,7 @@ int main(void)
     RUN(a_pool_runs_every_task_once);
 #endif
     RUN(transforms_of_halves_are_those_of_floats);
+    RUN(products_of_bf16_weights_are_right);
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     return CHECK_DONE();
 }

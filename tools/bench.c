@@ -26,7 +26,9 @@ typedef struct bench_type { const char *name; tango_nn_type type; int bits; } be
 static const bench_type bench_types[] = {
     { "f32", TANGO_NN_F32, 32 },
     { "f16", TANGO_NN_F16, 32 }, /* widened to floats first */
+    { "bf16", TANGO_NN_BF16, 32 },
     { "i16", TANGO_NN_I16, 16 },
+    { "i8", TANGO_NN_I8, 16 }, /* multiplied as 16 bits */
 };
 enum { TYPES = sizeof bench_types / sizeof bench_types[0] };
 
@@ -337,8 +339,9 @@ static void open_model(bench *b, stages *s, tango_io_file *file, tango_model *m,
         tango_io_blob_tensor(&m->blob, i, &t);
         /* Of the printed line and the peak; tango.h looks at each tensor itself. */
         if (t.layout == TANGO_IO_PLAIN) continue;
-        if (t.type == TANGO_IO_F16) b->type = &bench_types[1];
-        if (t.type == TANGO_IO_I16) b->type = &bench_types[2];
+        for (size_t j = 1; j < TYPES; j++)
+            if (strcmp(tango_io_type_name(t.type), bench_types[j].name) == 0)
+                b->type = &bench_types[j];
     }
     b->limit = peak_of(tango_nn_kernels_name(b->c.kernels), b->type->bits);
     if (seconds <= 0) seconds = m->defaults.seconds > 0 ? m->defaults.seconds : 10.24;
@@ -416,7 +419,7 @@ static const char *const examples[] = {
 static const cli_option options[] = {
     { 't', "threads", "N", "threads, 1 to 256 (TANGO_THREADS, else 1)" },
     { 'k', "kernels", "NAME", "as tango_nn_kernels_named (the best of this machine)" },
-    { 'T', "type", "TYPE", "type of weights: f32, f16 or i16 (f32)" },
+    { 'T', "type", "TYPE", "type of weights: f32, f16, bf16, i16 or i8 (f32)" },
     { 'f', "filter", "TEXT", "only shapes or stages whose line contains TEXT" },
     { 's', "seconds", "S", "time for all lines together (30); at least 3 rounds" },
     { 'S', "stages", NULL, "the stages of a model instead" },
@@ -479,7 +482,7 @@ int main(int argc, char **argv)
     if (fft) {
         cli_idle(&c, of_products, "--fft measures tango_audio.h");
         bench_fft(b.quick ? 0 : b.seconds, b.json);
-        if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+        cli_flush();
         return 0;
     }
     start_threads(&b, threads != 0 ? threads : cli_threads(256, 1));
@@ -492,6 +495,6 @@ int main(int argc, char **argv)
 #ifdef TANGO_PTHREADS
     tango_nn_pool_stop((tango_nn_pool *)b.c.pool);
 #endif
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

@@ -311,7 +311,7 @@ static const char *const examples[] = {
 
 static const cli_option options[] = {
     { 'o', "output", "FILE", "the blob to write" },
-    { 't', "type", "f32|f16|i16",
+    { 't', "type", "f32|f16|bf16|i16",
       "element type of matrices (default: what the checkpoint has)" },
     { OPTION_ONLY, "only", "PARTS", "of text,unet,vae,vocoder,rank (default: all)" },
     { OPTION_TEXT, "text", "FROM", "file or folder that the text encoder comes from" },
@@ -349,8 +349,9 @@ static unsigned parts_in(const char *text)
 
 static void take_option(request *r, int id, const cli *c)
 {
-    static const char *const types[] = { "f32", "f16", "i16", NULL };
-    static const int numbers[] = { TANGO_IO_F32, TANGO_IO_F16, TANGO_IO_I16 };
+    static const char *const types[] = { "f32", "f16", "bf16", "i16", NULL };
+    static const int numbers[] = { TANGO_IO_F32, TANGO_IO_F16, TANGO_IO_BF16,
+                                   TANGO_IO_I16 };
     switch (id) {
     case 'o': r->output = c->text; break;
     case 't': r->type = numbers[cli_choice(c, types)]; break;
@@ -391,6 +392,6 @@ int main(int argc, char **argv)
         cli_usage("a blob needs a file: its header is written last, out of order");
     cli_catch_interrupts();
     convert(&r);
-    if (fflush(stdout) != 0) cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

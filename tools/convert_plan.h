@@ -713,13 +713,16 @@ static void note_precisions(const plan *p, tango_io_type type)
              tango_io_type_name(type));
 }
 
-/* f16 only if every matrix of the checkpoint is. */
+/* f16 or bf16 only if every matrix of the checkpoint is. */
 static tango_io_type type_of_checkpoint(const plan *p)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (p->list[i].kind != VECTOR && p->list[i].view.type != TANGO_IO_F16)
-            return TANGO_IO_F32;
-    return TANGO_IO_F16;
+    tango_io_type type = TANGO_IO_BOOL; /* not known yet */
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->list[i].kind == VECTOR) continue;
+        if (type == TANGO_IO_BOOL) type = p->list[i].view.type;
+        if (type != p->list[i].view.type) return TANGO_IO_F32;
+    }
+    return type == TANGO_IO_F16 || type == TANGO_IO_BF16 ? type : TANGO_IO_F32;
 }
 
 #endif

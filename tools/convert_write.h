@@ -5,7 +5,13 @@
 #include "convert_belt.h"
 #include "convert_plan.h"
 
-#define HALF_MAX 65504.0 /* largest finite f16 */
+/* The largest number that each type holds. */
+static double most_of(tango_io_type type)
+{
+    if (type == TANGO_IO_F16) return 65504.0;
+    return type == TANGO_IO_BF16 ? 3.3895313892515355e38 : (double)FLT_MAX;
+}
+
 #define PI 3.14159265358979323846
 
 /* ---- The short-time Fourier transform --------------------------------------------- */
@@ -227,6 +233,7 @@ static tango_nn_type matrix_type(const weight *w, tango_io_type type)
     switch (type_of(w, type)) {
     case TANGO_IO_I16: return TANGO_NN_I16;
     case TANGO_IO_F16: return TANGO_NN_F16;
+    case TANGO_IO_BF16: return TANGO_NN_BF16;
     default: return TANGO_NN_F32;
     }
 }
@@ -279,14 +286,16 @@ static int is_array(const tango_io_view *v)
 
 /* Names the first number that cannot be kept. */
 static void refuse_number(const weight *w, const float *numbers, size_t first,
-                          size_t count, double most)
+                          size_t count, tango_io_type type)
 {
+    double most = most_of(type);
     size_t i = 0;
     while (i + 1 < count && fabs((double)numbers[i]) <= most) i++;
     double x = (double)numbers[i];
     if (fabs(x) <= (double)FLT_MAX)
-        problem("%s: %s: element %zu is %g, too large for f16; use -t f32",
-                w->at.t->file->label, w->at.name, first + i, x);
+        problem("%s: %s: element %zu is %g, too large for %s; use -t f32",
+                w->at.t->file->label, w->at.name, first + i, x,
+                tango_io_type_name(type));
     else
         problem("%s: %s: element %zu is not a finite number", w->at.t->file->label,
                 w->at.name, first + i);
@@ -298,8 +307,8 @@ static const float *fetch(const job *j, const weight *w, float *room, size_t fir
                           size_t count)
 {
     const float *x = room;
-    double most = type_of(w, j->type) == TANGO_IO_F16 ? HALF_MAX : (double)FLT_MAX;
-    const float limit = (float)most;
+    tango_io_type type = type_of(w, j->type);
+    const float limit = (float)most_of(type);
     size_t width = w->view.count / (w->view.shape[0] ? w->view.shape[0] : 1);
     unsigned bad = 0;
     if (cli_interrupted()) {
@@ -315,7 +324,7 @@ static const float *fetch(const job *j, const weight *w, float *room, size_t fir
     for (size_t i = 0; i < count; i++) /* NaN is neither */
         bad |= (unsigned)!(x[i] <= limit) | (unsigned)!(x[i] >= -limit);
     if (bad && check_numbers(w->at.t->file, w->view.data)) /* not damage, but so saved */
-        refuse_number(w, x, first, count, most);
+        refuse_number(w, x, first, count, type);
     return bad ? NULL : x;
 }
 
@@ -323,17 +332,18 @@ static const float *fetch(const job *j, const weight *w, float *room, size_t fir
 static int write_plain(job *j, const weight *w)
 {
     size_t row = w->rank == 2 ? w->shape[1] : 1, end = (w->first + w->shape[0]) * row;
-    int half = type_of(w, j->type) == TANGO_IO_F16;
+    tango_io_type type = type_of(w, j->type);
     for (size_t turn = 0; turn < w->rate; turn++) {
         for (size_t at = w->first * row; at < end; at += PIECE) {
             size_t n = end - at < PIECE ? end - at : PIECE;
-            size_t bytes = n * (half ? sizeof(uint16_t) : sizeof(float));
+            size_t bytes = n * tango_io_type_size(type);
             const float *x = fetch(j, w, j->numbers, at, n);
             void *to = x ? belt_room(&j->out, bytes) : NULL;
             if (!to) return 0;
-            if (!half) memcpy(to, x, bytes);
-            for (size_t i = 0; half && i < n; i++)
-                ((uint16_t *)to)[i] = tango_nn_float_to_half(x[i]);
+            if (type == TANGO_IO_F32) memcpy(to, x, bytes);
+            for (size_t i = 0; type != TANGO_IO_F32 && i < n; i++)
+                ((uint16_t *)to)[i] = type == TANGO_IO_F16 ? tango_nn_float_to_half(x[i])
+                                                           : tango_nn_float_to_bf16(x[i]);
             belt_add(&j->out, bytes);
         }
     }

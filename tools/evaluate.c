@@ -598,7 +598,6 @@ int main(int argc, char **argv)
     else compare_files(&z, path, count);
     for (i = 0; i < 2; i++) free_names(&list[i]);
     analysis_end(&z);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     return 0;
 }

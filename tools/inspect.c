@@ -94,17 +94,18 @@ static unsigned long little(const unsigned char *p, size_t size)
 static double block_number(const tango_io_tensor *t, size_t panel, size_t k,
                            size_t column)
 {
-    size_t inputs = t->shape[1] * t->shape[2];
+    size_t inputs = t->shape[1] * t->shape[2], size = tango_io_type_size(t->type);
     size_t blocks = (inputs + TANGO_IO_BLOCK - 1) / TANGO_IO_BLOCK;
-    size_t bytes = 64 * (blocks + (inputs + 1) / 2);
+    size_t bytes = 64 * blocks + 32 * size * ((inputs + 1) / 2);
     const unsigned char *block = (const unsigned char *)t->data + panel * bytes
-                                 + k / TANGO_IO_BLOCK * (64 + TANGO_IO_BLOCK / 2 * 64);
-    size_t pair = 64 + k % TANGO_IO_BLOCK / 2 * 64 + column * 4 + k % 2 * 2;
+                                 + k / TANGO_IO_BLOCK
+                                       * (64 + 32 * size * (TANGO_IO_BLOCK / 2));
+    size_t at = 64 + size * (k % TANGO_IO_BLOCK / 2 * 32 + column * 2 + k % 2);
     uint32_t bits = (uint32_t)little(block + column * 4, 4);
-    long q = (long)little(block + pair, 2);
+    long q = (long)little(block + at, size), half = size == 1 ? 128 : 32768;
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    return (double)scale * (double)(q < 32768 ? q : q - 65536);
+    return (double)scale * (double)(q < half ? q : q - 2 * half);
 }
 
 /* Columns beyond the outputs of the last panel are padding and do not count. */
@@ -783,8 +784,7 @@ int main(int argc, char **argv)
         sum = list(&s, &blob, &model, refusal.text);
     }
     tango_io_unmap(&file);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        cli_fail("standard output: writing failed");
+    cli_flush();
     if (sum.bad > 1)
         cli_fail("%s: %s, and %zu more tensors", s.path, sum.first.text, sum.bad - 1);
     if (sum.bad == 1) cli_fail_file(s.path, sum.first.text);

@@ -24,7 +24,7 @@
 enum {
     AUDIO_DIR = 256, JSON_DIR, ROOT_DIR, INPUT_DIR, OUTPUT_DIR, NO_LATENTS, LATENT_ORDER,
     LATENT_FORMAT, MEL, CHANNELS, SECONDS, MIN_SECONDS, MAX_SECONDS, BLACKLIST, SHARD,
-    PRUNE, THREADS, DRY_RUN, JSON, SPLIT, BATCH, SEED, EPOCH
+    PRUNE, THREADS, DRY_RUN, JSON, SPLIT, BATCH, SEED, EPOCH, AUDIO_FORMAT
 };
 
 static const char *const examples[] = {
@@ -46,6 +46,9 @@ static const cli_option options[] = {
     { LATENT_FORMAT, "latent-format", "F", "npy, pt or both (wavcaps pt, else npy)" },
     { MEL, "mel", "RECIPE", "tacotron or torchaudio (audiocaps; else tacotron)" },
     { CHANNELS, "channels", "C", "first (default) or mono, the average" },
+    { AUDIO_FORMAT, "audio-format", "F",
+      "audiocaps, folder: original-audio as wav (default), flac or flac24" },
+    LEVEL_OPTIONS,
     { SECONDS, "seconds", "S", "length of every clip, 10.24 if not given" },
     { MIN_SECONDS, "min-seconds", "S", "shorter clips are excluded" },
     { MAX_SECONDS, "max-seconds", "S", "longer clips are excluded" },
@@ -775,7 +778,7 @@ static void read_description(set *x, settings *s)
     tango_io_json j;
     tango_error error;
     size_t begin, end;
-    uint64_t frames;
+    uint64_t frames, flac = 0;
     char word[16];
     if (load_file(&file, path.data, &error) != TANGO_OK) cli_fail("%s", error.text);
     if (json_read(&j, &work, file.data, file.size, &error) != TANGO_OK)
@@ -791,6 +794,8 @@ static void read_description(set *x, settings *s)
         cli_fail("%s: damaged at offset 0", path.data);
     s->layout = (layout_kind)layout_index;
     s->frames = (size_t)frames;
+    if (tango_io_json_u64(&j, tango_io_json_find(&j, p, "flac"), &flac))
+        s->flac = (int)flac;
     s->latents = strcmp(word, "npy") == 0 ? LATENT_NPY : strcmp(word, "pt") == 0
         ? LATENT_PT : strcmp(word, "both") == 0 ? LATENT_NPY | LATENT_PT : 0;
     text_add(&x->parameters, file.data + begin, end - begin);
@@ -1097,7 +1102,10 @@ static void note_idle_options(const cli *c, const arguments *a)
                                         { INPUT_DIR, 0, 0 } };
     static const int of_runs[] = { 'm', NO_LATENTS, LATENT_ORDER, LATENT_FORMAT, MEL,
                                    CHANNELS, SECONDS, MIN_SECONDS, MAX_SECONDS, BLACKLIST,
-                                   SHARD, PRUNE, THREADS, DRY_RUN, 0 };
+                                   SHARD, PRUNE, THREADS, DRY_RUN, AUDIO_FORMAT,
+                                   LEVEL_OPTION, LEVEL_LIMIT_OPTION, LEVEL_CLIP_OPTION,
+                                   0 };
+    static const int of_copies[] = { AUDIO_FORMAT, 0 };
     static const int of_latents[] = { 'm', LATENT_ORDER, LATENT_FORMAT, 0 };
     static const int of_show[] = { SPLIT, BATCH, SEED, EPOCH, 0 };
     static const int of_seed[] = { EPOCH, 0 };
@@ -1108,10 +1116,14 @@ static void note_idle_options(const cli *c, const arguments *a)
         if (i != layout) cli_idle(c, of_layout[i], "this command does not read it");
     if (layout == 3) cli_idle(c, of_runs, "the set is made already");
     else if (a->no_latents) cli_idle(c, of_latents, "there are no latents");
+    if (layout == WAVCAPS) cli_idle(c, of_copies, "the set has links to the sounds");
     if (!shows) cli_idle(c, of_show, "only show has it");
     else if (!a->show.seeded)
         cli_idle(c, of_seed, "without --seed the order is by index");
 }
+
+static const char *const audio_formats[] = { "wav", "flac", "flac24", NULL };
+static const int audio_bits[] = { 0, 16, 24 };
 
 static void read_arguments(arguments *a, int argc, char **argv)
 {
@@ -1138,6 +1150,7 @@ static void read_arguments(arguments *a, int argc, char **argv)
         case CHANNELS:
             s->channels = (tango_audio_channels)cli_choice(&c, channels);
             break;
+        case AUDIO_FORMAT: s->flac = audio_bits[cli_choice(&c, audio_formats)]; break;
         case SECONDS: s->seconds = cli_number(&c, 0.01, 600.0); break;
         case MIN_SECONDS: s->min_seconds = cli_number(&c, 0.0, 1e9); break;
         case MAX_SECONDS: s->max_seconds = cli_number(&c, 0.0, 1e9); break;
@@ -1161,9 +1174,11 @@ static void read_arguments(arguments *a, int argc, char **argv)
             cli_help(usage, "Recordings and captions become a training set.",
                      examples, options);
             exit(0);
-        default:
+        case CLI_OPERAND:
             if (a->command) cli_usage("more than one command: \"%.60s\"", c.text);
             a->command = c.text;
+            break;
+        default: level_read(&s->level, &c, id);
     }
     if (!a->command) cli_usage("no command: wavcaps, audiocaps, folder, merge or show");
     if (!s->output || !*s->output) cli_usage("--output_dir is needed");
@@ -1195,6 +1210,8 @@ static void complete(arguments *a)
                                                             : TANGO_AUDIO_TACOTRON;
     if (s->max_seconds > 0.0 && s->max_seconds < s->min_seconds)
         cli_usage("--max-seconds is below --min-seconds");
+    if (l == WAVCAPS) s->flac = 0;
+    level_check(&s->level);
     if (s->threads == 0) s->threads = cli_threads(256, cli_processors(256));
     /* T = 4 ceil(round(16000 seconds) / 640) */
     s->cut = (size_t)floor(16000.0 * s->seconds + 0.5);

@@ -23,6 +23,9 @@
 #define TANGO_PTHREADS
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "../demo/clip.h"
+#include "../demo/finish.h"
+#include "../demo/save.h"
 
 /* A plain `cc` build runs the loops of this program at full speed too. */
 #if defined __GNUC__ && !defined __clang__ && !defined __OPTIMIZE_SIZE__
@@ -64,6 +67,8 @@ typedef struct settings {
     int frequency_first;        /* latents as (8, 16, T) instead of (8, T, 16) */
     tango_audio_recipe mel;
     tango_audio_channels channels;
+    level_rule level;           /* LEVEL_FIT: that of the training script */
+    int flac;                   /* bits of FLAC in original-audio; 0: WAV of 16 */
     double seconds, min_seconds, max_seconds;   /* the last two 0: no limit */
     size_t frames, cut;         /* mel frames T, samples of original-audio */
 } settings;

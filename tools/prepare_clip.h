@@ -273,6 +273,23 @@ static reason_kind read_clip(worker *w)
 /* The level rules of the training script, as tango_audio_normalise has them for a clip
    that lies in memory as a whole:
    x -= mean; x /= max|x| + 1e-8; x *= 0.5; cut or pad; x /= max|x|; x *= 0.5 */
+static void level_as_trained(worker *w, float mean, float peak, size_t kept)
+{
+    for (size_t i = 0; i < kept; i++)
+        w->wave[i] = (w->samples[i] - mean) / (peak + 1e-8f) * 0.5f;
+    const float second = tango_audio_peak(w->wave, kept);
+    for (size_t i = 0; i < kept && second > 0.0f; i++)
+        w->wave[i] = w->wave[i] / second * 0.5f;
+}
+
+/* --level: x -= mean; cut or pad; the level of what is left. */
+static void level_as_asked(worker *w, float mean, size_t kept)
+{
+    sound_level level;
+    for (size_t i = 0; i < kept; i++) w->wave[i] = w->samples[i] - mean;
+    level_fit(&level, &w->s->level, w->e.stem, w->wave, kept, RATE, 1);
+}
+
 static reason_kind level_clip(worker *w)
 {
     const size_t target = w->s->frames * HOP, kept = w->kept < target ? w->kept : target;
@@ -283,11 +300,11 @@ static reason_kind level_clip(worker *w)
     if (!(peak - peak == 0.0f))
         return skip(w, UNREADABLE, "samples too large to remove their mean");
     if (peak < 1e-4f) return skip(w, SILENT, "peak under 1e-4 after removal of the mean");
-    for (size_t i = 0; i < target; i++)
-        w->wave[i] = i < kept ? (w->samples[i] - mean) / (peak + 1e-8f) * 0.5f : 0.0f;
-    const float second = tango_audio_peak(w->wave, kept);
-    for (size_t i = 0; i < kept && second > 0.0f; i++) {
-        float v = w->wave[i] / second * 0.5f;
+    for (size_t i = kept; i < target; i++) w->wave[i] = 0.0f;
+    if (w->s->level.kind == LEVEL_FIT) level_as_trained(w, mean, peak, kept);
+    else level_as_asked(w, mean, kept);
+    for (size_t i = 0; i < kept; i++) {
+        const float v = w->wave[i];
         w->wave[i] = v > 1.0f ? 1.0f : v < -1.0f ? -1.0f : v;
     }
     return NO_REASON;
@@ -298,7 +315,7 @@ static reason_kind level_clip(worker *w)
 static int begin_output(worker *w, int output, text *path)
 {
     text name = { NULL, 0, 0 };
-    output_name(&name, w->s->layout, w->e.stem, output, w->l.link);
+    output_name(&name, w->s, w->e.stem, output, w->l.link);
     *path = path_of(w->s, name.data, "");
     text_free(&name);
     text temporary = waiting_name(w->x, w->slot, output);
@@ -346,10 +363,11 @@ static int write_audio(worker *w)
     memset(&spec, 0, sizeof spec);
     spec.channels = 1;
     spec.rate = RATE;
-    spec.format = TANGO_IO_WAV_PCM16;
+    spec.format = w->s->flac == 24 ? TANGO_IO_WAV_PCM24 : TANGO_IO_WAV_PCM16;
     spec.round = 1;
     spec.frames = w->kept < w->s->cut ? w->kept : w->s->cut;
-    return tango_io_wav_write(&w->output, w->samples, &spec, &w->error) == TANGO_OK;
+    return save_whole(&w->output, w->s->flac != 0, w->samples, &spec, &w->error)
+        == TANGO_OK;
 }
 
 /* latent (8, T, 16) as it comes, or (8, 16, T). */

@@ -47,15 +47,15 @@ static const char *output_folder(layout_kind l, int output)
 
 /* FOLDER/STEM.SUFFIX below the output folder. `link` is the sound's own path: the suffix
    of a link in original_wavs. */
-static void output_name(text *t, layout_kind l, const char *stem, int output,
+static void output_name(text *t, const settings *s, const char *stem, int output,
                         const char *link)
 {
     static const char *const suffix[] = { ".txt", ".npy", ".png", ".npy", ".pt", ".wav" };
-    text_put(t, output_folder(l, output));
+    const int flac = s->layout == WAVCAPS ? ends_with(link, ".flac") : s->flac != 0;
+    text_put(t, output_folder(s->layout, output));
     text_put(t, "/");
     text_put(t, stem);
-    text_put(t, l == WAVCAPS && output == OUT_AUDIO && ends_with(link, ".flac")
-                    ? ".flac" : suffix[output]);
+    text_put(t, flac && output == OUT_AUDIO ? ".flac" : suffix[output]);
 }
 
 /* ---- One line of a journal -------------------------------------------------------- */
@@ -224,6 +224,12 @@ static void describe_parameters(text *t, const settings *s, double scale)
     json_count(&w, "png_bits", 16);
     json_number(&w, "png_low", torchaudio ? -100.0 : log(1e-5));
     json_number(&w, "png_high", torchaudio ? 70.0 : 4.0);
+    if (s->flac) json_count(&w, "flac", (uint64_t)s->flac);
+    if (s->level.kind != LEVEL_FIT) json_member(&w, "level", level_names[s->level.kind]);
+    if (level_measures(&s->level)) {
+        json_number(&w, "level_target", s->level.target);
+        json_number(&w, "limit", s->level.limit);
+    }
     tango_io_json_close(&w);
     json_finish(&w, t);
 }
@@ -589,7 +595,7 @@ static int outputs_whole(const settings *s, const line *l)
         text_clear(&name);
         text_put(&name, s->output);
         text_put(&name, "/");
-        output_name(&name, s->layout, l->stem, i, l->link);
+        output_name(&name, s, l->stem, i, l->link);
         whole = lstat(name.data, &info) == 0;
         if (!whole) must_be_answer(name.data);
         if (whole && s->layout == WAVCAPS && i == OUT_AUDIO) {
@@ -612,7 +618,7 @@ static int outputs_whole(const settings *s, const line *l)
 static int caption_is(const settings *s, const line *l)
 {
     text name = { NULL, 0, 0 }, now = { NULL, 0, 0 };
-    output_name(&name, s->layout, l->stem, OUT_CAPTION, l->link);
+    output_name(&name, s, l->stem, OUT_CAPTION, l->link);
     const int same = load_below(&now, s->output, name.data, NULL) == TANGO_OK
         && now.size == strlen(l->caption) && memcmp(now.data, l->caption, now.size) == 0;
     text_free(&now);
@@ -654,7 +660,7 @@ static void remove_outputs(const settings *s, const char *stem)
         text_clear(&name);
         text_put(&name, s->output);
         text_put(&name, "/");
-        output_name(&name, s->layout, stem, i < OUTPUTS ? i : OUT_AUDIO,
+        output_name(&name, s, stem, i < OUTPUTS ? i : OUT_AUDIO,
                     links[i == OUTPUTS]);
         unlink(name.data);
     }
@@ -716,14 +722,14 @@ static int publish_clip(const set *x, size_t slot, const line *l)
     for (int i = 0; i < OUTPUTS && ok; i++) {
         text name = { NULL, 0, 0 };
         if (!is_written(x->s, i)) continue;
-        output_name(&name, x->s->layout, l->stem, i, l->link);
+        output_name(&name, x->s, l->stem, i, l->link);
         text from = waiting_name(x, slot, i), to = path_of(x->s, name.data, "");
         ok = rename(from.data, to.data) == 0;
         if (ok && x->s->layout == WAVCAPS && i == OUT_AUDIO) {
             /* The sound was found under its other suffix before. */
             text_clear(&to);
             text_clear(&name);
-            output_name(&name, WAVCAPS, l->stem, i,
+            output_name(&name, x->s, l->stem, i,
                         ends_with(l->link, ".flac") ? ".wav" : ".flac");
             text_put(&to, x->s->output);
             text_put(&to, "/");
@@ -824,7 +830,7 @@ static void write_item(text *t, const settings *s, const line *l)
         if (!is_written(s, i) || (i == OUT_LATENT_PT && is_written(s, OUT_LATENT)))
             continue;
         text_clear(&name);
-        output_name(&name, s->layout, l->stem, i, l->link);
+        output_name(&name, s, l->stem, i, l->link);
         json_member(&w, output_keys[i], name.data);
     }
     tango_io_json_close(&w);

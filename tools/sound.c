@@ -5,7 +5,7 @@
        dog.flac: flac 16 bit, 1 channel, 16000 Hz, 80000 frames, 5 s, peak 0.88, rms 0.14
 
        sound info FILE... [--json]              reads and checks whole files
-       sound convert IN OUT [options]           cut, channels, rate, level, quantise
+       sound convert IN OUT [options]           cut, fade, channels, rate, level, quantise
        sound mel IN OUT.npy|OUT.png [--recipe tacotron|torchaudio]
        sound stft IN OUT.npy [--complex]
        sound griffinlim IN.npy OUT [--iterations N] [--seed N]
@@ -15,11 +15,13 @@
    be - for standard input and output (WAV). `info` shows the text in a file (title,
    comment), and `convert` keeps it. Exit status: 0 done, 1 failed, 2
    wrong usage. Output appears whole or not at all. What is too loud for a WAV of whole
-   numbers is lowered as a whole, or cut off with --clip; either is said on stderr. */
+   numbers is lowered as a whole, or cut off with --clip; that, and what --level does, is
+   said on stderr. */
 #include "../demo/cli.h"
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
 #include "../demo/clip.h"
+#include "../demo/finish.h"
 #include "../demo/save.h"
 #include <float.h>
 #include <math.h>
@@ -40,17 +42,16 @@ static const char *const examples[] = {
 
 static const cli_option options[] = {
     { 256, "json", NULL, "info: one line of JSON a file" },
-    { 257, "rate", "R", "convert: sample rate in Hz; the input's if not given" },
+    { 257, "rate", "R",
+      "convert, griffinlim: sample rate in Hz; that of the input, or 16000" },
     { 258, "bits", "16|24|32|f32|f64",
       "of the samples; convert: the input's, at least 16" },
     { 259, "channels", "mono|first|keep",
       "convert: average, channel 0, or all (if not given)" },
     { 260, "start", "S", "convert: seconds to pass over, 0 if not given" },
     { 261, "seconds", "S", "convert: length; up to the end if not given" },
-    { 262, "normalize", "peak|rms|none",
-      "convert: peak 0.95, or rms 0.1; none is --clip" },
-    { 268, "clip", NULL,
-      "convert, griffinlim: cut off what is too loud instead of lowering all" },
+    FINISH_SHAPE_OPTIONS,
+    FINISH_LEVEL_OPTIONS,
     { 269, "no-metadata", NULL, "convert: leave out the text in the input" },
     { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
     { 264, "recipe", "NAME", "mel: tacotron (if not given) or torchaudio" },
@@ -65,13 +66,13 @@ typedef enum command_kind { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command_
 static const char *const command_names[] = { "info", "convert", "mel", "stft",
                                              "griffinlim", "mix", NULL };
 /* Options each command knows, by id. */
-static const int known[][9] = { { 256, 263 },
-                                { 257, 258, 259, 260, 261, 262, 263, 268, 269 },
-                                { 263, 264 }, { 263, 265 }, { 258, 266, 267, 268 },
-                                { 258, 263 } };
-
-/* FIT: lowered only where whole numbers cannot hold it. */
-typedef enum leveling { LEVEL_FIT, LEVEL_CLIP, LEVEL_PEAK, LEVEL_RMS } leveling;
+#define OF_OUTPUTS                                                                       \
+    FINISH_TRIM_OPTION, FINISH_FADE_IN_OPTION, FINISH_FADE_OUT_OPTION, LEVEL_OPTION,     \
+        LEVEL_LIMIT_OPTION, LEVEL_CLIP_OPTION, FINISH_PLAY_OPTION
+static const int known[][16] = { { 256, 263 },
+                                 { 257, 258, 259, 260, 261, 263, 269, OF_OUTPUTS },
+                                 { 263, 264 }, { 263, 265 },
+                                 { 257, 258, 266, 267, OF_OUTPUTS }, { 258, 263 } };
 
 typedef struct settings {
     command_kind command;
@@ -82,7 +83,7 @@ typedef struct settings {
     long rate;                        /* 0: the input's */
     size_t channels;                  /* 0 mono, 1 first, 2 keep */
     double start, seconds;            /* seconds < 0: to the end */
-    leveling level;
+    sound_finish finish;
     tango_audio_recipe recipe;
     size_t iterations;
     uint64_t seed;
@@ -326,8 +327,10 @@ static void keep_text(tag_list *t, const char *path, int flac)
     size_t i, n = 0;
     for (i = 0; i < t->count; i++) {
         const tango_io_tag *tag = &t->tags[i];
-        if (memchr(tag->text, 0, tag->text_size) == NULL
-            && (flac || tango_io_wav_has(tag->name, tag->name_size)))
+        if (memchr(tag->text, 0, tag->text_size) != NULL)
+            cli_note("%s: the text of %.*s holds a NUL and is left out", path,
+                     (int)tag->name_size, tag->name);
+        else if (flac || tango_io_wav_has(tag->name, tag->name_size))
             t->tags[n++] = *tag;
         else
             cli_note("%s: %s has no place for %.*s, which is left out", path,
@@ -471,7 +474,7 @@ static int run_info(const settings *set)
     int bad = 0;
     size_t i;
     for (i = 0; i < set->file_count; i++) bad |= !look_at(set, set->files[i]);
-    if (fflush(stdout) != 0 || ferror(stdout)) fail("standard output: writing failed");
+    cli_flush();
     return bad;
 }
 
@@ -594,6 +597,35 @@ static size_t next_block(pipeline *p, double *out)
     return n;
 }
 
+/* Takes silence from both ends of the wanted frames, by two passes: for the peak of all
+   channels, and for the first and the last frame that count. */
+static void trim(pipeline *p)
+{
+    double *block = (double *)room(BLOCK, p->channels * sizeof(double)), peak = 0.0;
+    uint64_t first = p->length, last = 0, at;
+    size_t n, i, pass;
+    for (pass = 0; pass < 2; pass++) {
+        skip_to_start(p);
+        for (at = 0; at < p->length; at += n) {
+            n = p->length - at < BLOCK ? (size_t)(p->length - at) : (size_t)BLOCK;
+            take(p, block, n);
+            for (i = 0; i < n * p->channels; i++) {
+                const uint64_t frame = at + i / p->channels;
+                if (pass == 0) peak = fabs(block[i]) > peak ? fabs(block[i]) : peak;
+                else if (!finish_is_silence(block[i], peak)) {
+                    if (frame < first) first = frame;
+                    last = frame;
+                }
+            }
+        }
+        source_rewind(&p->source);
+    }
+    free(block);
+    if (p->length == 0) return;
+    p->start += first;
+    p->length = last + 1 - first;
+}
+
 static void plan_resampling(pipeline *p, const settings *set)
 {
     uint32_t from = p->source.sound.info.rate;
@@ -635,6 +667,7 @@ static void plan(pipeline *p, const settings *set)
     p->start = (uint64_t)start;
     p->length = frames - p->start;
     if (set->seconds >= 0.0 && length < (double)p->length) p->length = (uint64_t)length;
+    if (set->finish.trims) trim(p);
     plan_resampling(p, set);
     skip_to_start(p);
 }
@@ -649,35 +682,41 @@ static int is_float(tango_io_wav_format format)
 static int needs_measuring(const settings *set, const tango_io_sound_info *info,
                            tango_io_wav_format format)
 {
-    if (set->level != LEVEL_FIT) return set->level != LEVEL_CLIP;
+    if (set->finish.level.kind != LEVEL_FIT) return level_measures(&set->finish.level);
     return !is_float(format)
            && (info->floats || (set->rate != 0 && (uint32_t)set->rate != info->rate));
 }
 
-/* The factor of the level, from a pass over the output. */
-static double measure(pipeline *p, leveling level, double *block, cli_level *seen)
+/* As next_block, with fades. */
+static size_t next_faded(pipeline *p, const settings *set, size_t rate, double *block)
 {
-    double square = 0.0, rms;
-    size_t n, i;
-    while ((n = next_block(p, block)) > 0)
-        for (i = 0; i < n * p->channels; i++) {
-            cli_level_see(seen, block[i]);
-            square += block[i] * block[i];
-        }
-    source_rewind(&p->source);
-    skip_to_start(p);
-    if (level == LEVEL_FIT) return cli_level_factor(seen);
-    if (seen->peak == 0.0) return 1.0;
-    rms = sqrt(square / ((double)p->total * (double)p->channels));
-    if (level == LEVEL_RMS && 0.1 / rms * seen->peak <= 0.95) return 0.1 / rms;
-    return 0.95 / seen->peak;
+    const size_t n = next_block(p, block);
+    const size_t first = (size_t)p->made - n;
+    size_t i, c;
+    for (i = 0; i < n && finish_has_fades(&set->finish); i++) {
+        const double factor =
+            finish_fades(&set->finish, first + i, (size_t)p->total, rate);
+        for (c = 0; c < p->channels; c++) block[i * p->channels + c] *= factor;
+    }
+    return n;
 }
 
-/* Whole numbers hold no more than full scale: what that took is said. */
-static void say_level(const char *path, const cli_level *level)
+/* A pass over the output. */
+static void measure(
+    pipeline *p, const settings *set, size_t rate, double *block, sound_level *level)
 {
-    char line[64];
-    if (*cli_level_text(level, line, sizeof line)) cli_file_message("", path, line);
+    size_t n;
+    while ((n = next_faded(p, set, rate, block)) > 0)
+        level_feed(level, block, n * p->channels);
+    source_rewind(&p->source);
+    skip_to_start(p);
+}
+
+/* What was done to the level is said, if there is anything. */
+static void say_level(const char *path, const sound_level *level)
+{
+    char line[LEVEL_TEXT];
+    if (*level_text(level, line, sizeof line)) cli_file_message("", path, line);
 }
 
 /* A part, or resampling, may need less than all frames; the rest of the file is checked
@@ -733,17 +772,18 @@ static void commit(const char *path)
     if (tango_io_commit(&output, &error) != TANGO_OK) give_up(path, &error);
 }
 
-/* All blocks times `factor`; what --clip cuts off is counted. */
-static void write_blocks(pipeline *p, save_file *writer, double *block, double factor,
-                         cli_level *level, const char *to)
+/* All blocks at their level; what --clip cuts off is counted. */
+static void write_blocks(pipeline *p, const settings *set, size_t rate,
+                         save_file *writer, double *block, sound_level *level)
 {
+    const char *to = set->files[1];
     tango_error error = { "" };
     size_t n, i;
-    while ((n = next_block(p, block)) > 0) {
+    while ((n = next_faded(p, set, rate, block)) > 0) {
         if (cli_interrupted()) exit(130);
-        for (i = 0; i < n * p->channels && factor != 1.0; i++) block[i] *= factor;
-        for (i = 0; i < n * p->channels && level->clip; i++)
-            cli_level_see(level, block[i]);
+        for (i = 0; i < n * p->channels && level->factor != 1.0; i++)
+            block[i] *= level->factor;
+        if (level->rule.kind == LEVEL_NONE) level_feed(level, block, n * p->channels);
         if (save_frames_double(writer, block, n, &error) != TANGO_OK)
             give_up(to, &error);
     }
@@ -757,27 +797,29 @@ static int run_convert(const settings *set)
     tango_error error = { "" };
     save_file writer;
     tango_io_wav_spec spec;
-    cli_level level = { 0.0, 0, 0 };
-    double *block, factor = 1.0;
-    int measured;
+    sound_level level;
+    double *block;
+    int measured, whole;
     tag_list tags;
     source_need(source_open(&p.source, set->files[0], set->lenient, 1, &error), &p.source,
                 set->files[0], &error);
     memset(&spec, 0, sizeof spec);
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits
                                  : same_format(&p.source.sound.info, flac);
-    if (set->bits < 0 && is_float(spec.format) && set->level == LEVEL_CLIP)
+    whole = !is_float(spec.format);
+    if (set->bits < 0 && !whole && set->finish.level.clip)
         cli_note("clipping has no effect: the output has floats, as the input");
     measured = needs_measuring(set, &p.source.sound.info, spec.format);
     if (p.source.sound.info.frames != TANGO_IO_SOUND_UNKNOWN && !set->lenient &&
-        !measured)
+        !measured && !set->finish.trims)
         p.source.keep = 0; /* one pass will do */
     plan(&p, set);
     block = (double *)room(BLOCK, p.channels * sizeof(double));
-    if (measured) factor = measure(&p, set->level, block, &level);
-    level.clip = set->level == LEVEL_CLIP;
     spec.channels = p.channels;
     spec.rate = set->rate ? (uint32_t)set->rate : p.source.sound.info.rate;
+    level_begin(&level, &set->finish.level, set->files[0], spec.rate, p.channels);
+    if (measured) measure(&p, set, spec.rate, block, &level);
+    level_end(&level, whole);
     spec.round = 1;
     spec.frames = p.total;
     memset(&tags, 0, sizeof tags);
@@ -788,12 +830,12 @@ static int run_convert(const settings *set)
     create(to);
     if (save_begin(&writer, &output, flac, &spec, &error) != TANGO_OK)
         give_up(to, &error);
-    write_blocks(&p, &writer, block, factor, &level, to);
+    write_blocks(&p, set, spec.rate, &writer, block, &level);
     check_rest(&p);
     if (save_end(&writer, &error) != TANGO_OK) give_up(to, &error);
     commit(to);
-    if (!is_float(spec.format) && (level.clip || set->level == LEVEL_FIT))
-        say_level(to, &level);
+    level_end(&level, whole);
+    say_level(to, &level);
     free_text(&tags);
     free(block);
     free(p.raw);
@@ -801,7 +843,7 @@ static int run_convert(const settings *set)
     free(p.line);
     free(p.memory);
     source_close(&p.source);
-    return 0;
+    return set->finish.plays ? play_file(to, flac) : 0;
 }
 
 /* ---- Clips in memory -------------------------------------------------------------- */
@@ -905,25 +947,26 @@ static void write_npy(const char *path, const float *data, const size_t *shape,
     commit(path);
 }
 
-/* Lowers x where it is too loud for the file. */
-static void write_wav(const settings *set, const char *path, float *x, size_t count)
+/* One channel at 16 kHz, finished as the user asks; the exit status. */
+static int write_sound(const settings *set, const char *path, float *x, size_t count)
 {
+    const int flac = save_is_flac(path);
     tango_error error = { "" };
     tango_io_wav_spec spec;
-    cli_level level = { 0.0, 0, 0 };
+    finished s;
     memset(&spec, 0, sizeof spec);
-    spec.channels = 1;
-    spec.rate = RATE;
     spec.format = set->bits >= 0 ? (tango_io_wav_format)set->bits : TANGO_IO_WAV_PCM16;
+    s = finish_sound(&set->finish, path, x, count, RATE, !is_float(spec.format), &error);
+    spec.channels = 1;
+    spec.rate = (uint32_t)s.rate;
     spec.round = 1;
-    spec.frames = count;
-    if (!is_float(spec.format))
-        level = cli_level_fit(x, count, set->level == LEVEL_CLIP);
+    spec.frames = s.count;
     create(path);
-    if (save_whole(&output, save_is_flac(path), x, &spec, &error) != TANGO_OK)
-        give_up(path, &error);
+    if (save_whole(&output, flac, s.x, &spec, &error) != TANGO_OK) give_up(path, &error);
     commit(path);
-    say_level(path, &level);
+    say_level(path, &s.level);
+    free(s.memory);
+    return set->finish.plays ? play_file(path, flac) : 0;
 }
 
 /* ---- mel and stft ----------------------------------------------------------------- */
@@ -1069,13 +1112,26 @@ static float *load_mel(const char *path, size_t *frames)
     return mel;
 }
 
+/* The bar of griffinlim: rounds of the inversion and of Griffin-Lim itself. */
+typedef struct rounds { cli_progress bar; size_t all; } rounds;
+
+static int show_rounds(void *user, double share)
+{
+    rounds *r = (rounds *)user;
+    cli_progress_step(&r->bar, (size_t)(share * (double)r->all), r->all);
+    return 0; /* Ctrl-C ends the program: nothing is written before the end */
+}
+
 static int run_griffinlim(const settings *set)
 {
     size_t frames, size, count;
     float *mel = load_mel(set->files[0], &frames), *uniform, *x;
+    rounds shown = { cli_progress_begin(0), 60 + set->iterations + 1 };
+    const tango_audio_progress progress = { show_rounds, &shown };
     tango_random random;
     tango_error error = { "" };
     void *work;
+    int status;
     size = tango_audio_vocode_work_size(frames, NULL);
     if (size == 0 || !tango_mul_ok(frames, 513, &count))
         fail("%s: too long", set->files[0]);
@@ -1085,14 +1141,14 @@ static int run_griffinlim(const settings *set)
     x = floats(count);
     tango_random_seed(&random, set->seed);
     tango_rand(&random, uniform, frames * 513);
-    need(tango_audio_vocode(x, mel, frames, NULL, set->iterations, uniform, work, size,
-                            &error), set->files[0], &error);
-    write_wav(set, set->files[1], x, count);
+    need(tango_audio_vocode(x, mel, frames, NULL, set->iterations, uniform, &progress,
+                            work, size, &error), set->files[0], &error);
+    status = write_sound(set, set->files[1], x, count);
     free(x);
     free(uniform);
     free(work);
     free(mel);
-    return 0;
+    return status;
 }
 
 /* Both clips as the encoders normalise them, mixed half and half, peak 0.5. */
@@ -1112,7 +1168,7 @@ static int run_mix(const settings *set)
     }
     tango_audio_mix(clip[0], clip[0], clip[1], target, 0.5, RATE, work);
     tango_audio_set_peak(clip[0], target, 0.5f);
-    write_wav(set, set->files[2], clip[0], target);
+    write_sound(set, set->files[2], clip[0], target);
     free(clip[0]);
     free(clip[1]);
     free(work);
@@ -1126,7 +1182,7 @@ static void help(void)
     cli_help("sound info|convert|mel|stft|griffinlim|mix FILE... [options]",
              "Looks at, converts and analyses WAV and FLAC files.\n"
              "  info FILE...              format, length, peak, rms, text; checks all\n"
-             "  convert IN OUT            cut, channels, rate, level, quantise\n"
+             "  convert IN OUT            cut, fade, channels, rate, level, bits\n"
              "  mel IN OUT.npy|OUT.png    mel spectrogram of channel 0 at 16 kHz\n"
              "  stft IN OUT.npy           spectrogram, 513 bins\n"
              "  griffinlim IN.npy OUT     sound from a tacotron mel\n"
@@ -1147,27 +1203,27 @@ static void set_option(settings *set, const cli *c, int id)
 {
     static const char *const bits[] = { "16", "24", "32", "f32", "f64", NULL },
                       *const channels[] = { "mono", "first", "keep", NULL },
-                      *const levels[] = { "none", "peak", "rms", NULL },
                       *const recipes[] = { "tacotron", "torchaudio", NULL };
     if (id != CLI_OPERAND && !is_known(set->command, id))
         cli_usage("%s has no option --%s", command_names[set->command], c->option->name);
     switch (id) {
     case CLI_OPERAND: set->files[set->file_count++] = c->text; break;
     case 256: set->json = 1; break;
-    case 257: set->rate = (long)cli_integer(c, 1, 1000000); break;
+    case 257:
+        set->rate = (long)cli_integer(c, 1, 1000000);
+        set->finish.rate = (size_t)set->rate;
+        break;
     case 258: set->bits = (int)cli_choice(c, bits); break;
     case 259: set->channels = cli_choice(c, channels); break;
     case 260: set->start = cli_number(c, 0.0, 1e9); break;
     case 261: set->seconds = cli_number(c, 0.0, 1e9); break;
-    case 262: set->level = (leveling)(LEVEL_CLIP + cli_choice(c, levels)); break;
-    case 268: set->level = LEVEL_CLIP; break;
     case 269: set->untold = 1; break;
     case 263: set->lenient = 1; break;
     case 264: set->recipe = (tango_audio_recipe)cli_choice(c, recipes); break;
     case 265: set->complex = 1; break;
     case 266: set->iterations = (size_t)cli_integer(c, 0, 100000); break;
     case 267: set->seed = (uint64_t)cli_integer(c, 0, INT64_MAX); break;
-    default: break;
+    default: finish_read(&set->finish, c, id);
     }
 }
 
@@ -1179,19 +1235,16 @@ static void check_output_file(const settings *set)
     need(tango_io_output_check(set->files[inputs], set->files, inputs, &error),
          set->files[inputs], &error);
     if (set->command == MEL || set->command == STFT) return;
-    if (save_is_flac(set->files[inputs]) && set->bits > (int)TANGO_IO_WAV_PCM24)
+    if (save_check(set->files[inputs], &set->finish)
+        && set->bits > (int)TANGO_IO_WAV_PCM24)
         cli_usage("--bits: FLAC has 16 or 24");
 }
 
 /* What was asked for and changes nothing. */
 static void note_idle(const settings *set, const cli *c)
 {
-    static const int normalize[] = { 262, 0 }, clip[] = { 268, 0 };
-    if (cli_given(c, 262) && cli_given(c, 268))
-        cli_idle(c, set->level == LEVEL_CLIP ? normalize : clip,
-                 set->level == LEVEL_CLIP ? "--clip is asked for, too"
-                                          : "--normalize comes later");
-    else if (set->bits >= 0 && is_float((tango_io_wav_format)set->bits))
+    static const int clip[] = { LEVEL_CLIP_OPTION, 0 };
+    if (set->bits >= 0 && is_float((tango_io_wav_format)set->bits))
         cli_idle(c, clip, "floats hold what is too loud");
 }
 
@@ -1232,6 +1285,7 @@ int main(int argc, char **argv)
         cli_usage("%s: expected %s, found %zu files", command_names[set.command],
                   want == 0 ? "at least 1 file" : want == 3 ? "3 files" : "2 files",
                   set.file_count);
+    if (want) finish_check(&set.finish, &c, set.files[want - 1]);
     if (want) check_output_file(&set);
     note_idle(&set, &c);
     status = run[set.command](&set);
