@@ -70,7 +70,8 @@ static const cli_option options[] = {
         "takes of one prompt, with seeds N, N + 1 ..., in FILE_00.wav, FILE_01.wav ...; "
         "1 if not given" },
     { 321, "init", "SOUND",
-        "WAV or FLAC that the run starts from instead of noise alone" },
+        "WAV or FLAC that the run starts from instead of noise alone; - is standard "
+        "input" },
     { 322, "strength", "S",
         "part of the run that takes place then: 0.8; 1 with --fill or --continue" },
     { 323, "fill", "FROM:TO",
@@ -122,7 +123,7 @@ static const int of_takes[] = { 258, 262, 0 };
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
 
-enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7 };
+enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7, TEXT_MAX = 65536 };
 
 /* What stays from one run to the next of a process. */
 typedef struct kept_room {
@@ -819,6 +820,13 @@ static void read_options(job *j)
     }
 }
 
+/* No model reads more than a few thousand bytes of a text. */
+static void check_text(const char *what, const char *text)
+{
+    if (text != NULL && strlen(text) > TEXT_MAX)
+        cli_usage("%s of %zu bytes, expected at most %d", what, strlen(text), TEXT_MAX);
+}
+
 /* What the options together cannot mean; those of one line of --prompts, or of a run. */
 static void check_options(job *j)
 {
@@ -845,6 +853,8 @@ static void check_options(job *j)
     j->finish.loop = p->loop;
     finish_check(&j->finish, c, j->output);
     p->fill = j->fill;
+    check_text("a prompt", p->prompt);
+    check_text("a negative text", p->negative);
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
     if (j->record.replay != NULL && (j->best != 0 || strcmp(j->output, "-") == 0))

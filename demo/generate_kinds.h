@@ -1,5 +1,5 @@
-/* generate_kinds.h: what a model was trained on, by the texts tango.kinds and tango.words in
-   its metadata; --list. MIT-0. A part of generate.c. */
+/* generate_kinds.h: what a model was trained on, by the texts tango.kinds and tango.words
+   in its metadata; --list. MIT-0. A part of generate.c. */
 #ifndef TANGO_GENERATE_KINDS_H
 #define TANGO_GENERATE_KINDS_H
 
@@ -32,7 +32,7 @@ CLI_ENDS static void list_kinds(const job *j, const tango_model *m)
     exit(0);
 }
 
-/* The next word of a prompt: letters, digits, bytes beyond ASCII, - and ' between them. */
+/* The next word of a prompt: letters, digits, bytes beyond ASCII, - and ' between. */
 static int next_word(const char **at, const char **word, size_t *size)
 {
     static const char inside[] =
@@ -85,7 +85,8 @@ static int next_unknown(
 
 static void note_unknown(const job *j)
 {
-    const char *list = model_text(j->opened, "tango.words"), *at = j->params.prompt, *word;
+    const char *list = model_text(j->opened, "tango.words"), *word;
+    const char *at = j->params.prompt;
     char all[1024] = "";
     size_t size, n = 0;
     if (at == NULL || *list == '\0' || (j->quiet && !j->serve)) return;
@@ -98,8 +99,8 @@ static void note_unknown(const job *j)
 /* Of --json: the words of the prompt, null where the model does not say. */
 static void report_unknown(const job *j)
 {
-    const char *list = model_text(j->opened, "tango.words"), *at = j->params.prompt, *word,
-               *comma = "";
+    const char *list = model_text(j->opened, "tango.words"), *word, *comma = "";
+    const char *at = j->params.prompt;
     size_t size;
     printf("\"unknown_words\": ");
     if (at == NULL || *list == '\0') {

@@ -313,6 +313,11 @@ claim "a prompt does, but for --best"         expect 2 "a prompt contradicts --l
 programs encode
 claim "encode writes what --latent reads"     sh -c './encode -q -m "$0" first.wav -o e.npy && ./generate -m "$0" -q --latent e.npy -o l.wav' "$model"
 claim "and --noise"                           runs --noise e.npy -o l.wav x
+claim "--init takes standard input"           sh -c 'cat first.wav | ./generate -m "$0" -q --steps 2 --init - -o i.wav rain && ./generate -m "$0" -q --steps 2 --init first.wav -o k.wav rain && cmp i.wav k.wav' "$model"
+head -c 65537 /dev/zero | tr '\0' x >long.txt
+claim "a prompt over 64 KiB is refused"       expect 2 "a prompt of 65537 bytes, expected at most 65536" "$(cat long.txt)"
+claim "and a negative text"                   expect 2 "a negative text of 65537 bytes" -n "$(cat long.txt)" x
+claim "and a line"                            sh -c '! ./generate -m "$0" -q --steps 1 -s 0.32 --prompts long.txt 2>e && grep -q "^usage error: long.txt:1: a prompt of 65537 bytes" e' "$model"
 # ---- what the model was trained on
 claim "--list has 31 kinds of sound"          sh -c './generate -m "$0" --list >kinds && [ "$(wc -l <kinds)" -eq 31 ] && grep -qx "a dog barks" kinds && grep -qx "wind howls" kinds' "$model"
 claim "none of which has unknown words"       sh -c 'while read -r kind; do ./generate -m "$0" --steps 1 -s 0.04 --vocoder hifigan -o k.wav "$kind" 2>&1 | grep "^note" && exit 1; done <kinds; true' "$model"
@@ -447,6 +452,11 @@ claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 
 if [ -w /dev/full ]; then
     claim "-h of a full device is one, too"   sh -c './generate -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
     claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
+fi
+if unshare -rm true 2>/dev/null; then
+    mkdir small
+    claim "a disk that is full in take 8"     unshare -rm sh -c 'mount -t tmpfs -o size=176k none small && cd small && ! ../generate -m "$0" -q --steps 1 -s 0.64 --samples 9 -o take.wav rain 2>../stderr && [ -s take_06.wav ] && [ "$(find . -type f | wc -l)" -eq 7 ]' "$model"
+    claim "is one line that names it"         sh -c '[ "$(wc -l <stderr)" -eq 1 ] && grep -q "^error: take_07.wav: writing failed" stderr'
 fi
 case ${CFLAGS-} in
     *sanitize*) ;; # sanitizers themselves need more address space than the limit leaves
