@@ -2451,6 +2451,8 @@ static const tango_limit tango__limits[] = {
     { "tango.description", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.licence", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.attribution", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.kinds", TANGO_IO_STRING, 0, 0, 0, 0, NULL }, /* of sound: texts, commas */
+    { "tango.words", TANGO_IO_STRING, 0, 0, 0, 0, NULL }, /* of its training, spaces */
     { "tango.parameters", TANGO_IO_U64, 1, 0, 9e15, 0, NULL },
     { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
     { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },

@@ -114,7 +114,6 @@ claim "no sound"                          refuses 2 "no sound file" encode -o ke
 claim "no output"                         refuses 2 "no output" encode 000.wav
 claim "two sounds"                        refuses 2 "a second" encode 000.wav 001.wav -o keep.npy
 claim "another suffix"                    refuses 2 ".npy or .pt" encode 000.wav -o keep.wav
-claim "-o - has no suffix"                refuses 2 ".npy or .pt" encode 000.wav -o -
 claim "seconds 0"                         refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds 0
 claim "seconds nan"                       refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds nan
 claim "window 1"                          refuses 2 "--window" encode 000.wav -o keep.npy --window 1
@@ -288,14 +287,21 @@ claim "a cut sound"                       refuses 1 "error: cut.wav: " ./spectro
 claim "also without output"               refuses 1 "error: cut.wav: " ./spectrogram cut.wav
 claim "a missing folder"                  refuses 1 "none/x.png: " ./spectrogram 000.wav -o none/x.png
 
+# ---- standard input and output
+claim "encode reads and writes streams"   sh -c './encode -m "$0" -q 000.wav -o s.npy && ./encode -m "$0" -q - -o - <000.wav >t.npy && cat 000.wav | ./encode -m "$0" -q - -o u.npy && cmp s.npy t.npy && cmp s.npy u.npy' "$model"
+claim "so does vae_infer"                 sh -c './vae_infer -m "$0" -q s.npy -o s.wav && cat s.npy | ./vae_infer -m "$0" -q - -o - >t.wav && cmp s.wav t.wav' "$model"
+claim "spectrogram"                       sh -c './spectrogram -q 000.wav -o s.png && cat 000.wav | ./spectrogram -q - -o - >t.png && cmp s.png t.png'
+claim "reconstruct"                       sh -c './reconstruct -m "$0" -q 000.wav -o s.wav >s && cat 000.wav | ./reconstruct -m "$0" -q - -o - 2>t >t.wav && cmp s.wav t.wav && cmp s t' "$model"
+claim "what is no sound is named"         refuses 1 "^error: -: " sh -c './spectrogram - </dev/null'
+
 # ---- reconstruct
 claim "reconstruct prints the SNR"        says "SNR: " recode 000.wav -o r.wav
 claim "in dB, then the mel distance"      sh -c 'tr "\n" " " <stdout | grep -qE "^SNR: -?[0-9]+\.[0-9]+ dB mel distance: [0-9]+\.[0-9]+ $"'
 claim "160 T + 32 samples"                wave_is r.wav $((44 + 2 * (160 * 28 + 32)))
-claim "--griffinlim"                      says "SNR: " recode 000.wav -q -o g.wav --griffinlim
+claim "--vocoder griffin-lim"             says "SNR: " recode 000.wav -q -o g.wav --vocoder griffin-lim
 claim "has the nearer mel here"           awk '/mel/ { exit !($3 < 0.2) }' stdout
 claim "160 T samples"                     wave_is g.wav $((44 + 2 * 160 * 28))
-claim "--seed"                            recode 000.wav -q -g -o h.wav --seed 1
+claim "--seed"                            recode 000.wav -q --vocoder griffin-lim -o h.wav --seed 1
 claim "begins with other phases"          samples_differ g.wav h.wav
 claim "-o - is standard output, the SNR goes to stderr" sh -c './reconstruct -m "$0" -q 000.wav -o - >b.wav 2>e && cmp r.wav b.wav && grep -q SNR e' "$model"
 claim "a seed without phases is said"     notes "--seed has no effect" recode 000.wav -o h.wav --seed 1

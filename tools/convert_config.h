@@ -317,6 +317,8 @@ static const field fields[] = {
     { DEFAULTS, "", "description", "tango.description", NULL, AS_IT_IS },
     { DEFAULTS, "", "licence", "tango.licence", NULL, AS_IT_IS },
     { DEFAULTS, "", "attribution", "tango.attribution", NULL, AS_IT_IS },
+    { DEFAULTS, "", "kinds", "tango.kinds", NULL, AS_IT_IS },
+    { DEFAULTS, "", "words", "tango.words", NULL, AS_IT_IS },
     { DEFAULTS, "", "steps", "default.steps", NULL, AS_IT_IS },
     { DEFAULTS, "", "guidance", "default.guidance", NULL, AS_IT_IS },
     { DEFAULTS, "", "eta", "default.eta", NULL, AS_IT_IS },
