@@ -317,12 +317,15 @@ claim "and --noise"                           runs --noise e.npy -o l.wav x
 programs spectrogram
 claim "--picture draws what is made"          runs --bits f32 --picture p.png -o p.wav "a bell"
 claim "as spectrogram does"                   sh -c './spectrogram -q -m "$0" --axes --wave p.wav -o q.png && cmp p.png q.png' "$model"
+claim "with the same end, level and rate"     runs --bits f32 --seconds 0.64 --fade-out 0.3 --rate 44100 --level peak=-20 --picture p.png -o p.wav "a bell"
+claim "as spectrogram does, too"              sh -c './spectrogram -q -m "$0" --axes --wave p.wav -o q.png && cmp p.png q.png' "$model"
 claim "several takes under each other"        runs --bits f32 --samples 2 --picture p.png -o p.wav "a bell"
 claim "as spectrogram again"                  sh -c './spectrogram -q -m "$0" --axes --wave p_00.wav p_01.wav -o q.png && cmp p.png q.png' "$model"
 claim "at most 16"                            expect 2 "room for 16 sounds, not for 17" --samples 17 --picture p.png x
 claim "a picture's folder is looked at first" expect 1 "nofolder" --steps 900 -s 600 --picture nofolder/p.png x
 claim "it takes no input's place"             protects first.wav --init first.wav --picture first.wav x
 claim "nor the sound's"                       expect 1 "the same file as" --picture ./same -o same x
+claim "nor a stage's"                         expect 1 "in the folder of --dump" --dump stages --picture stages/mel.npy x
 claim "it is a file"                          expect 2 "is no file" --picture - x
 # ---- many prompts
 printf 'a dog barks\n\n{"prompt": "rain", "seed": 7, "vocoder": "hifigan"}\r\nrain\n' >p.txt
