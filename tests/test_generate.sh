@@ -336,8 +336,22 @@ claim "a line of words is its prompt"         sh -c './generate -m "$0" -q --ste
 claim "one of JSON has options of its own"    sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --seed 7 --vocoder hifigan -o l.wav rain && cmp l.wav line_03.wav' "$model"
 claim "and leaves none to the next"           sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 -o l.wav rain && cmp l.wav line_04.wav' "$model"
 claim "- is standard input"                   sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts - -o in.wav <p.txt && cmp in_03.wav line_03.wav' "$model"
+# lists STATUS TEXT FILE OPTIONS...: a list of prompts ends so
+lists()
+{
+    status=$1 text=$2
+    shift 2
+    lines --prompts "$@"
+    [ $? -eq "$status" ] && grep -qF -- "$text" stderr && [ ! -e both.wav ] || { cat stderr; return 1; }
+}
 printf 'a bell\n{"prompt": "rain", "picture": "own.png"}\n' >drawn.txt
 claim "each line has its picture"             sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts drawn.txt --picture d.png -o d.wav && [ -s d_01.png ] && [ -s own.png ] && [ ! -e d_02.png ] && [ ! -e d.png ]' "$model"
+printf '{"prompt": "a", "output": "both.wav"}\n{"prompt": "b", "picture": "both.wav"}\n' >both.txt
+claim "which is no other line's sound"        lists 2 "lines 1 and 2 have one output, both.wav" both.txt
+printf '{"prompt": "a", "picture": "d_02.png"}\nb\n' >both.txt
+claim "nor its picture"                       lists 2 "lines 1 and 2 have one output, d_02.png" both.txt --picture d.png
+printf '{"prompt": "a", "output": ["both.wav"]}\n' >both.txt
+claim "one value is no list"                  lists 3 '"output" is one value, not a list' both.txt
 claim "--shard takes its part of the lines"   sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts p.txt --shard 2/2 -o s2.wav && [ ! -e s2_01.wav ] && [ ! -e s2_03.wav ] && cmp s2_04.wav line_04.wav' "$model"
 {
     i=0
