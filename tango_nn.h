@@ -44,8 +44,8 @@ WHAT IT DOES
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, products of 8-bit activations, GPUs, automatic differentiation, shape inference. It reads
-    no files and knows no model: callers pass arrays and sizes.
+    Training, products of 8-bit activations, GPUs, automatic differentiation, shape
+    inference. It reads no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
     panel       16 columns of a weight matrix, stored together so that one row of a panel
