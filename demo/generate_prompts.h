@@ -271,9 +271,9 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : x->number < y->number ? -1 : 1;
 }
 
-/* What a line calls its output, to be freed; NULL if it does not say, or is damaged,
-   which is said when its turn comes. */
-static char *named(const lines *l)
+/* What a line calls its output or picture, to be freed; NULL if it does not say, or is
+   damaged, which is said when its turn comes. */
+static char *named(const lines *l, const char *key)
 {
     tango_io_json json;
     size_t size = 0, node = 0;
@@ -284,7 +284,7 @@ static char *named(const lines *l)
         return NULL;
     work = clip_room(size, 1, "a line");
     if (tango_io_json_parse(&json, l->text, l->size, work, size, NULL) == TANGO_OK)
-        node = tango_io_json_find(&json, 0, "output");
+        node = tango_io_json_find(&json, 0, key);
     name = (char *)clip_room(l->size, 1, "a line");
     if (node == 0 || !tango_io_json_string(&json, node, name, l->size)) {
         free(name);
@@ -294,23 +294,26 @@ static char *named(const lines *l)
     return name;
 }
 
-/* Two lines of one output: the sound of the first would be lost. */
-static void check_names(const job *j, lines l, size_t count, int digits)
+/* Two lines of one output, or picture: the sound of the first would be lost. `given` is
+   that of the command line, or NULL. */
+static void check_names(const job *j, lines l, size_t count, int digits, const char *key,
+    const char *given)
 {
     line_name *all = (line_name *)clip_room(count, sizeof *all, j->prompts);
     size_t n = 0, i;
     while (next_line(&l)) {
         if (l.size == 0) continue;
-        all[n].name = named(&l);
+        all[n].name = named(&l, key);
         all[n].number = l.number;
-        if (all[n].name == NULL) all[n].name = numbered(j->output, l.number, digits);
-        n++;
+        if (all[n].name == NULL && given != NULL)
+            all[n].name = numbered(given, l.number, digits);
+        n += all[n].name != NULL;
     }
     qsort(all, n, sizeof *all, by_name);
     for (i = 1; i < n; i++)
         if (strcmp(all[i - 1].name, all[i].name) == 0)
-            cli_usage("%s: lines %zu and %zu have one output, %.200s", j->prompts,
-                all[i - 1].number, all[i].number, all[i].name);
+            cli_usage("%s: lines %zu and %zu have one %s, %.200s", j->prompts,
+                all[i - 1].number, all[i].number, key, all[i].name);
     for (i = 0; i < n; i++) free(all[i].name);
     free(all);
 }
@@ -327,7 +330,8 @@ static int run_lines(job *j)
     cli_catch_interrupts();
     l.at = text + (size >= 3 && memcmp(text, "\357\273\277", 3) == 0 ? 3 : 0);
     l.end = text + size;
-    check_names(j, l, count, digits);
+    check_names(j, l, count, digits, "output", j->output);
+    check_names(j, l, count, digits, "picture", j->picture);
     while (next_line(&l)) {
         if (l.size == 0 || (l.number - 1) % j->shards != j->shard) continue;
         bad += (size_t)run_child(j, l.text, l.size, l.number, digits);
