@@ -61,8 +61,8 @@ static const cli_option options[] = {
         "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
         "consistency, ctm" },
     { 320, "sigmas", "NAME",
-        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced (if not given) or "
-        "karras" },
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras; the model's, "
+        "else spaced" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME",
         "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
@@ -164,7 +164,8 @@ typedef struct job {
     size_t best;           /* --best, or 0 */
     size_t files;          /* to be written: of the first candidates */
     candidate *candidates; /* (samples), by number or, when judged, best first */
-    finished *sounds;      /* (files), as they were written; their samples are gone */
+    finished *sounds;      /* (files), as they were written; only a picture still needs
+                              their samples */
     sound_record record;
     int flac;              /* the files are FLAC */
     double compute; /* seconds of tango_generate */
@@ -401,30 +402,34 @@ static const char *file_name(const job *j, size_t i, char *path, size_t size)
     return path;
 }
 
-/* No sound is written over a file that this run reads, nor over a stage of --dump, whose
+/* Nothing is written over a file that this run reads, nor over a stage of --dump, whose
    names all end in .npy. */
+static void check_output(job *j, const char *name)
+{
+    const char *others[INPUTS], *slash = strrchr(name, '/');
+    const char *last = slash ? slash + 1 : name;
+    const size_t n = strlen(last);
+    char stage[4096];
+    list_inputs(j, others);
+    if (tango_io_output_check(name, others, INPUTS, &j->error) != TANGO_OK)
+        cli_fail_file(name, j->error.text);
+    if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) return;
+    if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
+        cli_fail("%s: path too long", j->dump);
+    if (tango_io_output_check(stage, &name, 1, &j->error) != TANGO_OK)
+        cli_fail("%s: in the folder of --dump, whose files it could replace", name);
+}
+
 static void check_outputs(job *j)
 {
-    const char *others[INPUTS];
-    char path[4096], stage[4096];
+    char path[4096];
     size_t i;
-    list_inputs(j, others);
     j->files = j->record.replay != NULL ? 1 : j->best != 0 ? j->best : j->params.samples;
     if (j->files == 0) j->files = 1;
     if (j->files > 1 && strcmp(j->output, "-") == 0)
         cli_usage("-o - is for one sound, not for %zu; give -o FILE.wav", j->files);
-    for (i = 0; i < j->files && !j->inside; i++) {
-        const char *name = file_name(j, i, path, sizeof path),
-                   *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
-        size_t n = strlen(last);
-        if (tango_io_output_check(name, others, INPUTS, &j->error) != TANGO_OK)
-            cli_fail_file(name, j->error.text);
-        if (j->dump == NULL || n < 4 || strcmp(last + n - 4, ".npy") != 0) continue;
-        if (snprintf(stage, sizeof stage, "%s/%s", j->dump, last) >= (int)sizeof stage)
-            cli_fail("%s: path too long", j->dump);
-        if (tango_io_output_check(stage, &name, 1, &j->error) != TANGO_OK)
-            cli_fail("%s: in the folder of --dump, whose files it could replace", name);
-    }
+    for (i = 0; i < j->files && !j->inside; i++)
+        check_output(j, file_name(j, i, path, sizeof path));
     j->flac = save_check(j->output, &j->finish);
     if (j->flac && j->format > TANGO_IO_WAV_PCM24)
         cli_usage("--bits: FLAC has 16 or 24");
@@ -547,7 +552,7 @@ static void save(job *j, const tango_plan *plan, float *waves, size_t first, siz
             answer_sound(j->inside ? NULL : name, &spec, sound->x, level,
                 j->candidates[i].sample, seed_of(j, plan, i));
         }
-        free(sound->memory);
+        if (j->picture == NULL) free(sound->memory);
         if (!j->quiet)
             fprintf(stderr, "wrote   %s  %.3f s  %zu Hz%s%s%s\n", name,
                 (double)sound->count / (double)sound->rate, sound->rate, score,
@@ -709,7 +714,9 @@ static int read_run(job *j, int id)
     case 291: p->guidance_until = number_or_none(c, 1, -1.0); break;
     case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
     case 259: p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]); break;
-    case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
+    case 320:
+        p->sigmas = cli_choice(c, sigmas) ? TANGO_SIGMAS_KARRAS : TANGO_SIGMAS_SPACED;
+        break;
     case 260: p->eta = number_or_none(c, 1, -1.0); break;
     case 261:
         p->final_sigma = cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
@@ -1178,12 +1185,13 @@ static int run_job(job *j)
         fprintf(stderr, "warning: a text was cut to the model's %zu tokens\n",
             tango_tokens_most(m));
     if (!one_by_one(j) || j->best != 0) save(j, &plan, wave, 0, j->files);
-    draw_picture(j, &plan, wave);
+    draw_picture(j);
+    if (j->serve && play(j) != 0) exit(1); /* what the player said is the answer */
     if (j->json) report(j, &plan, m);
     if (j->record.replay != NULL)
         same = record_compare(&j->record, j->output,
             tango_nn_kernels_name(plan.params.kernels), j->quiet, &j->error);
-    if (play(j) != 0) same = 0;
+    if (!j->serve && play(j) != 0) same = 0;
     free(j->sounds);
     free(j->candidates);
     free(j->seeds);

@@ -1,5 +1,5 @@
-/* generate_picture.h: --picture, the mel spectrogram of what was made. MIT-0. A part of
-   generate.c. */
+/* generate_picture.h: --picture, the mel spectrogram of what was written. MIT-0. A part
+   of generate.c. */
 #ifndef TANGO_GENERATE_PICTURE_H
 #define TANGO_GENERATE_PICTURE_H
 
@@ -8,7 +8,6 @@ enum { PANELS_MAX = 16 };
 /* Before the work: the picture can be written, and takes the place of nothing. */
 static void check_picture(job *j)
 {
-    const char *others[INPUTS];
     char path[4096];
     size_t i;
     if (j->picture == NULL) return;
@@ -16,9 +15,7 @@ static void check_picture(job *j)
     if (j->files > PANELS_MAX)
         cli_usage("--picture: it has room for %d sounds, not for %zu", PANELS_MAX,
             j->files);
-    list_inputs(j, others);
-    if (tango_io_output_check(j->picture, others, INPUTS, &j->error) != TANGO_OK)
-        cli_fail_file(j->picture, j->error.text);
+    check_output(j, j->picture);
     for (i = 0; i < j->files && !j->inside; i++) {
         const char *name = file_name(j, i, path, sizeof path);
         if (tango_io_output_check(j->picture, &name, 1, &j->error) != TANGO_OK)
@@ -26,9 +23,9 @@ static void check_picture(job *j)
     }
 }
 
-/* One panel for each file, as `spectrogram --axes --wave` draws them; long sounds with
-   fewer pixels a frame, as PNG's viewers take no more than 65535. */
-static void draw_picture(job *j, const tango_plan *plan, float *waves)
+/* One panel for each file as it was written, as `spectrogram --axes --wave` draws them;
+   long sounds with fewer pixels a frame, as PNG's viewers take no more than 65535. */
+static void draw_picture(job *j)
 {
     const tango_model *m = j->opened;
     picture_sound sounds[PANELS_MAX];
@@ -42,9 +39,13 @@ static void draw_picture(job *j, const tango_plan *plan, float *waves)
     style.axes = style.wave = 1;
     for (i = 0; i < j->files; i++) {
         picture_sound *s = &sounds[i];
+        finished *f = &j->sounds[i];
         names[i] = j->picture;
-        s->x = waves + j->candidates[i].sample * plan->samples;
-        s->count = plan->samples;
+        s->count = f->count;
+        if (f->rate != m->rate)
+            f->x = f->memory = clip_resample(
+                j->picture, f->memory, &s->count, f->rate, m->rate, &j->error);
+        s->x = f->x;
         s->columns = s->count / m->hop + 1;
         s->mel = clip_log_mel(j->picture, m, s->x, s->count, s->columns, &j->error);
     }
@@ -54,7 +55,10 @@ static void draw_picture(job *j, const tango_plan *plan, float *waves)
     if (!j->quiet)
         fprintf(stderr, "wrote   %s  %u x %u\n", j->picture, (unsigned)spec.width,
             (unsigned)spec.height);
-    for (i = 0; i < j->files; i++) free(sounds[i].mel);
+    for (i = 0; i < j->files; i++) {
+        free(sounds[i].mel);
+        free(j->sounds[i].memory);
+    }
 }
 
 #endif

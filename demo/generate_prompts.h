@@ -54,6 +54,7 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
         if (on) add_word(w, "--", key, "", "");
         break;
     case TANGO_IO_JSON_ARRAY: /* an option several times */
+        if (strcmp(key, "fill") != 0) cli_usage("\"%s\" is one value, not a list", key);
         for (item = tango_io_json_first(json, node); item;
             item = tango_io_json_next(json, node, item)) {
             text = value_text(json, item);
@@ -271,8 +272,8 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : x->number < y->number ? -1 : 1;
 }
 
-/* What a line calls its output or picture, to be freed; NULL if it does not say, or is
-   damaged, which is said when its turn comes. */
+/* The text of a line's member, to be freed; NULL if there is none, or the line is damaged,
+   which is said when its turn comes. */
 static char *named(const lines *l, const char *key)
 {
     tango_io_json json;
@@ -294,26 +295,34 @@ static char *named(const lines *l, const char *key)
     return name;
 }
 
-/* Two lines of one output, or picture: the sound of the first would be lost. `given` is
-   that of the command line, or NULL. */
-static void check_names(const job *j, lines l, size_t count, int digits, const char *key,
-    const char *given)
+/* What a line writes: the name it gives, or that of the command line, which may be NULL,
+   with its number. */
+static size_t add_name(
+    line_name *out, const lines *l, const char *key, const char *given, int digits)
 {
-    line_name *all = (line_name *)clip_room(count, sizeof *all, j->prompts);
+    out->number = l->number;
+    out->name = named(l, key);
+    if (out->name == NULL && given != NULL)
+        out->name = numbered(given, l->number, digits);
+    return out->name != NULL;
+}
+
+/* Two lines of one output or picture: what the first has made would be lost. */
+static void check_names(const job *j, lines l, size_t count, int digits)
+{
+    line_name *all = (line_name *)clip_room(count, 2 * sizeof *all, j->prompts);
     size_t n = 0, i;
     while (next_line(&l)) {
         if (l.size == 0) continue;
-        all[n].name = named(&l, key);
-        all[n].number = l.number;
-        if (all[n].name == NULL && given != NULL)
-            all[n].name = numbered(given, l.number, digits);
-        n += all[n].name != NULL;
+        n += add_name(&all[n], &l, "output", j->output, digits);
+        n += add_name(&all[n], &l, "picture", j->picture, digits);
     }
     qsort(all, n, sizeof *all, by_name);
     for (i = 1; i < n; i++)
-        if (strcmp(all[i - 1].name, all[i].name) == 0)
-            cli_usage("%s: lines %zu and %zu have one %s, %.200s", j->prompts,
-                all[i - 1].number, all[i].number, key, all[i].name);
+        if (strcmp(all[i - 1].name, all[i].name) == 0
+            && all[i - 1].number != all[i].number)
+            cli_usage("%s: lines %zu and %zu have one output, %.200s", j->prompts,
+                all[i - 1].number, all[i].number, all[i].name);
     for (i = 0; i < n; i++) free(all[i].name);
     free(all);
 }
@@ -330,8 +339,7 @@ static int run_lines(job *j)
     cli_catch_interrupts();
     l.at = text + (size >= 3 && memcmp(text, "\357\273\277", 3) == 0 ? 3 : 0);
     l.end = text + size;
-    check_names(j, l, count, digits, "output", j->output);
-    check_names(j, l, count, digits, "picture", j->picture);
+    check_names(j, l, count, digits);
     while (next_line(&l)) {
         if (l.size == 0 || (l.number - 1) % j->shards != j->shard) continue;
         bad += (size_t)run_child(j, l.text, l.size, l.number, digits);

@@ -30,7 +30,7 @@
               "audio", the samples in base64, one channel of "bits" (16, 24, 32: integers;
               f32: floats), the lowest byte first. "level" says whether it was lowered
    note       what is no error, but not what the user may think: "message"
-   result     the request is done: what --json prints
+   result     the request is done, its sound also heard (--play): what --json prints
    error      the request is done with: "message" as the program has it, "status" 1
               (failed at work) or 2 (wrong usage), "line" the number of its line. "id" is
               null where the line is no request. Takes that were made before stay
@@ -210,7 +210,7 @@ static void say_ready(server *s)
             ", \"rate\": %zu, \"threads\": %zu, \"defaults\": {\"seconds\": %.6f, "
             "\"steps\": %zu, \"sampler\": \"%s\", \"guidance\": %g, \"rescale\": %g, "
             "\"vocoder\": \"%s\", \"seed\": %llu}",
-            m->rate, p.threads, (double)plan.samples / (double)m->rate, p.steps,
+            m->rate, j->params.threads, (double)plan.samples / (double)m->rate, p.steps,
             tango_sampler_name(p.sampler), p.guidance, p.rescale > 0.0 ? p.rescale : 0.0,
             tango_vocoder_name(p.vocoder), (unsigned long long)p.seed);
         say(s, more);

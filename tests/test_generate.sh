@@ -236,6 +236,8 @@ claim "floats are levelled where it is asked" says "to -6.0 dBTP" --bits f32 --l
 claim "--json tells rule, target and outcome" sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --samples 2 --level lufs=-1 -o l.wav x >j && grep -q "\"level\": \"lufs\", \"level_target\": -1, \"limit\": -1, \"lowered_db\": \[-[0-9.]*, -[0-9.]*\], \"held_back\": \[true, true\]" j' "$model"
 claim "and no target without a rule"          sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 -o l.wav x | grep "\"level\": \"fit\", \"lowered_db\": " | grep -vq target' "$model"
 claim "a level waits for the whole wave"      sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o whole.wav x && cmp pipe.wav whole.wav' "$model"
+printf '%s\n' '{"prompt": "x", "level": "peak=-9", "rate": "48000", "trim": true}' >levels.txt
+claim "lines of --prompts have levels, too"   sh -c './generate -m "$0" -q --steps 1 -s 0.64 --prompts levels.txt -o line.wav && ./sound info --loudness line_01.wav | grep "48000 Hz.*, -9.0 dBTP"' "$model"
 claim "--rate"                                says "0.640 s  44100 Hz" --rate 44100 -o r.wav
 claim "has as many samples"                   size_is r.wav $((44 + 2 * 28224))
 claim "which --json tells"                    sh -c './generate -m "$0" -q --json --steps 1 -s 0.64 --rate 22050 -o l.wav x | grep -q "\"lengths\": \[14112\], \"frames\": 14112, \"rate\": 22050, \"duration\": 0.64" ' "$model"
@@ -331,12 +333,15 @@ claim "in --json neither"                     sh -c './generate -m untold.tango 
 programs spectrogram
 claim "--picture draws what is made"          runs --bits f32 --picture p.png -o p.wav "a bell"
 claim "as spectrogram does"                   sh -c './spectrogram -q -m "$0" --axes --wave p.wav -o q.png && cmp p.png q.png' "$model"
+claim "with the same end, level and rate"     runs --bits f32 --seconds 0.64 --fade-out 0.3 --rate 44100 --level peak=-20 --picture p.png -o p.wav "a bell"
+claim "as spectrogram does, too"              sh -c './spectrogram -q -m "$0" --axes --wave p.wav -o q.png && cmp p.png q.png' "$model"
 claim "several takes under each other"        runs --bits f32 --samples 2 --picture p.png -o p.wav "a bell"
 claim "as spectrogram again"                  sh -c './spectrogram -q -m "$0" --axes --wave p_00.wav p_01.wav -o q.png && cmp p.png q.png' "$model"
 claim "at most 16"                            expect 2 "room for 16 sounds, not for 17" --samples 17 --picture p.png x
 claim "a picture's folder is looked at first" expect 1 "nofolder" --steps 900 -s 600 --picture nofolder/p.png x
 claim "it takes no input's place"             protects first.wav --init first.wav --picture first.wav x
 claim "nor the sound's"                       expect 1 "the same file as" --picture ./same -o same x
+claim "nor a stage's"                         expect 1 "in the folder of --dump" --dump stages --picture stages/mel.npy x
 claim "it is a file"                          expect 2 "is no file" --picture - x
 # ---- many prompts
 printf 'a dog barks\n\n{"prompt": "rain", "seed": 7, "vocoder": "hifigan"}\r\nrain\n' >p.txt
@@ -347,8 +352,22 @@ claim "a line of words is its prompt"         sh -c './generate -m "$0" -q --ste
 claim "one of JSON has options of its own"    sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --seed 7 --vocoder hifigan -o l.wav rain && cmp l.wav line_03.wav' "$model"
 claim "and leaves none to the next"           sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 -o l.wav rain && cmp l.wav line_04.wav' "$model"
 claim "- is standard input"                   sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts - -o in.wav <p.txt && cmp in_03.wav line_03.wav' "$model"
+# lists STATUS TEXT FILE OPTIONS...: a list of prompts ends so
+lists()
+{
+    status=$1 text=$2
+    shift 2
+    lines --prompts "$@"
+    [ $? -eq "$status" ] && grep -qF -- "$text" stderr && [ ! -e both.wav ] || { cat stderr; return 1; }
+}
 printf 'a bell\n{"prompt": "rain", "picture": "own.png"}\n' >drawn.txt
 claim "each line has its picture"             sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts drawn.txt --picture d.png -o d.wav && [ -s d_01.png ] && [ -s own.png ] && [ ! -e d_02.png ] && [ ! -e d.png ]' "$model"
+printf '{"prompt": "a", "output": "both.wav"}\n{"prompt": "b", "picture": "both.wav"}\n' >both.txt
+claim "which is no other line's sound"        lists 2 "lines 1 and 2 have one output, both.wav" both.txt
+printf '{"prompt": "a", "picture": "d_02.png"}\nb\n' >both.txt
+claim "nor its picture"                       lists 2 "lines 1 and 2 have one output, d_02.png" both.txt --picture d.png
+printf '{"prompt": "a", "output": ["both.wav"]}\n' >both.txt
+claim "one value is no list"                  lists 3 '"output" is one value, not a list' both.txt
 claim "--shard takes its part of the lines"   sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts p.txt --shard 2/2 -o s2.wav && [ ! -e s2_01.wav ] && [ ! -e s2_03.wav ] && cmp s2_04.wav line_04.wav' "$model"
 {
     i=0
@@ -375,8 +394,6 @@ claim "a sound is not made again there"       grep -q '^usage error: keys:2: "re
 claim "no line replaces the list"             sh -c 'grep -q "^error: keys:6: keys: the same file as keys" stderr && cmp keys kept'
 printf '%s\n' '{"prompt": "x", "output": "twice_03.wav"}' '{' rain >twice.txt
 claim "two lines have one output"             expect 2 "lines 1 and 3 have one output, twice_03.wav" --prompts twice.txt -o twice.wav
-printf '%s\n' '{"prompt": "x", "picture": "p.png"}' rain '{"prompt": "y", "picture": "p.png"}' >twice.txt
-claim "or one picture"                        expect 2 "lines 1 and 3 have one picture, p.png" --prompts twice.txt -o twice.wav
 claim "a shard needs a list"                  expect 2 "--shard contradicts a run without --prompts" --shard 1/2 x
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav rain

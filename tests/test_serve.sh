@@ -85,6 +85,17 @@ printf '%s\n' "{\"id\": 1, \"prompt\": \"rain\", $short, \"guidance\": 1, \"nega
 claim "what has no effect"                    serve
 claim "is a note"                             answers '{"id": 1, "event": "note", "message": "--negative has no effect: guidance is off"}'
 
+mkdir players && printf '#!/bin/sh\nsleep 1; exit 3\n' >players/ffplay && chmod +x players/ffplay
+printf '%s\n' "{\"id\": 1, \"prompt\": \"rain\", $short, \"play\": true, \"output\": \"p.wav\"}" "{\"id\": 2, \"prompt\": \"rain\", $short}" >in
+limit=
+have timeout && limit="timeout 60"
+fails_to_play() { PATH=$PWD/players:/usr/bin:/bin $limit ./generate -q --serve <in >out 2>stderr && [ ! -s stderr ]; }
+claim "a player that fails"                   fails_to_play
+claim "is the error of its request"           answers '{"id": 1, "event": "error", "line": 1, "status": 1, "message": "ffplay failed with status 3; the sound is in p.wav"}'
+claim "which has no result"                   count 1 '"event": "result"'
+claim "and the next one is made"              answers '{"id": 2, "event": "result"'
+claim "ready tells of the threads"            sh -c './generate -q --serve -t 3 </dev/null | grep -q "\"threads\": 3,"'
+
 # ---- ids
 printf '%s\n' "{\"id\": \"a\\u00e9\\\"{\", \"prompt\": \"x\", $short}" "{\"id\": [1, {\"x\": null}], \"prompt\": \"x\", $short}" \
     "{\"id\": -1.50e3, \"prompt\": \"x\", $short}" "{\"id\": {}, \"prompt\": \"x\", $short}" "{\"id\": true, \"prompt\": \"x\", $short}" \
