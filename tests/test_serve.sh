@@ -194,6 +194,11 @@ if [ -n "$pid" ]; then
     echo "{\"id\": 3, \"prompt\": \"x\", $short}" >&4
     waits '{"id": 3, "event": "result"'
     claim "and stays from one to the next"    test "$pid" = "$(worker)"
+    kill "$pid"
+    n=0
+    while kill -0 "$pid" 2>/dev/null && [ $((n += 1)) -lt 20 ]; do sleep 0.1; done
+    echo "{\"id\": 4, \"prompt\": \"x\", $short}" >&4
+    claim "one that is told to end between them" waits '{"id": 4, "event": "result"'
 fi
 claim "nobody asks for more"                  ends 0
 begin
