@@ -137,7 +137,7 @@ head -c 300000 "$top/demo/tiny.tango" >in
 claim "a foreign file is no end of it"        serve
 claim "each option of a run may stand beside" sh -c 'echo "{\"prompt\": \"x\"}" | ./generate -q --serve --steps 1 -s 0.32 --seed 5 | grep -q "\"event\": \"result\".*\"seed\": 5, .*\"steps\": 1,"'
 claim "a prompt may not"                      refuses "a prompt contradicts --serve" x
-for option in "-o x.wav" --json "--prompts p" "--shard 1/2" "--replay a.wav"; do
+for option in "-o x.wav" --json "--prompts p" "--shard 1/2" "--replay a.wav" "--dump d"; do
     # shellcheck disable=SC2086
     claim "${option%% *} neither"             refuses "contradict" $option
 done
