@@ -353,7 +353,7 @@ static void print_levels(const analysis *z, const char *path, const levels *l)
         l->seconds, l->peak, l->rms, 100.0 * l->silence, 100.0 * l->clipped);
 }
 
-/* "spectra 15.22 dB apart, mels 0.729 apart"; "none" where spectra in 32 bits overflow. */
+/* "spectra 15.22 dB apart, mels 0.729 apart"; "none" where 32 bits overflow. */
 static void print_apart(double spectra, double mels)
 {
     if (isfinite(spectra)) printf("spectra %.2f dB apart, ", spectra);
