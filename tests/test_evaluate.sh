@@ -51,6 +51,15 @@ refuse()
 
 claim "a sound is no distance from itself" \
     say "a/1.wav  a/1.wav: 1.000 s, snr none, spectra 0.00 dB apart, mels 0 apart" ./evaluate a/1.wav a/1.wav
+# 32-bit floats of 1.2e30: their spectra overflow. The head is that of a WAV of floats.
+mkdir huge
+{
+    printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\3\0\1\0\200\76\0\0\0\372\0\0\4\0\40\0data\0\175\0\0'
+    zeros 32000 | tr '\0' '\161'
+} >huge/1.wav
+claim "distances that are no numbers are none" \
+    say "snr none, spectra none, mels none" ./evaluate huge/1.wav huge/1.wav
+claim "of folders, too" say "of the mels none; mean of 1 pair: spectra none" ./evaluate huge huge
 claim "half of it is silence" say "silence 50.0 %" ./evaluate half.wav
 claim "peak and rms of equal samples" say "peak 0.996, rms 0.996, silence 0.0 %" ./evaluate loud.wav
 claim "loud is not clipped" say "clipped 0.00 %" ./evaluate loud.wav

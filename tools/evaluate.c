@@ -353,6 +353,15 @@ static void print_levels(const analysis *z, const char *path, const levels *l)
         l->seconds, l->peak, l->rms, 100.0 * l->silence, 100.0 * l->clipped);
 }
 
+/* "spectra 15.22 dB apart, mels 0.729 apart"; "none" where 32 bits overflow. */
+static void print_apart(double spectra, double mels)
+{
+    if (isfinite(spectra)) printf("spectra %.2f dB apart, ", spectra);
+    else fputs("spectra none, ", stdout);
+    if (isfinite(mels)) printf("mels %.3g apart", mels);
+    else fputs("mels none", stdout);
+}
+
 static void print_pair(const analysis *z, const char *a, const char *b,
     const distances *d)
 {
@@ -381,7 +390,9 @@ static void print_pair(const analysis *z, const char *a, const char *b,
     printf(": %.3f s, ", d->seconds);
     if (d->defined) printf("snr %.2f dB", d->snr);
     else fputs("snr none", stdout);
-    printf(", spectra %.2f dB apart, mels %.3g apart\n", d->spectra, d->mels);
+    fputs(", ", stdout);
+    print_apart(d->spectra, d->mels);
+    putchar('\n');
 }
 
 static void print_folder(const analysis *z, const char *path, const statistics *s)
@@ -432,10 +443,12 @@ static void print_whole(const analysis *z, const distances *pairs, size_t count,
         print_json(&w, text, 512);
         return;
     }
-    printf("frechet distance of the mels %.4g", distance);
-    if (count > 0)
-        printf("; mean of %zu pair%s: spectra %.2f dB apart, mels %.3g apart", count,
-            count == 1 ? "" : "s", pairs->spectra / n, pairs->mels / n);
+    if (isfinite(distance)) printf("frechet distance of the mels %.4g", distance);
+    else fputs("frechet distance of the mels none", stdout);
+    if (count > 0) {
+        printf("; mean of %zu pair%s: ", count, count == 1 ? "" : "s");
+        print_apart(pairs->spectra / n, pairs->mels / n);
+    }
     if (defined > 0) printf(", snr %.2f dB", pairs->snr / (double)defined);
     putchar('\n');
 }
