@@ -4250,15 +4250,19 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
             net->error, TANGO_ERROR_DATA, "model: no tensor '%s'", net->name);
     if (net->result == TANGO_OK) {
         const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
-        int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
-                   && tango__type_of(&kind, &tensor)
-                   && (type != NULL || kind == TANGO_NN_F32);
+        int fits = tensor.rank == rank && (tensor.layout == layout || blocks);
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
                 "model: tensor '%s' is not the %z x %z x %z that its configuration "
                 "implies",
                 net->name, a, b ? b : 1, c ? c : 1);
+        else if (!tango__type_of(&kind, &tensor)
+                 || (type == NULL && kind != TANGO_NN_F32))
+            net->result = tango_io_fail(net->error, TANGO_ERROR_UNSUPPORTED,
+                "model: tensor '%s' is of type %s, expected %s", net->name,
+                tango_io_type_name(tensor.type),
+                type == NULL ? "f32" : blocks ? "i16 or i8" : "f32, f16 or bf16");
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;

@@ -44,8 +44,8 @@ WHAT IT DOES
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, products of 8-bit activations, GPUs, automatic differentiation, shape inference. It reads
-    no files and knows no model: callers pass arrays and sizes.
+    Training, products of 8-bit activations, GPUs, automatic differentiation, shape
+    inference. It reads no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
     panel       16 columns of a weight matrix, stored together so that one row of a panel
@@ -618,11 +618,12 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__WORKER ((size_t)1 << 21)
 
 /* The transforms of room 13 by name: of inputs, of weights, of sums; the numbers of
-   outputs and taps of the convolution; TALL where rows are summed up first, LEAKY where
-   inputs pass a leaky ReLU first, LESS without the last tap, which is zero. */
+   outputs and taps of the convolution; TALL where rows are summed up first, LINE along
+   one axis, where inputs pass a leaky ReLU first, LESS without the last tap, which is
+   zero. */
 typedef enum tango_nn__transform {
-    TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__INPUT_4_4_LEAKY,
+    TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3,
+    TANGO_NN__INPUT_4_3_LINE, TANGO_NN__INPUT_4_4_LINE,
     TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
     TANGO_NN__WEIGHT_4_4_LESS,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
@@ -1214,7 +1215,7 @@ typedef struct tango_nn__matrices {
 /* In the order of tango_nn__transform. */
 static const tango_nn__matrices tango_nn__transforms[] = {
     { tango_nn__input_2_3, 4, 4, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 0 },
-    { tango_nn__input_4_4, 7, 7, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 1 },
+    { tango_nn__input_4_3, 6, 6, 1, 1 },
     { tango_nn__input_4_4, 7, 7, 1, 1 },  { tango_nn__weight_2_3, 4, 3, 1, 0 },
     { tango_nn__weight_4_3, 6, 3, 1, 0 }, { tango_nn__weight_4_4, 7, 4, 1, 0 },
     { tango_nn__weight_4_4_less, 7, 3, 1, 0 },
@@ -2284,9 +2285,8 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
         TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
@@ -2870,9 +2870,8 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
         TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
@@ -3774,26 +3773,26 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 typedef struct tango_nn__axis {
     size_t outputs, taps, points;
-    tango_nn__transform input, weight, output, input_leaky;
+    tango_nn__transform input, weight, output;
     tango_nn__transform weight_less; /* of one row of the kernel alone; along one axis,
                                         of a part without its last tap */
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
     2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3,
-    TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3 /* has no leaky ReLU */
+    TANGO_NN__WEIGHT_2_3
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
-    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
+    4, 3, 6, TANGO_NN__INPUT_4_3_LINE, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_4 = {
-    4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__INPUT_4_4_LEAKY, TANGO_NN__WEIGHT_4_4_LESS
+    4, 4, 7, TANGO_NN__INPUT_4_4_LINE, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
+    TANGO_NN__WEIGHT_4_4_LESS
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
@@ -3972,6 +3971,7 @@ static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
     const tango_nn__axis *axis = g->axis;
     const tango_nn_conv *s = &g->p->shape;
     const size_t more = g->parts - 1, v_row = tango_nn__winograd_row(g, depth);
+    const float slope = s->slope != 0.0f ? s->slope : 1.0f;
     size_t rows = 0;
     for (size_t left = tiles, here; left > 0; left -= here, tile = 0, line++) {
         here = tango_nn__min(left, g->line_tiles - tile);
@@ -3989,10 +3989,8 @@ static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
                 step = TANGO_NN__STRIDE;
             }
             for (size_t i = 0; i < n; i++, rows++, x += axis->outputs * step) {
-                g->p->kernels->transform(
-                    s->slope != 0.0f ? axis->input_leaky : axis->input,
-                    v + rows * v_row, g->v_step, x, TANGO_NN_F32, 0, step, &s->slope,
-                    depth);
+                g->p->kernels->transform(axis->input, v + rows * v_row, g->v_step, x,
+                                         TANGO_NN_F32, 0, step, &slope, depth);
             }
         }
     }

@@ -85,7 +85,7 @@ static inline int clip_can_keep(const char *path)
         free(work);
     }
     tango_io_unmap(&file);
-    return frames > 0;
+    return frames > 0 && sound.cut; /* one that is whole holds NaN */
 }
 
 /* One line about a sound that cannot be read, with the way to what is left of it. */

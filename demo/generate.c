@@ -1207,7 +1207,7 @@ static int run_job(job *j)
 /* What stands beside --prompts and --serve, whose lines hold the runs. */
 static void check_lists(const job *j)
 {
-    static const int of_serve[] = { 'o', 270, 325, 326, 362, 0 };
+    static const int of_serve[] = { 'o', 269, 270, 325, 326, 362, 0 };
     if (j->record.replay != NULL)
         cli_usage("--replay contradicts --%s", j->serve ? "serve" : "prompts");
     if (j->serve) cli_refuse(&j->line, of_serve, "--serve");

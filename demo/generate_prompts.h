@@ -169,8 +169,8 @@ static void free_words(words *w)
 /* The child: the line's options over those of the command line, then the run. */
 static int run_line(job *j, const char *text, size_t size, size_t number, int digits)
 {
-    const char *given = j->output, *drawn = j->picture;
-    char *name = NULL, *picture = NULL;
+    const char *given = j->output, *drawn = j->picture, *dumped = j->dump;
+    char *name = NULL, *picture = NULL, *folder = NULL;
     int status;
     words w;
     memset(&w, 0, sizeof w);
@@ -180,12 +180,15 @@ static int run_line(job *j, const char *text, size_t size, size_t number, int di
     if (j->output == given) j->output = name = numbered(given, number, digits);
     if (drawn != NULL && j->picture == drawn)
         j->picture = picture = numbered(drawn, number, digits);
+    if (dumped != NULL && j->dump == dumped)
+        j->dump = folder = numbered(dumped, number, digits);
     check_options(j);
     check_parts(j, j->opened);
     status = run_job(j);
     end_kept(j->kept);
     free(name);
     free(picture);
+    free(folder);
     free_words(&w);
     return status;
 }
@@ -307,15 +310,16 @@ static size_t add_name(
     return out->name != NULL;
 }
 
-/* Two lines of one output or picture: what the first has made would be lost. */
+/* Two lines of one output, picture or folder: what the first has made would be lost. */
 static void check_names(const job *j, lines l, size_t count, int digits)
 {
-    line_name *all = (line_name *)clip_room(count, 2 * sizeof *all, j->prompts);
+    line_name *all = (line_name *)clip_room(count, 3 * sizeof *all, j->prompts);
     size_t n = 0, i;
     while (next_line(&l)) {
         if (l.size == 0) continue;
         n += add_name(&all[n], &l, "output", j->output, digits);
         n += add_name(&all[n], &l, "picture", j->picture, digits);
+        n += add_name(&all[n], &l, "dump", j->dump, digits);
     }
     qsort(all, n, sizeof *all, by_name);
     for (i = 1; i < n; i++)

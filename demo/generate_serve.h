@@ -34,9 +34,9 @@
    error      the request is done with: "message" as the program has it, "status" 1
               (failed at work) or 2 (wrong usage), "line" the number of its line. "id" is
               null where the line is no request. Takes that were made before stay
-   cancelled  {"cancel": ID} ends the request that waits or runs; what runs ends between
-              two layers. Where it was done already, its result came before, and the
-              answer is an error that names the id
+   cancelled  {"cancel": ID} ends the request that waits or runs, at once. Where it was
+              done already, its result came before, and the answer is an error that names
+              the id
 
    At the end of standard input what was asked is finished, and the status is 0. SIGINT,
    SIGTERM and SIGHUP cancel all, with status 130. A client that reads no more ends the
@@ -239,6 +239,14 @@ static void run_request(job *j, const char *text, size_t size)
     free_words(&w);
 }
 
+/* A signal ends the worker, but for the time in which a run writes files. */
+static void end_by_signals(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    if (signal(SIGHUP, SIG_DFL) == SIG_IGN) signal(SIGHUP, SIG_IGN);
+}
+
 /* Requests come line by line until the pipe ends. What is printed goes to the server. */
 CLI_ENDS static void run_worker(const job *start, int from)
 {
@@ -247,9 +255,11 @@ CLI_ENDS static void run_worker(const job *start, int from)
     size_t room = 0;
     ssize_t size;
     if (in == NULL) cli_fail("no requests: %s", strerror(errno));
-    while ((size = getline(&line, &room, in)) > 0) {
+    end_by_signals();
+    while (!cli_interrupted() && (size = getline(&line, &room, in)) > 0) {
         job j = *start;
         run_request(&j, line, (size_t)size - (line[size - 1] == '\n'));
+        end_by_signals();
     }
     free(line);
     fclose(in);

@@ -366,6 +366,9 @@ printf '{"prompt": "a", "output": "both.wav"}\n{"prompt": "b", "picture": "both.
 claim "which is no other line's sound"        lists 2 "lines 1 and 2 have one output, both.wav" both.txt
 printf '{"prompt": "a", "picture": "d_02.png"}\nb\n' >both.txt
 claim "nor its picture"                       lists 2 "lines 1 and 2 have one output, d_02.png" both.txt --picture d.png
+claim "each line has its stages"              sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts drawn.txt --dump line.d -o d.wav && [ -s line_01.d/mel.npy ] && [ -s line_02.d/mel.npy ] && [ ! -e line.d ]' "$model"
+printf '{"prompt": "a", "dump": "stages"}\n{"prompt": "b", "dump": "stages"}\n' >both.txt
+claim "of its own"                            lists 2 "lines 1 and 2 have one output, stages" both.txt
 printf '{"prompt": "a", "output": ["both.wav"]}\n' >both.txt
 claim "one value is no list"                  lists 3 '"output" is one value, not a list' both.txt
 claim "--shard takes its part of the lines"   sh -c './generate -m "$0" -q --steps 1 --seconds 0.32 --prompts p.txt --shard 2/2 -o s2.wav && [ ! -e s2_01.wav ] && [ ! -e s2_03.wav ] && cmp s2_04.wav line_04.wav' "$model"

@@ -137,7 +137,7 @@ head -c 300000 "$top/demo/tiny.tango" >in
 claim "a foreign file is no end of it"        serve
 claim "each option of a run may stand beside" sh -c 'echo "{\"prompt\": \"x\"}" | ./generate -q --serve --steps 1 -s 0.32 --seed 5 | grep -q "\"event\": \"result\".*\"seed\": 5, .*\"steps\": 1,"'
 claim "a prompt may not"                      refuses "a prompt contradicts --serve" x
-for option in "-o x.wav" --json "--prompts p" "--shard 1/2" "--replay a.wav"; do
+for option in "-o x.wav" --json "--prompts p" "--shard 1/2" "--replay a.wav" "--dump d"; do
     # shellcheck disable=SC2086
     claim "${option%% *} neither"             refuses "contradict" $option
 done
@@ -194,6 +194,11 @@ if [ -n "$pid" ]; then
     echo "{\"id\": 3, \"prompt\": \"x\", $short}" >&4
     waits '{"id": 3, "event": "result"'
     claim "and stays from one to the next"    test "$pid" = "$(worker)"
+    kill "$pid"
+    n=0
+    while kill -0 "$pid" 2>/dev/null && [ $((n += 1)) -lt 20 ]; do sleep 0.1; done
+    echo "{\"id\": 4, \"prompt\": \"x\", $short}" >&4
+    claim "one that is told to end between them" waits '{"id": 4, "event": "result"'
 fi
 claim "nobody asks for more"                  ends 0
 begin

@@ -230,6 +230,7 @@ claim "lenient keeps its whole frames" 0 "2 frames" sh -c \
 { wav_head '\4\0\0\0' '\3' '\40' '\4'; printf '\0\0\300\177'; } > nan.wav
 claim "NaN fails" 1 "NaN or infinity in frame 0" "$sound" convert nan.wav kept.wav
 claim "info finds it too" 1 "NaN" "$sound" info nan.wav
+claim "which --lenient cannot help" 1 "" sh -c '"$1" info nan.wav 2>&1 | grep lenient || exit 1' - "$sound"
 claim "the old output is still there" 0 "" equal kept.wav four.wav
 claim "no temporary file is left" 0 "" sh -c '[ -z "$(ls -A | grep tmp)" ]'
 claim "a folder is no output" 1 "not a regular file" "$sound" convert four.wav .

@@ -4,9 +4,10 @@
    The model makes sounds of a few prompts. Each of its products and convolutions is done
    twice on the inputs that it gets there, with its weights as they are and in 8 bits; a
    layer's error is the root mean square of the difference over that of the result.
-   Layers up to BYTES_LIMIT are written as I8, others, and those that making a sound does not pass
-   (the VAE's encoder), as I16. The first and last layers of each network, vectors and the
-   embedding stay as they are. The blob says all errors under tango.calibration. */
+   Layers up to BYTES_LIMIT are written as I8, others as I16, and so are those that making
+   a sound does not pass (the VAE's encoder, CLAP). The first and last layers of each
+   network, vectors and the embedding stay as they are. The blob says all errors under
+   tango.calibration. */
 #ifndef TANGO_CONVERT_BYTES_H
 #define TANGO_CONVERT_BYTES_H
 
