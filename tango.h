@@ -270,8 +270,9 @@ typedef enum tango_final { /* the noise level after the last step */
     TANGO_FINAL_DEFAULT, TANGO_FINAL_ZERO, TANGO_FINAL_SIGMA_MIN
 } tango_final;
 typedef enum tango_sigmas { /* where the noise levels of the steps lie */
-    TANGO_SIGMAS_SPACED, /* those of evenly spaced timesteps */
-    TANGO_SIGMAS_KARRAS  /* evenly spaced sigma^(1/7): Karras et al. 2022, equation 5 */
+    TANGO_SIGMAS_DEFAULT,
+    TANGO_SIGMAS_KARRAS, /* evenly spaced sigma^(1/7): Karras et al. 2022, equation 5 */
+    TANGO_SIGMAS_SPACED  /* those of evenly spaced timesteps */
 } tango_sigmas;
 
 /* What a blob may hold, any subset of it: bits of tango_model.parts. */
@@ -353,6 +354,8 @@ typedef struct tango_schedule_config {
     tango_final final_sigma;
     int clip, threshold, alpha_one, large_variance, lower_order_final;
     double clip_range, threshold_ratio, threshold_max;
+    int karras;       /* 1: sigmas of Karras, unless a run asks for others */
+    size_t lcm_steps; /* of the run that LCM was distilled from; 0: 50 */
 } tango_schedule_config;
 
 typedef struct tango_model {
@@ -439,7 +442,7 @@ typedef struct tango_sampling_params {
     size_t steps;
     double eta;              /* DDIM: 0 deterministic, 1 as noisy as DDPM */
     tango_final final_sigma; /* DPM, DPM-SDE, Euler, UniPC */
-    tango_sigmas sigmas;     /* DPM, DPM-SDE, Euler, Heun, UniPC */
+    tango_sigmas sigmas;     /* 0: config's; DPM, DPM-SDE, Euler, Heun, UniPC */
     double strength;         /* part of the run that takes place, its end: the last
                                 int(steps * strength) steps (LCM: `steps` steps over that
                                 part of its grid); 0: 1, all */
@@ -550,7 +553,7 @@ typedef struct tango_params {
                                TANGO_SECONDS_MAX */
     size_t steps;           /* 0: the model's, else 100; distilled models: 1 or 2. Heun
                                calls the UNet twice in each but the last, LCM takes at
-                               most 50 */
+                               most schedule.lcm_steps, 50 */
     double guidance;        /* 0: the model's, else 3; 1 or less runs without guidance.
                                A number that distilled UNets take in: else 4, trained
                                from 0 to 6, or (CTM) 3.5, trained from 2 to 5 */
@@ -567,7 +570,8 @@ typedef struct tango_params {
     tango_sampler sampler;  /* 0: the model's, else DDPM, or the one that a distilled UNet
                                was made for: it has no other, and nothing else has it */
     tango_final final_sigma; /* 0: the model's, else zero; DPM, DPM-SDE, Euler, UniPC */
-    tango_sigmas sigmas;    /* DPM, DPM-SDE, Euler, Heun and UniPC */
+    tango_sigmas sigmas;    /* 0: the model's; DPM, DPM-SDE, Euler, Heun and UniPC,
+                               spaced with all others */
     double eta;             /* DDIM, up to 1; 0: the model's, else none; below 0: none */
     double crop;            /* keep so many seconds of a sound at most, and no more than
                                were asked for; 0: the model's, else the whole; below 0:
@@ -627,6 +631,9 @@ typedef struct tango_params {
                                TANGO_PART_: their pages may be given back */
     void *user;
     tango_profile *profile; /* NULL: no clock is read */
+    void (*observe)(void *user, const tango_nn_context *c, const float *x,
+        const tango_nn_conv *shape, const tango_nn_matrix *w); /* of the context, whose
+                               observer is `user`. NULL: nobody looks at layers */
 } tango_params;
 
 #define TANGO_SEED_MAX ((uint64_t)0xffffffffu)
@@ -2416,6 +2423,8 @@ static const tango_limit tango__limits[] = {
     { "schedule.set_alpha_to_one", TANGO_IO_U64, 1, 0, 1, -1, NULL },
     { "schedule.lower_order_final", TANGO_IO_U64, 1, 0, 1, 1, NULL },
     { "schedule.rescale_betas_zero_snr", TANGO_IO_U64, 1, 0, 0, 0, NULL },
+    { "schedule.use_karras_sigmas", TANGO_IO_U64, 1, 0, 1, 0, NULL },
+    { "schedule.original_inference_steps", TANGO_IO_U64, 1, 1, 100000, 50, NULL },
 
     { "rank.dims", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 65536, TANGO_REQUIRED, NULL },
     { "rank.depths", TANGO_IO_U64, TANGO_LEVELS_MAX, 1, 1024, TANGO_REQUIRED, NULL },
@@ -2442,6 +2451,8 @@ static const tango_limit tango__limits[] = {
     { "tango.description", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.licence", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
     { "tango.attribution", TANGO_IO_STRING, 0, 0, 0, 0, NULL },
+    { "tango.kinds", TANGO_IO_STRING, 0, 0, 0, 0, NULL }, /* of sound: texts, commas */
+    { "tango.words", TANGO_IO_STRING, 0, 0, 0, 0, NULL }, /* of its training, spaces */
     { "tango.parameters", TANGO_IO_U64, 1, 0, 9e15, 0, NULL },
     { "default.steps", TANGO_IO_U64, 1, 1, 100000, 0, NULL },
     { "default.guidance", TANGO_IO_F64, 1, 1, TANGO_GUIDANCE_MAX, 0, NULL },
@@ -2817,6 +2828,8 @@ static void tango__read_schedule(const tango__reader *r, tango_schedule_config *
     c->clip_range = tango__number(r, "schedule.clip_sample_range");
     c->threshold_ratio = tango__number(r, "schedule.dynamic_thresholding_ratio");
     c->threshold_max = tango__number(r, "schedule.sample_max_value");
+    c->karras = (int)tango__number(r, "schedule.use_karras_sigmas");
+    c->lcm_steps = tango__integer(r, "schedule.original_inference_steps");
 }
 
 static void tango__read_rank(tango__reader *r, tango_model *m)
@@ -3288,15 +3301,20 @@ static int tango__by_sigma(tango_sampler kind)
     return kind == TANGO_EULER || kind == TANGO_EULER_ANCESTRAL || kind == TANGO_HEUN;
 }
 
-/* LCM's 50 timesteps were distilled into its models; a run takes n of the last
-   int(50 strength), as evenly as whole places allow.     (LCMScheduler.set_timesteps) */
-enum { TANGO__LCM_GRID = 50 };
+/* The timesteps of so many steps were distilled into LCM's models; a run takes n of the
+   last int(steps strength), as evenly as whole places allow.
+                                                          (LCMScheduler.set_timesteps) */
+static size_t tango__lcm_steps(const tango_sampling *run)
+{
+    return run->config->lcm_steps != 0 ? run->config->lcm_steps : 50;
+}
 
 static double tango__lcm_timestep(const tango_sampling *run, size_t i)
 {
-    const double grid = TANGO_FLOOR((double)TANGO__LCM_GRID * run->params.strength),
+    const size_t steps = tango__lcm_steps(run);
+    const double grid = TANGO_FLOOR((double)steps * run->params.strength),
                  place = TANGO_FLOOR((double)i * (grid / (double)run->steps));
-    return (grid - place) * (double)(run->config->train_steps / TANGO__LCM_GRID) - 1.0;
+    return (grid - place) * (double)(run->config->train_steps / steps) - 1.0;
 }
 
 /* The i-th of `steps` timesteps, i = 0 the noisiest.  (spec of each diffusers class) */
@@ -3473,6 +3491,15 @@ static size_t tango__calls(tango_sampler kind, size_t steps)
     return kind == TANGO_HEUN && steps > 0 ? 2 * steps - 1 : steps;
 }
 
+/* The noise levels of a run that asks for `asked`. */
+static tango_sigmas tango__sigmas_of(
+    const tango_schedule_config *c, tango_sampler kind, tango_sigmas asked)
+{
+    const int free = tango__multistep(kind) || kind == TANGO_EULER || kind == TANGO_HEUN;
+    if (asked == TANGO_SIGMAS_DEFAULT && c->karras) asked = TANGO_SIGMAS_KARRAS;
+    return free && asked == TANGO_SIGMAS_KARRAS ? asked : TANGO_SIGMAS_SPACED;
+}
+
 /* Fields that a class of diffusers fills by itself when the configuration is silent; the
    samplers of distilled models have no choice. */
 static void tango__sampling_defaults(tango_sampling *run)
@@ -3484,9 +3511,7 @@ static void tango__sampling_defaults(tango_sampling *run)
     if (run->final_sigma == TANGO_FINAL_DEFAULT
         || !(tango__multistep(run->kind) || run->kind == TANGO_EULER))
         run->final_sigma = TANGO_FINAL_ZERO;
-    if (!(tango__multistep(run->kind) || run->kind == TANGO_EULER
-            || run->kind == TANGO_HEUN))
-        p->sigmas = TANGO_SIGMAS_SPACED;
+    p->sigmas = tango__sigmas_of(run->config, run->kind, p->sigmas);
     if (p->strength == 0.0) p->strength = 1.0;
 }
 
@@ -3503,7 +3528,9 @@ static tango_result tango__sampling_check(tango_sampling *run, tango_error *erro
         return tango_io_fail(
             error, TANGO_ERROR_ARGUMENT, "strength: expected more than 0 and at most 1");
     if (run->kind == TANGO_LCM) {
-        most = most < TANGO__LCM_GRID ? 0 : (size_t)((double)TANGO__LCM_GRID * strength);
+        most = most < tango__lcm_steps(run)
+                   ? 0
+                   : (size_t)((double)tango__lcm_steps(run) * strength);
         if (run->steps > most)
             return tango_io_fail(error, TANGO_ERROR_ARGUMENT,
                 "steps: %z of lcm, expected at most %z", run->steps, most);
@@ -4223,15 +4250,19 @@ static const void *tango__tensor(tango__net *net, const char *leaf,
             net->error, TANGO_ERROR_DATA, "model: no tensor '%s'", net->name);
     if (net->result == TANGO_OK) {
         const int blocks = layout == TANGO_IO_PANELS && tensor.layout == TANGO_IO_BLOCKS;
-        int fits = tensor.rank == rank && (tensor.layout == layout || blocks)
-                   && tango__type_of(&kind, &tensor)
-                   && (type != NULL || kind == TANGO_NN_F32);
+        int fits = tensor.rank == rank && (tensor.layout == layout || blocks);
         for (i = 0; fits && i < rank; i++) fits = tensor.shape[i] == want[i];
         if (!fits)
             net->result = tango_io_fail(net->error, TANGO_ERROR_DATA,
                 "model: tensor '%s' is not the %z x %z x %z that its configuration "
                 "implies",
                 net->name, a, b ? b : 1, c ? c : 1);
+        else if (!tango__type_of(&kind, &tensor)
+                 || (type == NULL && kind != TANGO_NN_F32))
+            net->result = tango_io_fail(net->error, TANGO_ERROR_UNSUPPORTED,
+                "model: tensor '%s' is of type %s, expected %s", net->name,
+                tango_io_type_name(tensor.type),
+                type == NULL ? "f32" : blocks ? "i16 or i8" : "f32, f16 or bf16");
     }
     tango__leave(net, mark);
     if (net->result != TANGO_OK) return NULL;
@@ -5057,50 +5088,66 @@ static int tango__reads_text(const tango__net *net)
     return net->model->unet.cross_width != 0;
 }
 
+/* The softmax of attn1, which looks at its own images, or of attn2 across to the text. */
+static tango_nn_attention tango__attention_shape(
+    tango__image s, size_t heads, size_t inner, const tango__denoiser *d, int cross)
+{
+    tango_nn_attention shape;
+    memset(&shape, 0, sizeof shape);
+    shape.batch = tango__computed(s, d).batch;
+    shape.queries = shape.keys = s.height * s.width;
+    shape.heads = heads;
+    shape.width = inner / heads;
+    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
+    if (!cross) return shape;
+    shape.keys = d->tokens;
+    shape.context_repeat = d->repeat;
+    if (d->counts != NULL) shape.key_count = d->counts + d->first_text;
+    return shape;
+}
+
+/* Keys and values (rows, inner): of n, or across of all texts, computed in the first pass
+   and kept; then from the first text on that takes part. */
+static void tango__keys_values(tango__net *net, float **k, float **v, const float *n,
+    tango__image s, size_t inner, const tango__denoiser *d, int cross)
+{
+    const size_t rows = cross ? d->context_batch * d->tokens
+                              : tango__rows(tango__computed(s, d));
+    const size_t width = cross ? net->model->unet.cross_width : inner;
+    const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
+    const float *source = cross ? d->context : n;
+    int fresh = 1;
+    *k = cross ? tango__keep(net, rows, inner, &fresh)
+               : tango__floats(net, tango__rows(s), inner, 1);
+    *v = cross ? tango__keep(net, rows, inner, &fresh)
+               : tango__floats(net, tango__rows(s), inner, 1);
+    if (fresh) {
+        tango__product(net, *k, source, rows, "to_k", inner, width, tango__plain());
+        tango__product(net, *v, source, rows, "to_v", inner, width, tango__plain());
+    }
+    *k = tango__at(*k, passed);
+    *v = tango__at(*v, passed);
+}
+
 /* t += to_out(attention(n, context)) + beside; where the UNet takes no context, n attends
-   to itself. Keys and values of the text are computed in the first pass and kept. beside
-   (2, inner) has a row for each half of the images, or is NULL.
-                                                               (diffusers Attention) */
+   to itself. While the images of both texts are equal, one half is computed, up to the
+   heads' outputs; t may differ by `beside` from there on, which has a row for each half
+   of the images, (2, inner), or is NULL.                      (diffusers Attention) */
 static void tango__attention(tango__net *net, float *t, const float *n, tango__image s,
     size_t heads, size_t inner, const tango__denoiser *d, const char *name,
     const float *beside)
 {
-    const int cross = /* attn1 looks at itself, attn2 at the text, if there is one */
-        name[4] == '2' && tango__reads_text(net);
+    const int cross = name[4] == '2' && tango__reads_text(net);
     const size_t rows = tango__rows(s), mark = net->arena->used,
                  part = tango__enter_one(net, name);
-    const tango__image computed = tango__computed(s, d);
-    const size_t query_rows = tango__rows(computed);
-    const size_t key_rows = cross ? d->context_batch * d->tokens : query_rows;
-    const size_t key_width = cross ? net->model->unet.cross_width : inner;
-    const size_t passed = cross ? d->first_text * d->tokens * inner : 0;
-    const float *source = cross ? d->context : n;
-    tango__after after = tango__plus(t);
-    int fresh = 1;
+    const tango_nn_attention shape = tango__attention_shape(s, heads, inner, d, cross);
     float *q = tango__floats(net, rows, inner, 1),
-          *o = tango__floats(net, rows, inner, 1);
-    float *k = cross ? tango__keep(net, key_rows, inner, &fresh)
-                     : tango__floats(net, rows, inner, 1);
-    float *v = cross ? tango__keep(net, key_rows, inner, &fresh)
-                     : tango__floats(net, rows, inner, 1);
-    tango_nn_attention shape;
-    memset(&shape, 0, sizeof shape);
-    shape.batch = computed.batch;
-    shape.queries = s.height * s.width;
-    shape.keys = cross ? d->tokens : shape.queries;
-    shape.heads = heads;
-    shape.width = inner / heads;
-    shape.scale = (float)(1.0 / TANGO_SQRT((double)shape.width));
-    shape.context_repeat = cross ? d->repeat : 1;
-    shape.key_count = cross && d->counts != NULL ? d->counts + d->first_text : NULL;
-    tango__product(net, q, n, query_rows, "to_q", inner, inner, tango__plain());
-    if (fresh) {
-        tango__product(
-            net, k, source, key_rows, "to_k", inner, key_width, tango__plain());
-        tango__product(
-            net, v, source, key_rows, "to_v", inner, key_width, tango__plain());
-    }
-    tango__attend(net, o, q, tango__at(k, passed), tango__at(v, passed), &shape,
+          *o = tango__floats(net, rows, inner, 1), *k, *v;
+    tango__after after = tango__plus(t);
+    tango__product(net, q, n, tango__rows(tango__computed(s, d)), "to_q", inner, inner,
+        tango__plain());
+    tango__keys_values(net, &k, &v, n, s, inner, d, cross);
+    tango__attend(net, o, q, k, v, &shape,
         cross ? TANGO_LAYER_CROSS_ATTENTION : TANGO_LAYER_SELF_ATTENTION);
     tango__repeat(net, o, s, inner, d);
     tango__repeat(net, t, s, inner, d);
@@ -5296,8 +5343,34 @@ typedef struct tango__rise {
     tango__image size;
 } tango__rise;
 
-/* The layers of the up blocks until `left` skips are left; each takes one. Upsampling
-   goes to the size of the next skip. */
+/* What has been made and a skip, side by side: (rows, r->channels + skip->channels). */
+static float *tango__join_skip(
+    tango__net *net, const tango__rise *r, const tango__skip *skip)
+{
+    const size_t rows = tango__rows(r->size);
+    float *both = tango__floats(net, rows, r->channels + skip->channels, 1);
+    tango__lap(net, TANGO_LAYER_OTHER, 0.0);
+    if (!tango__idle(net))
+        tango__concat(both, r->x[r->at], r->channels, skip->x, skip->channels, rows);
+    tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+    return both;
+}
+
+/* Ends a level of the way up: a convolution of what has been made, enlarged to `size`. */
+static void tango__enlarge(tango__net *net, tango__rise *r, tango__image size)
+{
+    tango_nn_conv conv = tango__conv3x3(size, r->channels);
+    conv.source_height = r->size.height;
+    conv.source_width = r->size.width;
+    r->size = size;
+    tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
+        r->channels, tango__plain());
+    r->at ^= 1;
+}
+
+/* The layers of the up blocks until `left` skips are left. Each takes the last skip there
+   is, so layer j of a level meets what layer c->layers - j of the way down left. The last
+   layer of a level is followed by the step to the size of the next skip. */
 static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
     size_t left, const tango__denoiser *d)
 {
@@ -5306,30 +5379,17 @@ static void tango__unet_up(tango__net *net, tango__skips *skips, tango__rise *r,
         const tango__skip *skip = &skips->list[--skips->count];
         const size_t level = skips->count / (c->layers + 1),
                      j = c->layers - skips->count % (c->layers + 1),
-                     mark = net->arena->used, rows = tango__rows(r->size);
-        const size_t block = tango__enter(net, "up_blocks", c->levels - 1 - level);
-        float *both = tango__floats(net, rows, r->channels + skip->channels, 1);
-        tango__lap(net, TANGO_LAYER_OTHER, 0.0);
-        if (!tango__idle(net))
-            tango__concat(
-                both, r->x[r->at], r->channels, skip->x, skip->channels, rows);
-        tango__lap(net, TANGO_LAYER_ELEMENTS, 0.0);
+                     up = c->levels - 1 - level, mark = net->arena->used,
+                     block = tango__enter(net, "up_blocks", up);
+        const float *both = tango__join_skip(net, r, skip);
         tango__unet_layer(net, r->x[r->at ^ 1], both, r->size,
-            r->channels + skip->channels, c->channels[level], j,
-            c->up_attention[c->levels - 1 - level], c->heads[level], d);
-        r->channels = c->channels[level];
-        r->at ^= 1;
+            r->channels + skip->channels, c->channels[level], j, c->up_attention[up],
+            c->heads[level], d);
         tango_arena_release(net->arena, mark);
-        if (j == c->layers && level > 0) {
-            const tango__image large = skips->list[skips->count - 1].size;
-            tango_nn_conv conv = tango__conv3x3(large, r->channels);
-            conv.source_height = r->size.height;
-            conv.source_width = r->size.width;
-            r->size = large;
-            tango__conv(net, r->x[r->at ^ 1], r->x[r->at], &conv, "upsamplers.0.conv",
-                r->channels, tango__plain());
-            r->at ^= 1;
-        }
+        r->at ^= 1;
+        r->channels = c->channels[level];
+        if (j == c->layers && level > 0)
+            tango__enlarge(net, r, skips->list[skips->count - 1].size);
         tango__leave(net, block);
     }
 }
@@ -6264,6 +6324,8 @@ static void tango__fill_in(tango_params *p, const tango_model *m)
     if (p->sampler == TANGO_SAMPLER_DEFAULT)
         p->sampler = m->defaults.sampler != TANGO_SAMPLER_DEFAULT ? m->defaults.sampler
                                                                   : usual->sampler;
+    if ((unsigned)p->sigmas <= TANGO_SIGMAS_SPACED)
+        p->sigmas = tango__sigmas_of(&m->schedule, p->sampler, p->sigmas);
     if (p->eta == 0.0) p->eta = m->defaults.eta != 0.0 ? m->defaults.eta : -1.0;
     if (p->crop == 0.0) p->crop = m->defaults.crop != 0.0 ? m->defaults.crop : -1.0;
     if (p->vocoder == TANGO_VOCODER_DEFAULT)
@@ -6344,7 +6406,7 @@ static tango_result tango__check_names(const tango_params *p, tango_error *error
     if ((unsigned)p->sampler > TANGO_CTM)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sampler: number %i is none",
             (int64_t)p->sampler);
-    if ((unsigned)p->sigmas > TANGO_SIGMAS_KARRAS)
+    if ((unsigned)p->sigmas > TANGO_SIGMAS_SPACED)
         return tango_io_fail(error, TANGO_ERROR_ARGUMENT, "sigmas: number %i is none",
             (int64_t)p->sigmas);
     return TANGO_OK;
@@ -7499,6 +7561,8 @@ static void tango__net_begin(tango__net *net, const tango_model *model,
     net->nn.work_size = tango_nn_work_size(net->nn.threads);
     net->nn.work = tango_arena_keep(arena, net->nn.work_size, 1, &ok);
     net->profile = p->profile;
+    net->nn.observe = p->observe;
+    net->nn.observer = p->user;
     net->on_layer = p->on_layer;
     net->user = p->user;
     if (p->profile != NULL && arena->base != NULL)

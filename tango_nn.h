@@ -44,8 +44,8 @@ WHAT IT DOES
     that the machine has is chosen at run time, so that no compiler flag is needed.
 
 WHAT IT DOES NOT
-    Training, products of 8-bit activations, GPUs, automatic differentiation, shape inference. It reads
-    no files and knows no model: callers pass arrays and sizes.
+    Training, products of 8-bit activations, GPUs, automatic differentiation, shape
+    inference. It reads no files and knows no model: callers pass arrays and sizes.
 
 GLOSSARY
     panel       16 columns of a weight matrix, stored together so that one row of a panel
@@ -252,7 +252,10 @@ typedef void tango_nn_task(void *data, size_t index, size_t worker);
 typedef struct tango_nn_kernels tango_nn_kernels;
 
 /* What every layer needs. Only `work` is written to. */
-typedef struct tango_nn_context {
+typedef struct tango_nn_context tango_nn_context;
+struct tango_nn_conv;
+struct tango_nn_matrix;
+struct tango_nn_context {
     const tango_nn_kernels *kernels; /* of tango_nn_detect or tango_nn_kernels_named */
     void (*parallel_for)(void *pool, size_t count, tango_nn_task *task, void *data);
                                      /* NULL: the caller's thread does all */
@@ -260,7 +263,13 @@ typedef struct tango_nn_context {
     size_t threads;                  /* workers that parallel_for uses; 1 without it */
     void *work;                      /* tango_nn_work_size(threads) bytes */
     size_t work_size;
-} tango_nn_context;
+    void (*observe)(void *observer, const tango_nn_context *c, const float *x,
+                    const struct tango_nn_conv *shape, const struct tango_nn_matrix *w);
+                    /* NULL; or called before each product and convolution, which may
+                       compute with *c itself: what measures layers. Where layers run
+                       inside of tasks, by several threads at a time */
+    void *observer;
+};
 
 /* Bytes of scratch memory for a number of threads; 0 if they do not fit in size_t. */
 TANGO_API size_t tango_nn_work_size(size_t threads);
@@ -609,11 +618,12 @@ void *memset(void *to, int value, size_t count);
 #define TANGO_NN__WORKER ((size_t)1 << 21)
 
 /* The transforms of room 13 by name: of inputs, of weights, of sums; the numbers of
-   outputs and taps of the convolution; TALL where rows are summed up first, LEAKY where
-   inputs pass a leaky ReLU first, LESS without the last tap, which is zero. */
+   outputs and taps of the convolution; TALL where rows are summed up first, LINE along
+   one axis, where inputs pass a leaky ReLU first, LESS without the last tap, which is
+   zero. */
 typedef enum tango_nn__transform {
-    TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3, TANGO_NN__INPUT_4_4,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__INPUT_4_4_LEAKY,
+    TANGO_NN__INPUT_2_3, TANGO_NN__INPUT_4_3,
+    TANGO_NN__INPUT_4_3_LINE, TANGO_NN__INPUT_4_4_LINE,
     TANGO_NN__WEIGHT_2_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__WEIGHT_4_4,
     TANGO_NN__WEIGHT_4_4_LESS,
     TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__WEIGHT_4_3_TALL,
@@ -1205,7 +1215,7 @@ typedef struct tango_nn__matrices {
 /* In the order of tango_nn__transform. */
 static const tango_nn__matrices tango_nn__transforms[] = {
     { tango_nn__input_2_3, 4, 4, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 0 },
-    { tango_nn__input_4_4, 7, 7, 1, 0 },  { tango_nn__input_4_3, 6, 6, 1, 1 },
+    { tango_nn__input_4_3, 6, 6, 1, 1 },
     { tango_nn__input_4_4, 7, 7, 1, 1 },  { tango_nn__weight_2_3, 4, 3, 1, 0 },
     { tango_nn__weight_4_3, 6, 3, 1, 0 }, { tango_nn__weight_4_4, 7, 4, 1, 0 },
     { tango_nn__weight_4_4_less, 7, 3, 1, 0 },
@@ -1332,8 +1342,8 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__store8(float *out, __m256 v, size
     }
 }
 
-/* a x + b. Polynomials are made of these, paired by powers of x^2: a chain of one fma after
-   the other would take most of the time. */
+/* a x + b. Polynomials are made of these, paired by powers of x^2: one fma behind the
+   other, each waiting for the last, would take most of the time. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float b)
 {
     return _mm256_fmadd_ps(_mm256_set1_ps(a), x, _mm256_set1_ps(b));
@@ -1341,8 +1351,8 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__line8(__m256 x, float a, float 
 
 /* 2^t = 2^n 2^r, n = round(t), |r| <= 1/2; 2^r = 1 + r q(r), q a minimax polynomial
    (2e-9). Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits: with
-   127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0 and infinity,
-   which all t below -127 and above 128 get. NaN passes: min and max return their second
+   127 more it is the exponent of 2^n. Exponents 0 and 255 are the numbers 0, which all t
+   below -127 get, and infinity. t < 128.5. NaN passes: max and min return their second
    operand then. */
 TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
 {
@@ -1350,7 +1360,6 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
     __m256 n, r, s, q;
     __m256i power;
     t = _mm256_max_ps(_mm256_set1_ps(-127.0f), t);
-    t = _mm256_min_ps(_mm256_set1_ps(128.0f), t);
     n = _mm256_add_ps(t, whole);
     power = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
     r = _mm256_sub_ps(t, _mm256_sub_ps(n, whole));
@@ -1362,11 +1371,17 @@ TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__power8(__m256 t)
     return _mm256_mul_ps(q, _mm256_castsi256_ps(power));
 }
 
-/* exp(x), with the relative error |x| 6e-8 of the product besides: where x is negative,
-   as in softmax and above 0 in SiLU, less than 4e-8 of 1. */
-TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+/* exp(x) for x <= 0, with the relative error |x| 6e-8 of the product besides: less than
+   4e-8 of 1. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__decay8(__m256 x)
 {
     return tango_nn__power8(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)));
+}
+
+/* The same for every x. */
+TANGO_NN__INLINE TANGO_NN__AVX2 __m256 tango_nn__exp8(__m256 x)
+{
+    return tango_nn__decay8(_mm256_min_ps(_mm256_set1_ps(89.0f), x));
 }
 
 /* tanh(x) = x + x^3 q(x^2) below 0.625, above 1 - 2/(exp(2|x|) + 1) with the sign of
@@ -1699,8 +1714,8 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     float lanes[8];
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        const __m256 v = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
-        const __m256 w = tango_nn__exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
+        const __m256 v = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i), s));
+        const __m256 w = tango_nn__decay8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), s));
         _mm256_storeu_ps(out + i, v);
         _mm256_storeu_ps(out + i + 8, w);
         sum = _mm256_add_ps(sum, v);
@@ -1708,7 +1723,7 @@ TANGO_NN__AVX2 static float tango_nn__exponentials_avx2(float *out, const float 
     }
     for (; i < count; i += 8) {
         const size_t n = count - i;
-        __m256 v = tango_nn__exp8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
+        __m256 v = tango_nn__decay8(_mm256_sub_ps(tango_nn__load8(x + i, n), s));
         tango_nn__store8(out + i, v, n);
         if (n < 8) v = _mm256_and_ps(v, _mm256_castsi256_ps(tango_nn__mask8(n)));
         sum = _mm256_add_ps(sum, v);
@@ -2270,9 +2285,8 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
         TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
@@ -2856,9 +2870,8 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
         TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
         TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_4, input_4_4, 7, 7, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LEAKY, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LEAKY, input_4_4, 7, 7, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
+        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
         TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
         TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
@@ -3419,7 +3432,7 @@ TANGO_NN__INLINE void tango_nn__fetch_rows(const tango_nn__product *p, size_t ro
     }
 }
 
-/* The rows of a block as tiles of nearly equal height, as a last tile of few rows would be
+/* The rows of a block as tiles of nearly equal height, as a last one of few rows would be
    slow: tile t begins at row tango_nn__tile_row. All heights are even but the last. */
 typedef struct tango_nn__tiling {
     size_t rows, tiles;
@@ -3692,6 +3705,7 @@ TANGO_API void tango_nn_conv2d(const tango_nn_context *c, float *out, const floa
     tango_nn__product p;
     tango_nn__fill(&p, c, out, x, shape, w, e);
     if (p.rows == 0 || w->outputs == 0) return;
+    if (c->observe) c->observe(c->observer, c, x, shape, w);
     if (tango_nn__winograd_run(&p)) return;
     tango_nn__cut(&p);
     tango_nn__run(c, p.row_blocks * p.column_blocks,
@@ -3743,11 +3757,12 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
                          c of tile t reads what part 0 of tile t + c does, so that the
                          rows t .. t + parts - 1 of V, end to end, are the row of a tile
    A task does a block of tiles and of output columns. For each block of channels and each
-   row of points it brings the inputs into scratch memory (tango_nn__winograd_bring; along
-   one axis only those around a border) and transforms them once, V; then for each panel the weights, U, which stay in the
-   second-level cache; then multiplies both point by point into the sums M. What is read
-   often is small: V and U of one row of points. Each output is a sum in an order that
-   depends on the shape only. An infinite input makes its whole tile NaN. */
+   row of points it transforms the inputs once, V, from scratch memory into which
+   tango_nn__winograd_bring has brought them, or along one axis, away from the borders,
+   from where they lie; then for each panel the weights, U, which stay in the second-level
+   cache; then multiplies both point by point into the sums M. What is read often is
+   small: V and U of one row of points. Each output is a sum in an order that depends on
+   the shape only. An infinite input makes its whole tile NaN. */
 
 #define TANGO_NN__TILES 64u  /* tiles of a block at most: weights are transformed again
                                 for each */
@@ -3758,26 +3773,26 @@ TANGO_API void tango_nn_linear(const tango_nn_context *c, float *out, const floa
 
 typedef struct tango_nn__axis {
     size_t outputs, taps, points;
-    tango_nn__transform input, weight, output, input_leaky;
+    tango_nn__transform input, weight, output;
     tango_nn__transform weight_less; /* of one row of the kernel alone; along one axis,
                                         of a part without its last tap */
 } tango_nn__axis;
 
 static const tango_nn__axis tango_nn__axis_2_3_tall = {
     2, 3, 4, TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3_TALL, TANGO_NN__OUTPUT_2_3,
-    TANGO_NN__INPUT_2_3, TANGO_NN__WEIGHT_2_3 /* has no leaky ReLU */
+    TANGO_NN__WEIGHT_2_3
 };
 static const tango_nn__axis tango_nn__axis_4_3_tall = {
     4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3_TALL, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_3 = {
-    4, 3, 6, TANGO_NN__INPUT_4_3, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
-    TANGO_NN__INPUT_4_3_LEAKY, TANGO_NN__WEIGHT_4_3
+    4, 3, 6, TANGO_NN__INPUT_4_3_LINE, TANGO_NN__WEIGHT_4_3, TANGO_NN__OUTPUT_4_3,
+    TANGO_NN__WEIGHT_4_3
 };
 static const tango_nn__axis tango_nn__axis_4_4 = {
-    4, 4, 7, TANGO_NN__INPUT_4_4, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
-    TANGO_NN__INPUT_4_4_LEAKY, TANGO_NN__WEIGHT_4_4_LESS
+    4, 4, 7, TANGO_NN__INPUT_4_4_LINE, TANGO_NN__WEIGHT_4_4, TANGO_NN__OUTPUT_4_4,
+    TANGO_NN__WEIGHT_4_4_LESS
 };
 
 /* A line is a sequence of tiles: a row of them in one image, or, of a 1-D convolution,
@@ -3931,8 +3946,8 @@ static void tango_nn__winograd_bring(const tango_nn__winograd *g, float *strip,
     }
 }
 
-/* Where column first + n of the line lies in x, n * dilation * channels floats further on,
-   if that is so for all n < count: along one axis, away from its ends; else NULL. */
+/* Where column `first` of the line lies in x, if the `count` columns from there on all
+   do, dilation * channels floats apart: along one axis, away from its ends; else NULL. */
 static const float *tango_nn__winograd_in_place(const tango_nn__winograd *g, size_t line,
                                                 size_t first, size_t count,
                                                 size_t channel)
@@ -3956,6 +3971,7 @@ static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
     const tango_nn__axis *axis = g->axis;
     const tango_nn_conv *s = &g->p->shape;
     const size_t more = g->parts - 1, v_row = tango_nn__winograd_row(g, depth);
+    const float slope = s->slope != 0.0f ? s->slope : 1.0f;
     size_t rows = 0;
     for (size_t left = tiles, here; left > 0; left -= here, tile = 0, line++) {
         here = tango_nn__min(left, g->line_tiles - tile);
@@ -3973,10 +3989,8 @@ static size_t tango_nn__winograd_inputs(const tango_nn__winograd *g, float *v,
                 step = TANGO_NN__STRIDE;
             }
             for (size_t i = 0; i < n; i++, rows++, x += axis->outputs * step) {
-                g->p->kernels->transform(
-                    s->slope != 0.0f ? axis->input_leaky : axis->input,
-                    v + rows * v_row, g->v_step, x, TANGO_NN_F32, 0, step, &s->slope,
-                    depth);
+                g->p->kernels->transform(axis->input, v + rows * v_row, g->v_step, x,
+                                         TANGO_NN_F32, 0, step, &slope, depth);
             }
         }
     }
@@ -4582,47 +4596,84 @@ static void tango_nn__attend_keys(const tango_nn__attend *d, tango_nn__attend_st
     }
 }
 
+/* Cuts the scratch memory of a worker into what a task needs. */
+static void tango_nn__attend_room(const tango_nn__attend *d, tango_nn__attend_state *s,
+                                  size_t worker)
+{
+    s->keys = tango_nn__scratch(d->c, worker);
+    s->values = s->keys + TANGO_NN__PACKED;
+    s->scores = s->values + TANGO_NN__PACKED;
+    s->queries = s->scores + TANGO_NN__GROUP * TANGO_NN__SCORES;
+    s->sums = s->queries + d->block * d->padded;
+    s->largest = s->sums + d->block * d->padded;
+    s->total = s->largest + d->block;
+}
+
+/* How many keys of a context the queries of a task see together. */
+static size_t tango_nn__keys_seen(const tango_nn__attend *d,
+                                  const tango_nn__attend_state *s, size_t context)
+{
+    const tango_nn_attention *shape = &d->shape;
+    const size_t keys = shape->key_count ? shape->key_count[context] : shape->keys;
+    TANGO_ASSERT(keys > 0 && keys <= shape->keys);
+    return shape->causal ? tango_nn__min(keys, s->query + s->count) : keys;
+}
+
+/* The rows of one head lie far apart, where no CPU expects the next one. */
+#define TANGO_NN__AHEAD 6u
+
+static void tango_nn__load_queries(const tango_nn__attend *d, tango_nn__attend_state *s,
+                                   const float *q)
+{
+    const size_t width = d->shape.width;
+    for (size_t r = 0; r < s->count; r++, q += d->stride) {
+        if (r + TANGO_NN__AHEAD < s->count) {
+            tango_nn__fetch(q + TANGO_NN__AHEAD * d->stride, width * sizeof *q);
+        }
+        d->c->kernels->scale(s->queries + r * d->padded, q, width, d->shape.scale);
+    }
+}
+
+/* out = the weighted sums over the sum of the weights; 0 for a query without any key. */
+static void tango_nn__store_means(const tango_nn__attend *d,
+                                  const tango_nn__attend_state *s, float *out)
+{
+    const size_t width = d->shape.width;
+    for (size_t r = 0; r < s->count; r++, out += d->stride) {
+        if (r + TANGO_NN__AHEAD < s->count) {
+            tango_nn__fetch(out + TANGO_NN__AHEAD * d->stride, width * sizeof *out);
+        }
+        d->c->kernels->scale(out, s->sums + r * d->padded, width,
+                             s->total[r] == 0 ? 0 : 1.0f / s->total[r]);
+    }
+}
+
+/* Some queries of one head of one image. Between two blocks of keys, sums and total of a
+   query are those over the keys so far, with weights exp(score - largest). */
 static void tango_nn__attend_task(void *data, size_t index, size_t worker)
 {
     const tango_nn__attend *d = (const tango_nn__attend *)data;
     const tango_nn_attention *shape = &d->shape;
-    const tango_nn_kernels *kernels = d->c->kernels;
-    const size_t query = index % d->query_blocks * d->block, width = shape->width;
     const size_t head = index / d->query_blocks % shape->heads;
     const size_t image = index / d->query_blocks / shape->heads;
     const size_t context = image / shape->context_repeat;
-    const size_t at = (image * shape->queries + query) * d->stride + head * width;
-    size_t count = shape->key_count ? shape->key_count[context] : shape->keys;
+    const size_t first_column = head * shape->width;
+    size_t row, seen;
     tango_nn__attend_state s;
-    TANGO_ASSERT(count > 0 && count <= shape->keys);
-    s.query = query;
-    s.count = tango_nn__min(d->block, shape->queries - query);
-    /* Behind the last query's own position no query of this task looks. */
-    if (shape->causal) count = tango_nn__min(count, query + s.count);
-    s.keys = tango_nn__scratch(d->c, worker);
-    s.values = s.keys + TANGO_NN__PACKED;
-    s.scores = s.values + TANGO_NN__PACKED;
-    s.queries = s.scores + TANGO_NN__GROUP * TANGO_NN__SCORES;
-    s.sums = s.queries + d->block * d->padded;
-    s.largest = s.sums + d->block * d->padded;
-    s.total = s.largest + d->block;
-    for (size_t r = 0; r < s.count; r++) {
-        kernels->scale(s.queries + r * d->padded, d->q + at + r * d->stride, width,
-                       shape->scale);
+    s.query = index % d->query_blocks * d->block;
+    s.count = tango_nn__min(d->block, shape->queries - s.query);
+    row = (image * shape->queries + s.query) * d->stride + first_column;
+    seen = tango_nn__keys_seen(d, &s, context);
+    tango_nn__attend_room(d, &s, worker);
+    tango_nn__load_queries(d, &s, d->q + row);
+    for (size_t j = 0; j < seen; j += d->key_block) {
+        const size_t key = (context * shape->keys + j) * d->stride + first_column;
+        const float *bias = shape->bias;
+        if (bias) bias += (head * shape->queries + s.query) * shape->keys + j;
+        tango_nn__attend_keys(d, &s, d->k + key, d->v + key, bias, j,
+                              tango_nn__min(d->key_block, seen - j));
     }
-    for (size_t j = 0; j < count; j += d->key_block) {
-        const size_t from = (context * shape->keys + j) * d->stride + head * width;
-        const float *bias = NULL;
-        if (shape->bias) {
-            bias = shape->bias + (head * shape->queries + query) * shape->keys + j;
-        }
-        tango_nn__attend_keys(d, &s, d->k + from, d->v + from, bias, j,
-                              tango_nn__min(d->key_block, count - j));
-    }
-    for (size_t r = 0; r < s.count; r++) {
-        kernels->scale(d->out + at + r * d->stride, s.sums + r * d->padded, width,
-                       s.total[r] == 0 ? 0 : 1.0f / s.total[r]);
-    }
+    tango_nn__store_means(d, &s, d->out + row);
 }
 
 TANGO_API void tango_nn_attend(const tango_nn_context *c, float *out, const float *q,

@@ -17,6 +17,57 @@ static inline void *clip_room(size_t count, size_t size, const char *what)
     return room;
 }
 
+/* All bytes of an input: a file is mapped; "-" is standard input, read to its end into
+   memory of their own. */
+typedef struct clip_bytes {
+    tango_io_file file;
+    void *memory;                /* of standard input, or NULL */
+} clip_bytes;
+
+static inline void clip_read_bytes(clip_bytes *b, tango_io_input *in, tango_error *error)
+{
+    unsigned char *all = NULL;
+    size_t room = 0, size = 0, got = 1;
+    while (got > 0) {
+        if (room - size < 64) { /* so much is left for the move below */
+            room = 2 * room + 65536;
+            all = (unsigned char *)realloc(all, room);
+            if (all == NULL) cli_fail("standard input: no memory for %zu bytes", room);
+        }
+        if (tango_io_input_read(in, all + size, room - size - 63, &got, error)
+            != TANGO_OK)
+            cli_fail_file("-", error->text);
+        size += got;
+    }
+    b->memory = all;
+    b->file.data = all + (size_t)(0 - (uintptr_t)all) % 64; /* as mappings are aligned */
+    memmove(all + (b->file.data - all), all, size);
+    b->file.size = size;
+}
+
+/* Ends the program if they cannot be read. */
+static inline void clip_open_bytes(clip_bytes *b, const char *path, tango_error *error)
+{
+    tango_io_input in;
+    memset(b, 0, sizeof *b);
+    if (strcmp(path, "-") != 0) {
+        if (tango_io_map(&b->file, path, error) != TANGO_OK)
+            cli_fail_file(path, error->text);
+        return;
+    }
+    if (tango_io_input_open(&in, path, error) != TANGO_OK)
+        cli_fail_file(path, error->text);
+    clip_read_bytes(b, &in, error);
+    tango_io_input_close(&in);
+}
+
+static inline void clip_close_bytes(clip_bytes *b)
+{
+    if (b->memory == NULL) tango_io_unmap(&b->file);
+    free(b->memory);
+    b->memory = NULL;
+}
+
 /* Whether a sound file that is damaged has samples that can be kept. */
 static inline int clip_can_keep(const char *path)
 {
@@ -98,18 +149,20 @@ static inline float *clip_resample(
     return y;
 }
 
-/* Channel 0 of a WAV or FLAC file at its own rate: *count samples, at least 1, all finite;
-   to be freed. What is longer than `seconds` is read a little further than that. */
+/* Channel 0 of a WAV or FLAC file, or of standard input, at its own rate: *count samples,
+   at least 1, all finite; to be freed. What is longer than `seconds` is read a little
+   further than that. */
 static inline float *clip_load_plain(const char *path, size_t *rate, double seconds,
     size_t *count, tango_error *error)
 {
-    tango_io_file file;
+    clip_bytes bytes;
     tango_io_sound sound;
     size_t work_size;
     void *work;
     float *x;
-    if (tango_io_map(&file, path, error) != TANGO_OK) cli_fail_file(path, error->text);
-    if (tango_io_sound_open_memory(&sound, file.data, file.size, 0, error) != TANGO_OK)
+    clip_open_bytes(&bytes, path, error);
+    if (tango_io_sound_open_memory(&sound, bytes.file.data, bytes.file.size, 0, error)
+        != TANGO_OK)
         clip_fail_sound(path, error->text);
     work_size = tango_io_sound_work_size(&sound);
     work = clip_room(work_size, 1, path);
@@ -119,7 +172,7 @@ static inline float *clip_load_plain(const char *path, size_t *rate, double seco
         seconds * sound.info.rate < 1e15 ? (size_t)(seconds * sound.info.rate) : SIZE_MAX,
         count, error);
     free(work);
-    tango_io_unmap(&file);
+    clip_close_bytes(&bytes);
     if (*count == 0) cli_fail("%s: no samples", path);
     if (!tango_nn_all_finite(x, *count)) cli_fail("%s: holds NaN or infinity", path);
     *rate = sound.info.rate;

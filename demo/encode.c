@@ -18,7 +18,8 @@ static const char *const examples[] = {
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE",
-        ".npy or .pt: latent (8, T/4, 16), scale factor * posterior mean" },
+        ".npy or .pt: latent (8, T/4, 16), scale factor * posterior mean; - is standard "
+        "output, a .npy" },
     { 's', "seconds", "S",
         "cut or pad with zeros; the clip, rounded up to 4 frames, if not given" },
     { 256, "sample", "SEED", "a sample of the posterior, of this seed, not its mean" },
@@ -66,14 +67,15 @@ static void read_options(job *j, int argc, char **argv)
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("encode [options] SOUND -o LATENT",
-                "Encodes a WAV or FLAC file with the model's VAE.", examples, options);
+                "Encodes a WAV or FLAC file, or standard input, -, with the model's VAE.",
+                examples, options);
             exit(0);
         }
     if (j->input == NULL) cli_usage("no sound file");
     if (j->output == NULL && j->dump == NULL)
         cli_usage("no output; give -o FILE.npy, -o FILE.pt or --dump DIR");
-    if (j->output != NULL && !ends_with(j->output, ".npy")
-        && !ends_with(j->output, ".pt"))
+    if (j->output != NULL && strcmp(j->output, "-") != 0
+        && !ends_with(j->output, ".npy") && !ends_with(j->output, ".pt"))
         cli_usage("--output: expected a name that ends with .npy or .pt, found \"%.60s\"",
             j->output);
 }

@@ -61,8 +61,8 @@ static const cli_option options[] = {
         "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
         "consistency, ctm" },
     { 320, "sigmas", "NAME",
-        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced (if not given) or "
-        "karras" },
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras; the model's, "
+        "else spaced" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME",
         "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
@@ -70,7 +70,8 @@ static const cli_option options[] = {
         "takes of one prompt, with seeds N, N + 1 ..., in FILE_00.wav, FILE_01.wav ...; "
         "1 if not given" },
     { 321, "init", "SOUND",
-        "WAV or FLAC that the run starts from instead of noise alone" },
+        "WAV or FLAC that the run starts from instead of noise alone; - is standard "
+        "input" },
     { 322, "strength", "S",
         "part of the run that takes place then: 0.8; 1 with --fill or --continue" },
     { 323, "fill", "FROM:TO",
@@ -99,6 +100,7 @@ static const cli_option options[] = {
     { 340, "no-metadata", NULL,
         "leave out what the file tells of itself: prompt, options, model" },
     { 341, "replay", "FILE", "make FILE again from what it tells, and compare" },
+    { 361, "list", NULL, "the kinds of sound that the model was trained on" },
     { 268, "kernels", "NAME", "reference, avx2, avx512 or vnni; the best if not given" },
     { 269, "dump", "DIR", "write every stage as .npy" },
     { 281, "profile", NULL,
@@ -113,7 +115,7 @@ static const cli_option options[] = {
    --replay. Those of kernels and of the choice among several are recorded as their
    outcome. */
 static const int not_recorded[] = { 'h', 'm', 'o', 'q', 't', 268, 269, 270, 273, 281, 325,
-    326, 340, 341, 360, 362, FINISH_PLAY_OPTION, 0 };
+    326, 340, 341, 360, 361, 362, FINISH_PLAY_OPTION, 0 };
 
 /* Which of several takes a file is, is recorded as the seed that alone gives it. */
 static const int of_takes[] = { 258, 262, 0 };
@@ -121,7 +123,7 @@ static const int of_takes[] = { 258, 262, 0 };
 /* One of the sounds, and how well it fits the prompt. */
 typedef struct candidate { size_t sample; float score; } candidate;
 
-enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7 };
+enum { THREADS_MAX = 64, FILLS_MAX = 64, INPUTS = 7, TEXT_MAX = 65536 };
 
 /* What stays from one run to the next of a process. */
 typedef struct kept_room {
@@ -156,6 +158,7 @@ typedef struct job {
     sound_finish finish;
     int json, quiet;
     int serve;                   /* --serve: standard output is for answers */
+    int list;                    /* --list */
     int inside;                  /* an answer holds the sound; there is no file */
     kept_room *kept;
     size_t best;           /* --best, or 0 */
@@ -179,6 +182,7 @@ typedef struct job {
 #define KEPT_SIZE ((size_t)1 << 26)
 
 #include "generate_answer.h"
+#include "generate_kinds.h"
 
 /* ---- Stages as .npy files --------------------------------------------------------- */
 
@@ -363,6 +367,7 @@ static void open_model(job *j, tango_io_file *file, tango_model *m, const char *
         cli_fail("%s", j->error.text);
     if (tango_open(m, file->data, file->size, &j->error) != TANGO_OK)
         cli_fail("%s: %s", j->model, j->error.text);
+    if (j->list) list_kinds(j, m);
     check_parts(j, m);
     record_check_model(&j->record, m, j->model);
     j->opened = m, j->file = file;
@@ -641,6 +646,7 @@ static void report(const job *j, const tango_plan *plan, const tango_model *m)
         p->guidance_from, p->guidance_until > 0.0 ? p->guidance_until : 0.0, p->cache);
     printf("\"eta\": %g, ", p->eta > 0.0 ? p->eta : 0.0);
     if (j->best != 0) report_ranking(j, p->samples);
+    report_unknown(j);
     if (j->picture != NULL) {
         printf("\"picture\": ");
         print_string(j->picture);
@@ -708,7 +714,9 @@ static int read_run(job *j, int id)
     case 291: p->guidance_until = number_or_none(c, 1, -1.0); break;
     case 292: p->cache = (size_t)cli_integer(c, 1, 1000); break;
     case 259: p->sampler = tango_sampler_named(samplers[cli_choice(c, samplers)]); break;
-    case 320: p->sigmas = (tango_sigmas)cli_choice(c, sigmas); break;
+    case 320:
+        p->sigmas = cli_choice(c, sigmas) ? TANGO_SIGMAS_KARRAS : TANGO_SIGMAS_SPACED;
+        break;
     case 260: p->eta = number_or_none(c, 1, -1.0); break;
     case 261:
         p->final_sigma = cli_choice(c, finals) ? TANGO_FINAL_SIGMA_MIN : TANGO_FINAL_ZERO;
@@ -791,6 +799,7 @@ static int read_rest(job *j, int id)
     case 281: j->profile.seconds = profile_seconds; break;
     case 270: j->json = 1; break;
     case 360: j->serve = 1; break;
+    case 361: j->list = 1; break;
     case 362: j->picture = c->text; break;
     case 'q': j->quiet = 1; break;
     default: return 0;
@@ -816,6 +825,13 @@ static void read_options(job *j)
             exit(0);
         }
     }
+}
+
+/* No model reads more than a few thousand bytes of a text. */
+static void check_text(const char *what, const char *text)
+{
+    if (text != NULL && strlen(text) > TEXT_MAX)
+        cli_usage("%s of %zu bytes, expected at most %d", what, strlen(text), TEXT_MAX);
 }
 
 /* What the options together cannot mean; those of one line of --prompts, or of a run. */
@@ -844,6 +860,8 @@ static void check_options(job *j)
     j->finish.loop = p->loop;
     finish_check(&j->finish, c, j->output);
     p->fill = j->fill;
+    check_text("a prompt", p->prompt);
+    check_text("a negative text", p->negative);
     if (p->prompt == NULL && j->latent == NULL)
         cli_usage("no prompt; try: generate \"a dog barks\"");
     if (j->record.replay != NULL && (j->best != 0 || strcmp(j->output, "-") == 0))
@@ -1150,6 +1168,7 @@ static int run_job(job *j)
     j->params.user = j;
     j->params.on_step = show_step;
     j->params.on_layer = show_layer;
+    note_unknown(j);
     load_arrays(j, m);
     set_seeds(j);
     if (j->dump != NULL) cli_make_folder(j->dump);
@@ -1217,8 +1236,8 @@ int main(int argc, char **argv)
     j.record.of_takes = of_takes;
     j.line = cli_begin(argc, argv, options);
     read_options(&j);
-    if (j.prompts == NULL && !j.serve) check_options(&j);
-    else check_lists(&j);
+    if (j.prompts != NULL || j.serve) check_lists(&j);
+    else if (!j.list) check_options(&j);
     open_model(&j, &file, &model, argv[0]);
     status = j.serve ? run_server(&j) : j.prompts != NULL ? run_lines(&j) : run_job(&j);
     end_kept(&stays);

@@ -72,8 +72,8 @@ static void add_value(words *w, const tango_io_json *json, const char *key, size
 /* Keys are names of options, those that a line may have. */
 static void check_key(const cli *c, const char *name)
 {
-    static const char *const once[] = { "model", "prompts", "shard", "serve", "replay",
-        "help", NULL };
+    static const char *const once[] = { "model", "prompts", "shard", "serve", "list",
+        "replay", "help", NULL };
     const cli_option *o = c->options;
     size_t i;
     for (i = 0; once[i] != NULL; i++)

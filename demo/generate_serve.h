@@ -5,24 +5,25 @@
    standard output, which gets nothing else; both are UTF-8. A client reads answers while
    it writes requests. The lines > below, and what comes back:
 
-       > {"id": 1, "prompt": "a dog barks", "steps": 2, "seconds": 0.64, "output": "a.wav"}
+       > {"id": 1, "prompt": "dog barks", "steps": 2, "seconds": 0.64, "output": "a.wav"}
        > {"id": "b", "prompt": "rain", "steps": 0}
        > {"id": 3, "prompt": "a bell", "steps": 2, "seconds": 0.32, "bits": "f32"}
-       < {"event": "ready", "protocol": 1, "version": "0.1.0", "model": "demo/tiny.tango", ...
-       < {"id": 1, "event": "progress", "part": "unet", "take": 0, "step": 2, "steps": 2, ...
-       < {"id": 1, "event": "sound", "take": 0, "seed": 0, "frames": 10240, "rate": 16000, ...
-       < {"id": 1, "event": "result", "files": ["a.wav"], "model": "demo/tiny.tango", ...
-       < {"id": "b", "event": "error", "line": 2, "status": 2, "message": "--steps: expected ...
-       < {"id": 3, "event": "progress", "part": "unet", "take": 0, "step": 2, "steps": 2, ...
-       < {"id": 3, "event": "sound", "take": 0, "seed": 0, "frames": 5120, "rate": 16000, ...
-       < {"id": 3, "event": "result", "files": [], "model": "demo/tiny.tango", ...
+       < {"event": "ready", "protocol": 1, "version": "0.1.0", "model": "demo/tiny...
+       < {"id": 1, "event": "progress", "part": "unet", "take": 0, "step": 2, "ste...
+       < {"id": 1, "event": "sound", "take": 0, "seed": 0, "frames": 10240, "rate": ...
+       < {"id": 1, "event": "result", "files": ["a.wav"], "model": "demo/tiny...
+       < {"id": "b", "event": "error", "line": 2, "status": 2, "message": "--steps: ex...
+       < {"id": 3, "event": "progress", "part": "unet", "take": 0, "step": 2, "ste...
+       < {"id": 3, "event": "sound", "take": 0, "seed": 0, "frames": 5120, "rate": ...
+       < {"id": 3, "event": "result", "files": [], "model": "demo/tiny...
 
    A request is an object whose keys are long options, as a line of --prompts; options of
-   the command line hold for all. One is made after the other, in their order. "id" is any
-   JSON, at most ID_MOST bytes, and comes back as it was written; ids of requests that wait
-   or run differ. A request without "id" gets null and cannot be cancelled.
+   the command line hold for all. One is made after the other, in their order. "id" is
+   any JSON, at most ID_MOST bytes, and comes back as it was written; ids of requests that
+   wait or run differ. A request without "id" gets null and cannot be cancelled.
 
-   ready      once, when the model is open: its name, checksum, licence, defaults
+   ready      once, when the model is open: its name, checksum, licence, the kinds of
+              sound that it was trained on with ", " between them ("": not told), defaults
    progress   steps done, seconds left for the rest of them; of other parts than the UNet
               the operations done, in GFLOP; at most ten a second
    sound      one of the takes: "file", its name, or without "output" in the request
@@ -30,9 +31,9 @@
               f32: floats), the lowest byte first. "level" says whether it was lowered
    note       what is no error, but not what the user may think: "message"
    result     the request is done, its sound also heard (--play): what --json prints
-   error      the request is done with: "message" as the program has it, "status" 1 (failed
-              at work) or 2 (wrong usage), "line" the number of its line. "id" is null where
-              the line is no request. Takes that were made before stay
+   error      the request is done with: "message" as the program has it, "status" 1
+              (failed at work) or 2 (wrong usage), "line" the number of its line. "id" is
+              null where the line is no request. Takes that were made before stay
    cancelled  {"cancel": ID} ends the request that waits or runs, at once. Where it was
               done already, its result came before, and the answer is an error that names
               the id
@@ -201,6 +202,7 @@ static void say_ready(server *s)
     say_member(s, "model_checksum", checksum);
     say_member(s, "name", m->name);
     say_member(s, "licence", m->licence);
+    say_member(s, "kinds", model_text(m, "tango.kinds"));
     p.prompt = "";
     if (tango_prepare(&plan, m, &p, NULL) == TANGO_OK) {
         p = plan.params;

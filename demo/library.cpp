@@ -1,4 +1,4 @@
-// library.cpp: a sentence becomes a sound in C++11, with an owner for each resource. MIT-0
+// library.cpp: a sentence becomes a sound in C++11; each resource has an owner. MIT-0
 //
 //     c++ -O2 demo/library.cpp -o library && ./library "a dog barks" dog.wav
 //

@@ -19,7 +19,7 @@
 
 static const char *const examples[] = {
     "reconstruct dog.wav -o back.wav",
-    "reconstruct dog.wav -o back.flac --griffinlim --seed 7",
+    "reconstruct dog.wav -o back.flac --vocoder griffin-lim --seed 7",
     "reconstruct dog.wav -o back.wav -m audioldm.tango",
     NULL,
 };
@@ -27,7 +27,7 @@ static const char *const examples[] = {
 static const cli_option options[] = {
     { 'm', "model", "FILE", "weights blob; demo/tiny.tango if not given" },
     { 'o', "output", "FILE", "WAV or FLAC to write; - is standard output, a WAV" },
-    { 'g', "griffinlim", NULL, "Griffin-Lim instead of the model's HiFi-GAN" },
+    { 258, "vocoder", "NAME", "hifigan (if not given) or griffin-lim" },
     { 256, "seed", "N", "of Griffin-Lim's phases; 0 if not given" },
     FINISH_OPTIONS,
     { 'q', "quiet", NULL, "no messages" },
@@ -45,6 +45,7 @@ typedef struct job {
 
 static void read_options(job *j, int argc, char **argv)
 {
+    static const char *const vocoders[] = { "hifigan", "griffin-lim", NULL };
     static const int of_phases[] = { 256, 0 };
     cli c = cli_begin(argc, argv, options);
     int id;
@@ -57,14 +58,17 @@ static void read_options(job *j, int argc, char **argv)
             break;
         case 'm': j->model = c.text; break;
         case 'o': j->output = c.text; break;
-        case 'g': j->params.vocoder = TANGO_GRIFFIN_LIM; break;
+        case 258:
+            j->params.vocoder = tango_vocoder_named(vocoders[cli_choice(&c, vocoders)]);
+            break;
         case 256:
             j->params.seed = (uint64_t)cli_integer(&c, 0, (long long)TANGO_SEED_MAX);
             break;
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("reconstruct [options] SOUND -o SOUND",
-                "Turns a WAV or FLAC file into a mel spectrogram and back into sound.",
+                "Turns a WAV or FLAC file, or standard input, -, into a mel spectrogram "
+                "and\nback into sound.",
                 examples, options);
             exit(0);
         default: finish_read(&j->finish, &c, id);
@@ -73,7 +77,7 @@ static void read_options(job *j, int argc, char **argv)
     if (j->output == NULL) cli_usage("no output; give -o FILE.wav");
     finish_check(&j->finish, &c, j->output);
     if (!j->quiet && j->params.vocoder == TANGO_HIFIGAN)
-        cli_idle(&c, of_phases, "only --griffinlim begins with random phases");
+        cli_idle(&c, of_phases, "only griffin-lim begins with random phases");
 }
 
 /* 10 log10(signal / error) over the samples that both have. */

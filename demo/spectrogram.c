@@ -70,7 +70,8 @@ static void read_options(job *j, int argc, char **argv)
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("spectrogram [options] SOUND...",
-                "Shows WAV or FLAC files as mel spectrograms.", examples, options);
+                "Shows WAV or FLAC files, or standard input, -, as mel spectrograms.",
+                examples, options);
             exit(0);
         }
     if (j->count == 0) cli_usage("no sound file");

@@ -69,8 +69,8 @@ static void read_options(job *j, int argc, char **argv)
         case 'q': j->quiet = 1; break;
         case 'h':
             cli_help("vae_infer [options] LATENT -o SOUND",
-                "Decodes a latent of a .npy or .pt file: (8, T/4, 16) or (8, 16, T/4), "
-                "scaled.",
+                "Decodes a latent of a .npy or .pt file, or of standard input, -:\n"
+                "(8, T/4, 16) or (8, 16, T/4), scaled.",
                 examples, options);
             exit(0);
         default: finish_read(&j->finish, &c, id);
@@ -116,13 +116,13 @@ static tango_io_view open_array(job *j, const tango_io_file *file)
    the order. */
 static float *load_latent(job *j, size_t channels, size_t width)
 {
-    tango_io_file file;
+    clip_bytes bytes;
+    const tango_io_file *file = &bytes.file;
     tango_io_view v;
     float *x, *turned;
     size_t c, h, w, *shape;
-    if (tango_io_map(&file, j->input, &j->error) != TANGO_OK)
-        cli_fail_file(j->input, j->error.text);
-    v = open_array(j, &file);
+    clip_open_bytes(&bytes, j->input, &j->error);
+    v = open_array(j, file);
     shape = v.shape;
     if (v.rank == 4 && shape[0] == 1) shape++;
     else if (v.rank != 3)
@@ -134,9 +134,9 @@ static float *load_latent(job *j, size_t channels, size_t width)
     if (v.type != TANGO_IO_F16 && v.type != TANGO_IO_BF16 && v.type != TANGO_IO_F32
         && v.type != TANGO_IO_F64)
         cli_fail("%s: expected floats, found %s", j->input, tango_io_type_name(v.type));
-    if (v.count > file.size)
+    if (v.count > file->size)
         cli_fail("%s: %zu numbers in a file of %zu bytes; save it after .contiguous()",
-            j->input, v.count, file.size);
+            j->input, v.count, file->size);
     x = (float *)clip_room(v.count, sizeof(float), j->input);
     tango_io_view_read(x, &v, 0, v.count);
     j->params.latent_rows = shape[2] == width ? shape[1] : shape[2];
@@ -151,7 +151,7 @@ static float *load_latent(job *j, size_t channels, size_t width)
         x = turned;
     }
     if (!tango_nn_all_finite(x, v.count)) cli_fail("%s: holds NaN or infinity", j->input);
-    tango_io_unmap(&file);
+    clip_close_bytes(&bytes);
     return x;
 }
 

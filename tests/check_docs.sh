@@ -4,7 +4,8 @@
 # Examples are programs: the quick example of each header and every whole C program in README.md
 # build under the warning set, and every `cc ...` line of README.md and of the comment on top of
 # a demo or tool builds what it names. What -h of each program says begins with three examples, of
-# options that it lists.
+# options that it lists. The commands of README.md, demo/README.md and tools/README.md run in their
+# order in a copy of the tree, and say what the pages show.
 
 . "$(dirname "$0")/lib.sh"
 cd "$top" || exit 1
@@ -28,6 +29,7 @@ as_printed()
     line="$cc ${CFLAGS-} ${line#cc }"
     eval "$line -o \"$tmp/printed\"" || return 1
     [ -z "$name" ] || "$tmp/printed" -h >"$tmp/$name.help" || return 1
+    [ -z "$name" ] || cp "$tmp/printed" "$tmp/built/$name" || return 1
     [ -z "$name" ] || [ -z "${TANGO_BUILT-}" ] || mv "$tmp/printed" "$TANGO_BUILT/$name"
 }
 
@@ -39,6 +41,7 @@ claims()
     claim "$1: $2" as_printed "$2"
 }
 : >"$tmp/seen"
+mkdir "$tmp/built"
 
 # shows_examples NAME: three calls of NAME, then a line "usage:"; their options are in the list.
 shows_examples()
@@ -89,5 +92,126 @@ for file in demo/*.c tools/*.c; do
     claims "$file" "$line"
     name=$(basename "$file" .c)
     claim "$name -h begins with examples" shows_examples "$name"
+done
+
+# ---- Commands, in a copy ----------------------------------------------------------------
+
+# Commands of a page as lines "C command", and what it shows of each as lines "O text": behind
+# "    $ " up to the end of the block; a block without $ that begins with "cc" or "sh", line by
+# line; and what follows `cc in a row of a table.
+commands()
+{
+    awk '
+        /^    \$ / { print "C " substr($0, 7); shown = 1; next }
+        shown && /^    / { print "O " substr($0, 5); next }
+        { shown = 0 }
+        /^    (cc|sh) / && !block { plain = 1 }
+        /^    / {
+            block = 1
+            if (!plain) next
+            sub(/ +# .*/, "")
+            line = line substr($0, 5)
+            if (!sub(/ *\\$/, "", line)) { print "C " line; line = "" }
+            next
+        }
+        { block = plain = 0 }
+        /^\|/ && match($0, /`cc [^`]*`/) { print "C " substr($0, RSTART + 1, RLENGTH - 2) }
+    ' "$1"
+}
+
+# What does not run here, and why not.
+cannot_run()
+{
+    case $1 in
+    'sh tests/run.sh'*) ;;                          # this is a part of it
+    *tools/download_*--list) return 1 ;;
+    *tools/download_*) ;;                           # the network
+    *audioldm*) ;;                                  # a checkpoint from there
+    *parallel* | sbatch* | *'--output_dir set -m big'* | *'--output_dir set || '*) ;; # programs
+    './prepare merge --output_dir set') ;;          # of that set, which is not there
+    *' && ./bench' | *' && ./bench --fft') ;;       # half a minute of readings of a clock
+    *) return 1 ;;
+    esac
+}
+
+# same SHOWN SAID: line by line. A line "..." stands for any number of lines. Whole numbers are
+# equal; others within 2 % and one of their last digit, since kernels differ in rounding; those
+# beside ms, GFLOP/s, clips/s and the like tell of a clock and only have to be there.
+same()
+{
+    awk '
+        function like(d, a,    x, y, unit, i) {
+            while (match(d, /[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/)) {
+                x = substr(d, RSTART, RLENGTH); i = RSTART
+                rest = substr(d, RSTART + RLENGTH)
+                if (!match(a, /[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/) || RSTART != i ||
+                    (before = substr(d, 1, i - 1)) != substr(a, 1, i - 1)) return 0
+                y = substr(a, RSTART, RLENGTH)
+                a = substr(a, RSTART + RLENGTH); d = rest
+                if (d ~ /^ (ms|clips\/s|MB\/s)/ || x == y) continue
+                if (before ~ /(GFLOP\/s|samples\/s|of sound\/s) $/) continue
+                if (x !~ /[.]/ || y !~ /[.]/) return 0
+                unit = 1; for (i = length(x) - index(x, "."); i > 0; i--) unit /= 10
+                if ((x - y) * (x - y) > (0.02 * x + unit) ^ 2) return 0
+            }
+            return d == a
+        }
+        { gsub(/ +/, " "); sub(/^ /, ""); sub(/ $/, "") }
+        NR == FNR { shown[++n] = $0; next }
+        shown[k + 1] == "..." && k + 2 <= n && !like(shown[k + 2], $0) { next }
+        shown[k + 1] == "..." { k++; if (k == n) { k--; next } }
+        { k++; if (k > n || !like(shown[k], $0)) { print "says: " $0; bad = 1; exit } }
+        END {
+            if (!bad && k < n && !(k == n - 1 && shown[n] == "...")) {
+                print "does not say: " shown[k + 1]; bad = 1
+            }
+            exit bad
+        }' "$1" "$2"
+}
+
+# runs COMMAND: in the copy, where cc finds what was built above, and says what is shown.
+runs()
+{
+    (
+        cd "$tmp/copy" || exit 1
+        cc() # SOURCE -lm -o NAME, or as it stands
+        {
+            [ $# -eq 4 ] && [ -e "$tmp/built/$4" ] && cp "$tmp/built/$4" . && return
+            # shellcheck disable=SC2086
+            $cc ${CFLAGS-} "$@"
+        }
+        eval "$1"
+    ) >"$tmp/said" 2>&1 </dev/null || { cat "$tmp/said"; return 1; }
+    [ ! -s "$tmp/shown" ] || same "$tmp/shown" "$tmp/said"
+}
+
+# run_page: commands of $page up to the end of what is on standard input.
+run_page()
+{
+    command=''
+    : >"$tmp/shown"
+    while read -r kind text; do
+        if [ "$kind" = O ]; then
+            printf '%s\n' "$text" >>"$tmp/shown"
+            continue
+        fi
+        run_command
+        command=$text
+    done
+    run_command
+}
+
+run_command()
+{
+    [ -z "$command" ] || cannot_run "$command" || claim "$page: $command" runs "$command"
+    : >"$tmp/shown"
+}
+
+mkdir -p "$tmp/copy/tests/golden/models"
+cp -R ./*.h README.md demo tools "$tmp/copy"
+cp -R tests/golden/models/v1 "$tmp/copy/tests/golden/models"
+for page in README.md demo/README.md tools/README.md; do
+    commands "$page" >"$tmp/commands"
+    run_page <"$tmp/commands"
 done
 finish

@@ -95,7 +95,7 @@ tango_audio__update_ref 500
 tango_audio__update_avx2 500
 tango_nn__tile_avx512 1800
 tango_nn__transform_avx2 1400
-tango_nn__transform_avx512 1400
+tango_nn__transform_avx512 1450
 END
 
 printf '%s\n' '#define TANGO_STATIC' '#define TANGO_IMPLEMENTATION' '#include "tango_io.h"' \

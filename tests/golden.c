@@ -631,6 +631,53 @@ static void runs_without_a_way_are_refused(void)
     release(NULL);
 }
 
+/* Whether a run of a schedule that names Karras' sigmas and 40 steps of LCM has these
+   values, which LCMScheduler and DPMSolverMultistepScheduler of diffusers 0.42.1 have. */
+static int schedule_gives(tango_sampler kind, tango_sigmas sigmas, double strength,
+    const float *want, size_t count)
+{
+    tango_schedule_config c;
+    tango_sampling_params p;
+    tango_sampling run;
+    tango_arena arena = arena_of(65536);
+    tango_error error;
+    int same = 1;
+    memset(&c, 0, sizeof c);
+    c.train_steps = 1000;
+    c.beta_start = 0.00085;
+    c.beta_end = 0.012;
+    c.scaled_linear = 1;
+    c.karras = 1;
+    c.lcm_steps = 40;
+    memset(&p, 0, sizeof p);
+    p.sampler = kind;
+    p.steps = count;
+    p.sigmas = sigmas;
+    p.strength = strength;
+    p.images = p.count = 1;
+    if (tango_sampling_begin(&run, &c, &p, &arena, &error) != TANGO_OK) same = 0;
+    for (size_t i = 0; i < count && same; i++)
+        same = kind == TANGO_LCM ? run.timesteps[i] == want[i]
+                                 : fabsf(run.sigmas[i] - want[i]) <= 1e-4f * want[i];
+    tango__arena_close(&arena);
+    return same;
+}
+
+static void a_schedule_names_its_sigmas_and_grid(void)
+{
+    static const float whole[] = { 999, 674, 349 }, half[] = { 499, 349, 174 };
+    static const float karras[] = { 14.614646911621094f, 6.08215856552124f,
+        2.232161521911621f, 0.6925739645957947f, 0.16975796222686768f,
+        0.02916753478348255f };
+    CHECK(schedule_gives(TANGO_LCM, TANGO_SIGMAS_DEFAULT, 1.0, whole, 3));
+    CHECK(schedule_gives(TANGO_LCM, TANGO_SIGMAS_DEFAULT, 0.5, half, 3));
+    CHECK(!schedule_gives(TANGO_LCM, TANGO_SIGMAS_DEFAULT, 1.0, whole, 41));
+    CHECK(schedule_gives(TANGO_DPM, TANGO_SIGMAS_DEFAULT, 1.0, karras, 6));
+    CHECK(schedule_gives(TANGO_DPM, TANGO_SIGMAS_KARRAS, 1.0, karras, 6));
+    CHECK(!schedule_gives(TANGO_DPM, TANGO_SIGMAS_SPACED, 1.0, karras, 6));
+    release(NULL);
+}
+
 /* ---- Tokens ----------------------------------------------------------------------- */
 
 /* ids of a line of text: decimal numbers up to the newline; moves *at behind it. */
@@ -2336,6 +2383,7 @@ int main(int argc, char **argv)
     RUN(layers_agree_with_torch_at_every_level);
     RUN(schedules_agree_with_diffusers);
     RUN(samplers_agree_with_diffusers);
+    RUN(a_schedule_names_its_sigmas_and_grid);
     RUN(runs_without_a_way_are_refused);
     RUN(ids_equal_those_of_sentencepiece);
     RUN(ids_equal_those_of_clip);

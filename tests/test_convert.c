@@ -954,7 +954,8 @@ static void what_opens_runs(void)
     tango_io_unmap(&file);
 }
 
-/* Without -t matrices get the type that all of them have, else f32; vectors do not count. */
+/* Without -t matrices get the type that all of them have, else f32; vectors do not
+   count. */
 static void the_type_is_the_checkpoints(void)
 {
     weight list[3];

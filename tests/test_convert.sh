@@ -66,6 +66,38 @@ done
 claim a_scale_of_3e38_is_said_by_stage 1 "latent: NaN or infinity after step 0" ./generate -m n.tango --steps 2 -o n.wav x
 ./spoil i.tango n.tango unet.down_blocks.0.resnets.0.conv1.weight 16 0
 claim a_scale_of_0_is_a_layer_of_zeros 0 "n.wav" ./generate -m n.tango --steps 2 -o n.wav x
+# 8 bits, of a blob of floats, where layers stand them.
+claim converts_to_i8 0 "8 bits for" ./convert a.tango -o j.tango -t i8
+claim inspect_finds_i8_whole 0 " 0 damaged" ./inspect j.tango
+claim i8_names_the_errors 0 "Errors of layers in 8 bits; 2 prompts of 4 steps; i8 up to 1 %" ./inspect j.tango tango.calibration --json
+claim i8_says_so_in_its_history 0 "then convert" ./inspect j.tango tango.provenance --json
+claim i8_lists_a_layer 0 "i8    blocks" ./inspect j.tango unet.mid_block
+claim i8_leaves_what_is_not_measured 0 "not measured i16 encoder." ./inspect j.tango tango.calibration --json
+claim i8_leaves_the_border 0 "15 x 9 x 8        f32   panels" ./inspect j.tango unet.conv_in
+claim i8_is_smaller 0 "" [ "$(wc -c < j.tango)" -lt "$(wc -c < i.tango)" ]
+claim i8_generates 0 "j.wav" ./generate -m j.tango --steps 2 -o j.wav x
+claim i8_of_f16 0 "8 bits for" ./convert b.tango -o j2.tango -t i8
+claim i8_of_bf16 0 "8 bits for" ./convert h.tango -o j2.tango -t i8
+claim i8_is_the_same_again 0 "" ./convert a.tango -o j2.tango -t i8 --quiet
+claim i8_has_the_same_bytes 0 "" cmp j.tango j2.tango
+claim i8_of_integers_is_refused 1 "is of integers already" ./convert i.tango -o j2.tango -t i8
+claim i8_of_a_checkpoint_is_told_how 2 "-t i8 takes a blob" ./convert model -o j2.tango -t i8
+claim i8_of_parts_is_refused 2 "--only contradicts" ./convert a.tango -o j2.tango -t i8 --only vae
+claim i8_onto_itself_is_refused 1 "a.tango" ./convert a.tango -o ./a.tango -t i8
+./convert model -o v.tango -t f32 --only vae,vocoder -q
+claim i8_needs_all_parts 1 "v.tango" ./convert v.tango -o j3.tango -t i8
+claim what_failed_left_nothing 0 "" [ ! -e j3.tango ]
+./spoil a.tango n.tango unet.down_blocks.0.resnets.0.conv1.weight 16 nan
+claim i8_of_nan_is_said_by_stage 1 "NaN or infinity" ./convert n.tango -o j3.tango -t i8
+layer=$(./inspect j.tango unet | awk '$7 == "i8" { print $1; exit }')
+for value in nan inf -1; do
+    ./spoil j.tango n.tango "$layer" 16 $value
+    claim "a_scale_of_${value}_is_refused_in_i8" 1 "a scale is negative or not finite" ./generate -m n.tango --steps 2 -o n.wav x
+done
+./spoil j.tango n.tango "$layer" 16 3e38
+claim a_scale_of_3e38_is_said_by_stage_in_i8 1 "latent: NaN or infinity after step 0" ./generate -m n.tango --steps 2 -o n.wav x
+./spoil j.tango n.tango "$layer" 16 0
+claim a_scale_of_0_in_i8_is_a_column_of_zeros 0 "n.wav" ./generate -m n.tango --steps 2 -o n.wav x
 claim first_layers_stay_floats 0 "15 x 9 x 8        f32   panels" ./inspect i.tango unet.conv_in
 claim inspect_says_which_of_two_opposites_counts 0 "note: --check has no effect" ./inspect --check --no-check a.tango
 claim inspect_lists_matrices 0 "15 x 9 x 8        f16   panels" ./inspect b.tango unet.conv_in
@@ -181,7 +213,25 @@ refuses cosine "beta_schedule: expected one of linear|scaled_linear, found squar
 scheduler DDIMScheduler ', "trained_betas": [0.1, 0.2]'
 refuses betas_of_a_list "trained_betas: only null is supported, found a list"
 scheduler EulerDiscreteScheduler ', "use_karras_sigmas": true'
-refuses karras "use_karras_sigmas: only false is supported, found true"
+stored karras use_karras_sigmas '"schedule.use_karras_sigmas": 1'
+for key in exponential_sigmas beta_sigmas; do
+    scheduler EulerDiscreteScheduler ", \"use_$key\": true"
+    refuses $key "use_$key: only false is supported, found true"
+done
+scheduler EulerDiscreteScheduler ', "timestep_type": "continuous"'
+refuses continuous "timestep_type: only discrete is supported, found continuous"
+scheduler EulerDiscreteScheduler ', "sigma_max": 80.0'
+refuses other_ends "sigma_max: only null is supported, found 80"
+scheduler DPMSolverMultistepScheduler ', "use_lu_lambdas": true'
+refuses lu "use_lu_lambdas: only false is supported, found true"
+scheduler UniPCMultistepScheduler ', "use_flow_sigmas": true'
+refuses flow "use_flow_sigmas: only false is supported, found true"
+scheduler LCMScheduler ', "original_inference_steps": 40'
+stored grid_of_lcm original_inference_steps '"schedule.original_inference_steps": 40'
+scheduler LCMScheduler ', "timestep_scaling": 1.0'
+refuses scaled_timesteps "timestep_scaling: only 10 is supported, found 1"
+scheduler DDIMScheduler ', "original_inference_steps": 0'
+claim grid_means_nothing_to_others 0 "" ./convert model -o s.tango -q
 scheduler EulerAncestralDiscreteScheduler ', "use_karras_sigmas": true'
 stored karras_means_nothing_to_others class '"EulerAncestralDiscreteScheduler"'
 scheduler PNDMScheduler ', "rescale_betas_zero_snr": true, "solver_order": 3, "clip_sample": false'

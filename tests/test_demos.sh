@@ -114,7 +114,6 @@ claim "no sound"                          refuses 2 "no sound file" encode -o ke
 claim "no output"                         refuses 2 "no output" encode 000.wav
 claim "two sounds"                        refuses 2 "a second" encode 000.wav 001.wav -o keep.npy
 claim "another suffix"                    refuses 2 ".npy or .pt" encode 000.wav -o keep.wav
-claim "-o - has no suffix"                refuses 2 ".npy or .pt" encode 000.wav -o -
 claim "seconds 0"                         refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds 0
 claim "seconds nan"                       refuses 2 "--seconds" encode 000.wav -o keep.npy --seconds nan
 claim "window 1"                          refuses 2 "--window" encode 000.wav -o keep.npy --window 1
@@ -288,24 +287,31 @@ claim "a cut sound"                       refuses 1 "error: cut.wav: " ./spectro
 claim "also without output"               refuses 1 "error: cut.wav: " ./spectrogram cut.wav
 claim "a missing folder"                  refuses 1 "none/x.png: " ./spectrogram 000.wav -o none/x.png
 
+# ---- standard input and output
+claim "encode reads and writes streams"   sh -c './encode -m "$0" -q 000.wav -o s.npy && ./encode -m "$0" -q - -o - <000.wav >t.npy && cat 000.wav | ./encode -m "$0" -q - -o u.npy && cmp s.npy t.npy && cmp s.npy u.npy' "$model"
+claim "so does vae_infer"                 sh -c './vae_infer -m "$0" -q s.npy -o s.wav && cat s.npy | ./vae_infer -m "$0" -q - -o - >t.wav && cmp s.wav t.wav' "$model"
+claim "spectrogram"                       sh -c './spectrogram -q 000.wav -o s.png && cat 000.wav | ./spectrogram -q - -o - >t.png && cmp s.png t.png'
+claim "reconstruct"                       sh -c './reconstruct -m "$0" -q 000.wav -o s.wav >s && cat 000.wav | ./reconstruct -m "$0" -q - -o - 2>t >t.wav && cmp s.wav t.wav && cmp s t' "$model"
+claim "what is no sound is named"         refuses 1 "error: -: " sh -c './spectrogram - </dev/null'
+
 # ---- reconstruct
 claim "reconstruct prints the SNR"        says "SNR: " recode 000.wav -o r.wav
 claim "in dB, then the mel distance"      sh -c 'tr "\n" " " <stdout | grep -qE "^SNR: -?[0-9]+\.[0-9]+ dB mel distance: [0-9]+\.[0-9]+ $"'
 claim "160 T + 32 samples"                wave_is r.wav $((44 + 2 * (160 * 28 + 32)))
-claim "--griffinlim"                      says "SNR: " recode 000.wav -q -o g.wav --griffinlim
+claim "--vocoder griffin-lim"             says "SNR: " recode 000.wav -q -o g.wav --vocoder griffin-lim
 claim "has the nearer mel here"           awk '/mel/ { exit !($3 < 0.2) }' stdout
 claim "160 T samples"                     wave_is g.wav $((44 + 2 * 160 * 28))
-claim "--seed"                            recode 000.wav -q -g -o h.wav --seed 1
+claim "--seed"                            recode 000.wav -q --vocoder griffin-lim -o h.wav --seed 1
 claim "begins with other phases"          samples_differ g.wav h.wav
 claim "-o - is standard output, the SNR goes to stderr" sh -c './reconstruct -m "$0" -q 000.wav -o - >b.wav 2>e && cmp r.wav b.wav && grep -q SNR e' "$model"
 claim "a seed without phases is said"     notes "--seed has no effect" recode 000.wav -o h.wav --seed 1
 # Full-scale samples of random sign: with other phases they no longer stay within full scale.
 { printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\200\76\0\0\0\0\0\0\2\0\20\0data\0\175\0\0'
     printf "$(awk 'BEGIN { srand(1); for (i = 0; i < 16000; i++) printf "%s", rand() < 0.5 ? "\\0\\300" : "\\0\\100" }')"; } >signs.wav
-claim "what is too loud is lowered and said" says "16000 Hz  lowered by " recode -g signs.wav -o l.wav
-claim "or cut off and counted"            says " samples clipped" recode -g signs.wav -o c.wav --clip
+claim "what is too loud is lowered and said" says "16000 Hz  lowered by " recode --vocoder griffin-lim signs.wav -o l.wav
+claim "or cut off and counted"            says " samples clipped" recode --vocoder griffin-lim signs.wav -o c.wav --clip
 claim "two different files"               sh -c '! cmp -s l.wav c.wav'
-claim "--level"                           says "LUFS" recode -g signs.wav -o l.wav --level lufs=-30
+claim "--level"                           says "LUFS" recode --vocoder griffin-lim signs.wav -o l.wav --level lufs=-30
 claim "a limit without a level"           refuses 2 "--limit is of" recode 000.wav -o keep.wav --limit -1
 claim "reconstruct -h"                    says "usage: reconstruct" ./reconstruct -h
 claim "no sound"                          refuses 2 "no sound file" recode -o keep.wav
@@ -376,8 +382,8 @@ claim "and no more"                       says "wrote   v.wav" ./vae_infer -m va
 claim "or, with Griffin-Lim, the vae"     says "wrote   v.wav" ./vae_infer -m vae.tango v.npy -o v.wav --vocoder griffin-lim
 claim "reconstruct needs a vocoder"       lacks vae vocoder ./reconstruct 000.wav wav
 claim "and no more"                       says "SNR: " ./reconstruct -m vocoder.tango 000.wav -o v.wav
-claim "or, with Griffin-Lim, none"        says "SNR: " ./reconstruct -g -m vae.tango 000.wav -o v.wav
-claim "but what a mel is"                 refuses 1 "text.tango: model: it has no vae or vocoder" ./reconstruct -g -m text.tango 000.wav -o keep.wav
+claim "or, with Griffin-Lim, none"        says "SNR: " ./reconstruct --vocoder griffin-lim -m vae.tango 000.wav -o v.wav
+claim "but what a mel is"                 refuses 1 "text.tango: model: it has no vae or vocoder" ./reconstruct --vocoder griffin-lim -m text.tango 000.wav -o keep.wav
 claim "as spectrogram does"               refuses 1 "text.tango: model: it has no vae or vocoder" ./spectrogram -m text.tango 000.wav -o keep.png
 claim "which takes any of them"           ./spectrogram -m vae.tango 000.wav -o v.png
 
@@ -394,7 +400,7 @@ case "$(uname) ${CFLAGS-}" in
     mkdir signals
     for number in 1 2 15; do
         for line in "./encode a.wav -o signals/x.npy" "./vae_infer a.npy -o signals/x.wav" \
-            "./reconstruct -g a.wav -o signals/x.wav" "./spectrogram a.wav -o signals/x.png"; do
+            "./reconstruct --vocoder griffin-lim a.wav -o signals/x.wav" "./spectrogram a.wav -o signals/x.png"; do
             claim "signal $number: $line" sh -c \
                 'SIGNAL=$0 LD_PRELOAD=./signal.so $2 -q -m "$1" && [ "$(ls -A signals | wc -l)" -eq 1 ] && rm signals/*' \
                 $number "$model" "$line"

@@ -168,7 +168,7 @@ for sampler in euler-a heun dpm-sde lcm; do
 done
 claim "dpm runs with sigmas of Karras"        runs --sampler dpm --sigmas karras -o karras.wav "a dog barks"
 claim "other than without"                    sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --sampler dpm -o s.wav "a dog barks" && ! cmp -s s.wav karras.wav' "$model"
-claim "ddim has none"                         notes "--sigmas has no effect: only dpm, dpm-sde, euler, heun and unipc have them" -- --sampler ddim --sigmas karras -o o.wav x
+claim "ddim has none"                         notes "--sigmas has no effect: only dpm, dpm-sde, euler, heun and unipc have them" -- --sampler ddim --sigmas karras -o o.wav rain
 claim "a whole second of Griffin-Lim"         sh -c './generate -m "$0" -q --steps 1 --seconds 1 -o s.wav x && [ "$(wc -c <s.wav)" -eq 32044 ]' "$model"
 claim "0.04 s too"                            runs --seconds 0.04 -o short.wav x
 # ---- from a sound
@@ -236,6 +236,8 @@ claim "floats are levelled where it is asked" says "to -6.0 dBTP" --bits f32 --l
 claim "--json tells rule, target and outcome" sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 --samples 2 --level lufs=-1 -o l.wav x >j && grep -q "\"level\": \"lufs\", \"level_target\": -1, \"limit\": -1, \"lowered_db\": \[-[0-9.]*, -[0-9.]*\], \"held_back\": \[true, true\]" j' "$model"
 claim "and no target without a rule"          sh -c './generate -m "$0" -q --json --steps 2 --seconds 0.64 -o l.wav x | grep "\"level\": \"fit\", \"lowered_db\": " | grep -vq target' "$model"
 claim "a level waits for the whole wave"      sh -c './generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o - x >pipe.wav && ./generate -m "$0" -q --steps 1 --vocoder hifigan --level peak -o whole.wav x && cmp pipe.wav whole.wav' "$model"
+printf '%s\n' '{"prompt": "x", "level": "peak=-9", "rate": "48000", "trim": true}' >levels.txt
+claim "lines of --prompts have levels, too"   sh -c './generate -m "$0" -q --steps 1 -s 0.64 --prompts levels.txt -o line.wav && ./sound info --loudness line_01.wav | grep "48000 Hz.*, -9.0 dBTP"' "$model"
 claim "--rate"                                says "0.640 s  44100 Hz" --rate 44100 -o r.wav
 claim "has as many samples"                   size_is r.wav $((44 + 2 * 28224))
 claim "which --json tells"                    sh -c './generate -m "$0" -q --json --steps 1 -s 0.64 --rate 22050 -o l.wav x | grep -q "\"lengths\": \[14112\], \"frames\": 14112, \"rate\": 22050, \"duration\": 0.64" ' "$model"
@@ -302,10 +304,10 @@ runs --samples 2 --dump pair -o pair.wav x
 claim "several sounds need a name"            expect 2 "one sound" --latent pair/latent.npy -o -
 claim "and no file is called -"               sh -c '[ -z "$(ls -d ./-* 2>/dev/null)" ]'
 claim "an output that cannot be made is said before the work" expect 1 "nofolder" --steps 900 --seconds 600 -o nofolder/x.wav x
-claim "a negative text without guidance is said" notes "--negative has no effect: guidance is off" -- -n y --guidance 1 -o o.wav x
-claim "eta of another sampler, a last sigma of ddim" notes "--eta has no effect: only ddim has it" -- --eta 0.5 --sampler dpm --final zero -o o.wav x
-claim "clipping of floats"                    notes "--clip has no effect: floats hold what is too loud" -- --bits f32 --clip -o o.wav x
-claim "a last noise level of ddim"            notes "--final has no effect: only dpm, dpm-sde, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav x
+claim "a negative text without guidance is said" notes "--negative has no effect: guidance is off" -- -n y --guidance 1 -o o.wav rain
+claim "eta of another sampler, a last sigma of ddim" notes "--eta has no effect: only ddim has it" -- --eta 0.5 --sampler dpm --final zero -o o.wav rain
+claim "clipping of floats"                    notes "--clip has no effect: floats hold what is too loud" -- --bits f32 --clip -o o.wav rain
+claim "a last noise level of ddim"            notes "--final has no effect: only dpm, dpm-sde, euler and unipc have it" -- --eta 0.5 --sampler ddim --final zero -o o.wav rain
 for option in "--seconds 1" "--steps 3" "--guidance 2" "--noise stages/noise.npy" "--samples 2" "--init first.wav"; do
     # shellcheck disable=SC2086
     claim "$option contradicts a latent"      expect 2 "${option%% *} contradicts --latent" $option --latent stages/latent.npy
@@ -314,6 +316,20 @@ claim "a prompt does, but for --best"         expect 2 "a prompt contradicts --l
 programs encode
 claim "encode writes what --latent reads"     sh -c './encode -q -m "$0" first.wav -o e.npy && ./generate -m "$0" -q --latent e.npy -o l.wav' "$model"
 claim "and --noise"                           runs --noise e.npy -o l.wav x
+claim "--init takes standard input"           sh -c 'cat first.wav | ./generate -m "$0" -q --steps 2 --init - -o i.wav rain && ./generate -m "$0" -q --steps 2 --init first.wav -o k.wav rain && cmp i.wav k.wav' "$model"
+head -c 65537 /dev/zero | tr '\0' x >long.txt
+claim "a prompt over 64 KiB is refused"       expect 2 "a prompt of 65537 bytes, expected at most 65536" "$(cat long.txt)"
+claim "and a negative text"                   expect 2 "a negative text of 65537 bytes" -n "$(cat long.txt)" x
+claim "and a line"                            sh -c '! ./generate -m "$0" -q --steps 1 -s 0.32 --prompts long.txt 2>e && grep -q "^usage error: long.txt:1: a prompt of 65537 bytes" e' "$model"
+# ---- what the model was trained on
+claim "--list has 31 kinds of sound"          sh -c './generate -m "$0" --list >kinds && [ "$(wc -l <kinds)" -eq 31 ] && grep -qx "a dog barks" kinds && grep -qx "wind howls" kinds' "$model"
+claim "none of which has unknown words"       sh -c 'while read -r kind; do ./generate -m "$0" --steps 1 -s 0.04 --vocoder hifigan -o k.wav "$kind" 2>&1 | grep "^note" && exit 1; done <kinds; true' "$model"
+claim "an unknown word is said"               notes "the model was not trained on these words: zebra, Quiz, caf\\xc3\\xa9" -- "A dog-bark, the zebra's (Quiz) caf$(printf '\303\251') - while RAIN falls."
+claim "and known ones are not"                notes -- "The dog's bark; heavy RAIN-falls... two-tone, hi-hat!"
+claim "--json has them"                       sh -c './generate -m "$0" -q --json --steps 1 -s 0.32 -o j.wav "zebra rain" | grep -qF "\"unknown_words\": [\"zebra\"], "' "$model"
+./convert -q "$tests/golden/models/v1" -o untold.tango 2>/dev/null
+claim "another model does not say"            expect 1 "untold.tango: it does not say what it was trained on" -m untold.tango --list
+claim "in --json neither"                     sh -c './generate -m untold.tango -q --json --steps 1 -s 0.32 -o j.wav zebra | grep -qF "\"unknown_words\": null, "'
 # ---- a picture
 programs spectrogram
 claim "--picture draws what is made"          runs --bits f32 --picture p.png -o p.wav "a bell"
@@ -384,8 +400,8 @@ printf '%s\n' '{"prompt": "x", "output": "twice_03.wav"}' '{' rain >twice.txt
 claim "two lines have one output"             expect 2 "lines 1 and 3 have one output, twice_03.wav" --prompts twice.txt -o twice.wav
 claim "a shard needs a list"                  expect 2 "--shard contradicts a run without --prompts" --shard 1/2 x
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
-claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav x
-claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav x
+claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav rain
+claim "but not where the phases are"          notes -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder griffin-lim -o o.wav rain
 claim "--crop keeps the beginning"            runs --crop 0.5 -o crop.wav "a dog barks"
 claim "of what is made"                       sh -c '[ "$(wc -c <crop.wav)" -eq 16044 ] && tail -c +45 crop.wav >crop.raw && tail -c +45 first.wav | head -c 16000 | cmp - crop.raw'
 claim "a longer crop keeps all"               sh -c './generate -m "$0" -q --steps 2 --seconds 0.64 --crop 9 -o s.wav "a dog barks" && cmp s.wav first.wav' "$model"
@@ -459,6 +475,11 @@ claim "a long prompt is cut with a warning"   sh -c './generate -m "$0" --steps 
 if [ -w /dev/full ]; then
     claim "-h of a full device is one, too"   sh -c './generate -h >/dev/full 2>e; [ $? -eq 1 ] && grep -q "writing failed" e'
     claim "a full device is an error"         sh -c '! ./generate -m "$0" -q --steps 1 --seconds 0.64 -o - x >/dev/full 2>e && grep -q writing e' "$model"
+fi
+if unshare -rm true 2>/dev/null; then
+    mkdir small
+    claim "a disk that is full in take 8"     unshare -rm sh -c 'mount -t tmpfs -o size=176k none small && cd small && ! ../generate -m "$0" -q --steps 1 -s 0.64 --samples 9 -o take.wav rain 2>../stderr && [ -s take_06.wav ] && [ "$(find . -type f | wc -l)" -eq 7 ]' "$model"
+    claim "is one line that names it"         sh -c '[ "$(wc -l <stderr)" -eq 1 ] && grep -q "^error: take_07.wav: writing failed" stderr'
 fi
 case ${CFLAGS-} in
     *sanitize*) ;; # sanitizers themselves need more address space than the limit leaves

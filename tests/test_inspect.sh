@@ -137,7 +137,8 @@ printf x | dd of=flip.png bs=1 seek=50 conv=notrunc 2>/dev/null
 claim "png: a changed byte"               damaged flip.png "CRC"
 
 # ---- blob
-claim "blob: values and tensors"          says "71 values, 758 tensors" --no-check "$top/demo/tiny.tango"
+claim "- is standard input"               sh -c 'cat "$1" | ./inspect - --no-check >piped && ./inspect "$1" --no-check | tail -n +2 >mapped && tail -n +2 piped | cmp - mapped' - "$top/demo/tiny.tango"
+claim "blob: values and tensors"          says "74 values, 758 tensors" --no-check "$top/demo/tiny.tango"
 claim "blob: a filter, checked"           says "unet.conv_in.weight  32 x 9 x 8        f16   panels" "$top/demo/tiny.tango" unet.conv_in
 claim "blob: JSON is one object"          json_lines --no-check "$top/demo/tiny.tango"
 claim "blob: a model is not refused"      says '"refused": ""' --json --no-check "$top/demo/tiny.tango"

@@ -39,6 +39,39 @@ static void any_parts_make_a_model(void)
         }
 }
 
+/* A type that a blob may hold and no layer reads: named, with the tensor. */
+static void types_that_no_layer_reads_are_named(void)
+{
+    for (int type = 0; type <= (int)TANGO_IO_BOOL; type++) {
+        build(0, 0);
+        world.type = (tango_io_type)type;
+        if (type == TANGO_IO_F32) continue;
+        CHECK(opened(&model, &error) == TANGO_ERROR_UNSUPPORTED);
+        CHECK(strstr(error.text, "model: tensor '") != NULL);
+        CHECK(strstr(error.text, tango_io_type_name(world.type)) != NULL);
+        CHECK(strstr(error.text, ", expected f32") != NULL);
+    }
+    world.type = TANGO_IO_F32;
+    CHECK(opened(&model, &error) == TANGO_OK);
+}
+
+/* The types of weights by layout: integers in blocks, and nothing else there. */
+static void a_layer_reads_floats_in_order_and_integers_in_blocks(void)
+{
+    for (int type = 0; type <= (int)TANGO_IO_BOOL; type++) {
+        tango_io_tensor t;
+        tango_nn_type kind = TANGO_NN_F32;
+        const int whole = type == TANGO_IO_I16 || type == TANGO_IO_I8;
+        memset(&t, 0, sizeof t);
+        t.type = (tango_io_type)type;
+        t.layout = TANGO_IO_PANELS;
+        CHECK(tango__type_of(&kind, &t) == (type <= (int)TANGO_IO_BF16));
+        t.layout = TANGO_IO_BLOCKS;
+        CHECK(tango__type_of(&kind, &t) == whole);
+        if (whole) CHECK(kind == (type == TANGO_IO_I8 ? TANGO_NN_I8 : TANGO_NN_I16));
+    }
+}
+
 /* T5 and CLIP make states, CLAP a vector: a UNet that wants the other has nothing. */
 static void a_unet_gets_what_its_text_encoder_makes(void)
 {
@@ -300,6 +333,8 @@ int main(void)
 {
     RUN(the_version_can_be_asked);
     RUN(any_parts_make_a_model);
+    RUN(types_that_no_layer_reads_are_named);
+    RUN(a_layer_reads_floats_in_order_and_integers_in_blocks);
     RUN(a_unet_gets_what_its_text_encoder_makes);
     RUN(a_text_has_room_for_both_its_ends);
     RUN(the_type_names_the_table);

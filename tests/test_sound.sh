@@ -121,6 +121,14 @@ claim "a limit above full scale" 2 "--limit: expected a number from -60 to 0" "$
 claim "--clip leaves no level" 2 "--clip contradicts --level peak" "$sound" convert four.wav z.wav --level peak --clip
 claim "mix has its own level" 2 "mix has no option --level" "$sound" mix four.wav four.wav z.wav --level peak
 
+claim "info --loudness says both" 0 ", -6.0 dBTP, -" "$sound" info --loudness held2.wav
+claim "as --level made them" 0 ", -30.0 LUFS" "$sound" info --loudness lufs.wav
+claim "in JSON, too" 0 '"true_peak_db": -' "$sound" info --loudness --json lufs.wav
+claim "silence has none" 0 ", no dBTP, no LUFS" "$sound" info --loudness zeros.wav
+claim "nor has what no meter measures" 0 '"true_peak_db": null, "lufs": null' sh -c \
+    '"$1" convert four.wav slow4.wav --rate 4000 && "$1" info --loudness --json slow4.wav' - "$sound"
+claim "and nothing is said of it otherwise" 1 "" sh -c '"$1" info lufs.wav | grep LUFS' - "$sound"
+
 # ---- ends: 1/32768 and 0.5 lie 84 dB apart
 { wav_head '\20\0\0\0' '\1' '\20' '\2'; printf '\1\0\0\0\0\100\1\0\0\0\0\300\0\0\1\0'; } > ends.wav
 claim "--trim takes silence from both ends" 0 "4 frames" sh -c \

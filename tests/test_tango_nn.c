@@ -1372,6 +1372,53 @@ static void softmax_is_right(void)
     }
 }
 
+/* What an observer saw. */
+typedef struct seen { size_t calls, rows, outputs; const void *x; float sum; } seen;
+
+static void observe(void *observer, const tango_nn_context *c, const float *x,
+                    const tango_nn_conv *shape, const tango_nn_matrix *w)
+{
+    seen *s = (seen *)observer;
+    tango_nn_context alone = *c;
+    float out[64];
+    alone.observe = NULL;
+    s->calls++;
+    s->rows = shape->batch * shape->out_height * shape->out_width;
+    s->outputs = w->outputs;
+    s->x = x;
+    if (s->rows * s->outputs > 64) return;
+    tango_nn_conv2d(&alone, out, x, shape, w, NULL); /* with the same scratch memory */
+    s->sum = out[0];
+}
+
+static void an_observer_sees_each_product_and_changes_none(void)
+{
+    const tango_nn_conv wave = { 1, 90, 1, 33, 90, 1, 7, 1, 1, 3, 9, 0, 0, 0, 0.1f };
+    weights w = make_weights(20, 30, 1, TANGO_NN_F32);
+    weights taps = make_weights(20, 33, 7, TANGO_NN_F32);
+    float *x = noise_array(90 * 33), out[60], want[60];
+    float *long_out = noise_array(90 * 20);
+    for (size_t i = 0; i < levels; i++) {
+        tango_nn_context c = contexts[i];
+        seen s = { 0, 0, 0, NULL, 0 };
+        tango_nn_linear(&c, want, x, 3, &w.matrix, NULL);
+        c.observe = observe;
+        c.observer = &s;
+        tango_nn_linear(&c, out, x, 3, &w.matrix, NULL);
+        CHECK(memcmp(out, want, sizeof out) == 0);
+        CHECK(s.calls == 1 && s.rows == 3 && s.outputs == 20 && s.x == x);
+        CHECK(s.sum == want[0]);
+        tango_nn_conv2d(&c, long_out, x, &wave, &taps.matrix, NULL);
+        CHECK(s.calls == 2 && s.rows == 90);
+        tango_nn_linear(&c, out, x, 0, &w.matrix, NULL); /* nothing is computed */
+        CHECK(s.calls == 2);
+    }
+    drop(x, 90 * 33);
+    drop(long_out, 90 * 20);
+    drop_weights(&w);
+    drop_weights(&taps);
+}
+
 /* bf16 through the product, a convolution in parts, and transforms. */
 static void products_of_bf16_weights_are_right(void)
 {
@@ -1722,6 +1769,7 @@ int main(void)
 #endif
     RUN(transforms_of_halves_are_those_of_floats);
     RUN(products_of_bf16_weights_are_right);
+    RUN(an_observer_sees_each_product_and_changes_none);
     for (size_t i = 0; i < levels; i++) free(contexts[i].work);
     return CHECK_DONE();
 }

@@ -3,6 +3,7 @@
        cc tools/convert.c -lm -o convert
        ./convert FOLDER -o model.tango              the type the checkpoint has
        ./convert FOLDER -o model.tango -t f16       matrices in half precision
+       ./convert model.tango -o small.tango -t i8   of a blob, where layers stand it
        ./convert audioldm-s-full.ckpt --only vae,vocoder -o audioldm.tango
        ./convert unet_state_dict.pt --vae vae_state_dict.pt --text flan-t5-large/ \
                  -o fast.tango
@@ -59,10 +60,11 @@
              convert_plan.h    the tensors that these imply, found in the checkpoint
              convert_belt.h    blocks of the blob on their way to the disk
              convert_write.h   what goes into them
+             convert_bytes.h   a blob in integers, after a look at what its layers stand
              convert_list.h    saying what is there
              convert.c         the program */
+#include "convert_bytes.h"
 #include "convert_list.h"
-#include "convert_write.h"
 
 /* ---- Parts and where they come from ----------------------------------------------- */
 
@@ -305,14 +307,16 @@ enum { OPTION_TEXT = 256, OPTION_UNET, OPTION_VAE, OPTION_VOCODER, OPTION_RANK,
 static const char *const examples[] = {
     "convert audioldm-s-full.ckpt -o audioldm.tango",
     "convert tango -o tango.tango -t i16",
+    "convert tango.tango -o small.tango -t i8",
     "convert tango --list",
     NULL,
 };
 
 static const cli_option options[] = {
     { 'o', "output", "FILE", "the blob to write" },
-    { 't', "type", "f32|f16|bf16|i16",
-      "element type of matrices (default: what the checkpoint has)" },
+    { 't', "type", "f32|f16|bf16|i16|i8",
+      "element type of matrices (default: what the checkpoint has); i8: 8 bits for the "
+      "layers of a blob of floats that stand it" },
     { OPTION_ONLY, "only", "PARTS", "of text,unet,vae,vocoder,rank (default: all)" },
     { OPTION_TEXT, "text", "FROM", "file or folder that the text encoder comes from" },
     { OPTION_UNET, "unet", "FROM", "the same for the UNet" },
@@ -327,6 +331,26 @@ static const cli_option options[] = {
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL }
 };
+
+/* Whether the file begins as blobs do. */
+static int is_blob(const char *path)
+{
+    char start[8] = "";
+    FILE *f = is_folder(path) ? NULL : fopen(path, "rb");
+    if (!f) return 0;
+    const size_t n = fread(start, 1, sizeof start, f);
+    fclose(f);
+    return n == sizeof start && memcmp(start, "TANGO\0\r\n", sizeof start) == 0;
+}
+
+/* Options for checkpoints alone, whose parts are still to be found. */
+static void refuse_with_bytes(const cli *c)
+{
+    static const int ids[] = { OPTION_TEXT, OPTION_UNET, OPTION_VAE, OPTION_VOCODER,
+                               OPTION_RANK, OPTION_TOKENIZER, OPTION_SCHEDULER,
+                               OPTION_ONLY, OPTION_RAW, OPTION_LIST, 0 };
+    cli_refuse(c, ids, "-t i8, which takes a blob as a whole");
+}
 
 /* "vae,vocoder" */
 static unsigned parts_in(const char *text)
@@ -349,9 +373,9 @@ static unsigned parts_in(const char *text)
 
 static void take_option(request *r, int id, const cli *c)
 {
-    static const char *const types[] = { "f32", "f16", "bf16", "i16", NULL };
+    static const char *const types[] = { "f32", "f16", "bf16", "i16", "i8", NULL };
     static const int numbers[] = { TANGO_IO_F32, TANGO_IO_F16, TANGO_IO_BF16,
-                                   TANGO_IO_I16 };
+                                   TANGO_IO_I16, TANGO_IO_I8 };
     switch (id) {
     case 'o': r->output = c->text; break;
     case 't': r->type = numbers[cli_choice(c, types)]; break;
@@ -391,7 +415,12 @@ int main(int argc, char **argv)
     if (r.output && strcmp(r.output, "-") == 0)
         cli_usage("a blob needs a file: its header is written last, out of order");
     cli_catch_interrupts();
-    convert(&r);
+    if (r.type == TANGO_IO_I8) {
+        if (!is_blob(r.path))
+            cli_usage("-t i8 takes a blob: make one with -t f32, then convert that");
+        refuse_with_bytes(&c);
+        convert_to_bytes(r.path, r.output, r.quiet);
+    } else convert(&r);
     cli_flush();
     return 0;
 }

@@ -53,7 +53,8 @@ static const piece *piece_of(const build *b, part_id part)
    arithmetic it does:
        b trained_betas            k sigmas of Karras and others    z zero terminal SNR
        s solver_order, _type      a algorithm_type                 f flow matching
-       m, u, e  others of DPM-Solver++, UniPC and Euler            l lambda_min_clipped */
+       m, u, e  others of DPM-Solver++, UniPC and Euler            l lambda_min_clipped
+       n sigma_min, sigma_max     o what LCM was distilled from */
 typedef struct scheduler {
     const char *name, *start, *end, *schedule, *knows;
 } scheduler;
@@ -65,7 +66,7 @@ static const scheduler schedulers[] = {
     { "DDIMParallelScheduler", "0.0001", "0.02", "linear", "bz" },
     { "PNDMScheduler", "0.0001", "0.02", "linear", "b" },
     { "LMSDiscreteScheduler", "0.0001", "0.02", "linear", "bk" },
-    { "EulerDiscreteScheduler", "0.0001", "0.02", "linear", "bkze" },
+    { "EulerDiscreteScheduler", "0.0001", "0.02", "linear", "bkzen" },
     { "EulerAncestralDiscreteScheduler", "0.0001", "0.02", "linear", "bz" },
     { "HeunDiscreteScheduler", "0.00085", "0.012", "linear", "bk" },
     { "KDPM2DiscreteScheduler", "0.00085", "0.012", "linear", "bk" },
@@ -74,21 +75,20 @@ static const scheduler schedulers[] = {
     { "DPMSolverSinglestepScheduler", "0.0001", "0.02", "linear", "bkflsa" },
     { "DPMSolverSDEScheduler", "0.00085", "0.012", "linear", "bk" },
     { "DEISMultistepScheduler", "0.0001", "0.02", "linear", "bkfsa" },
-    { "UniPCMultistepScheduler", "0.0001", "0.02", "linear", "bkzfsu" },
+    { "UniPCMultistepScheduler", "0.0001", "0.02", "linear", "bkzfsun" },
     { "SASolverScheduler", "0.0001", "0.02", "linear", "bkfl" },
-    { "LCMScheduler", "0.00085", "0.012", "scaled_linear", "bz" },
-    { "TCDScheduler", "0.00085", "0.012", "scaled_linear", "bz" },
+    { "LCMScheduler", "0.00085", "0.012", "scaled_linear", "bzo" },
+    { "TCDScheduler", "0.00085", "0.012", "scaled_linear", "bzo" },
 };
 
 /* Without a class: the betas of DDPM, which Tango's code loads, and every key counts. */
-static const scheduler unnamed = { NULL, "0.0001", "0.02", "linear", "bkzfmlsaue" };
+static const scheduler unnamed = { NULL, "0.0001", "0.02", "linear", "bkzfmlsaueno" };
 
 static const struct {
     char group;
     fixed only;
 } scheduler_fixed[] = {
     { 'b', { "trained_betas", "null" } },
-    { 'k', { "use_karras_sigmas", "false" } },
     { 'k', { "use_exponential_sigmas", "false" } },
     { 'k', { "use_beta_sigmas", "false" } },
     { 'f', { "use_flow_sigmas", "false" } },
@@ -98,8 +98,12 @@ static const struct {
     { 'u', { "predict_x0", "true" } },
     { 'u', { "disable_corrector", "null" } },
     { 'u', { "solver_p", "null" } },
+    { 'u', { "shift_terminal", "null" } },
     { 'e', { "interpolation_type", "linear" } },
     { 'e', { "timestep_type", "discrete" } },
+    { 'n', { "sigma_min", "null" } },
+    { 'n', { "sigma_max", "null" } },
+    { 'o', { "timestep_scaling", "10" } },
 };
 
 static int knows(const scheduler *class_, char group)
@@ -149,6 +153,8 @@ typedef enum reading {
     CLASS,      /* only there */
     IF_SOLVER = 's', /* a key that only counts where the scheduler's class knows it */
     IF_ALGORITHM = 'a',
+    IF_KARRAS = 'k',
+    IF_LCM = 'o',
     IF_ZERO_SNR = 'z'
 } reading;
 
@@ -302,11 +308,17 @@ static const field fields[] = {
       IF_ALGORITHM },
     { SCHEDULE_CONFIG, "", "rescale_betas_zero_snr", "schedule.rescale_betas_zero_snr",
       NULL, IF_ZERO_SNR },
+    { SCHEDULE_CONFIG, "", "use_karras_sigmas", "schedule.use_karras_sigmas", NULL,
+      IF_KARRAS },
+    { SCHEDULE_CONFIG, "", "original_inference_steps",
+      "schedule.original_inference_steps", NULL, IF_LCM },
 
     { DEFAULTS, "", "name", "tango.name", NULL, AS_IT_IS },
     { DEFAULTS, "", "description", "tango.description", NULL, AS_IT_IS },
     { DEFAULTS, "", "licence", "tango.licence", NULL, AS_IT_IS },
     { DEFAULTS, "", "attribution", "tango.attribution", NULL, AS_IT_IS },
+    { DEFAULTS, "", "kinds", "tango.kinds", NULL, AS_IT_IS },
+    { DEFAULTS, "", "words", "tango.words", NULL, AS_IT_IS },
     { DEFAULTS, "", "steps", "default.steps", NULL, AS_IT_IS },
     { DEFAULTS, "", "guidance", "default.guidance", NULL, AS_IT_IS },
     { DEFAULTS, "", "eta", "default.eta", NULL, AS_IT_IS },

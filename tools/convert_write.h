@@ -206,15 +206,15 @@ static int is_matrix(const weight *w)
 }
 
 /* The first and the last layer of a network, next to sound and noise, stay floats. */
-static int is_at_the_border(const weight *w)
+static int is_at_the_border(const char *name)
 {
     static const char *const names[] = { "conv_in.weight",   "conv_out.weight",
                                          "conv_pre.weight",  "conv_post.weight",
                                          "quant_conv.weight" }; /* post_quant_conv too */
-    size_t n = strlen(w->name);
+    size_t n = strlen(name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t m = strlen(names[i]);
-        if (n >= m && strcmp(w->name + n - m, names[i]) == 0) return 1;
+        if (n >= m && strcmp(name + n - m, names[i]) == 0) return 1;
     }
     return 0;
 }
@@ -222,7 +222,7 @@ static int is_at_the_border(const weight *w)
 static tango_io_type type_of(const weight *w, tango_io_type type)
 {
     if (type == TANGO_IO_I16) {
-        return is_matrix(w) && !is_at_the_border(w) ? TANGO_IO_I16 : TANGO_IO_F32;
+        return is_matrix(w) && !is_at_the_border(w->name) ? TANGO_IO_I16 : TANGO_IO_F32;
     }
     return is_matrix(w) || w->kind == EMBEDDING ? type : TANGO_IO_F32;
 }

@@ -16,6 +16,7 @@
 #include <math.h>
 #define TANGO_IMPLEMENTATION
 #include "../tango.h"
+#include "../demo/clip.h"
 
 enum { NO_CHECK = 256, CHECK, JSON };
 
@@ -757,8 +758,8 @@ int main(int argc, char **argv)
         case 'h':
             cli_help(
                 "inspect FILE [FILTER] [options]",
-                "Lists what a weights blob, .npy, .pt or .png file holds, or only names "
-                "that\ncontain FILTER.",
+                "Lists what a weights blob, .npy, .pt or .png file holds, or standard "
+                "input, -,\nor only names that contain FILTER.",
                 examples, options);
             return 0;
         default:
@@ -769,12 +770,12 @@ int main(int argc, char **argv)
     }
     if (!s.path) cli_usage("no file given; -h lists the options");
 
-    tango_io_file file;
+    clip_bytes bytes;
     tango_io_blob blob;
     tango_model model;
     tango_error error, refusal = { "" };
-    if (tango_io_map(&file, s.path, &error) != TANGO_OK)
-        cli_fail_file(s.path, error.text);
+    clip_open_bytes(&bytes, s.path, &error);
+    const tango_io_file file = bytes.file;
     totals sum = { 0, 0, 0, 0.0, { "" } };
     note_idle(&s, &c, &file);
     if (!inspect_other(&s, &file)) {
@@ -783,7 +784,7 @@ int main(int argc, char **argv)
         if (tango_open(&model, file.data, file.size, &error) != TANGO_OK) refusal = error;
         sum = list(&s, &blob, &model, refusal.text);
     }
-    tango_io_unmap(&file);
+    clip_close_bytes(&bytes);
     cli_flush();
     if (sum.bad > 1)
         cli_fail("%s: %s, and %zu more tensors", s.path, sum.first.text, sum.bad - 1);

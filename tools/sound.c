@@ -4,7 +4,7 @@
 
        dog.flac: flac 16 bit, 1 channel, 16000 Hz, 80000 frames, 5 s, peak 0.88, rms 0.14
 
-       sound info FILE... [--json]              reads and checks whole files
+       sound info FILE... [--json] [--loudness] reads and checks whole files
        sound convert IN OUT [options]           cut, fade, channels, rate, level, quantise
        sound mel IN OUT.npy|OUT.png [--recipe tacotron|torchaudio]
        sound stft IN OUT.npy [--complex]
@@ -42,6 +42,7 @@ static const char *const examples[] = {
 
 static const cli_option options[] = {
     { 256, "json", NULL, "info: one line of JSON a file" },
+    { 262, "loudness", NULL, "info: true peak in dBTP and loudness in LUFS, too" },
     { 257, "rate", "R",
       "convert, griffinlim: sample rate in Hz; that of the input, or 16000" },
     { 258, "bits", "16|24|32|f32|f64",
@@ -69,7 +70,7 @@ static const char *const command_names[] = { "info", "convert", "mel", "stft",
 #define OF_OUTPUTS                                                                       \
     FINISH_TRIM_OPTION, FINISH_FADE_IN_OPTION, FINISH_FADE_OUT_OPTION, LEVEL_OPTION,     \
         LEVEL_LIMIT_OPTION, LEVEL_CLIP_OPTION, FINISH_PLAY_OPTION
-static const int known[][16] = { { 256, 263 },
+static const int known[][16] = { { 256, 262, 263 },
                                  { 257, 258, 259, 260, 261, 263, 269, OF_OUTPUTS },
                                  { 263, 264 }, { 263, 265 },
                                  { 257, 258, 266, 267, OF_OUTPUTS }, { 258, 263 } };
@@ -78,7 +79,7 @@ typedef struct settings {
     command_kind command;
     const char **files;
     size_t file_count;
-    int json, lenient, complex, bits; /* bits: tango_io_wav_format, or -1 */
+    int json, loudness, lenient, complex, bits; /* bits: tango_io_wav_format, or -1 */
     int untold;                       /* --no-metadata */
     long rate;                        /* 0: the input's */
     size_t channels;                  /* 0 mono, 1 first, 2 keep */
@@ -370,50 +371,87 @@ static void print_bytes(const char *bytes, size_t size)
     }
 }
 
-static void print_info(const settings *set, const char *path,
-                       const tango_io_sound_info *info, uint64_t frames, double peak,
-                       double rms, const tag_list *tags)
+/* dB, or what says that there are none: null, none. */
+static void put_decibel(tango_io_json_writer *w, const char *key, double value)
 {
-    const char *format = info->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav";
-    const char *encoding = info->format == TANGO_IO_SOUND_FLAC ? "flac"
-                           : info->floats                      ? "float"
-                                                               : "pcm";
-    double seconds = (double)frames / (double)info->rate;
+    tango_io_json_put_key(w, key);
+    if (value < -200.0) tango_io_json_put_null(w);
+    else tango_io_json_put_number(w, value);
+}
+
+static void print_decibel(double value, const char *unit)
+{
+    if (value < -200.0) printf(", no %s", unit);
+    else printf(", %.1f %s", value, unit);
+}
+
+/* What is measured of a sound. */
+typedef struct measures {
+    double peak, rms, true_peak, loudness; /* the last two in dB, of --loudness */
+} measures;
+
+static const char *encoding_of(const tango_io_sound_info *info)
+{
+    return info->format == TANGO_IO_SOUND_FLAC ? "flac" : info->floats ? "float" : "pcm";
+}
+
+static const char *format_of(const tango_io_sound_info *info)
+{
+    return info->format == TANGO_IO_SOUND_FLAC ? "flac" : "wav";
+}
+
+static void print_json(const settings *set, const char *path,
+                       const tango_io_sound_info *info, uint64_t frames,
+                       const measures *of, const tag_list *tags)
+{
     size_t size = 6 * strlen(path) + 1024, i;
+    char *line;
+    tango_io_json_writer w;
+    for (i = 0; i < tags->count; i++)
+        size += 6 * (tags->tags[i].name_size + tags->tags[i].text_size) + 32;
+    line = (char *)room(size, 1);
+    tango_io_json_begin(&w, line, size);
+    tango_io_json_open_object(&w);
+    tango_io_json_put_key(&w, "file");
+    tango_io_json_put_string(&w, path);
+    tango_io_json_put_key(&w, "format");
+    tango_io_json_put_string(&w, format_of(info));
+    tango_io_json_put_key(&w, "encoding");
+    tango_io_json_put_string(&w, encoding_of(info));
+    tango_io_json_put_key(&w, "bits");
+    tango_io_json_put_u64(&w, info->bits);
+    tango_io_json_put_key(&w, "channels");
+    tango_io_json_put_u64(&w, info->channels);
+    tango_io_json_put_key(&w, "rate");
+    tango_io_json_put_u64(&w, info->rate);
+    tango_io_json_put_key(&w, "frames");
+    tango_io_json_put_u64(&w, frames);
+    tango_io_json_put_key(&w, "seconds");
+    tango_io_json_put_number(&w, (double)frames / (double)info->rate);
+    tango_io_json_put_key(&w, "peak");
+    tango_io_json_put_number(&w, of->peak);
+    tango_io_json_put_key(&w, "rms");
+    tango_io_json_put_number(&w, of->rms);
+    if (set->loudness) {
+        put_decibel(&w, "true_peak_db", of->true_peak);
+        put_decibel(&w, "lufs", of->loudness);
+    }
+    tango_io_json_put_key(&w, "valid_bits");
+    tango_io_json_put_u64(&w, info->valid);
+    put_text(&w, tags);
+    tango_io_json_close(&w);
+    if (tango_io_json_end(&w) > 0) puts(line);
+    free(line);
+}
+
+static void print_info(const settings *set, const char *path,
+                       const tango_io_sound_info *info, uint64_t frames,
+                       const measures *of, const tag_list *tags)
+{
+    const char *format = format_of(info), *encoding = encoding_of(info);
+    size_t i;
     if (set->json) {
-        char *line;
-        for (i = 0; i < tags->count; i++)
-            size += 6 * (tags->tags[i].name_size + tags->tags[i].text_size) + 32;
-        line = (char *)room(size, 1);
-        tango_io_json_writer w;
-        tango_io_json_begin(&w, line, size);
-        tango_io_json_open_object(&w);
-        tango_io_json_put_key(&w, "file");
-        tango_io_json_put_string(&w, path);
-        tango_io_json_put_key(&w, "format");
-        tango_io_json_put_string(&w, format);
-        tango_io_json_put_key(&w, "encoding");
-        tango_io_json_put_string(&w, encoding);
-        tango_io_json_put_key(&w, "bits");
-        tango_io_json_put_u64(&w, info->bits);
-        tango_io_json_put_key(&w, "channels");
-        tango_io_json_put_u64(&w, info->channels);
-        tango_io_json_put_key(&w, "rate");
-        tango_io_json_put_u64(&w, info->rate);
-        tango_io_json_put_key(&w, "frames");
-        tango_io_json_put_u64(&w, frames);
-        tango_io_json_put_key(&w, "seconds");
-        tango_io_json_put_number(&w, seconds);
-        tango_io_json_put_key(&w, "peak");
-        tango_io_json_put_number(&w, peak);
-        tango_io_json_put_key(&w, "rms");
-        tango_io_json_put_number(&w, rms);
-        tango_io_json_put_key(&w, "valid_bits");
-        tango_io_json_put_u64(&w, info->valid);
-        put_text(&w, tags);
-        tango_io_json_close(&w);
-        if (tango_io_json_end(&w) > 0) puts(line);
-        free(line);
+        print_json(set, path, info, frames, of, tags);
         return;
     }
     cli_print(stdout, path);
@@ -421,9 +459,15 @@ static void print_info(const settings *set, const char *path,
     if (strcmp(format, encoding) != 0) printf(" %s", encoding);
     printf(" %u bit", info->bits);
     if (info->valid != info->bits) printf(" (%u used)", info->valid);
-    printf(", %zu channel%s, %lu Hz, %llu frames, %.6g s, peak %.6g, rms %.6g\n",
+    printf(", %zu channel%s, %lu Hz, %llu frames, %.6g s, peak %.6g, rms %.6g",
            info->channels, info->channels == 1 ? "" : "s", (unsigned long)info->rate,
-           (unsigned long long)frames, seconds, peak, rms);
+           (unsigned long long)frames, (double)frames / (double)info->rate, of->peak,
+           of->rms);
+    if (set->loudness) {
+        print_decibel(of->true_peak, "dBTP");
+        print_decibel(of->loudness, "LUFS");
+    }
+    printf("\n");
     for (i = 0; i < tags->count; i++) {
         const tango_io_tag *tag = &tags->tags[i];
         printf("    %.*s: ", (int)tag->name_size, tag->name);
@@ -438,7 +482,11 @@ static int look_at(const settings *set, const char *path)
     input_sound s;
     tango_error error = { "" };
     size_t got = BLOCK, i;
-    double peak = 0.0, square = 0.0, *x;
+    static const level_rule lufs = { LEVEL_LUFS, 0.0, 0.0, 0, 0 },
+                            none = { LEVEL_FIT, 0.0, 0.0, 0, 0 };
+    double square = 0.0, *x;
+    sound_level level;
+    measures of;
     uint64_t count;
     tag_list tags;
     if (!source_open(&s, path, set->lenient, 0, &error)) {
@@ -446,23 +494,34 @@ static int look_at(const settings *set, const char *path)
         return 0;
     }
     x = (double *)room((size_t)BLOCK * s.sound.info.channels, sizeof(double));
+    level_begin(&level,
+                set->loudness && s.sound.info.rate >= 8000
+                        && tango_audio_meter_size(s.sound.info.channels) > 0
+                    ? &lufs : &none,
+                path, s.sound.info.rate, s.sound.info.channels);
     while (got == BLOCK) {
         if (!source_frames(&s, x, BLOCK, &got, &error)) {
             source_message(&s, path, error.text);
+            free(level.memory);
             free(x);
             source_close(&s);
             return 0;
         }
-        for (i = 0; i < got * s.sound.info.channels; i++) {
-            if (fabs(x[i]) > peak) peak = fabs(x[i]);
-            square += x[i] * x[i];
-        }
+        level_feed(&level, x, got * s.sound.info.channels);
+        for (i = 0; i < got * s.sound.info.channels; i++) square += x[i] * x[i];
     }
     source_warn(&s);
     count = s.sound.frame * s.sound.info.channels;
     tags = read_text(&s);
-    print_info(set, path, &s.sound.info, s.sound.frame, peak,
-               count ? sqrt(square / (double)count) : 0.0, &tags);
+    of.peak = level.peak;
+    of.rms = count ? sqrt(square / (double)count) : 0.0;
+    of.true_peak = of.loudness = -1000.0;
+    if (level.memory != NULL) {
+        of.true_peak = 20.0 * log10(tango_audio_meter_true_peak(&level.meter) + 1e-300);
+        of.loudness = tango_audio_meter_loudness(&level.meter);
+    }
+    print_info(set, path, &s.sound.info, s.sound.frame, &of, &tags);
+    free(level.memory);
     free_text(&tags);
     free(x);
     source_close(&s);
@@ -1209,6 +1268,7 @@ static void set_option(settings *set, const cli *c, int id)
     switch (id) {
     case CLI_OPERAND: set->files[set->file_count++] = c->text; break;
     case 256: set->json = 1; break;
+    case 262: set->loudness = 1; break;
     case 257:
         set->rate = (long)cli_integer(c, 1, 1000000);
         set->finish.rate = (size_t)set->rate;

@@ -33,6 +33,7 @@ static struct {
     void *tensors[TENSORS_MAX];
     size_t tensor_count;
     int measured; /* nobody reads the weights */
+    tango_io_type type; /* of all tensors; F32 unless a test says otherwise */
 } world;
 
 static int metadata(const char *key, tango_io_value *value)
@@ -56,7 +57,7 @@ static int weights(const char *name, tango_io_tensor *t, const size_t *shape,
         if (shape[i] == 0) return 0; /* no blob holds such a tensor */
     t->rank = rank;
     t->layout = layout;
-    t->type = TANGO_IO_F32;
+    t->type = world.type;
     for (size_t i = 0; i < rank; i++) t->shape[i] = shape[i];
     if (world.measured) return 1;
     for (size_t i = 0; i < rank; i++) {

