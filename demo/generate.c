@@ -61,8 +61,8 @@ static const cli_option options[] = {
         "ddpm, ddim, dpm, dpm-sde, euler, euler-a, heun, lcm, unipc; distilled models: "
         "consistency, ctm" },
     { 320, "sigmas", "NAME",
-        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras; the model's, "
-        "else spaced" },
+        "noise levels of dpm, dpm-sde, euler, heun, unipc: spaced or karras; the "
+        "model's, else spaced" },
     { 260, "eta", "E", "noise of ddim, 0 to 1" },
     { 261, "final", "NAME",
         "last noise level of dpm, dpm-sde, euler, unipc: zero or sigma_min" },
