@@ -275,8 +275,8 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : x->number < y->number ? -1 : 1;
 }
 
-/* The text of a line's member, to be freed; NULL if there is none, or the line is damaged,
-   which is said when its turn comes. */
+/* The text of a line's member, to be freed; NULL if there is none, or the line is
+   damaged, which is said when its turn comes. */
 static char *named(const lines *l, const char *key)
 {
     tango_io_json json;

@@ -46,12 +46,14 @@ CLI_ENDS static inline void play_become(const char *player, const char *path)
     char here[4200];
     size_t n = 0;
     const int none = open("/dev/null", O_RDONLY);
+    /* Not an option, nor what ffplay takes for the protocol of an address. */
+    const int bare = *path == '-' || (*path != '/' && strchr(path, ':') != NULL);
     if (none >= 0) dup2(none, 0);
     dup2(2, 1);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    snprintf(here, sizeof here, "%s%s", *path == '-' ? "./" : "", path);
+    snprintf(here, sizeof here, "%s%s", bare ? "./" : "", path);
     words[n++] = player;
     if (strcmp(player, "aplay") == 0) words[n++] = "-q";
     if (strcmp(player, "ffplay") == 0) {

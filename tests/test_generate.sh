@@ -265,6 +265,7 @@ mkdir players && printf '#!/bin/sh\necho noise; cat; echo "${0##*/} $*" >>words;
 chmod +x players/ffplay && echo 0 >code
 claim "--play plays what is written"          sh -c 'echo text | PATH=$PWD/players:/bin ./generate -m "$0" -q --json --steps 1 -s 0.64 --samples 2 --play -o p.wav x >j && [ "$(wc -l <j)" -eq 1 ] && [ "$(cat words)" = "ffplay -nodisp -autoexit -loglevel error p_00.wav
 ffplay -nodisp -autoexit -loglevel error p_01.wav" ]' "$model"
+claim "a name is no address"                  sh -c 'PATH=$PWD/players:/bin ./generate -m "$0" -q --steps 1 -s 0.64 --play -o a:b.wav x && [ "$(tail -n 1 words)" = "ffplay -nodisp -autoexit -loglevel error ./a:b.wav" ]' "$model"
 claim "without a player nothing is made"      sh -c 'mkdir bare; ln -s "$(command -v sh)" "$(command -v env)" bare; PATH=$PWD/bare ./generate -m "$0" -q --play -o n.wav x 2>e; [ $? -eq 1 ] && grep -q "aplay, paplay, afplay or ffplay is needed" e && [ ! -e n.wav ]' "$model"
 claim "a player that fails leaves the sound"  sh -c 'echo 3 >code; PATH=$PWD/players:/bin ./generate -m "$0" -q --steps 1 -s 0.64 --play -o n.wav x 2>e; [ $? -eq 1 ] && grep -q "ffplay failed with status 3; the sound is in n.wav" e && [ -s n.wav ]' "$model"
 claim "a stream is not played"                expect 2 "contradicts -o -" -o - --play x

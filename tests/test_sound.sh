@@ -22,6 +22,9 @@ claim() {
     fi
 }
 
+claim "completion needs no command" 0 "complete -o default -F _sound sound" "$sound" --completion bash
+claim "but a shell" 2 "--completion: expected bash or zsh" "$sound" --completion
+
 # samples FILE: checksum and size of what follows the head of a WAV (44 bytes; float 58).
 samples() { tail -c +"$((${2:-44} + 1))" "$1" | cksum; }
 same() { [ "$1" = "$2" ] || { echo "$1 is not $2" >&2; return 1; }; }

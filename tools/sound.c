@@ -1327,6 +1327,10 @@ int main(int argc, char **argv)
         help();
         return 0;
     }
+    if (strncmp(argv[1], "--completion", 12) == 0) {
+        c = cli_begin(argc, argv, options);
+        cli_next(&c); /* which knows it */
+    }
     while (command_names[set.command] && strcmp(argv[1], command_names[set.command]) != 0)
         set.command = (command_kind)(set.command + 1);
     if (!command_names[set.command])
