@@ -306,7 +306,6 @@ enum { OPTION_TEXT = 256, OPTION_UNET, OPTION_VAE, OPTION_VOCODER, OPTION_RANK,
 
 static const char *const examples[] = {
     "convert audioldm-s-full.ckpt -o audioldm.tango",
-    "convert tango -o tango.tango -t i16",
     "convert tango.tango -o small.tango -t i8",
     "convert tango --list",
     NULL,
