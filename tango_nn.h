@@ -2268,6 +2268,29 @@ TANGO_NN__INLINE TANGO_NN__AVX2 void tango_nn__transform8(
     }
 }
 
+/* Every transform: name, matrix, its rows and columns, rows of `rows`, whether it has the
+   leaky ReLU, whether x are halves. */
+#define TANGO_NN__TRANSFORM_CASES(CASE)                   \
+    CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)             \
+    CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)             \
+    CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)        \
+    CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)        \
+    CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)           \
+    CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)           \
+    CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)           \
+    CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)           \
+    CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)           \
+    CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)           \
+    CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0) \
+    CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1) \
+    CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)      \
+    CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)      \
+    CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)      \
+    CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)      \
+    CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)           \
+    CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)           \
+    CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
+
 TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, float *to,
                                                     size_t to_step, const void *x,
                                                     tango_nn_type type, size_t row_step,
@@ -2283,25 +2306,7 @@ TANGO_NN__AVX2 static void tango_nn__transform_avx2(tango_nn__transform kind, fl
         break;
     const size_t whole = count / 8 * 8;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
+        TANGO_NN__TRANSFORM_CASES(TANGO_NN__CASE)
     default: break;
     }
 #undef TANGO_NN__CASE
@@ -2868,25 +2873,7 @@ TANGO_NN__AVX512 static void tango_nn__transform_avx512(
         }                                                                                \
         break;
     switch ((int)kind + (type == TANGO_NN_F16 ? TANGO_NN__TRANSFORMS : 0)) {
-        TANGO_NN__CASE(INPUT_2_3, input_2_3, 4, 4, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3, input_4_3, 6, 6, 1, 0, 0)
-        TANGO_NN__CASE(INPUT_4_3_LINE, input_4_3, 6, 6, 1, 1, 0)
-        TANGO_NN__CASE(INPUT_4_4_LINE, input_4_4, 7, 7, 1, 1, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_2_3, weight_2_3, 4, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_3, weight_4_3, 6, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_4, weight_4_4, 7, 4, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_4_LESS, weight_4_4_less, 7, 3, 1, 0, 1)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 0)
-        TANGO_NN__CASE(WEIGHT_2_3_TALL, weight_2_3, 4, 3, 3, 0, 1)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 0)
-        TANGO_NN__CASE(WEIGHT_4_3_TALL, weight_4_3, 6, 3, 3, 0, 1)
-        TANGO_NN__CASE(OUTPUT_2_3, output_2_3, 2, 4, 1, 0, 0)
-        TANGO_NN__CASE(OUTPUT_4_3, output_4_3, 4, 6, 1, 0, 0)
-        TANGO_NN__CASE(OUTPUT_4_4, output_4_4, 4, 7, 1, 0, 0)
+        TANGO_NN__TRANSFORM_CASES(TANGO_NN__CASE)
     default: break;
     }
 #undef TANGO_NN__CASE
