@@ -154,11 +154,12 @@ CLI_SAYS static inline void cli_note(const char *format, ...)
    long, with the first 40 and the last 21 characters. */
 static inline const char *cli_reason(const char *path, const char *text)
 {
-    size_t n = strlen(path);
-    if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
+    const size_t n = strlen(path), size = strlen(text);
+    if (size >= n + 2 && memcmp(text, path, n) == 0 && memcmp(text + n, ": ", 2) == 0)
         return text + n + 2;
-    if (n > 64 && strncmp(text, path, 40) == 0 && strncmp(text + 40, "...", 3) == 0
-        && strncmp(text + 43, path + n - 21, 21) == 0 && strncmp(text + 64, ": ", 2) == 0)
+    if (n > 64 && size >= 66 && memcmp(text, path, 40) == 0
+        && memcmp(text + 40, "...", 3) == 0 && memcmp(text + 43, path + n - 21, 21) == 0
+        && memcmp(text + 64, ": ", 2) == 0)
         return text + 66;
     return text;
 }

@@ -298,6 +298,20 @@ static char *named(const lines *l, const char *key)
     return name;
 }
 
+/* Names of one file in one spelling: without "./" and doubled slashes. */
+static void plain_name(char *name)
+{
+    char *to = name;
+    const char *from = name;
+    while (*from) {
+        const int begins = to == name || to[-1] == '/';
+        if (begins && from[0] == '.' && from[1] == '/') from += 2;
+        else if (begins && from != name && *from == '/') from++;
+        else *to++ = *from++;
+    }
+    *to = '\0';
+}
+
 /* What a line writes: the name it gives, or that of the command line, which may be NULL,
    with its number. */
 static size_t add_name(
@@ -307,6 +321,7 @@ static size_t add_name(
     out->name = named(l, key);
     if (out->name == NULL && given != NULL)
         out->name = numbered(given, l->number, digits);
+    if (out->name != NULL) plain_name(out->name);
     return out->name != NULL;
 }
 

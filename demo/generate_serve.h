@@ -173,6 +173,14 @@ static void say_bad_line(server *s, int status, const char *message)
     say_error(s, "null", s->line, status, message);
 }
 
+/* Of a cancel that came too late. */
+static void say_none(server *s, const char *id)
+{
+    char message[ID_MOST + 64];
+    snprintf(message, sizeof message, "\"cancel\": no request %s waits or runs", id);
+    say_bad_line(s, 2, message);
+}
+
 static void say_cancelled(server *s, const char *id)
 {
     say_event(s, id, "cancelled");
@@ -393,7 +401,8 @@ static void end_worker(server *s)
     if (WIFSIGNALED(status))
         snprintf(message, sizeof message, "ended by signal %d", WTERMSIG(status));
     else snprintf(message, sizeof message, "ended with status %d", WEXITSTATUS(status));
-    if (!s->told && s->cancelled) say_cancelled(s, s->first->id);
+    if (s->cancelled && s->told) say_none(s, s->first->id); /* its end was on its way */
+    else if (s->cancelled) say_cancelled(s, s->first->id);
     else if (!s->told) say_error(s, s->first->id, s->first->line, 1, message);
     drop_first(s);
 }
@@ -409,12 +418,10 @@ static request **request_of(server *s, const char *id)
 
 static void cancel(server *s, const char *id)
 {
-    char message[ID_MOST + 64];
     request **r = request_of(s, id), *gone = *r;
-    if (strcmp(id, "null") == 0 || gone == NULL || (gone == s->first && s->told)) {
-        snprintf(message, sizeof message, "\"cancel\": no request %s waits or runs", id);
-        say_bad_line(s, 2, message);
-    } else if (gone == s->first && s->busy) {
+    if (strcmp(id, "null") == 0 || gone == NULL || (gone == s->first && s->told))
+        say_none(s, id);
+    else if (gone == s->first && s->busy) {
         s->cancelled = 1;
         stop_worker(s);
     } else {
@@ -566,7 +573,7 @@ static void end_early(server *s)
     const double start = cli_seconds();
     request *r;
     stop_worker(s);
-    s->open = 0;
+    s->open = s->cancelled = 0;
     for (r = s->first; r != NULL; r = r->next)
         if (r != s->first || !s->told) say_cancelled(s, r->id);
     s->told = 1;

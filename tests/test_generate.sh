@@ -398,6 +398,8 @@ claim "a sound is not made again there"       grep -q '^usage error: keys:2: "re
 claim "no line replaces the list"             sh -c 'grep -q "^error: keys:6: keys: the same file as keys" stderr && cmp keys kept'
 printf '%s\n' '{"prompt": "x", "output": "twice_03.wav"}' '{' rain >twice.txt
 claim "two lines have one output"             expect 2 "lines 1 and 3 have one output, twice_03.wav" --prompts twice.txt -o twice.wav
+printf '%s\n' rain '{"prompt": "x", "output": "././/spelt_01.wav"}' >spelt.txt
+claim "also in other spelling"                expect 2 "lines 1 and 2 have one output, spelt_01.wav" --prompts spelt.txt -o ./spelt.wav
 claim "a shard needs a list"                  expect 2 "--shard contradicts a run without --prompts" --shard 1/2 x
 claim "a missing file of prompts is named"    expect 1 "nowhere.txt" --prompts nowhere.txt
 claim "a seed where nothing is random"        notes "--seed has no effect: nothing in this run is random" -- --seed 1 --noise stages/noise.npy --sampler dpm --vocoder hifigan -o o.wav rain
