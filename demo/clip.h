@@ -219,6 +219,8 @@ static inline float *clip_log_mel(const char *path, const tango_model *m, const 
     tango_audio_log_mel(mel, x, count, 0, frames, &front, work);
     free(work);
     free(memory);
+    if (!tango_nn_all_finite(mel, frames * m->mels))
+        cli_fail_file(path, "too loud for a mel spectrogram");
     return mel;
 }
 

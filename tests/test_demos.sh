@@ -251,6 +251,12 @@ for colours in viridis greys; do
     claim "--colours $colours"            sh -c './spectrogram 000.wav -q -o b.png --colours "$0" && ! cmp -s a.png b.png' $colours
 done
 claim "--model with the same mel"         sh -c './spectrogram 000.wav -q -o b.png -m "$0" && cmp a.png b.png' "$model"
+{
+    printf 'RIFF\304\017\0\0WAVEfmt \020\0\0\0\003\0\001\0\200\076\0\0\0\372\0\0\004\0\040\0data\240\017\0\0'
+    # shellcheck disable=SC2046 # several words are meant
+    printf '\312\362\111\161%.0s' $(seq 1000) # 1e30
+} >loud.wav
+claim "no picture of nothing"                 refuses 1 "error: loud.wav: too loud for a mel spectrogram" ./spectrogram loud.wav -o keep.png
 claim "--wave"                            ./spectrogram 000.wav -q -o b.png --wave
 claim "which is above the bands"          says "104 x 352" ./spectrogram 000.wav -o b.png --wave
 claim "--decibels"                        sh -c './spectrogram 000.wav -q -o b.png --decibels 20 && ! cmp -s a.png b.png'
