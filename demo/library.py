@@ -34,7 +34,7 @@ class Params(c.Structure):  # tango_params, in its order
         ("pool", c.c_void_p), ("threads", c.c_size_t), ("prompt_cut", c.c_void_p),
         ("on_step", STEP), ("on_layer", c.c_void_p), ("on_stage", c.c_void_p),
         ("on_audio", c.c_void_p), ("on_done", c.c_void_p), ("user", c.c_void_p),
-        ("profile", c.c_void_p)]
+        ("profile", c.c_void_p), ("observe", c.c_void_p)]
 
 
 class Plan(c.Structure):  # tango_plan
