@@ -247,7 +247,7 @@ claim "nor what a link leads to" 1 "own.wav: the same file as soft.wav" \
 claim "nor the second of mix" 1 "own.wav: the same file as" "$sound" mix four.wav own.wav own.wav
 claim "nor the input of mel" 1 "own.npy: the same file as own.npy" sh -c \
     'ln own.wav own.npy; "$1" mel own.npy own.npy' - "$sound"
-claim "nor that of griffinlim" 1 "own.npy: the same file as" "$sound" griffinlim own.npy own.npy
+claim "nor that of griffin-lim" 1 "own.npy: the same file as" "$sound" griffin-lim own.npy own.npy
 claim "nor standard input" 1 "own.wav: the same file as standard input" sh -c \
     '"$1" convert - own.wav < own.wav' - "$sound"
 claim "nor the file of standard output" 1 "standard output: the same file as own.wav" sh -c \
@@ -266,7 +266,7 @@ claim "a small file does not become a large one" 1 "slow.wav: 1000 samples are t
     "$sound" convert slow.wav kept.wav --rate 16000
 claim "nor a large mel" 1 "slow.wav: 1000 samples are too long" "$sound" mel slow.wav none.npy
 
-# ---- mel, stft, griffinlim, mix
+# ---- mel, stft, griffin-lim, mix
 { wav_head '\0\10\0\0' '\1' '\20' '\2'; head -c 2048 stereo16.wav; } > long.wav
 claim "mel writes 64 x frames" 0 "" "$sound" mel long.wav mel.npy
 claim "of the shape that numpy reads" 0 "'shape': (64, 7)" head -c 128 mel.npy
@@ -279,27 +279,27 @@ claim "stft" 0 "'shape': (513, 7)" sh -c \
     '"$1" stft long.wav stft.npy && head -c 128 stft.npy' - "$sound"
 claim "stft --complex" 0 "'shape': (2, 513, 7)" sh -c \
     '"$1" stft long.wav stft.npy --complex && head -c 128 stft.npy' - "$sound"
-claim "griffinlim gives (T - 1) 160 samples" 0 "960 frames" sh -c \
-    '"$1" griffinlim mel.npy gl.wav --iterations 3 && "$1" info gl.wav' - "$sound"
+claim "griffin-lim gives (T - 1) 160 samples" 0 "960 frames" sh -c \
+    '"$1" griffin-lim mel.npy gl.wav --iterations 3 && "$1" info gl.wav' - "$sound"
 claim "one seed, the same bytes" 0 "" sh -c \
-    '"$1" griffinlim mel.npy again.wav --iterations 3 --seed 0 && cmp gl.wav again.wav' - "$sound"
+    '"$1" griffin-lim mel.npy again.wav --iterations 3 --seed 0 && cmp gl.wav again.wav' - "$sound"
 claim "another seed, others" 1 "" sh -c \
-    '"$1" griffinlim mel.npy again.wav --iterations 3 --seed 1 && cmp -s gl.wav again.wav' - "$sound"
-claim "griffinlim wants a mel" 1 "shape (64, T)" "$sound" griffinlim stft.npy gl.wav
+    '"$1" griffin-lim mel.npy again.wav --iterations 3 --seed 1 && cmp -s gl.wav again.wav' - "$sound"
+claim "griffin-lim wants a mel" 1 "shape (64, T)" "$sound" griffin-lim stft.npy gl.wav
 # 8 frames of a mel of 5, far above what full scale gives
 { printf '\223NUMPY\1\0\166\0%-117s\n' \
     "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 64), }"
     repeat 512 '\0\0\240\100'; } > loud.npy
-claim "griffinlim lowers what is too loud" 0 "gl.wav: lowered by " \
-    "$sound" griffinlim loud.npy gl.wav --iterations 3
+claim "griffin-lim lowers what is too loud" 0 "gl.wav: lowered by " \
+    "$sound" griffin-lim loud.npy gl.wav --iterations 3
 claim "or clips it and counts" 0 " samples clipped" \
-    "$sound" griffinlim loud.npy gl.wav --iterations 3 --clip
-claim "or levels it" 0 "gl.wav: lowered by " "$sound" griffinlim loud.npy gl.wav --iterations 3 --level lufs=-20
-claim "to what was asked for" 0 "to -20.0 LUFS" "$sound" griffinlim loud.npy gl.wav --iterations 3 --level lufs=-20
+    "$sound" griffin-lim loud.npy gl.wav --iterations 3 --clip
+claim "or levels it" 0 "gl.wav: lowered by " "$sound" griffin-lim loud.npy gl.wav --iterations 3 --level lufs=-20
+claim "to what was asked for" 0 "to -20.0 LUFS" "$sound" griffin-lim loud.npy gl.wav --iterations 3 --level lufs=-20
 claim "at another rate" 0 "48000 Hz" sh -c \
-    '"$1" griffinlim loud.npy fast.wav --iterations 3 --rate 48000 && "$1" info fast.wav' - "$sound"
+    '"$1" griffin-lim loud.npy fast.wav --iterations 3 --rate 48000 && "$1" info fast.wav' - "$sound"
 claim "or writes floats, untouched" 0 "" sh -c \
-    '"$1" griffinlim loud.npy gl.wav --iterations 3 --bits f32 2> said && [ ! -s said ]' - "$sound"
+    '"$1" griffin-lim loud.npy gl.wav --iterations 3 --bits f32 2> said && [ ! -s said ]' - "$sound"
 claim "mix has peak 0.5" 0 "163840 frames, 10.24 s, peak 0.5" sh -c \
     '"$1" mix long.wav stereo16.wav mix.wav && "$1" info mix.wav' - "$sound"
 
@@ -318,9 +318,9 @@ claim "no samples are a sound" 0 "flac 16 bit, 1 channel, 16000 Hz, 0 frames" sh
     '"$1" convert none.wav none.flac && "$1" info none.flac' - "$sound"
 claim "floats become 24 bits, which is said" 0 "note: 24 bits, the most of FLAC, hold less" \
     "$sound" convert float.wav float.flac
-claim "griffinlim writes it too" 0 "960 frames" sh -c \
-    '"$1" griffinlim mel.npy gl.flac --iterations 3 && "$1" info gl.flac' - "$sound"
-claim "the same samples" 0 "" sh -c '"$1" griffinlim mel.npy gl.wav --iterations 3 &&
+claim "griffin-lim writes it too" 0 "960 frames" sh -c \
+    '"$1" griffin-lim mel.npy gl.flac --iterations 3 && "$1" info gl.flac' - "$sound"
+claim "the same samples" 0 "" sh -c '"$1" griffin-lim mel.npy gl.wav --iterations 3 &&
     "$1" convert gl.flac back.wav && cmp gl.wav back.wav' - "$sound"
 claim "and mix" 0 "flac 16 bit" sh -c '"$1" mix long.wav stereo16.wav mix.flac && "$1" info mix.flac' - "$sound"
 if have flac; then
@@ -336,7 +336,7 @@ claim "before the work, in every command" 2 "found \"x.mp3\"" "$sound" mix missi
 claim "a name without an ending is a WAV" 0 "wav pcm" sh -c '"$1" convert four.wav plain && "$1" info plain' - "$sound"
 claim "a folder's ending is none of the file" 0 "" sh -c 'mkdir a.b && "$1" convert four.wav a.b/plain' - "$sound"
 claim "FLAC has no 32 bits" 2 "FLAC has 16 or 24" "$sound" convert four.wav x.flac --bits 32
-claim "nor floats" 2 "FLAC has 16 or 24" "$sound" griffinlim mel.npy x.flac --bits f32
+claim "nor floats" 2 "FLAC has 16 or 24" "$sound" griffin-lim mel.npy x.flac --bits f32
 { printf 'RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\11\0\200\76\0\0\0\0\0\0\22\0\20\0data\22\0\0\0'
     head -c 18 stereo16.wav; } > nine.wav
 claim "nor 9 channels" 1 "9 channels of 2 bytes" "$sound" convert nine.wav x.flac
@@ -392,7 +392,7 @@ claim "one note a run, and none otherwise" 0 "" sh -c \
 # ---- usage
 claim "no command" 2 "usage error" "$sound"
 claim "an unknown command" 2 "unknown command" "$sound" play
-claim "-h" 0 "griffinlim" "$sound" -h
+claim "-h" 0 "griffin-lim" "$sound" -h
 [ -w /dev/full ] && claim "-h of a full disk fails" 1 "writing failed" sh -c '"$1" -h >/dev/full' - "$sound"
 claim "too few files" 2 "expected 2 files" "$sound" convert four.wav
 claim "an unknown option" 2 "unknown option" "$sound" info --loud four.wav

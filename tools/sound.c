@@ -8,7 +8,7 @@
        sound convert IN OUT [options]           cut, fade, channels, rate, level, quantise
        sound mel IN OUT.npy|OUT.png [--recipe tacotron|torchaudio]
        sound stft IN OUT.npy [--complex]
-       sound griffinlim IN.npy OUT [--iterations N] [--seed N]
+       sound griffin-lim IN.npy OUT [--iterations N] [--seed N]
        sound mix A B OUT
 
    A sound that is written ends in .wav or .flac, which has 16 or 24 bits. IN and OUT may
@@ -44,7 +44,7 @@ static const cli_option options[] = {
     { 256, "json", NULL, "info: one line of JSON a file" },
     { 262, "loudness", NULL, "info: true peak in dBTP and loudness in LUFS, too" },
     { 257, "rate", "R",
-      "convert, griffinlim: sample rate in Hz; that of the input, or 16000" },
+      "convert, griffin-lim: sample rate in Hz; that of the input, or 16000" },
     { 258, "bits", "16|24|32|f32|f64",
       "of the samples; convert: the input's, at least 16" },
     { 259, "channels", "mono|first|keep",
@@ -57,15 +57,15 @@ static const cli_option options[] = {
     { 263, "lenient", NULL, "keep what is whole of a damaged sound" },
     { 264, "recipe", "NAME", "mel: tacotron (if not given) or torchaudio" },
     { 265, "complex", NULL, "stft: real and imaginary parts" },
-    { 266, "iterations", "N", "griffinlim: 60 if not given" },
-    { 267, "seed", "N", "griffinlim: of the first phases; 0 if not given" },
+    { 266, "iterations", "N", "griffin-lim: 60 if not given" },
+    { 267, "seed", "N", "griffin-lim: of the first phases; 0 if not given" },
     { 'h', "help", NULL, "this text" },
     { 0, NULL, NULL, NULL },
 };
 
 typedef enum command_kind { INFO, CONVERT, MEL, STFT, GRIFFINLIM, MIX } command_kind;
 static const char *const command_names[] = { "info", "convert", "mel", "stft",
-                                             "griffinlim", "mix", NULL };
+                                             "griffin-lim", "mix", NULL };
 /* Options each command knows, by id. */
 #define OF_OUTPUTS                                                                       \
     FINISH_TRIM_OPTION, FINISH_FADE_IN_OPTION, FINISH_FADE_OUT_OPTION, LEVEL_OPTION,     \
@@ -1138,7 +1138,7 @@ static int run_stft(const settings *set)
     return 0;
 }
 
-/* ---- griffinlim and mix ----------------------------------------------------------- */
+/* ---- griffin-lim and mix ---------------------------------------------------------- */
 
 /* A tacotron mel (64, T) as (T, 64); also (T, 64) itself, and a leading axis of 1. */
 static float *load_mel(const char *path, size_t *frames)
@@ -1171,7 +1171,7 @@ static float *load_mel(const char *path, size_t *frames)
     return mel;
 }
 
-/* The bar of griffinlim: rounds of the inversion and of Griffin-Lim itself. */
+/* The bar of griffin-lim: rounds of the inversion and of Griffin-Lim itself. */
 typedef struct rounds { cli_progress bar; size_t all; } rounds;
 
 static int show_rounds(void *user, double share)
@@ -1181,7 +1181,7 @@ static int show_rounds(void *user, double share)
     return 0; /* Ctrl-C ends the program: nothing is written before the end */
 }
 
-static int run_griffinlim(const settings *set)
+static int run_griffin_lim(const settings *set)
 {
     size_t frames, size, count;
     float *mel = load_mel(set->files[0], &frames), *uniform, *x;
@@ -1238,13 +1238,13 @@ static int run_mix(const settings *set)
 
 static void help(void)
 {
-    cli_help("sound info|convert|mel|stft|griffinlim|mix FILE... [options]",
+    cli_help("sound info|convert|mel|stft|griffin-lim|mix FILE... [options]",
              "Looks at, converts and analyses WAV and FLAC files.\n"
              "  info FILE...              format, length, peak, rms, text; checks all\n"
              "  convert IN OUT            cut, fade, channels, rate, level, bits\n"
              "  mel IN OUT.npy|OUT.png    mel spectrogram of channel 0 at 16 kHz\n"
              "  stft IN OUT.npy           spectrogram, 513 bins\n"
-             "  griffinlim IN.npy OUT     sound from a tacotron mel\n"
+             "  griffin-lim IN.npy OUT    sound from a tacotron mel\n"
              "  mix A B OUT               two sounds at equal loudness\n"
              "OUT is a .wav or a .flac file where nothing else is said.",
              examples, options);
@@ -1311,7 +1311,7 @@ static void note_idle(const settings *set, const cli *c)
 int main(int argc, char **argv)
 {
     static int (*const run[])(const settings *) = { run_info, run_convert, run_mel,
-                                                    run_stft, run_griffinlim, run_mix };
+                                                    run_stft, run_griffin_lim, run_mix };
     settings set;
     cli c;
     int id, status;
@@ -1321,7 +1321,7 @@ int main(int argc, char **argv)
     set.channels = 2;
     set.seconds = -1.0;
     set.iterations = 60;
-    if (argc < 2) cli_usage("expected info, convert, mel, stft, griffinlim or mix; -h "
+    if (argc < 2) cli_usage("expected info, convert, mel, stft, griffin-lim or mix; -h "
                             "explains");
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
         help();
